@@ -1,0 +1,50 @@
+using System.Collections.Immutable;
+
+namespace YoloZeroCopy;
+
+/// <summary>What a detection model's file and the engine that opened it say about the model.</summary>
+/// <remarks>Immutable; any thread.</remarks>
+public sealed record ModelInfo
+{
+    /// <summary>File the model came from.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Inputs as the file declares them, in its order.</summary>
+    public required ImmutableArray<TensorInfo> Inputs { get; init; }
+
+    /// <summary>Outputs as the file declares them, in its order.</summary>
+    public required ImmutableArray<TensorInfo> Outputs { get; init; }
+
+    /// <summary>Layout of the detection output.</summary>
+    public required OutputLayout Layout { get; init; }
+
+    /// <summary>Class names by class id. Classes that the metadata does not name are called <c>class0</c>, <c>class1</c> ...</summary>
+    public required ImmutableArray<string> Names { get; init; }
+
+    /// <summary>Largest stride of the network in pixels: input width and height are multiples of it.</summary>
+    public required int Stride { get; init; }
+
+    /// <summary>Width in pixels of the input the engine was opened for.</summary>
+    public required int InputWidth { get; init; }
+
+    /// <summary>Height in pixels of the input the engine was opened for.</summary>
+    public required int InputHeight { get; init; }
+
+    /// <summary>Batch size fixed in the model, or 0 when the model takes any.</summary>
+    public required int FixedBatch { get; init; }
+
+    /// <summary>Element type of the input tensor.</summary>
+    public required TensorElementType InputType { get; init; }
+
+    /// <summary>Element type of the output tensor.</summary>
+    public required TensorElementType OutputType { get; init; }
+
+    /// <summary>Shape of one picture's output, without the batch dimension: two numbers.</summary>
+    public required (int Rows, int Columns) OutputShape { get; init; }
+
+    /// <summary>Every key and value of the model's own metadata.</summary>
+    public required ImmutableDictionary<string, string> Metadata { get; init; }
+
+    /// <summary>Number of classes.</summary>
+    public int ClassCount => Names.Length;
+}

@@ -1,0 +1,102 @@
+namespace YoloZeroCopy;
+
+/// <summary>Layout of one frame in memory: pixel format, size in pixels and stride in bytes. Checked once, when made.</summary>
+/// <remarks>Immutable; any thread. The default value is not a valid format: <see cref="Width"/> is 0 and every method that takes one refuses it.</remarks>
+public readonly record struct FrameFormat
+{
+    /// <summary>Largest width and height of a frame, in pixels.</summary>
+    public const int MaxSize = 8192;
+
+    // Bounds the stride so that a frame's size in bytes always fits an int: 8,192 rows (12,288 for NV12) of 64 KiB.
+    private const int MaxStride = 65536;
+
+    /// <summary>Describes a frame.</summary>
+    /// <param name="pixelFormat">How a pixel is stored.</param>
+    /// <param name="width">Width in pixels, 1 to <see cref="MaxSize"/>.</param>
+    /// <param name="height">Height in pixels, 1 to <see cref="MaxSize"/>.</param>
+    /// <param name="stride">Bytes from one row to the next; 0 means rows without padding.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An unknown pixel format, a size outside 1 to <see cref="MaxSize"/>, or a stride shorter than a row or above 65,536.</exception>
+    public FrameFormat(PixelFormat pixelFormat, int width, int height, int stride = 0)
+    {
+        if ((uint)pixelFormat > (uint)PixelFormat.BayerGbrg8)
+        {
+            throw new ArgumentOutOfRangeException(nameof(pixelFormat), pixelFormat, "Unknown pixel format.");
+        }
+
+        if (width is < 1 or > MaxSize)
+        {
+            throw new ArgumentOutOfRangeException(nameof(width), width, $"A frame is 1 to {MaxSize} pixels wide.");
+        }
+
+        if (height is < 1 or > MaxSize)
+        {
+            throw new ArgumentOutOfRangeException(nameof(height), height, $"A frame is 1 to {MaxSize} pixels high.");
+        }
+
+        int rowBytes = RowBytesOf(pixelFormat, width);
+        if (stride != 0 && (stride < rowBytes || stride > MaxStride))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(stride),
+                stride,
+                $"A row of {width} pixels of {pixelFormat} takes {rowBytes} bytes; the stride must be that to {MaxStride}, or 0 for rows without padding.");
+        }
+
+        PixelFormat = pixelFormat;
+        Width = width;
+        Height = height;
+        Stride = stride == 0 ? rowBytes : stride;
+    }
+
+    /// <summary>How a pixel is stored.</summary>
+    public PixelFormat PixelFormat { get; }
+
+    /// <summary>Width in pixels.</summary>
+    public int Width { get; }
+
+    /// <summary>Height in pixels.</summary>
+    public int Height { get; }
+
+    /// <summary>Bytes from the start of one row to the start of the next; the same for both planes of NV12.</summary>
+    public int Stride { get; }
+
+    /// <summary>Matrix and range of an NV12 frame; other formats ignore it.</summary>
+    public YuvColor Color { get; init; }
+
+    /// <summary>Bytes of one row that carry pixels, without padding.</summary>
+    public int RowBytes => RowBytesOf(PixelFormat, Width);
+
+    /// <summary>Rows in memory: the height, and for NV12 half as many chroma rows again, rounded up.</summary>
+    public int Rows => PixelFormat == PixelFormat.Nv12 ? Height + ((Height + 1) / 2) : Height;
+
+    /// <summary>Bytes from the first byte to the last one that carries a pixel. The last row needs no padding behind it.</summary>
+    public int ByteCount => Width == 0 ? 0 : ((Rows - 1) * Stride) + RowBytes;
+
+    /// <summary>True for the four mosaic formats.</summary>
+    internal bool IsBayer => PixelFormat >= PixelFormat.BayerRggb8;
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{PixelFormat} {Width}x{Height}, stride {Stride}";
+
+    /// <summary>Refuses a default value and memory that is too short for a frame of this format.</summary>
+    internal void ThrowIfNotWithin(int available, string paramName)
+    {
+        if (Width == 0)
+        {
+            throw new ArgumentException("The frame format is the default value; make one with a pixel format and a size.", paramName);
+        }
+
+        if (available < ByteCount)
+        {
+            throw new ArgumentException($"A frame of {this} takes {ByteCount} bytes; {available} were given.", paramName);
+        }
+    }
+
+    private static int RowBytesOf(PixelFormat pixelFormat, int width) => pixelFormat switch
+    {
+        PixelFormat.Bgr24 or PixelFormat.Rgb24 => width * 3,
+        PixelFormat.Bgra32 or PixelFormat.Rgba32 => width * 4,
+        PixelFormat.Nv12 => (width + 1) & ~1,
+        _ => width,
+    };
+}
