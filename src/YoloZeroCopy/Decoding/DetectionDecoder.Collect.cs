@@ -18,33 +18,57 @@ internal sealed partial class DetectionDecoder
         {
             int count = Math.Min(BlockAnchors, anchors - first);
             Span<float> blockBest = best.AsSpan(0, count);
-            blockBest.Fill(float.NegativeInfinity);
-            for (int classId = 0; classId < classCount; classId += 4)
+            bool finite = isHalf
+                ? FindBestOfHalves(MemoryMarshal.Cast<byte, short>(output), first, blockBest)
+                : FindBest(MemoryMarshal.Cast<byte, float>(output), first, blockBest);
+            if (!finite)
             {
-                // Past the last class the last one again.
-                int end = classCount - 1;
-                bool finite = ScoreScan.RaiseToBest(
-                    ScoreRow(output, classId, first, count, 0),
-                    ScoreRow(output, Math.Min(classId + 1, end), first, count, 1),
-                    ScoreRow(output, Math.Min(classId + 2, end), first, count, 2),
-                    ScoreRow(output, Math.Min(classId + 3, end), first, count, 3),
-                    blockBest);
-                if (!finite)
-                {
-                    ThrowNotFiniteScore(output, first, count);
-                }
+                ThrowNotFiniteScore(output, first, count);
             }
 
             CollectBlock(output, first, blockBest);
         }
     }
 
-    /// <summary>One class's scores of a block of anchors as floats; of a half output, converted into one of four parts of the scratch.</summary>
-    private ReadOnlySpan<float> ScoreRow(ReadOnlySpan<byte> output, int classId, int first, int count, int part)
+    private bool FindBest(ReadOnlySpan<float> output, int first, Span<float> blockBest)
     {
-        int start = ((4 + classId) * anchors) + first;
-        return ReadFloats(output, start, count, isHalf ? converted.AsSpan(part * best.Length, count) : default);
+        bool finite = true;
+        blockBest.Fill(float.NegativeInfinity);
+        for (int classId = 0; classId < classCount; classId += 4)
+        {
+            finite &= ScoreScan.RaiseToBest(
+                ScoresOf(output, classId, first, blockBest.Length),
+                ScoresOf(output, classId + 1, first, blockBest.Length),
+                ScoresOf(output, classId + 2, first, blockBest.Length),
+                ScoresOf(output, classId + 3, first, blockBest.Length),
+                blockBest);
+        }
+
+        return finite;
     }
+
+    private bool FindBestOfHalves(ReadOnlySpan<short> output, int first, Span<float> blockBest)
+    {
+        bool finite = true;
+        Span<short> blockBits = bestBits.AsSpan(0, blockBest.Length);
+        blockBits.Fill(short.MinValue);
+        for (int classId = 0; classId < classCount; classId += 4)
+        {
+            finite &= ScoreScan.RaiseToBest(
+                ScoresOf(output, classId, first, blockBits.Length),
+                ScoresOf(output, classId + 1, first, blockBits.Length),
+                ScoresOf(output, classId + 2, first, blockBits.Length),
+                ScoresOf(output, classId + 3, first, blockBits.Length),
+                blockBits);
+        }
+
+        HalfToSingle.Convert(MemoryMarshal.Cast<short, ushort>(blockBits), blockBest);
+        return finite;
+    }
+
+    /// <summary>One class's scores of a block of anchors; past the last class the last one's again.</summary>
+    private ReadOnlySpan<T> ScoresOf<T>(ReadOnlySpan<T> output, int classId, int first, int count) =>
+        output.Slice(((4 + Math.Min(classId, classCount - 1)) * anchors) + first, count);
 
     private void CollectBlock(ReadOnlySpan<byte> output, int first, ReadOnlySpan<float> blockBest)
     {
@@ -102,7 +126,7 @@ internal sealed partial class DetectionDecoder
         for (int first = 0; first < anchors; first += rowsOfBlock)
         {
             int count = Math.Min(rowsOfBlock, anchors - first);
-            ReadOnlySpan<float> block = ReadFloats(output, first * columns, count * columns, converted);
+            ReadOnlySpan<float> block = ReadFloats(output, first * columns, count * columns);
             for (int i = 0; i < count; i++)
             {
                 ReadOnlySpan<float> row = block.Slice(i * columns, columns);
@@ -191,16 +215,16 @@ internal sealed partial class DetectionDecoder
         candidates.Add(new Candidate(classId, score, centreX - halfWidth, centreY - halfHeight, centreX + halfWidth, centreY + halfHeight));
     }
 
-    /// <summary>Elements of the output as floats: the output itself, or converted into <paramref name="scratch"/> where it is half.</summary>
-    private ReadOnlySpan<float> ReadFloats(ReadOnlySpan<byte> output, int start, int count, Span<float> scratch)
+    /// <summary>Elements of the output as floats: the output itself, or converted where it is half.</summary>
+    private ReadOnlySpan<float> ReadFloats(ReadOnlySpan<byte> output, int start, int count)
     {
         if (!isHalf)
         {
             return MemoryMarshal.Cast<byte, float>(output).Slice(start, count);
         }
 
-        HalfToSingle.Convert(MemoryMarshal.Cast<byte, ushort>(output).Slice(start, count), scratch);
-        return scratch[..count];
+        HalfToSingle.Convert(MemoryMarshal.Cast<byte, ushort>(output).Slice(start, count), converted);
+        return converted.AsSpan(0, count);
     }
 
     private float Read(ReadOnlySpan<byte> output, int index) =>

@@ -25,6 +25,7 @@ internal sealed partial class DetectionDecoder
     private readonly NonMaximumSuppression? suppression;
     private readonly int[] keptRanks;
     private readonly float[] best;
+    private readonly short[] bestBits;
     private readonly float[] converted;
 
     /// <summary>Plans for outputs of one shape.</summary>
@@ -76,7 +77,8 @@ internal sealed partial class DetectionDecoder
         keptRanks = new int[MaxDetections];
         suppression = layout == OutputLayout.EndToEnd ? null : new NonMaximumSuppression(anchors, classCount, options);
         best = layout == OutputLayout.ChannelsFirst ? new float[Math.Min(anchors, BlockAnchors)] : [];
-        converted = !isHalf ? [] : layout == OutputLayout.ChannelsFirst ? new float[4 * best.Length] : new float[Math.Max(columns, BlockElements)];
+        bestBits = isHalf ? new short[best.Length] : [];
+        converted = isHalf && layout != OutputLayout.ChannelsFirst ? new float[Math.Max(columns, BlockElements)] : [];
     }
 
     /// <summary>Bytes of one picture's output.</summary>

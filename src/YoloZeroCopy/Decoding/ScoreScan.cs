@@ -62,6 +62,58 @@ internal static class ScoreScan
         return Vector256.EqualsAll((sum0 + sum1) + (sum2 + sum3), Vector256<float>.Zero);
     }
 
+    /// <summary>As the other, on the bits of halves.</summary>
+    /// <remarks>
+    /// Halves from 0 up order as their bits do. Those below 0 are negative numbers here, too, and which of them is the best does not matter: no threshold is below 0.
+    /// Not finite is every half whose bits without the sign are at least infinity's.
+    /// </remarks>
+    public static bool RaiseToBest(
+        ReadOnlySpan<short> row0, ReadOnlySpan<short> row1, ReadOnlySpan<short> row2, ReadOnlySpan<short> row3, Span<short> best)
+    {
+        const short Magnitude = 0x7FFF;
+        const short Infinity = 0x7C00;
+        int count = best.Length;
+        if (count < Vector256<short>.Count)
+        {
+            int most = 0;
+            for (int i = 0; i < count; i++)
+            {
+                best[i] = Math.Max(best[i], Math.Max(Math.Max(row0[i], row1[i]), Math.Max(row2[i], row3[i])));
+                most = Math.Max(most, Math.Max(Math.Max(row0[i] & Magnitude, row1[i] & Magnitude), Math.Max(row2[i] & Magnitude, row3[i] & Magnitude)));
+            }
+
+            return most < Infinity;
+        }
+
+        ref short r0 = ref MemoryMarshal.GetReference(row0[..count]);
+        ref short r1 = ref MemoryMarshal.GetReference(row1[..count]);
+        ref short r2 = ref MemoryMarshal.GetReference(row2[..count]);
+        ref short r3 = ref MemoryMarshal.GetReference(row3[..count]);
+        ref short b = ref MemoryMarshal.GetReference(best);
+        Vector256<short> magnitude = Vector256.Create(Magnitude);
+        Vector256<short> mostA = Vector256<short>.Zero;
+        Vector256<short> mostB = Vector256<short>.Zero;
+        int last = count - Vector256<short>.Count;
+        for (int i = 0; ; i += Vector256<short>.Count)
+        {
+            nuint at = (nuint)Math.Min(i, last);
+            Vector256<short> v0 = Vector256.LoadUnsafe(ref r0, at);
+            Vector256<short> v1 = Vector256.LoadUnsafe(ref r1, at);
+            Vector256<short> v2 = Vector256.LoadUnsafe(ref r2, at);
+            Vector256<short> v3 = Vector256.LoadUnsafe(ref r3, at);
+            mostA = Vector256.Max(mostA, Vector256.Max(v0 & magnitude, v1 & magnitude));
+            mostB = Vector256.Max(mostB, Vector256.Max(v2 & magnitude, v3 & magnitude));
+            Vector256<short> largest = Vector256.Max(Vector256.Max(v0, v1), Vector256.Max(v2, v3));
+            Vector256.Max(Vector256.LoadUnsafe(ref b, at), largest).StoreUnsafe(ref b, at);
+            if (i >= last)
+            {
+                break;
+            }
+        }
+
+        return Vector256.LessThanAll(Vector256.Max(mostA, mostB), Vector256.Create(Infinity));
+    }
+
     /// <summary>Gives the largest of <paramref name="scores"/>, which are not empty.</summary>
     /// <returns>False when a score is not finite; <paramref name="best"/> is then of no use.</returns>
     public static bool TryBest(ReadOnlySpan<float> scores, out float best)

@@ -120,7 +120,7 @@ internal static class PublicApiListing
 
         IEnumerable<Type> inherited = type.BaseType?.GetInterfaces() ?? [];
         IEnumerable<string> names = type.GetInterfaces().Except(inherited)
-            .Where(item => item.IsVisible && item != typeof(IEquatable<>).MakeGenericType(type))
+            .Where(item => item.IsVisible && !(item.IsGenericType && item.GetGenericTypeDefinition() == typeof(IEquatable<>)))
             .Select(Simple).Order(StringComparer.Ordinal);
         if (type is { IsClass: true, BaseType: { } parent } && parent != typeof(object))
         {
