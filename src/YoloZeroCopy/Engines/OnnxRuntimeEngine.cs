@@ -14,6 +14,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     private readonly OrtHandle session;
     private readonly string inputName;
     private readonly string outputName;
+    private volatile bool disposed;
 
     private OnnxRuntimeEngine(OnnxRuntimeLibrary usedLibrary, OrtHandle openSession, ModelInfo model, string input, string output)
     {
@@ -60,7 +61,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     /// <exception cref="ObjectDisposedException">The engine is disposed.</exception>
     public override EngineContext CreateContext(int batch, nint input, nint output)
     {
-        ObjectDisposedException.ThrowIf(session.IsClosed, this);
+        ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         ArgumentOutOfRangeException.ThrowIfZero(input);
         ArgumentOutOfRangeException.ThrowIfZero(output);
@@ -85,7 +86,12 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     }
 
     /// <summary>Closes the engine; the session goes when the last context does.</summary>
-    public override void Dispose() => session.Dispose();
+    public override void Dispose()
+    {
+        // The handle alone cannot tell: it stays open while a context holds it.
+        disposed = true;
+        session.Dispose();
+    }
 
     private static OnnxRuntimeEngine Open(OnnxRuntimeLibrary library, string path, OnnxRuntimeOptions options)
     {

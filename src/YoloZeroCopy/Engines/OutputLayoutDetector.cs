@@ -48,7 +48,7 @@ internal static class OutputLayoutDetector
 
         HashSet<long> anchorCounts = AnchorCounts(inputWidth, inputHeight, stride);
         bool channelsFirst = rows > BoxValues && anchorCounts.Contains(columns) && AgreesWith(classCount, rows - BoxValues);
-        bool anchorsFirst = columns > BoxValues + 1 && rows % AnchorsPerCellV5 == 0 && anchorCounts.Contains(rows / AnchorsPerCellV5)
+        bool anchorsFirst = columns > BoxValues + 1 && IsV5Count(rows, anchorCounts)
             && AgreesWith(classCount, columns - BoxValues - 1);
         if (!channelsFirst && !anchorsFirst && classCount > 0)
         {
@@ -72,8 +72,8 @@ internal static class OutputLayoutDetector
             return (OutputLayout.AnchorsFirst, columns - BoxValues - 1);
         }
 
-        // No anchor count fits, so six columns can only be finished detections.
-        if (columns == EndToEndColumns)
+        // Where no anchor count fits, six columns can only be finished detections.
+        if (columns == EndToEndColumns && !anchorCounts.Contains(rows) && !IsV5Count(rows, anchorCounts))
         {
             return (OutputLayout.EndToEnd, classCount);
         }
@@ -98,6 +98,8 @@ internal static class OutputLayoutDetector
 
     private static long Cells(int width, int height, int stride) => (long)(width / stride) * (height / stride);
 
+    private static bool IsV5Count(int rows, HashSet<long> anchorCounts) => rows % AnchorsPerCellV5 == 0 && anchorCounts.Contains(rows / AnchorsPerCellV5);
+
     private static bool AgreesWith(int named, int found) => named == 0 || named == found;
 
     private static string Hint(int rows, int columns, int classCount, HashSet<long> anchorCounts)
@@ -108,7 +110,7 @@ internal static class OutputLayoutDetector
         }
 
         int found = anchorCounts.Contains(columns) ? rows - BoxValues
-            : rows % AnchorsPerCellV5 == 0 && anchorCounts.Contains(rows / AnchorsPerCellV5) ? columns - BoxValues - 1
+            : IsV5Count(rows, anchorCounts) ? columns - BoxValues - 1
             : 0;
         return found > 0 && classCount > 0
             ? $"the shape says {found} classes, but the metadata names {classCount}"
