@@ -1,0 +1,93 @@
+namespace YoloZeroCopy;
+
+/// <summary>How a detector is opened. The defaults suit files and a camera or two; every number is checked on opening.</summary>
+public sealed record DetectorOptions
+{
+    /// <summary>Device to run on.</summary>
+    public Device Device { get; init; } = Device.Auto;
+
+    /// <summary>Largest number of frames in one run of the model; 0 takes what the model is fixed to, or 8 where it is not fixed.</summary>
+    public int MaxBatch { get; init; }
+
+    /// <summary>How long a frame may wait for others to join its batch. Zero, the default, never waits: what is there when a lane is free goes.</summary>
+    public TimeSpan MaxBatchDelay { get; init; }
+
+    /// <summary>Batches in flight at once; 0 chooses for the device.</summary>
+    public int Lanes { get; init; }
+
+    /// <summary>Number of slots; 0 takes enough to fill every lane and one batch more.</summary>
+    public int Slots { get; init; }
+
+    /// <summary>Bytes of the largest frame, as <see cref="FrameFormat.ByteCount"/> gives it. The default holds 1920x1080 in 24-bit colour.</summary>
+    public int SlotBytes { get; init; } = 1920 * 1080 * 3;
+
+    /// <summary>What happens when frames come faster than they are handled.</summary>
+    public OverflowPolicy Overflow { get; init; } = OverflowPolicy.Wait;
+
+    /// <summary>Frames that may wait for a lane before a dropping <see cref="Overflow"/> policy drops one; 0 takes one batch. Without a dropping policy the slots are the limit and this must be 0.</summary>
+    public int QueueCapacity { get; init; }
+
+    /// <summary>A frame older than this when its turn comes is dropped, counted from its capture. Zero, the default, keeps frames of any age.</summary>
+    public TimeSpan MaxFrameAge { get; init; }
+
+    /// <summary>Detections with a score up to this are left out.</summary>
+    public float ScoreThreshold { get; init; } = 0.25f;
+
+    /// <summary>Of two boxes of one class that overlap by more than this (intersection over union) the one with the lower score is left out.</summary>
+    public float IouThreshold { get; init; } = 0.7f;
+
+    /// <summary>Most detections of one frame; those with the highest scores are kept.</summary>
+    public int MaxDetections { get; init; } = 300;
+
+    /// <summary>Compares boxes of all classes with each other, so that one place has one detection.</summary>
+    public bool ClassAgnostic { get; init; }
+
+    /// <summary>Width and height in pixels of the model's input; null takes what the model's metadata says. A model with a fixed input takes only that.</summary>
+    public (int Width, int Height)? InputSize { get; init; }
+
+    /// <summary>Threads the engine computes with on the CPU; 0 takes one per core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>File of ONNX Runtime's native library; null looks at <c>YZC_ONNXRUNTIME</c>, then beside the application, then in the system.</summary>
+    public string? OnnxRuntimePath { get; init; }
+
+    internal void Validate()
+    {
+        ThrowIfOutside(MaxBatch, 0, 256, nameof(MaxBatch));
+        ThrowIfOutside(Lanes, 0, 16, nameof(Lanes));
+        ThrowIfOutside(Slots, 0, 4096, nameof(Slots));
+        ThrowIfOutside(SlotBytes, 1, int.MaxValue, nameof(SlotBytes));
+        ThrowIfOutside(QueueCapacity, 0, 4096, nameof(QueueCapacity));
+        ThrowIfOutside(MaxDetections, 1, 30000, nameof(MaxDetections));
+        ThrowIfOutside(Threads, 0, 1024, nameof(Threads));
+        ThrowIfOutside(MaxBatchDelay, TimeSpan.Zero, TimeSpan.FromMinutes(1), nameof(MaxBatchDelay));
+        ThrowIfOutside(MaxFrameAge, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(MaxFrameAge));
+        ThrowIfOutside(ScoreThreshold, 0f, 1f, nameof(ScoreThreshold));
+        ThrowIfOutside(IouThreshold, 0f, 1f, nameof(IouThreshold));
+        if (!Enum.IsDefined(Overflow))
+        {
+            throw new ArgumentOutOfRangeException(nameof(Overflow), Overflow, "Unknown overflow policy.");
+        }
+
+        if (Overflow == OverflowPolicy.Wait && QueueCapacity != 0)
+        {
+            throw new ArgumentException("A queue capacity needs a policy that drops frames; with OverflowPolicy.Wait the number of slots is the limit.", nameof(QueueCapacity));
+        }
+
+        if (InputSize is (int width, int height))
+        {
+            ThrowIfOutside(width, 1, FrameFormat.MaxSize, nameof(InputSize));
+            ThrowIfOutside(height, 1, FrameFormat.MaxSize, nameof(InputSize));
+        }
+    }
+
+    private static void ThrowIfOutside<T>(T value, T least, T most, string name)
+        where T : IComparable<T>
+    {
+        // Written so that NaN, which compares below everything, is refused.
+        if (!(value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0))
+        {
+            throw new ArgumentOutOfRangeException(name, value, $"{name} must be {least} to {most}.");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+namespace YoloZeroCopy;
+
+/// <summary>Everything one batch in flight needs: the seam between the pipeline, which is the same everywhere, and a device.</summary>
+internal abstract class Lane : IDisposable
+{
+    /// <summary>Takes a batch and returns without waiting for it. The dispatcher thread calls it, and only while no batch is in flight on this lane.</summary>
+    /// <remarks>
+    /// From any thread the lane then gives back each slot as soon as it no longer reads it (<see cref="LaneBatch.ReleaseSlot"/>), sets a result or an error for each frame, and ends with
+    /// <see cref="LaneBatch.Complete"/>, or with <see cref="LaneBatch.Fault"/> when it cannot go on. An exception from here counts as a fault.
+    /// </remarks>
+    public abstract void Start(LaneBatch batch);
+
+    /// <summary>Called once, when no batch is in flight.</summary>
+    public abstract void Dispose();
+}

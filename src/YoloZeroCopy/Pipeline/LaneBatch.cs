@@ -1,0 +1,88 @@
+using System.Diagnostics;
+
+namespace YoloZeroCopy;
+
+/// <summary>The frames that a lane works on. One per lane, made with the pipeline and used again for every batch.</summary>
+internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
+{
+    private readonly PendingFrame[] frames = new PendingFrame[maxBatch];
+    private readonly bool[] answered = new bool[maxBatch];
+    private int allocationThread;
+    private long allocationMark;
+
+    public Lane Lane => lane;
+
+    public int Count { get; private set; }
+
+    /// <summary>Bytes of the frame, in its slot. Not after <see cref="ReleaseSlot"/>.</summary>
+    public ReadOnlySpan<byte> Pixels(int index) => pipeline.Pool.SubmittedFrame(frames[index].SlotIndex);
+
+    public FrameFormat Format(int index) => frames[index].Format;
+
+    /// <summary>Where the frame's detections go.</summary>
+    public Span<Detection> Detections(int index) => frames[index].DetectionBuffer;
+
+    /// <summary>The slot has been read: a producer may have it.</summary>
+    public void ReleaseSlot(int index)
+    {
+        PendingFrame frame = frames[index];
+        Debug.Assert(frame.HoldsSlot, "A lane releases a slot once.");
+        frame.HoldsSlot = false;
+        pipeline.Pool.Recycle(frame.SlotIndex);
+    }
+
+    public void SetResult(int index, int detectionCount)
+    {
+        frames[index].SetDetections(detectionCount);
+        answered[index] = true;
+    }
+
+    /// <summary>This frame failed; the others of the batch, and the detector, go on.</summary>
+    public void SetError(int index, Exception error)
+    {
+        frames[index].Error = error;
+        answered[index] = true;
+    }
+
+    /// <summary>The batch is done and the lane free.</summary>
+    public void Complete(in StageTimes times)
+    {
+        for (int index = 0; index < Count; index++)
+        {
+            if (!answered[index])
+            {
+                frames[index].Error = new InferenceException("The lane finished its batch without a result for this frame.");
+            }
+        }
+
+        pipeline.OnBatchDone(this, times, AllocatedSinceLastBatch(), null);
+    }
+
+    /// <summary>The lane cannot go on: these frames fail, and with them the detector.</summary>
+    public void Fault(Exception cause) => pipeline.OnBatchDone(this, default, 0, cause);
+
+    internal Span<PendingFrame> Frames => frames.AsSpan(0, Count);
+
+    internal void Add(PendingFrame frame)
+    {
+        answered[Count] = false;
+        frames[Count++] = frame;
+    }
+
+    internal void Clear()
+    {
+        Frames.Clear();
+        Count = 0;
+    }
+
+    // A lane answers from one thread of its own; where that changes, the count begins anew.
+    private long AllocatedSinceLastBatch()
+    {
+        int thread = Environment.CurrentManagedThreadId;
+        long now = GC.GetAllocatedBytesForCurrentThread();
+        long allocated = thread == allocationThread ? now - allocationMark : 0;
+        allocationThread = thread;
+        allocationMark = now;
+        return allocated;
+    }
+}

@@ -1,0 +1,156 @@
+using System.Diagnostics;
+
+namespace YoloZeroCopy;
+
+/// <summary>One submitted frame, from submit until its result is disposed: place in the queue, result buffer and the caller's value task in one pooled object.</summary>
+/// <remarks>
+/// Two parties hold it: the pipeline, until the frame has left it, and the caller, until the result is disposed or its error thrown. Whoever lets go last puts it back
+/// into the pool. Everything above the line below is guarded by the pipeline's gate.
+/// </remarks>
+internal sealed class PendingFrame(FrameRecycler recycler, int maxDetections) : PooledValueTaskSource<DetectionResult>
+{
+    private readonly Detection[] detections = new Detection[maxDetections];
+    private CancellationTokenRegistration registration;
+    private int detectionCount;
+    private int holders;
+    private int generation;
+
+    /// <summary>Neighbours among the frames that wait for a lane.</summary>
+    public PendingFrame? Previous { get; set; }
+
+    public PendingFrame? Next { get; set; }
+
+    /// <summary>The frame submitted next: results leave in this order.</summary>
+    public PendingFrame? Later { get; set; }
+
+    public bool IsWaiting { get; set; }
+
+    /// <summary>The frame has left the queue and the lanes; its result leaves when all earlier ones have.</summary>
+    public bool IsFinished { get; set; }
+
+    /// <summary>The caller's value task is completed, here or by cancellation.</summary>
+    public bool IsAnswered { get; set; }
+
+    public CancellationToken CancellationToken { get; private set; }
+
+    public Exception? Error { get; set; }
+
+    // ---- set before the frame is handed on, read after
+
+    public FrameStatus Status { get; set; }
+
+    public int SlotIndex { get; private set; }
+
+    public bool HoldsSlot { get; set; }
+
+    public FrameFormat Format { get; private set; }
+
+    public int Source { get; private set; }
+
+    public long Sequence { get; private set; }
+
+    public long CapturedAt { get; private set; }
+
+    public long SubmittedAt { get; private set; }
+
+    public long DispatchedAt { get; set; }
+
+    public long FinishedAt { get; set; }
+
+    public int Generation => Volatile.Read(ref generation);
+
+    public TimeSpan QueueTime => Stopwatch.GetElapsedTime(SubmittedAt, DispatchedAt == 0 ? FinishedAt : DispatchedAt);
+
+    public TimeSpan Latency => Stopwatch.GetElapsedTime(SubmittedAt, FinishedAt);
+
+    public ReadOnlySpan<Detection> Detections => Status == FrameStatus.Completed
+        ? detections.AsSpan(0, detectionCount)
+        : throw new InvalidOperationException($"The frame was dropped ({Status}); nothing is known of what it shows.");
+
+    /// <summary>Where the decoder writes.</summary>
+    public Span<Detection> DetectionBuffer => detections;
+
+    public PendingFrame? NextSpare { get; set; }
+
+    /// <summary>Begins a new use. Called with the gate held, so that a late cancellation of the last use sees either that use or this one, never half of each.</summary>
+    public void Begin(int slotIndex, in FrameFormat format, int source, long sequence, long capturedAt, CancellationToken cancellationToken)
+    {
+        SlotIndex = slotIndex;
+        HoldsSlot = true;
+        Format = format;
+        Source = source;
+        Sequence = sequence;
+        SubmittedAt = Stopwatch.GetTimestamp();
+        CapturedAt = capturedAt == 0 ? SubmittedAt : capturedAt;
+        DispatchedAt = 0;
+        FinishedAt = 0;
+        Status = FrameStatus.Completed;
+        Error = null;
+        detectionCount = 0;
+        holders = 2;
+        IsFinished = false;
+        IsAnswered = false;
+        Later = null;
+        CancellationToken = cancellationToken;
+    }
+
+    public void SetDetections(int count) => detectionCount = count;
+
+    /// <summary>Registered after the frame is queued: a token already cancelled calls back at once.</summary>
+    public void WatchCancellation()
+    {
+        if (CancellationToken.CanBeCanceled)
+        {
+            registration = CancellationToken.UnsafeRegister(static state => ((PendingFrame)state!).OnCanceled(), this);
+        }
+    }
+
+    public void Answer()
+    {
+        if (Error is null)
+        {
+            SetResult(new DetectionResult(this, generation));
+        }
+        else
+        {
+            SetException(Error);
+        }
+    }
+
+    public void AnswerCanceled() => SetException(new OperationCanceledException(CancellationToken));
+
+    /// <summary>The caller is done with the result. Only the first call for this generation counts.</summary>
+    public void ReleaseResult(int ofGeneration)
+    {
+        if (Interlocked.CompareExchange(ref generation, ofGeneration + 1, ofGeneration) == ofGeneration)
+        {
+            ReleaseHolder();
+        }
+    }
+
+    /// <summary>One of the two parties lets go.</summary>
+    public void ReleaseHolder()
+    {
+        if (Interlocked.Decrement(ref holders) == 0)
+        {
+            CancellationToken = default;
+            Error = null;
+            Reset();
+            recycler.Add(this);
+        }
+    }
+
+    protected override void OnConsumed(bool succeeded)
+    {
+        // Not Dispose: that would wait for a callback that may itself wait for the pipeline's gate.
+        bool unregistered = registration.Unregister();
+        _ = unregistered;
+        registration = default;
+        if (!succeeded)
+        {
+            ReleaseResult(generation);
+        }
+    }
+
+    private void OnCanceled() => recycler.Pipeline.Cancel(this);
+}

@@ -1,0 +1,10 @@
+namespace YoloZeroCopy;
+
+/// <summary>The part of <see cref="DetectorOptions"/> that the pipeline needs, resolved to numbers.</summary>
+internal readonly record struct PipelineOptions(
+    int MaxBatch,
+    TimeSpan MaxBatchDelay,
+    OverflowPolicy Overflow,
+    int QueueCapacity,
+    TimeSpan MaxFrameAge,
+    int MaxDetections);

@@ -1,0 +1,95 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace YoloZeroCopy;
+
+/// <summary>Finds objects in frames: rent a slot, write a frame into it, submit it, await the result.</summary>
+/// <remarks>
+/// Any thread may rent and submit, many at a time. Results of one source come in the order its frames were submitted. The detector owns its slots, its engine and its threads;
+/// in steady state it allocates no managed memory and copies no frame on the host.
+/// </remarks>
+public sealed partial class YoloDetector : IAsyncDisposable
+{
+    private readonly Pipeline pipeline;
+    private readonly IDisposable? engine;
+    private readonly DetectorMetrics metrics;
+
+    internal YoloDetector(Pipeline pipeline, IDisposable? engine, ModelInfo model, string device, MemoryPlan memory)
+    {
+        this.pipeline = pipeline;
+        this.engine = engine;
+        Model = model;
+        Device = device;
+        Memory = memory;
+        metrics = new DetectorMetrics(pipeline.Snapshot);
+        pipeline.LatencyObserver = metrics.RecordLatency;
+    }
+
+    /// <summary>The model that was opened.</summary>
+    public ModelInfo Model { get; }
+
+    /// <summary>The device, the engine and, where <see cref="YoloZeroCopy.Device.Auto"/> chose, why.</summary>
+    public string Device { get; }
+
+    /// <summary>What the detector has taken in memory.</summary>
+    public MemoryPlan Memory { get; }
+
+    /// <summary>The slots. Rent through the detector or here: it is the same.</summary>
+    public FramePool Frames => pipeline.Pool;
+
+    /// <summary>What the detector has done so far. Allocates; not for every frame.</summary>
+    public DetectorStatistics Statistics => pipeline.Snapshot();
+
+    /// <inheritdoc cref="FramePool.TryRent"/>
+    /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
+    public bool TryRent(in FrameFormat format, out FrameSlot slot) => Frames.TryRent(format, out slot);
+
+    /// <inheritdoc cref="FramePool.RentAsync"/>
+    /// <exception cref="DetectorFaultedException">The detector is faulted, before or during the wait.</exception>
+    public ValueTask<FrameSlot> RentAsync(in FrameFormat format, CancellationToken cancellationToken = default) => Frames.RentAsync(format, cancellationToken);
+
+    /// <summary>Hands a filled slot over for detection.</summary>
+    /// <param name="slot">The slot; the detector's from here on, whatever becomes of the frame.</param>
+    /// <param name="source">Number of the camera or file; results of one source keep its order.</param>
+    /// <param name="capturedAt"><see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> when the frame was captured, for <see cref="DetectorOptions.MaxFrameAge"/>; 0 means now.</param>
+    /// <param name="cancellationToken">Ends the wait for this frame; its slot is not lost.</param>
+    /// <returns>The result. Await it exactly once, and dispose it when read.</returns>
+    /// <exception cref="ArgumentException">The slot is of another pool.</exception>
+    /// <exception cref="InvalidOperationException">The slot is stale: it was submitted or returned before.</exception>
+    /// <exception cref="InferenceException">From the task: the engine failed on this frame.</exception>
+    /// <exception cref="OperationCanceledException">From the task: cancelled.</exception>
+    /// <exception cref="DetectorFaultedException">From the task: the detector met an error it cannot go on after.</exception>
+    /// <exception cref="ObjectDisposedException">From the task: the detector was disposed before a lane took the frame.</exception>
+    public ValueTask<DetectionResult> SubmitAsync(FrameSlot slot, int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default)
+    {
+        if (!slot.BelongsTo(Frames))
+        {
+            throw new ArgumentException("The slot was not rented from this detector.", nameof(slot));
+        }
+
+        return pipeline.Submit(slot, source, capturedAt, cancellationToken);
+    }
+
+    /// <summary>Detects objects in pixels that lie elsewhere: rents a slot, copies them into it and submits it. Costs one host copy, which the statistics count.</summary>
+    /// <param name="pixels">The frame, at least <see cref="FrameFormat.ByteCount"/> bytes; not read any more once the task is returned to the caller's await.</param>
+    /// <param name="format">Its layout.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The result. Dispose it when read.</returns>
+    /// <exception cref="ArgumentException">Too few pixels, or a frame larger than a slot.</exception>
+    public async ValueTask<DetectionResult> DetectAsync(ReadOnlyMemory<byte> pixels, FrameFormat format, CancellationToken cancellationToken = default)
+    {
+        format.ThrowIfNotWithin(pixels.Length, nameof(pixels));
+        FrameSlot slot = await RentAsync(format, cancellationToken).ConfigureAwait(false);
+        pixels.Span[..format.ByteCount].CopyTo(slot.Span);
+        pipeline.CountHostCopy();
+        return await SubmitAsync(slot, cancellationToken: cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses new frames, fails those that still wait, lets those that a lane has begun finish, and frees everything. Rented slots stay valid until they are returned.</summary>
+    [SuppressMessage("Usage", "CA1816", Justification = "There is no finalizer: what is native has its own.")]
+    public async ValueTask DisposeAsync()
+    {
+        await pipeline.DisposeAsync().ConfigureAwait(false);
+        metrics.Dispose();
+        engine?.Dispose();
+    }
+}

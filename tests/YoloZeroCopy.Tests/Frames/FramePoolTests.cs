@@ -1,0 +1,175 @@
+namespace YoloZeroCopy.Tests;
+
+public sealed class FramePoolTests
+{
+    private static readonly FrameFormat Small = new(PixelFormat.Bgr24, 16, 4);
+
+    [Fact]
+    public void Slots_are_page_aligned_distinct_and_as_long_as_the_frame()
+    {
+        using FramePool pool = new(3, Small.ByteCount);
+        HashSet<nint> addresses = [];
+        List<FrameSlot> slots = [];
+        for (int index = 0; index < 3; index++)
+        {
+            Assert.True(pool.TryRent(Small, out FrameSlot slot));
+            Assert.Equal(Small.ByteCount, slot.Span.Length);
+            Assert.Equal(Small.ByteCount, slot.Memory.Length);
+            slot.Span.Fill((byte)index);
+            nint address = pool.AddressOf(slot.Index);
+            Assert.Equal(0, address % 4096);
+            Assert.True(addresses.Add(address));
+            slots.Add(slot);
+        }
+
+        Assert.False(pool.TryRent(Small, out _));
+        for (int index = 0; index < 3; index++)
+        {
+            Assert.All(slots[index].Memory.ToArray(), value => Assert.Equal(index, value));
+            slots[index].Return();
+        }
+
+        Assert.Equal(0, pool.SlotsInUse);
+    }
+
+    [Fact]
+    public void Stale_and_double_returns_are_refused_also_after_the_slot_is_rented_again()
+    {
+        using FramePool pool = new(1, Small.ByteCount);
+        Assert.True(pool.TryRent(Small, out FrameSlot first));
+        Memory<byte> kept = first.Memory;
+        first.Return();
+        Assert.Throws<InvalidOperationException>(first.Return);
+        Assert.Throws<InvalidOperationException>(() => kept.Span.Length);
+
+        Assert.True(pool.TryRent(Small, out FrameSlot second));
+        Assert.Throws<InvalidOperationException>(first.Return);
+        Assert.Throws<InvalidOperationException>(() => first.Span.Length);
+        Assert.Throws<InvalidOperationException>(() => first.Memory);
+        Assert.Throws<InvalidOperationException>(() => first.Format);
+        Assert.NotEqual(first, second);
+        second.Return();
+        Assert.Throws<InvalidOperationException>(() => default(FrameSlot).Return());
+    }
+
+    [Fact]
+    public void Refuses_frames_that_are_larger_than_a_slot_and_says_both_sizes()
+    {
+        using FramePool pool = new(1, 100);
+        ArgumentException error = Assert.Throws<ArgumentException>(() => pool.TryRent(Small, out _));
+        Assert.Contains("192", error.Message, StringComparison.Ordinal);
+        Assert.Contains("100", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => pool.TryRent(default, out _));
+    }
+
+    [Fact]
+    public async Task Waiting_renters_are_served_in_order_and_cancelling_one_loses_no_slot()
+    {
+        using FramePool pool = new(1, Small.ByteCount);
+        Assert.True(pool.TryRent(Small, out FrameSlot held));
+        using CancellationTokenSource cancel = new();
+        Task<FrameSlot> first = pool.RentAsync(Small).AsTask();
+        Task<FrameSlot> second = pool.RentAsync(Small, cancel.Token).AsTask();
+        Task<FrameSlot> third = pool.RentAsync(Small).AsTask();
+
+        await cancel.CancelAsync();
+        OperationCanceledException error = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
+        Assert.Equal(cancel.Token, error.CancellationToken);
+
+        held.Return();
+        FrameSlot one = await first;
+        Assert.False(third.IsCompleted);
+        Assert.False(pool.TryRent(Small, out _));
+        one.Return();
+        (await third).Return();
+        Assert.Equal(0, pool.SlotsInUse);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pool.RentAsync(Small, cancel.Token).AsTask());
+    }
+
+    [Fact]
+    public async Task Disposing_ends_waits_and_keeps_rented_memory_until_it_is_returned()
+    {
+        FramePool pool = new(1, Small.ByteCount);
+        Assert.True(pool.TryRent(Small, out FrameSlot slot));
+        Task<FrameSlot> waiting = pool.RentAsync(Small).AsTask();
+        pool.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
+        Assert.Throws<ObjectDisposedException>(() => pool.TryRent(Small, out _));
+        slot.Span.Fill(1);
+        slot.Return();
+        pool.Dispose();
+    }
+
+    [Fact]
+    public void Renting_and_returning_allocates_nothing()
+    {
+        using FramePool pool = new(2, Small.ByteCount);
+        RentAndReturn(pool, 10);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        RentAndReturn(pool, 1000);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void Waiting_for_a_slot_allocates_nothing_once_warm()
+    {
+        using FramePool pool = new(1, Small.ByteCount);
+        WaitForSlot(pool, 10);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        WaitForSlot(pool, 1000);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public async Task Many_threads_never_share_a_slot()
+    {
+        using FramePool pool = new(3, Small.ByteCount);
+        await Task.WhenAll(Enumerable.Range(1, 6).Select(id => Task.Run(async () =>
+        {
+            Random random = new(id);
+            for (int turn = 0; turn < 500; turn++)
+            {
+                using CancellationTokenSource cancel = new();
+                ValueTask<FrameSlot> rent = pool.RentAsync(Small, cancel.Token);
+                if (random.Next(8) == 0)
+                {
+                    await cancel.CancelAsync();
+                }
+
+                try
+                {
+                    FrameSlot slot = await rent;
+                    slot.Span.Fill((byte)id);
+                    await Task.Yield();
+                    Assert.Equal(-1, slot.Span.IndexOfAnyExcept((byte)id));
+                    slot.Return();
+                }
+                catch (OperationCanceledException)
+                {
+                }
+            }
+        })));
+        Assert.Equal(0, pool.SlotsInUse);
+    }
+
+    private static void RentAndReturn(FramePool pool, int times)
+    {
+        for (int turn = 0; turn < times; turn++)
+        {
+            Assert.True(pool.TryRent(Small, out FrameSlot slot));
+            slot.Memory.Span[0] = 1;
+            slot.Return();
+        }
+    }
+
+    private static void WaitForSlot(FramePool pool, int times)
+    {
+        for (int turn = 0; turn < times; turn++)
+        {
+            Assert.True(pool.TryRent(Small, out FrameSlot held));
+            ValueTask<FrameSlot> rent = pool.RentAsync(Small);
+            held.Return();
+            rent.GetAwaiter().GetResult().Return();
+        }
+    }
+}

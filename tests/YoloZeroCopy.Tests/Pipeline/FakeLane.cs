@@ -1,0 +1,75 @@
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>A lane whose time, order and faults a test controls. Its "model" finds one object whose class is the number that <see cref="Stamp"/> wrote into the frame.</summary>
+internal sealed class FakeLane : Lane
+{
+    private readonly Lock sync = new();
+    private readonly Queue<LaneBatch> started = new();
+    private readonly Action<FakeLane, LaneBatch>? onStart;
+
+    /// <summary>With no action batches stay in flight until the test finishes them.</summary>
+    public FakeLane(Action<FakeLane, LaneBatch>? onStart = null) => this.onStart = onStart;
+
+    public bool IsDisposed { get; private set; }
+
+    public int Started { get; private set; }
+
+    public static void Stamp(FrameSlot slot, int number) => MemoryMarshal.Write(slot.Span, number);
+
+    public override void Start(LaneBatch batch)
+    {
+        lock (sync)
+        {
+            Started++;
+            if (onStart is null)
+            {
+                started.Enqueue(batch);
+                return;
+            }
+        }
+
+        onStart(this, batch);
+    }
+
+    /// <summary>Waits for the next batch that the dispatcher gave to this lane.</summary>
+    public LaneBatch Next()
+    {
+        LaneBatch? batch = null;
+        Assert.True(SpinWait.SpinUntil(
+            () =>
+            {
+                lock (sync)
+                {
+                    return started.TryDequeue(out batch);
+                }
+            },
+            TimeSpan.FromSeconds(10)));
+        return batch!;
+    }
+
+    public static void Finish(LaneBatch batch)
+    {
+        for (int index = 0; index < batch.Count; index++)
+        {
+            Answer(batch, index);
+        }
+
+        batch.Complete(default);
+    }
+
+    public static void Answer(LaneBatch batch, int index)
+    {
+        int number = MemoryMarshal.Read<int>(batch.Pixels(index));
+        batch.ReleaseSlot(index);
+        batch.Detections(index)[0] = new Detection(number, 0.5f, 0, 0, 1, 1);
+        batch.SetResult(index, 1);
+    }
+
+    public override void Dispose()
+    {
+        Assert.False(IsDisposed);
+        IsDisposed = true;
+    }
+}

@@ -1,0 +1,261 @@
+using System.Collections.Concurrent;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>The pipeline's promises under thousands of random interleavings: no slot lost, order per source, every caller answered once, every frame counted, no frame mixed up.</summary>
+public sealed class InterleavingTests
+{
+    [Theory]
+    [InlineData(0, 800)]
+    [InlineData(10_000, 800)]
+    [InlineData(20_000, 800)]
+    public async Task Promises_hold(int firstSeed, int runs)
+    {
+        for (int seed = firstSeed; seed < firstSeed + runs; seed++)
+        {
+            try
+            {
+                await new Run(seed).ExecuteAsync().WaitAsync(TimeSpan.FromSeconds(20));
+            }
+            catch (Exception error)
+            {
+                throw new InvalidOperationException($"Seed {seed}: {error.Message}", error);
+            }
+        }
+    }
+
+    private sealed class Run : IDisposable
+    {
+        private readonly Random random;
+        private readonly ConcurrentQueue<LaneBatch> inFlight = new();
+        private readonly SemaphoreSlim started = new(0);
+        private readonly int faultAt;
+        private readonly PipelineHarness harness;
+        private readonly OverflowPolicy overflow;
+        private volatile bool done;
+        private int submitted;
+        private int answered;
+        private int seen;
+
+        public Run(int seed)
+        {
+            random = new Random(seed);
+            overflow = (OverflowPolicy)random.Next(3);
+            faultAt = random.Next(10) == 0 ? random.Next(1, 20) : int.MaxValue;
+            FakeLane[] lanes = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => new FakeLane((_, batch) =>
+            {
+                inFlight.Enqueue(batch);
+                started.Release();
+            }))];
+            harness = new PipelineHarness(
+                lanes,
+                slots: random.Next(1, 7),
+                maxBatch: random.Next(1, 5),
+                overflow: overflow,
+                queueCapacity: overflow == OverflowPolicy.Wait ? 0 : random.Next(1, 4),
+                maxFrameAge: random.Next(4) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero,
+                maxBatchDelay: random.Next(6) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero);
+        }
+
+        public async Task ExecuteAsync()
+        {
+            using Run self = this;
+            Task device = Task.Run(DriveDeviceAsync);
+            int[] seeds = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Next())];
+            bool disposeEarly = random.Next(6) == 0;
+            Task producers = Task.WhenAll(seeds.Select((seed, source) => Task.Run(() => ProduceAsync(source, new Random(seed)))));
+            if (disposeEarly)
+            {
+                await Task.Yield();
+                await harness.Pipeline.DisposeAsync();
+            }
+
+            await producers;
+            DetectorStatistics statistics = harness.Pipeline.Snapshot();
+            await harness.DisposeAsync();
+            done = true;
+            started.Release();
+            await device;
+
+            Assert.Equal(0, harness.Pool.SlotsInUse);
+            Assert.All(harness.Lanes, lane => Assert.True(lane.IsDisposed));
+            Assert.Equal(submitted, answered);
+            Assert.InRange(statistics.FramesSubmitted, 0, submitted);
+            Assert.Equal(statistics.FramesSubmitted, statistics.FramesCompleted + statistics.FramesFailed + statistics.FramesCanceled + statistics.FramesDropped);
+        }
+
+        public void Dispose() => started.Dispose();
+
+        // Finishes batches in random order and ways, as a device with several streams might.
+        private async Task DriveDeviceAsync()
+        {
+            Random chance = new(random.Next());
+            List<LaneBatch> batches = [];
+            while (true)
+            {
+                await started.WaitAsync();
+                while (inFlight.TryDequeue(out LaneBatch? batch))
+                {
+                    batches.Add(batch);
+                }
+
+                if (done && batches.Count == 0)
+                {
+                    return;
+                }
+
+                while (batches.Count > 0)
+                {
+                    if (chance.Next(3) == 0)
+                    {
+                        await Task.Yield();
+                    }
+
+                    int pick = chance.Next(batches.Count);
+                    LaneBatch batch = batches[pick];
+                    batches.RemoveAt(pick);
+                    FinishSomehow(batch, chance);
+                }
+            }
+        }
+
+        private void FinishSomehow(LaneBatch batch, Random chance)
+        {
+            if (++seen == faultAt)
+            {
+                batch.Fault(new InvalidOperationException("injected"));
+                return;
+            }
+
+            for (int index = 0; index < batch.Count; index++)
+            {
+                switch (chance.Next(8))
+                {
+                    case 0:
+                        batch.SetError(index, new InferenceException("injected"));
+                        break;
+                    case 1:
+                        break;
+                    default:
+                        FakeLane.Answer(batch, index);
+                        break;
+                }
+            }
+
+            batch.Complete(default);
+        }
+
+        private async Task ProduceAsync(int source, Random chance)
+        {
+            List<(int Number, ValueTask<DetectionResult> Result, CancellationTokenSource? Cancel)> pending = [];
+            for (int turn = 0; turn < 12; turn++)
+            {
+                FrameSlot? rented = await RentAsync(chance);
+                if (rented is not FrameSlot slot)
+                {
+                    continue;
+                }
+
+                if (chance.Next(8) == 0)
+                {
+                    slot.Return();
+                    continue;
+                }
+
+                int number = (source * 1000) + turn;
+                FakeLane.Stamp(slot, number);
+                CancellationTokenSource? cancel = chance.Next(4) == 0 ? new CancellationTokenSource() : null;
+                ValueTask<DetectionResult> result = harness.Pipeline.Submit(slot, source, 0, cancel?.Token ?? default);
+                Assert.Throws<InvalidOperationException>(slot.Return);
+                Interlocked.Increment(ref submitted);
+                pending.Add((number, result, cancel));
+                if (cancel is not null && chance.Next(2) == 0)
+                {
+                    await cancel.CancelAsync();
+                }
+
+                if (pending.Count > chance.Next(6))
+                {
+                    await TakeAsync(pending, chance, source);
+                    Interlocked.Increment(ref answered);
+                }
+            }
+
+            while (pending.Count > 0)
+            {
+                await TakeAsync(pending, chance, source);
+                Interlocked.Increment(ref answered);
+            }
+        }
+
+        private async Task<FrameSlot?> RentAsync(Random chance)
+        {
+            try
+            {
+                if (chance.Next(2) == 0)
+                {
+                    return harness.Pool.TryRent(PipelineHarness.Format, out FrameSlot slot) ? slot : null;
+                }
+
+                using CancellationTokenSource cancel = new();
+                ValueTask<FrameSlot> rent = harness.Pool.RentAsync(PipelineHarness.Format, cancel.Token);
+                if (!rent.IsCompleted && chance.Next(2) == 0)
+                {
+                    await Task.Yield();
+                    await cancel.CancelAsync();
+                }
+
+                return await rent;
+            }
+            catch (OperationCanceledException)
+            {
+                return null;
+            }
+            catch (ObjectDisposedException)
+            {
+                return null;
+            }
+            catch (DetectorFaultedException)
+            {
+                return null;
+            }
+        }
+
+        // Awaits a random pending frame; all earlier ones of this source that nobody cancelled must be answered by then.
+        private static async Task TakeAsync(List<(int Number, ValueTask<DetectionResult> Result, CancellationTokenSource? Cancel)> pending, Random chance, int source)
+        {
+            int pick = chance.Next(pending.Count);
+            (int number, ValueTask<DetectionResult> task, CancellationTokenSource? cancel) = pending[pick];
+            try
+            {
+                using DetectionResult result = await task;
+                Assert.Equal(source, result.Source);
+                if (!result.IsDropped)
+                {
+                    Assert.Equal(number, Assert.Single(result.Detections.ToArray()).ClassId);
+                }
+
+                for (int earlier = 0; earlier < pick; earlier++)
+                {
+                    Assert.True(pending[earlier].Result.IsCompleted, $"frame {pending[earlier].Number} was overtaken by {number}");
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.NotNull(cancel);
+            }
+            catch (InferenceException)
+            {
+            }
+            catch (DetectorFaultedException)
+            {
+            }
+            catch (ObjectDisposedException)
+            {
+            }
+
+            cancel?.Dispose();
+            pending.RemoveAt(pick);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+namespace YoloZeroCopy.Tests;
+
+/// <summary>A pipeline over fake lanes, with small slots.</summary>
+internal sealed class PipelineHarness : IAsyncDisposable
+{
+    public static readonly FrameFormat Format = new(PixelFormat.Gray8, 8, 2);
+
+    private int number;
+
+    public PipelineHarness(
+        FakeLane[] lanes,
+        int slots = 4,
+        int maxBatch = 2,
+        OverflowPolicy overflow = OverflowPolicy.Wait,
+        int queueCapacity = 0,
+        TimeSpan maxFrameAge = default,
+        TimeSpan maxBatchDelay = default)
+    {
+        Lanes = lanes;
+        Pool = new FramePool(slots, Format.ByteCount);
+        Pipeline = new Pipeline(
+            Pool, lanes, new PipelineOptions(maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4));
+    }
+
+    public FakeLane[] Lanes { get; }
+
+    public FramePool Pool { get; }
+
+    public Pipeline Pipeline { get; }
+
+    public ValueTask<DetectionResult> Submit(int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default)
+    {
+        Assert.True(Pool.TryRent(Format, out FrameSlot slot));
+        FakeLane.Stamp(slot, number++);
+        return Pipeline.Submit(slot, source, capturedAt, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Pipeline.DisposeAsync();
+        Pool.Dispose();
+    }
+}
