@@ -155,8 +155,9 @@ def cell_centres(levels: list[Tensor]) -> tuple[Tensor, Tensor]:
     centres, strides = [], []
     for level, stride in zip(levels, STRIDES):
         height, width = level.shape[-2:]
-        x = torch.arange(width, device=level.device, dtype=level.dtype) + 0.5
-        y = torch.arange(height, device=level.device, dtype=level.dtype) + 0.5
+        # Counted in float32 whatever the maps hold: ONNX has no half-precision Range.
+        x = torch.arange(width, device=level.device, dtype=torch.float32).to(level.dtype) + 0.5
+        y = torch.arange(height, device=level.device, dtype=torch.float32).to(level.dtype) + 0.5
         grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
         centres.append(torch.stack((grid_x, grid_y), -1).reshape(-1, 2))
         strides.append(torch.full_like(centres[-1][:, :1], stride))

@@ -14,7 +14,7 @@ from .parts import SMALLEST_DEFECTIVE, SMALLEST_PART, Part, draw_part
 
 LARGEST_PART = 250.0
 NETWORK_SIDE = 640          # sizes of parts are meant in a picture whose longer side is this
-_LEAST_VISIBLE = 0.3        # parts hidden more than this leaves are not labelled
+LEAST_VISIBLE = 0.3         # of a part, for it to be labelled
 _LEAST_DEFECT_VISIBLE = 0.6  # of the defect's surroundings, for the part to count as defective
 _EDGE = 0.1                 # coverage from which a pixel belongs to a part
 
@@ -51,7 +51,8 @@ def tight_box(coverage: np.ndarray) -> tuple[float, float, float, float] | None:
             float(x[-1] + columns[x[-1]]), float(y[-1] + rows[y[-1]]))
 
 
-def compose(background: np.ndarray, placed: list[Placed], shadow: tuple[float, float, float] = (0, 0, 0)) -> tuple[np.ndarray, list[SceneObject]]:
+def compose(background: np.ndarray, placed: list[Placed], shadow: tuple[float, float, float],
+            least_visible: float = LEAST_VISIBLE) -> tuple[np.ndarray, list[SceneObject]]:
     """Lays the parts on the background in order, later ones on top. `shadow` is its offset x, y and its strength.
     Returns the float picture and the objects of which enough is visible."""
     height, width = background.shape[:2]
@@ -73,7 +74,7 @@ def compose(background: np.ndarray, placed: list[Placed], shadow: tuple[float, f
     for index, (item, window) in enumerate(zip(placed, windows)):
         if window is not None:
             found = _visible_object(item, index, window, owner)
-            if found is not None:
+            if found is not None and found.visible >= least_visible:
                 objects.append(found)
     return picture, objects
 
@@ -104,7 +105,7 @@ def _visible_object(item: Placed, index: int, window: tuple[int, int, int, int],
     coverage = np.where(above, 0.0, part.alpha[inside])
     visible = float(coverage.sum() / part.alpha.sum())
     box = tight_box(coverage)
-    if box is None or visible < _LEAST_VISIBLE:
+    if box is None:
         return None
     kind = part.kind
     if part.defect is not None:
@@ -114,7 +115,7 @@ def _visible_object(item: Placed, index: int, window: tuple[int, int, int, int],
     return SceneObject(kind, (box[0] + x1, box[1] + y1, box[2] + x1, box[3] + y1), visible, item.track)
 
 
-def belt(rng: Generator, width: int, height: int, plain: bool = False) -> np.ndarray:
+def belt(rng: Generator, width: int, height: int) -> np.ndarray:
     """A conveyor belt: rubber, weave or links, dirt, sometimes rails along the sides."""
     scale = max(width, height) / NETWORK_SIDE
     base = rng.uniform(35, 150) * np.array([rng.uniform(0.9, 1.12) for _ in range(3)], np.float32)
@@ -122,8 +123,7 @@ def belt(rng: Generator, width: int, height: int, plain: bool = False) -> np.nda
         base = base * np.array(((0.7, 1.1, 0.7), (1.25, 0.95, 0.7))[rng.integers(2)], np.float32)  # green or blue belts
     field = np.ones((height, width), np.float32)
     field += _clouds(rng, width, height, 5) * rng.uniform(0.0, 0.18)
-    if not plain:
-        field += _clouds(rng, width, height, 24) * rng.uniform(0.0, 0.12)
+    field += _clouds(rng, width, height, 24) * rng.uniform(0.0, 0.12)
     x = np.arange(width, dtype=np.float32)[None, :]
     y = np.arange(height, dtype=np.float32)[:, None]
     style = rng.integers(5)
@@ -142,7 +142,8 @@ def belt(rng: Generator, width: int, height: int, plain: bool = False) -> np.nda
         rail = int(min(height, width) * rng.uniform(0.02, 0.09))
         bright = rng.uniform(60, 190)
         for rows in (slice(0, rail), slice(height - rail, height)):
-            picture[rows] = bright * (1 + 0.2 * _clouds(rng, width, rail, 9)[..., None]) if rail else picture[rows]
+            if rail:
+                picture[rows] = bright * (1 + 0.2 * _clouds(rng, width, rail, 9)[..., None])
     for _ in range(int(rng.integers(0, 9))):
         # Scratches, oil and crumbs: things that are not parts.
         centre = (int(rng.integers(width)), int(rng.integers(height)))
