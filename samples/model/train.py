@@ -1,6 +1,6 @@
 """Trains the detector on scenes that are drawn while it trains.
 
-    python train.py --seconds 440 --output conveyor.pt
+    python train.py --seconds 430 --output conveyor.pt
 
 Worker processes draw scenes without pause into a rolling store on the GPU; each step takes a random batch of it. The learning
 rate follows the clock, so that a run takes the time it is given on any machine.
@@ -156,13 +156,13 @@ def optimizer_for(model: nn.Module, fused: bool) -> torch.optim.Optimizer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=440, help="of training, after compilation")
+    parser.add_argument("--seconds", type=float, default=430, help="of training, after compilation")
     parser.add_argument("--output", type=Path, default=Path("conveyor.pt"))
     parser.add_argument("--resume", type=Path, help="a checkpoint to start from")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--side", type=int, default=640)
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
-    parser.add_argument("--store", type=int, default=40000, help="scenes kept on the device (1.2 MB each)")
+    parser.add_argument("--store", type=int, default=48000, help="scenes kept on the device (1.2 MB each)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-compile", action="store_true")
     args = parser.parse_args()

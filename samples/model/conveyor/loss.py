@@ -8,6 +8,7 @@ distance distribution by cross entropy of the two neighbouring bins) and a score
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ def assign(scores: Tensor, boxes: Tensor, centres: Tensor, kinds: Tensor, truth:
 
 
 class DetectionLoss:
-    def __init__(self, assigner=assign) -> None:
+    def __init__(self, assigner: Callable[..., tuple[Tensor, Tensor, Tensor]] = assign) -> None:
         self._assign = assigner
 
     def __call__(self, outputs: list[tuple[Tensor, Tensor]], labels: Tensor) -> tuple[Tensor, Tensor]:

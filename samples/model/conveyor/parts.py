@@ -96,7 +96,7 @@ def _gear(rng: Generator, missing: bool) -> tuple[np.ndarray, np.ndarray | None]
 
 def _crack(rng: Generator, inner: float, size: float) -> tuple[np.ndarray, np.ndarray]:
     """A jagged slit from the washer's hole to its rim, and the ring segment around it."""
-    # At least 2 px wide at the smallest size, so that it survives the lens.
+    # About 2 px wide at the smallest size, so that it survives the lens.
     width = max(rng.uniform(0.035, 0.075), 2.2 / size)
     steps = np.linspace(inner - 0.02, 0.52, 6)
     side = np.concatenate(((0.0,), rng.uniform(-0.035, 0.035, 4), (0.0,)))
