@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using YoloZeroCopy;
 
@@ -45,6 +46,7 @@ internal sealed class LineInspection(InspectOptions options, VideoReader clip, Y
         }
     }
 
+    [SuppressMessage("Reliability", "CA2012", Justification = "The channel hands each task to the one loop that awaits it, once.")]
     private async Task ReadFramesAsync(ChannelWriter<ValueTask<DetectionResult>> pending, CancellationToken end)
     {
         long start = Stopwatch.GetTimestamp();

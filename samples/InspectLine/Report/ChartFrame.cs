@@ -3,6 +3,8 @@ namespace InspectLine;
 /// <summary>The axes of an SVG chart: scales, grid lines, tick labels and titles.</summary>
 /// <param name="MaxX">Right end of the horizontal axis, which begins at 0.</param>
 /// <param name="MaxY">Least upper end of the vertical axis, which begins at 0; rounded up to a tick.</param>
+/// <param name="TitleX">What the horizontal axis shows, and its unit.</param>
+/// <param name="TitleY">What the vertical axis shows.</param>
 internal sealed record ChartFrame(double MaxX, double MaxY, string TitleX, string TitleY)
 {
     public const double Width = 720;
@@ -58,7 +60,8 @@ internal sealed record ChartFrame(double MaxX, double MaxY, string TitleX, strin
     {
         double rough = Math.Max(end, 1e-9) / mostSteps;
         double power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
-        double step = power * (new[] { 1, 2, 5 }.Where(factor => factor * power >= rough * 0.9999).DefaultIfEmpty(10).First());
+        double ratio = rough / power * 0.9999;
+        double step = power * (ratio <= 1 ? 1 : ratio <= 2 ? 2 : ratio <= 5 ? 5 : 10);
         return isWhole ? Math.Max(1, step) : step;
     }
 }
