@@ -45,7 +45,7 @@ public sealed class VideoReaderTests : IDisposable
     {
         // FFV1 keeps odd sizes, which the writer's 4:2:0 does not.
         string path = folder.File("odd.mkv");
-        await RunAsync("-f", "lavfi", "-i", "color=c=0x808080:size=33x17:rate=10:duration=0.5", "-c:v", "ffv1", "-pix_fmt", "yuv444p", path);
+        await RunAsync("-f", "lavfi", "-i", "color=c=0x808080:size=64x32:rate=10:duration=0.5,format=yuv444p,crop=33:17:0:0", "-c:v", "ffv1", "-pix_fmt", "yuv444p", path);
 
         await using VideoReader reader = await VideoReader.OpenAsync(path, new VideoReaderOptions { PixelFormat = PixelFormat.Nv12, FfmpegPath = Clips.Ffmpeg() });
         byte[] frame = new byte[reader.Format.ByteCount];
@@ -63,6 +63,7 @@ public sealed class VideoReaderTests : IDisposable
         }
 
         Assert.Equal(5, frames);
+        Assert.Equal((33, 17), (reader.Format.Width, reader.Format.Height));
         Assert.Equal(34, reader.Format.Stride);
     }
 
