@@ -11,8 +11,8 @@ namespace InspectLine;
 internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, FramePainter painter, ProgressDisplay progress)
 {
     // Shows the part and what is around it.
-    private const int PictureWidth = 480;
-    private const int PictureHeight = 360;
+    private const int PictureWidth = 400;
+    private const int PictureHeight = 300;
 
     private readonly List<AlarmPicture> pictures = [];
 
@@ -36,12 +36,13 @@ internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, 
                 break;
             }
 
-            painter.Paint(pixels, frame);
             foreach (Crossing alarm in log.Alarms.Where(alarm => alarm.Frame == frame.Number))
             {
+                painter.PaintAlarm(pixels, alarm);
                 KeepPicture(pixels, clip.Format, alarm, output);
             }
 
+            painter.Paint(pixels, frame);
             await video.WriteFrameAsync(pixels, CancellationToken.None);
             FrameCount++;
             progress.Update(() => $"{FrameCount} of {log.Frames.Count} frames drawn");
@@ -65,5 +66,5 @@ internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, 
     }
 }
 
-/// <summary>The picture of an alarm: the annotated frame around the part, as a JPEG file.</summary>
+/// <summary>The picture of an alarm: the frame around the part, as a JPEG file.</summary>
 internal sealed record AlarmPicture(Crossing Alarm, byte[] Jpeg, int Width, int Height);

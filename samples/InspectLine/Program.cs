@@ -41,7 +41,7 @@ async Task<ReportData> InspectAsync(OutputFiles output)
     {
         InputSize = options.InputSizeFor(clip.Format),
         SlotBytes = clip.Format.ByteCount,
-        MaxBatch = 4,
+        MaxBatch = 2,           // little latency, and on a processor as fast as larger ones
         Overflow = options.IsRealtime ? OverflowPolicy.DropOldest : OverflowPolicy.Wait,
         ClassAgnostic = true,   // one place on the belt holds one part, so it gets one class
     });

@@ -7,17 +7,17 @@ internal static class Charts
 {
     private const int HistogramBars = 36;
 
+    /// <summary>Class ids from the bottom of the stack up: sound parts, then defects on top, where their share can be seen.</summary>
+    public static IEnumerable<int> StackOrder(IReadOnlyList<string> names) => Enumerable.Range(0, names.Count).OrderBy(id => PartClasses.IsDefect(names[id]));
+
     /// <summary>How many parts of each class have crossed the line by each moment, stacked.</summary>
     public static string Counts(IReadOnlyList<Crossing> crossings, IReadOnlyList<string> names, double frameRate, double seconds)
     {
         ChartFrame frame = new(Math.Max(seconds, 0.1), Math.Max(1, crossings.Count), "time in the clip (s)", "parts counted");
         IReadOnlyList<string> colors = ClassColors.For(names);
-
-        // Sound parts below and defects on top, so that the defects' share can be seen.
-        int[] order = [.. Enumerable.Range(0, names.Count).OrderBy(id => PartClasses.IsDefect(names[id]))];
         StringBuilder content = new("""<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="2" height="6" fill="#000" fill-opacity=".28"/></pattern></defs>""");
         HashSet<int> below = [];
-        foreach (int id in order.Where(id => crossings.Any(crossing => crossing.ClassId == id)))
+        foreach (int id in StackOrder(names).Where(id => crossings.Any(crossing => crossing.ClassId == id)))
         {
             HashSet<int> upTo = [.. below, id];
             string outline = Outline(frame, crossings, below, upTo, frameRate, seconds);

@@ -25,9 +25,9 @@ internal static class ReportPage
             </head>
             <body>
             <header>
-            <p class="brand">InspectLine</p>
+            <p class="brand"><b>InspectLine</b> {Date(data)}</p>
             <h1>{Html.Text(title)}</h1>
-            <p class="lead">{data.Log.Frames.Count} frames, {seconds:F1} s of {data.Format.Width} x {data.Format.Height} video at {Html.Number(data.FrameRate)} frames a second. {Date(data)}</p>
+            <p class="lead">{data.Log.Frames.Count} frames, {seconds:F1} s of {data.Format.Width} x {data.Format.Height} video at {Html.Number(data.FrameRate)} frames a second</p>
             {Notice(data)}
             </header>
             <main>
@@ -71,22 +71,17 @@ internal static class ReportPage
     private static string Headline(ReportData data)
     {
         InspectionLog log = data.Log;
-        List<(string Value, string Unit, string Name)> tiles =
-        [
-            ($"{log.Crossings.Count}", "", "parts counted"),
-            ($"{log.AlarmCount}", "", "alarms"),
-            ($"{log.FramesPerSecond:F1}", "/s", "frames inspected"),
-            ($"{log.Latency.Percentile(0.5):F0}", "ms", "latency, median"),
-            ($"{log.Latency.Percentile(0.99):F0}", "ms", "latency, 99th percentile"),
-            ($"{log.DroppedCount}", "", "frames dropped"),
-            ($"{data.Statistics.HostCopies}", "", "host copies of frames"),
-        ];
+        List<(string Value, string Unit, string Name)> tiles = [($"{log.Crossings.Count}", "", "parts counted"), ($"{log.AlarmCount}", "", "alarms")];
         if (data.Check is TruthCheck check)
         {
-            tiles.Add(($"{check.AllDetections.Precision * 100:F1}", "%", "precision"));
-            tiles.Add(($"{check.AllDetections.Recall * 100:F1}", "%", "recall"));
+            tiles.Add(($"{check.AllDetections.Precision * 100:F1}", "%", "precision of detections"));
+            tiles.Add(($"{check.AllDetections.Recall * 100:F1}", "%", "recall of detections"));
         }
 
+        tiles.Add(($"{log.FramesPerSecond:F1}", "/s", "frames inspected"));
+        tiles.Add(($"{log.Latency.Percentile(0.5):F0}", "ms", "latency, median"));
+        tiles.Add(($"{log.Latency.Percentile(0.99):F0}", "ms", "latency, 99th percentile"));
+        tiles.Add(($"{log.DroppedCount}", "", "frames dropped"));
         return $"""
             <dl class="tiles">
             {Html.Join(tiles, static tile => $"<div><dt>{tile.Name}</dt><dd>{tile.Value}<span>{tile.Unit}</span></dd></div>")}
@@ -99,7 +94,7 @@ internal static class ReportPage
         IReadOnlyList<string> colors = ClassColors.For(data.Names);
         return $"""
             <ul class="legend">
-            {Html.Join(Enumerable.Range(0, data.Names.Count), Entry)}
+            {Html.Join(Charts.StackOrder(data.Names), Entry)}
             </ul>
             """;
 
