@@ -13,8 +13,8 @@ internal sealed record OnnxRuntimeOptions
     public (int Width, int Height)? ImageSize { get; init; }
 
     /// <summary>
-    /// Whether the session's threads wait for the next piece of work by spinning. Off by default: between runs a spinning thread takes the core that the pipeline's other stages
-    /// need.
+    /// Whether the session's threads wait for the next piece of work by spinning. Off by default: between runs a spinning thread takes the core that
+    /// the pipeline's other stages need.
     /// </summary>
     public bool Spinning { get; init; }
 }
