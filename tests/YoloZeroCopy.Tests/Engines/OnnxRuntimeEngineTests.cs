@@ -122,6 +122,15 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     }
 
     [Fact]
+    public void Names_nothing_when_finished_detections_come_without_metadata()
+    {
+        string path = OnnxModelBuilder.Detector(new FakeDetector { Layout = OutputLayout.EndToEnd, WithMetadata = false }).Save(folder.Path);
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread with { ImageSize = (64, 64) });
+        Assert.Equal(OutputLayout.EndToEnd, engine.Model.Layout);
+        Assert.Empty(engine.Model.Names);
+    }
+
+    [Fact]
     public void Opens_a_path_that_is_not_ascii()
     {
         string path = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "Förderband 検査.onnx");
