@@ -18,7 +18,10 @@ public sealed record ModelInfo
     /// <summary>Layout of the detection output.</summary>
     public required OutputLayout Layout { get; init; }
 
-    /// <summary>Class names by class id. Classes that the metadata does not name are called <c>class0</c>, <c>class1</c> ...</summary>
+    /// <summary>
+    /// Class names by class id. Classes that the metadata does not name are called <c>class0</c>, <c>class1</c> ... Empty for an end-to-end model
+    /// without names.
+    /// </summary>
     public required ImmutableArray<string> Names { get; init; }
 
     /// <summary>Largest stride of the network in pixels: input width and height are multiples of it.</summary>
