@@ -7,6 +7,9 @@ namespace YoloZeroCopy;
 /// <summary>A running ffmpeg with its log. Arguments go as a list, never through a shell.</summary>
 internal sealed class FfmpegProcess : IDisposable
 {
+    // Runs a program in a session of its own, so that Ctrl-C in a terminal reaches only the application, which then ends the video as it sees fit.
+    private const string SetSid = "/usr/bin/setsid";
+
     private readonly Process process;
     private readonly Task logPump;
 
@@ -29,7 +32,9 @@ internal sealed class FfmpegProcess : IDisposable
     /// <exception cref="NativeLibraryException">The program cannot be started.</exception>
     public static FfmpegProcess Start(string program, IEnumerable<string> arguments)
     {
-        ProcessStartInfo info = new(program)
+        ThrowIfNotExecutable(program);
+        bool ownSession = OperatingSystem.IsLinux() && File.Exists(SetSid);
+        ProcessStartInfo info = new(ownSession ? SetSid : program)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -37,6 +42,11 @@ internal sealed class FfmpegProcess : IDisposable
             UseShellExecute = false,
             CreateNoWindow = true,
         };
+        if (ownSession)
+        {
+            info.ArgumentList.Add(Path.GetFullPath(program));
+        }
+
         foreach (string argument in arguments)
         {
             info.ArgumentList.Add(argument);
@@ -89,4 +99,13 @@ internal sealed class FfmpegProcess : IDisposable
     }
 
     public void Dispose() => process.Dispose();
+
+    private static void ThrowIfNotExecutable(string program)
+    {
+        const UnixFileMode Execute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(program) & Execute) == 0)
+        {
+            throw new NativeLibraryException(FfmpegProgram.Name, $"'{program}' is not executable; give it the right to be (chmod +x).");
+        }
+    }
 }

@@ -281,6 +281,30 @@ public sealed class VideoReaderTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task Ctrl_C_in_a_terminal_does_not_reach_ffmpeg()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux() && File.Exists("/usr/bin/setsid"), "needs setsid");
+        await using VideoReader reader = await OpenFakeAsync(Clips.FakeFfmpeg(folder, Banner + "sleep 60\n"));
+
+        // Third after the name is the process group, which a terminal's signals go to.
+        string state = File.ReadAllText($"/proc/{reader.ProcessId}/stat");
+
+        Assert.Equal(reader.ProcessId, int.Parse(state[(state.LastIndexOf(')') + 2)..].Split(' ')[2], System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    [SkippableFact]
+    public async Task A_program_that_cannot_be_run_is_named()
+    {
+        Skip.If(OperatingSystem.IsWindows(), "rights of files");
+        File.WriteAllText(folder.File("a.mp4"), "x");
+
+        NativeLibraryException error = await Assert.ThrowsAsync<NativeLibraryException>(
+            () => VideoReader.OpenAsync(folder.File("a.mp4"), new VideoReaderOptions { FfmpegPath = folder.File("a.mp4") }));
+
+        Assert.Contains("not executable", error.Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task Opening_can_be_cancelled()
     {
         string fake = Clips.FakeFfmpeg(folder, "sleep 60\n");
