@@ -30,8 +30,7 @@ internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, 
         byte[] pixels = new byte[clip.Format.ByteCount];
         foreach (InspectedFrame frame in log.Frames)
         {
-            // Stopping leaves a shorter video that plays, not a broken one.
-            if (stop.IsCancellationRequested || !await clip.ReadFrameAsync(pixels, CancellationToken.None))
+            if (!await clip.ReadFrameAsync(pixels, CancellationToken.None))
             {
                 break;
             }
@@ -46,6 +45,12 @@ internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, 
             await video.WriteFrameAsync(pixels, CancellationToken.None);
             FrameCount++;
             progress.Update(() => $"{FrameCount} of {log.Frames.Count} frames drawn");
+
+            // Leaves a shorter video that plays, not a broken one.
+            if (stop.IsCancellationRequested)
+            {
+                break;
+            }
         }
 
         await video.CompleteAsync(CancellationToken.None);

@@ -35,6 +35,11 @@ internal static class GroundTruth
     private static TruthObject ReadObject(JsonElement element)
     {
         JsonElement box = element.GetProperty("box");
+        if (box.GetArrayLength() != 4)
+        {
+            throw new FormatException("a box has four numbers");
+        }
+
         int classId = element.GetProperty("class").GetInt32();
         return new TruthObject(
             element.GetProperty("track").GetInt32(),

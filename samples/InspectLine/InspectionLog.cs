@@ -19,7 +19,7 @@ internal sealed class InspectionLog
     public TimeSpan Elapsed { get; set; }
 
     /// <summary>Why the inspection ended before the clip did; null when it did not.</summary>
-    public Exception? Interruption { get; set; }
+    public string? Interruption { get; set; }
 
     public IEnumerable<Crossing> Alarms => Crossings.Where(static crossing => crossing.AlarmNumber > 0);
 

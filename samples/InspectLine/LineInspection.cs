@@ -71,10 +71,13 @@ internal sealed class LineInspection(InspectOptions options, VideoReader clip, Y
                 _ = pending.TryWrite(detector.SubmitAsync(slot, capturedAt: Stopwatch.GetTimestamp(), cancellationToken: CancellationToken.None));
             }
         }
-        catch (Exception error) when (error is OperationCanceledException or MediaException)
+        catch (OperationCanceledException)
         {
-            // After Ctrl-C in a terminal the decoder gets the signal, too, and may end first: that is no error of the clip.
-            Log.Interruption = end.IsCancellationRequested ? new OperationCanceledException("stopped by the user", error) : error;
+            Log.Interruption = "stopped by the user";
+        }
+        catch (MediaException error)
+        {
+            Log.Interruption = error.Message;
         }
         finally
         {

@@ -62,7 +62,7 @@ async Task<ReportData> InspectAsync(OutputFiles output)
         Statistics = detector.Statistics,
         Log = inspection.Log,
         LineX = inspection.Line.X,
-        Incomplete = inspection.Log.Interruption is Exception cause ? $"The inspection ended after {inspection.Log.Frames.Count} frames: {cause.Message}" : null,
+        Incomplete = inspection.Log.Interruption is string cause ? $"The inspection ended after {inspection.Log.Frames.Count} frames: {cause}" : null,
         Date = DateTimeOffset.UtcNow,
     };
 }
@@ -74,18 +74,11 @@ async Task<ReportData> AnnotateAsync(ReportData results, OutputFiles output)
         return results;
     }
 
+    // Ctrl-C during the inspection ends that, and what was inspected is drawn; Ctrl-C here ends the drawing.
+    CancellationToken stopDrawing = results.Incomplete is null ? stop.Token : CancellationToken.None;
     FramePainter painter = new(results.Log, results.Names, results.Format, results.LineX);
     AnnotatedVideo video = new(options, results.Log, painter, progress);
-    try
-    {
-        await video.WriteAsync(output, stop.Token);
-    }
-    catch (MediaException error) when (stop.Token.IsCancellationRequested)
-    {
-        // Ctrl-C in a terminal reaches the encoder, too. The report is still worth having.
-        return results with { Incomplete = $"The annotated video was not finished: {error.Message}" };
-    }
-
+    await video.WriteAsync(output, stopDrawing);
     bool isShort = video.FrameCount < results.Log.Frames.Count;
     return results with
     {

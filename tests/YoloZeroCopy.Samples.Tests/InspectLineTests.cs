@@ -107,16 +107,16 @@ public sealed class InspectLineTests
 
     [Theory]
     [InlineData(2, "'--cilp' is no option", "--cilp", "a.mp4")]
-    [InlineData(2, "640x385", "--input-size", "640x385")]
     [InlineData(3, "missing.mp4", "--clip", "{folder}/missing.mp4")]
-    [InlineData(3, "text.txt", "--clip", "{folder}/text.txt")]
+    [InlineData(3, "text.dat", "--clip", "{folder}/text.dat")]
+    [InlineData(4, "640x385 pixels does not fit", "--input-size", "640x385")]
     [InlineData(4, "missing.onnx", "--model", "{folder}/missing.onnx")]
-    [InlineData(4, "text.txt", "--model", "{folder}/text.txt")]
-    [InlineData(5, "text.txt", "--output", "{folder}/text.txt")]
+    [InlineData(4, "text.dat", "--model", "{folder}/text.dat")]
+    [InlineData(5, "text.dat", "--output", "{folder}/text.dat")]
     public async Task Mistakes_have_a_message_and_an_exit_code(int exitCode, string message, params string[] arguments)
     {
         using TemporaryFolder folder = new();
-        File.WriteAllText(folder.File("text.txt"), "neither a clip nor a model");
+        File.WriteAllText(folder.File("text.dat"), "neither a clip nor a model");
         string[] all = [.. arguments.Select(argument => argument.Replace("{folder}", folder.Path, StringComparison.Ordinal)), "--frames", "1"];
         if (exitCode != 5)
         {
