@@ -115,6 +115,13 @@ public sealed class VideoReaderTests : IDisposable
 
         Assert.InRange(reader.FramesRead, 1, 99);
         Assert.Contains("damaged", error.Message, StringComparison.Ordinal);
+
+        await using VideoReader patient = await VideoReader.OpenAsync(path, Options() with { IgnoreDecodeErrors = true });
+        while (await patient.ReadFrameAsync(frame))
+        {
+        }
+
+        Assert.Equal(reader.FramesRead, patient.FramesRead);
     }
 
     [SkippableFact]
@@ -243,6 +250,51 @@ public sealed class VideoReaderTests : IDisposable
             () => VideoReader.OpenAsync(folder.File("a.mp4"), new VideoReaderOptions { FfmpegPath = folder.File("a.mp4") }));
 
         Assert.Contains("not executable", error.Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task Cancelling_or_disposing_at_any_moment_leaves_no_process()
+    {
+        string path = folder.File("a.mp4");
+        await Clips.WriteAsync(path, 320, 180, 200);
+        Random random = new(31);
+        List<int> ids = [];
+        for (int round = 0; round < 16; round++)
+        {
+            using CancellationTokenSource cancellation = new();
+            await using VideoReader reader = await VideoReader.OpenAsync(path, Options());
+            ids.Add(reader.ProcessId);
+            byte[] frame = new byte[reader.Format.ByteCount];
+            Task reading = Task.Run(async () =>
+            {
+                while (await reader.ReadFrameAsync(frame, cancellation.Token))
+                {
+                }
+            });
+            await Task.Delay(random.Next(40));
+            if (round % 2 == 0)
+            {
+                await cancellation.CancelAsync();
+            }
+            else
+            {
+                await reader.DisposeAsync();
+            }
+
+            // Whatever comes first: the end of the video, the cancellation, the disposal.
+            Exception? error = await Record.ExceptionAsync(() => reading);
+            Assert.True(error is null or OperationCanceledException or ObjectDisposedException, error?.ToString());
+
+            // The memory is the caller's again.
+            frame.AsSpan().Fill(0x5A);
+            await Task.Delay(5);
+            Assert.Equal(-1, frame.AsSpan().IndexOfAnyExcept((byte)0x5A));
+        }
+
+        foreach (int id in ids)
+        {
+            Assert.True(await Clips.IsGoneAsync(id));
+        }
     }
 
     [SkippableFact]
