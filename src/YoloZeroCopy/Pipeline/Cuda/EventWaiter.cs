@@ -1,0 +1,103 @@
+using System.Collections.Concurrent;
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>A thread that waits for events in the order in which they were recorded and tells each one's owner.</summary>
+/// <remarks>
+/// Two of them serve all lanes of a detector: one for uploads, which gives slots back early, and one for results. Waiting in order costs nothing that matters:
+/// results leave in submit order anyway. A host function queued on the stream would be shorter, but none is called after an error, and a frame would be lost.
+/// </remarks>
+internal sealed class EventWaiter : IDisposable
+{
+    private readonly ConcurrentQueue<Entry> recorded = new();
+    private readonly SemaphoreSlim available = new(0);
+    private readonly CudaContext context;
+    private readonly WaitMode mode;
+    private readonly Thread thread;
+
+    public EventWaiter(CudaContext context, WaitMode mode, string name)
+    {
+        this.context = context;
+        this.mode = mode;
+        thread = new Thread(Run) { IsBackground = true, Name = name };
+        thread.Start();
+    }
+
+    /// <summary>Options of the events that this mode can wait for.</summary>
+    public static CudaEventOptions OptionsFor(WaitMode mode) => mode == WaitMode.Block ? CudaEventOptions.BlockingSync : CudaEventOptions.None;
+
+    /// <summary>Calls <paramref name="onPassed"/> on the waiter's thread when the event has passed: with null, or with the error that the device met.</summary>
+    public void Add(CudaEvent passed, Action<Exception?> onPassed)
+    {
+        recorded.Enqueue(new Entry(passed, onPassed));
+        available.Release();
+    }
+
+    /// <summary>Ends the thread. Nothing may be waited for any more.</summary>
+    public void Dispose()
+    {
+        recorded.Enqueue(default);
+        available.Release();
+        thread.Join();
+        available.Dispose();
+    }
+
+    private void Run()
+    {
+        Exception? unusable = null;
+        try
+        {
+            context.MakeCurrent();
+        }
+        catch (Exception error) when (error is CudaException or ObjectDisposedException)
+        {
+            unusable = error;
+        }
+
+        while (true)
+        {
+            available.Wait();
+            bool found = recorded.TryDequeue(out Entry entry);
+            if (!found || entry.OnPassed is null)
+            {
+                return;
+            }
+
+            entry.OnPassed(unusable ?? Wait(entry.Passed!));
+        }
+    }
+
+    private Exception? Wait(CudaEvent passed)
+    {
+        try
+        {
+            if (mode == WaitMode.Block)
+            {
+                passed.Synchronize();
+                return null;
+            }
+
+            while (!passed.IsDone())
+            {
+                if (mode == WaitMode.Yield)
+                {
+                    bool yielded = Thread.Yield();
+                    _ = yielded;
+                }
+                else
+                {
+                    Thread.SpinWait(8);
+                }
+            }
+
+            return null;
+        }
+        catch (Exception error) when (error is CudaException or ObjectDisposedException)
+        {
+            return error;
+        }
+    }
+
+    private readonly record struct Entry(CudaEvent? Passed, Action<Exception?>? OnPassed);
+}
