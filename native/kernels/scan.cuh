@@ -20,6 +20,9 @@ struct element32 {
     // Not 0 when a value in the word is NaN or infinite.
     YZC_DEVICE_MEMBER static uint32_t not_finite(uint32_t word) { return ((word & 0x7FFFFFFFu) + 0x00800000u) & 0x80000000u; }
 
+    // The bits as binary32 of a value that is not finite.
+    YZC_DEVICE_MEMBER static uint32_t widen(uint32_t bits) { return bits; }
+
     // Value number j of 16 bytes.
     YZC_DEVICE_MEMBER static uint32_t part(const words4& words, int j) { return words.at[j]; }
 };
@@ -30,6 +33,8 @@ struct element16 {
     YZC_DEVICE_MEMBER static uint32_t read(uint64_t address) { return read16(address); }
     YZC_DEVICE_MEMBER static float to_float(uint32_t bits) { return half_to_float(bits); }
     YZC_DEVICE_MEMBER static uint32_t not_finite(uint32_t word) { return ((word & 0x7FFF7FFFu) + 0x04000400u) & 0x80008000u; }
+    // Not by a conversion instruction, which changes NaN's other bits.
+    YZC_DEVICE_MEMBER static uint32_t widen(uint32_t bits) { return (bits & 0x8000u) << 16 | 0x7F800000u | (bits & 0x03FFu) << 13; }
     YZC_DEVICE_MEMBER static uint32_t part(const words4& words, int j) { return j % 2 == 0 ? words.at[j / 2] & 0xFFFF : words.at[j / 2] >> 16; }
 };
 
@@ -96,11 +101,7 @@ struct segment {
     // Adds a candidate. Keys order by score, descending, and then by anchor; the score is above 0, so its bits order as it does.
     YZC_DEVICE_MEMBER void add(int anchor, int class_id, float score, float x1, float y1, float x2, float y2) const
     {
-        YZC_GLOBAL float* box = global<float>(scratch + at.boxes + 16 * (uint64_t)anchor);
-        box[0] = x1;
-        box[1] = y1;
-        box[2] = x2;
-        box[3] = y2;
+        store_box(scratch + at.boxes, anchor, { x1, y1, x2, y2 });
         uint64_t key = (uint64_t)~float_to_bits(score) << 32 | (uint64_t)anchor << 10 | (uint64_t)class_id;
         int slot = shared_add(count, 1);
         global<uint64_t>(scratch + at.keys)[(uint64_t)index * (uint64_t)params.segment_anchors + (uint64_t)slot] = key;
@@ -132,7 +133,12 @@ struct segment {
         uint32_t wrong_value = 0;
         if (first != NoneWrong) {
             // A product is not finite only when two large factors overflow.
-            wrong_value = (uint32_t)first == ProductElement ? 0x7F800000u : float_to_bits(value((int)(first >> 32), (int)(uint32_t)first));
+            if ((uint32_t)first == ProductElement) {
+                wrong_value = 0x7F800000u;
+            } else {
+                uint32_t value = bits((int)(first >> 32), (int)(uint32_t)first);
+                wrong_value = Element::not_finite(value) != 0 ? Element::widen(value) : float_to_bits(Element::to_float(value));
+            }
         }
 
         global<int>(scratch + at.counts)[index] = *count;

@@ -10,20 +10,44 @@ namespace {
 
 constexpr int Tile = 256;
 constexpr int TileWords = Tile / 32;
+constexpr int Slice = 8;
 constexpr int Threads = YZC_SUPPRESS_THREADS;
 constexpr int Warps = Threads / 32;
 constexpr int DigitBits = 8;
 constexpr int Digits = 1 << DigitBits;
 
-struct box4 {
-    float x1, y1, x2, y2;
+struct alignas(8) area_class {
+    float area;
+    int class_id;
+};
+
+// Boxes of one tile, in shared memory.
+struct tile_boxes {
+    const box4* boxes;
+    const area_class* others;
+
+    YZC_DEVICE_MEMBER box4 box(int i) const { return boxes[i]; }
+    YZC_DEVICE_MEMBER area_class other(int i) const { return others[i]; }
+};
+
+// Boxes kept so far, in scratch memory.
+struct kept_boxes {
+    uint64_t boxes;
+    uint64_t areas;
+    uint64_t classes;
+
+    YZC_DEVICE_MEMBER box4 box(int i) const
+    {
+        return load_box(boxes, i);
+    }
+
+    YZC_DEVICE_MEMBER area_class other(int i) const { return { global<const float>(areas)[i], global<const int>(classes)[i] }; }
 };
 
 // 48 KiB of shared memory is what every GPU gives without being asked.
 struct tile_memory {
     box4 boxes[Tile];
-    float areas[Tile];
-    int classes[Tile];
+    area_class others[Tile];
     uint32_t suppressors[Tile][TileWords + 1]; // Bit j of row i: candidate j < i suppresses i. One word more, so that rows begin in different banks.
     uint32_t kept[TileWords];
     uint32_t gone[TileWords];
@@ -39,14 +63,14 @@ struct gather_memory {
     uint64_t prefix;
 };
 
-struct suppress_memory {
+struct alignas(16) suppress_memory {
     uint64_t keys[YZC_MAX_CANDIDATES];
-    uint64_t wrong;
-    uint32_t wrong_value;
     union {
         gather_memory gather;
         tile_memory tile;
     };
+    uint64_t wrong;
+    uint32_t wrong_value;
 };
 
 struct suppression {
@@ -258,15 +282,45 @@ struct suppression {
         block_sync();
     }
 
-    // True when boxes of one class overlap by more than the threshold: intersection / (area + area - intersection), every step rounded to binary32.
-    YZC_DEVICE_MEMBER bool overlap(const box4& a, float area_a, const box4& b, float area_b) const
+    // Which of Slice boxes from `first` on overlap this one by more than the threshold and are of its class; a bit for each.
+    // The rule is intersection / (area + area - intersection) > threshold, every step rounded to binary32. A product decides it as surely and faster,
+    // unless both sides are within 2^-21 of each other or the product is no ordinary number: only then is divided.
+    template <class Boxes>
+    YZC_DEVICE_MEMBER uint32_t overlaps(const box4& box, const area_class& own, const Boxes& boxes, int first) const
+    {
+        constexpr float Above = 1 + 1.0f / (1 << 21);
+        constexpr float Below = 1 - 1.0f / (1 << 21);
+        constexpr float Least = 1e-30f;
+        uint32_t over = 0;
+        uint32_t unsure = 0;
+#pragma unroll
+        for (int k = 0; k < Slice; k++) {
+            box4 other = boxes.box(first + k);
+            area_class of_other = boxes.other(first + k);
+            float intersection = intersect(box, other);
+            float product = (own.area + of_other.area - intersection) * params.iou_threshold;
+            bool is_over = product > Least && intersection > product * Above;
+            bool is_under = product > Least && intersection < product * Below;
+            bool same = own.class_id == of_other.class_id;
+            over |= (uint32_t)(same && is_over) << k;
+            unsure |= (uint32_t)(same && intersection > 0 && !is_over && !is_under) << k;
+        }
+
+        for (; unsure != 0; unsure &= unsure - 1) {
+            int k = bit_count((unsure & (0u - unsure)) - 1);
+            float intersection = intersect(box, boxes.box(first + k));
+            bool is_over = intersection / (own.area + boxes.other(first + k).area - intersection) > params.iou_threshold;
+            over |= (uint32_t)is_over << k;
+        }
+
+        return over;
+    }
+
+    YZC_DEVICE_MEMBER static float intersect(const box4& a, const box4& b)
     {
         float width = larger(smaller(a.x2, b.x2) - larger(a.x1, b.x1), 0);
         float height = larger(smaller(a.y2, b.y2) - larger(a.y1, b.y1), 0);
-        float intersection = width * height;
-
-        // Without intersection the quotient is 0 or no number, above no threshold; most pairs are spared the division.
-        return intersection > 0 && intersection / (area_a + area_b - intersection) > params.iou_threshold;
+        return width * height;
     }
 
     YZC_DEVICE_MEMBER static int key_class(uint64_t key) { return (int)(key & (YZC_MAX_CLASSES - 1)); }
@@ -275,8 +329,7 @@ struct suppression {
 
     YZC_DEVICE_MEMBER box4 box_of(uint64_t key) const
     {
-        YZC_GLOBAL const float* box = global<const float>(scratch + at.boxes + 16 * (uint64_t)((uint32_t)key >> 10));
-        return { box[0], box[1], box[2], box[3] };
+        return load_box(scratch + at.boxes, (int)((uint32_t)key >> 10));
     }
 
     YZC_DEVICE_MEMBER void load_tile(int first, int size) const
@@ -293,8 +346,7 @@ struct suppression {
             }
 
             tile.boxes[i] = box;
-            tile.areas[i] = (box.x2 - box.x1) * (box.y2 - box.y1);
-            tile.classes[i] = class_id;
+            tile.others[i] = { (box.x2 - box.x1) * (box.y2 - box.y1), class_id };
             for (int word = 0; word < TileWords; word++) {
                 tile.suppressors[i][word] = 0;
             }
@@ -308,58 +360,61 @@ struct suppression {
         }
     }
 
-    // Lets boxes kept from earlier tiles suppress this one's. A quarter of the block takes every fourth of them.
+    // Lets boxes kept from earlier tiles suppress this one's. A warp takes 32 candidates, one in each lane, and a slice of the kept boxes.
     YZC_DEVICE_MEMBER void apply_kept(int kept, int size) const
     {
-        constexpr int Parts = Threads / Tile;
         tile_memory& tile = shared.tile;
-        int i = thread_index() % Tile;
-        if (i >= size) {
-            return;
-        }
+        kept_boxes boxes = { scratch + at.kept_boxes, scratch + at.kept_areas, scratch + at.kept_classes };
+        int words = (size + 31) / 32;
+        int slices = (kept + Slice - 1) / Slice;
+        for (int task = warp_index(); task < words * slices; task += Warps) {
+            int word = task % words;
+            int first = task / words * Slice;
+            int i = 32 * word + lane_index();
 
-        box4 box = tile.boxes[i];
-        float area = tile.areas[i];
-        int class_id = tile.classes[i];
-        YZC_GLOBAL const float* boxes = global<const float>(scratch + at.kept_boxes);
-        YZC_GLOBAL const float* areas = global<const float>(scratch + at.kept_areas);
-        YZC_GLOBAL const int* classes = global<const int>(scratch + at.kept_classes);
-        bool suppressed = false;
-        for (int k = thread_index() / Tile; k < kept && !suppressed; k += Parts) {
-            if (classes[k] == class_id) {
-                box4 other = { boxes[4 * k], boxes[4 * k + 1], boxes[4 * k + 2], boxes[4 * k + 3] };
-                suppressed = overlap(other, areas[k], box, area);
+            // The last slice may reach behind the kept boxes, into memory that holds anything.
+            uint32_t valid = kept - first >= Slice ? ~0u : (1u << (kept - first)) - 1;
+            uint32_t suppressed = warp_ballot((overlaps(tile.boxes[i], tile.others[i], boxes, first) & valid) != 0);
+            if (suppressed != 0 && lane_index() == 0) {
+                shared_or(&tile.gone[word], suppressed);
             }
-        }
-
-        if (suppressed) {
-            shared_or(&tile.gone[i / 32], 1u << i % 32);
         }
     }
 
-    // Fills the tile's suppressors. A warp takes 32 candidates, one in each lane, and compares them with a few later ones, one after the other.
+    // Fills the tile's suppressors. A warp takes 32 candidates, one in each lane, and a slice of those that rank behind the first of them.
     YZC_DEVICE_MEMBER void compare_pairs(int size) const
     {
-        constexpr int Each = 8;
-        constexpr int Slices = Tile / Each;
+        constexpr int SlicesOfWord = 32 / Slice;
         tile_memory& tile = shared.tile;
-        for (int task = warp_index(); task < TileWords * Slices; task += Warps) {
-            int word = task % TileWords;
-            int first = task / TileWords * Each;
+        tile_boxes boxes = { tile.boxes, tile.others };
+        int words = (size + 31) / 32;
+        for (int task = warp_index(); task < SlicesOfWord * words * (words + 1) / 2; task += Warps) {
+            // The slices of word n are compared with the words 0 to n.
+            int last_word = 0;
+            while (SlicesOfWord * (last_word + 1) * (last_word + 2) / 2 <= task) {
+                last_word++;
+            }
+
+            int rest = task - SlicesOfWord * last_word * (last_word + 1) / 2;
+            int word = rest / SlicesOfWord;
+            int first = 32 * last_word + rest % SlicesOfWord * Slice;
             int j = 32 * word + lane_index();
-            if (first + Each <= 32 * word || first >= size) {
+            uint32_t over = overlaps(tile.boxes[j], tile.others[j], boxes, first);
+            int before = j - first + 1;
+            over = before <= 0 ? over : before >= Slice ? 0 : over & ~0u << before;
+            if (warp_ballot(over != 0) == 0) {
                 continue;
             }
 
-            box4 box = tile.boxes[j];
-            float area = tile.areas[j];
-            int class_id = tile.classes[j];
-            for (int i = first; i < first + Each; i++) {
-                bool same = j < i && class_id == tile.classes[i];
-                uint32_t suppressors = warp_ballot(same && overlap(box, area, tile.boxes[i], tile.areas[i]));
-                if (lane_index() == 0) {
-                    tile.suppressors[i][word] = suppressors;
-                }
+            uint32_t suppressors = 0;
+#pragma unroll
+            for (int k = 0; k < Slice; k++) {
+                uint32_t bits = warp_ballot((over >> k & 1) != 0);
+                suppressors = lane_index() == k ? bits : suppressors;
+            }
+
+            if (lane_index() < Slice) {
+                tile.suppressors[first + lane_index()][word] = suppressors;
             }
         }
     }
@@ -455,13 +510,9 @@ struct suppression {
         if (i < Tile && (tile.kept[i / 32] >> i % 32 & 1) != 0 && position < params.max_detections) {
             box4 box = tile.boxes[i];
             write(picture, position, shared.keys[first + i], box);
-            YZC_GLOBAL float* kept_box = global<float>(scratch + at.kept_boxes) + 4 * position;
-            kept_box[0] = box.x1;
-            kept_box[1] = box.y1;
-            kept_box[2] = box.x2;
-            kept_box[3] = box.y2;
-            global<float>(scratch + at.kept_areas)[position] = tile.areas[i];
-            global<int>(scratch + at.kept_classes)[position] = tile.classes[i];
+            store_box(scratch + at.kept_boxes, position, box);
+            global<float>(scratch + at.kept_areas)[position] = tile.others[i].area;
+            global<int>(scratch + at.kept_classes)[position] = tile.others[i].class_id;
         }
 
         block_sync();

@@ -131,3 +131,23 @@ YZC_DEVICE yzc_picture read_picture(uint64_t pictures, int index)
 
     return __builtin_bit_cast(yzc_picture, words);
 }
+
+// Aligned, so that a box is one access of 16 bytes.
+struct alignas(16) box4 {
+    float x1, y1, x2, y2;
+};
+
+YZC_DEVICE box4 load_box(uint64_t boxes, int index)
+{
+    YZC_GLOBAL const box4* box = global<const box4>(boxes) + index;
+    return { box->x1, box->y1, box->x2, box->y2 };
+}
+
+YZC_DEVICE void store_box(uint64_t boxes, int index, const box4& value)
+{
+    YZC_GLOBAL box4* box = global<box4>(boxes) + index;
+    box->x1 = value.x1;
+    box->y1 = value.y1;
+    box->x2 = value.x2;
+    box->y2 = value.y2;
+}

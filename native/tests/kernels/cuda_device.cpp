@@ -123,23 +123,25 @@ private:
             check(status, "cuModuleLoadDataEx");
         }
 
-        for (const char* name : { "yzc_preprocess_f32", "yzc_preprocess_f16", "yzc_preprocess_u8", "yzc_scan_channels_f32", "yzc_scan_channels_f16", "yzc_scan_anchors_f32",
-                 "yzc_scan_anchors_f16", "yzc_scan_finished_f32", "yzc_scan_finished_f16", "yzc_suppress" }) {
+        bool decode = path.find("decode") != std::string::npos;
+        for (const char* name : decode ? decode_names : preprocess_names) {
             CUfunction function;
-            if (cuModuleGetFunction(&function, module, name) == CUDA_SUCCESS) {
-                functions[name] = function;
-                int registers, local, shared;
-                CHECK(cuFuncGetAttribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, function));
-                CHECK(cuFuncGetAttribute(&local, CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES, function));
-                CHECK(cuFuncGetAttribute(&shared, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function));
-                std::printf("%-22s %3d registers %5d B local %6d B shared\n", name, registers, local, shared);
-            }
+            CHECK(cuModuleGetFunction(&function, module, name));
+            functions[name] = function;
+            int registers, local, shared;
+            CHECK(cuFuncGetAttribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, function));
+            CHECK(cuFuncGetAttribute(&local, CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES, function));
+            CHECK(cuFuncGetAttribute(&shared, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function));
+            std::printf("%-22s %3d registers %5d B local %6d B shared\n", name, registers, local, shared);
         }
 
         double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - before).count();
         std::printf("%s compiled for the device in %.0f ms\n", path.c_str(), milliseconds);
     }
 
+    const std::vector<const char*> preprocess_names { "yzc_preprocess_f32", "yzc_preprocess_f16", "yzc_preprocess_u8" };
+    const std::vector<const char*> decode_names { "yzc_scan_channels_f32", "yzc_scan_channels_f16", "yzc_scan_anchors_f32", "yzc_scan_anchors_f16", "yzc_scan_finished_f32",
+        "yzc_scan_finished_f16", "yzc_suppress" };
     std::string title;
     CUcontext context;
     CUstream stream;
