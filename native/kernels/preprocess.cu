@@ -1,0 +1,340 @@
+// Letterbox, conversion to RGB, normalisation, CHW and cast of a whole batch in one launch, with the arithmetic of the C# CpuPreprocessor, bit for bit.
+// Grid: x = columns of 32 * YZC_PREPROCESS_PIXELS, y = YZC_PREPROCESS_ROWS rows, z = picture. Block: YZC_PREPROCESS_THREADS, a warp for each row.
+// The pixel format is a switch at run time: it is uniform in a block, so a batch may mix formats and sizes and no time is lost.
+#include "yzc_device.h"
+
+namespace {
+
+constexpr int Pixels = YZC_PREPROCESS_PIXELS;
+constexpr int ColumnWeightBits = 14;
+constexpr uint32_t Padding = 114;
+
+struct rgb {
+    int red, green, blue;
+};
+
+struct location {
+    int source;
+    float fraction;
+};
+
+// The source pixel left of (above) an output pixel, and how far the output pixel's centre lies beyond it: as OpenCV's INTER_LINEAR.
+YZC_DEVICE location locate(int index, double scale, int frame_size)
+{
+    float coordinate = (float)(((index + 0.5) * scale) - 0.5);
+    int source = round_down(coordinate);
+    if (source < 0) {
+        return { 0, 0 };
+    }
+
+    return source >= frame_size - 1 ? location { frame_size - 1, 0 } : location { source, coordinate - (float)source };
+}
+
+// What reads pixels of a format. get() only loads, so that all of a thread's loads are under way before the first is waited for; to_rgb() computes.
+template <int BytesPerPixel>
+struct interleaved {
+    struct raw {
+        uint32_t first, second, third;
+    };
+
+    uint64_t frame;
+    int64_t stride;
+    bool blue_first;
+
+    YZC_DEVICE_MEMBER explicit interleaved(const yzc_picture& picture)
+        : frame(picture.frame)
+        , stride(picture.stride)
+        , blue_first(picture.pixel_format == YZC_BGR24 || picture.pixel_format == YZC_BGRA32)
+    {
+    }
+
+    YZC_DEVICE_MEMBER raw get(int x, int y) const
+    {
+        uint64_t at = frame + (uint64_t)(y * stride + x * BytesPerPixel);
+        if constexpr (BytesPerPixel == 1) {
+            uint32_t level = read8(at);
+            return { level, level, level };
+        } else {
+            return { read8(at), read8(at + 1), read8(at + 2) };
+        }
+    }
+
+    YZC_DEVICE_MEMBER rgb to_rgb(const raw& pixel) const
+    {
+        return { (int)(blue_first ? pixel.third : pixel.first), (int)pixel.second, (int)(blue_first ? pixel.first : pixel.third) };
+    }
+};
+
+struct nv12 {
+    struct raw {
+        uint32_t luma, cb, cr;
+    };
+
+    const yzc_picture& picture;
+
+    YZC_DEVICE_MEMBER explicit nv12(const yzc_picture& picture)
+        : picture(picture)
+    {
+    }
+
+    YZC_DEVICE_MEMBER raw get(int x, int y) const
+    {
+        int64_t stride = picture.stride;
+        uint64_t chroma = picture.chroma + (uint64_t)((y / 2) * stride + (x & ~1));
+        return { read8(picture.frame + (uint64_t)(y * stride + x)), read8(chroma), read8(chroma + 1) };
+    }
+
+    // (a * b + 2^14) / 2^15, rounded down.
+    YZC_DEVICE_MEMBER static int multiply_high(int a, int b) { return (a * b + 0x4000) >> 15; }
+
+    YZC_DEVICE_MEMBER static int to_level(int value) { return clamped(value >> 6, 0, 255); }
+
+    YZC_DEVICE_MEMBER rgb to_rgb(const raw& pixel) const
+    {
+        int cb = ((int)pixel.cb - 128) * 256;
+        int cr = ((int)pixel.cr - 128) * 256;
+        int above_black = (int)pixel.luma - picture.black;
+        int light = multiply_high((above_black < 0 ? 0 : above_black) << 7, picture.luma) + 32;
+        int green = multiply_high(cb, picture.green_cb) + multiply_high(cr, picture.green_cr);
+        return { to_level(light + multiply_high(cr, picture.red_cr)), to_level(light + green), to_level(light + multiply_high(cb, picture.blue_cb)) };
+    }
+};
+
+struct bayer {
+    using raw = rgb;
+
+    uint64_t frame;
+    int64_t stride;
+    int width, height, red_column, red_row;
+
+    YZC_DEVICE_MEMBER explicit bayer(const yzc_picture& picture)
+        : frame(picture.frame)
+        , stride(picture.stride)
+        , width(picture.frame_width)
+        , height(picture.frame_height)
+        , red_column(picture.pixel_format == YZC_BAYER_BGGR8 || picture.pixel_format == YZC_BAYER_GRBG8)
+        , red_row(picture.pixel_format == YZC_BAYER_BGGR8 || picture.pixel_format == YZC_BAYER_GBRG8)
+    {
+    }
+
+    // Nearest position with neighbours on both sides, where there is one: the outermost rows and columns repeat it.
+    YZC_DEVICE_MEMBER static int inner(int position, int size) { return size < 3 ? position : clamped(position, 1, size - 2); }
+
+    YZC_DEVICE_MEMBER static int neighbour(int position, int size)
+    {
+        return size == 1 ? 0 : position < 0 ? 1 : position >= size ? size - 2 : position;
+    }
+
+    YZC_DEVICE_MEMBER raw get(int x, int y) const
+    {
+        int row = inner(y, height);
+        int column = inner(x, width);
+        int left = neighbour(column - 1, width);
+        int right = neighbour(column + 1, width);
+        uint64_t above = frame + (uint64_t)(neighbour(row - 1, height) * stride);
+        uint64_t here = frame + (uint64_t)(row * stride);
+        uint64_t below = frame + (uint64_t)(neighbour(row + 1, height) * stride);
+        int center = (int)read8(here + (uint64_t)column);
+        int sides = (int)(read8(here + (uint64_t)left) + read8(here + (uint64_t)right));
+        int ends = (int)(read8(above + (uint64_t)column) + read8(below + (uint64_t)column));
+        int corners = (int)(read8(above + (uint64_t)left) + read8(above + (uint64_t)right) + read8(below + (uint64_t)left) + read8(below + (uint64_t)right));
+        bool is_red = (row & 1) == red_row;
+        bool is_own = (column & 1) == (is_red ? red_column : 1 - red_column);
+        int own = is_own ? center : (sides + 1) >> 1;
+        int green = is_own ? (ends + sides + 2) >> 2 : center;
+        int other = is_own ? (corners + 2) >> 2 : (ends + 1) >> 1;
+        return { is_red ? own : other, green, is_red ? other : own };
+    }
+
+    YZC_DEVICE_MEMBER rgb to_rgb(const raw& pixel) const { return pixel; }
+};
+
+// Where a thread's pixels come from.
+struct sources {
+    int upper, lower;       // Rows.
+    int row_weight;         // Of the lower row, 15 fractional bits; 0: the lower row is not read.
+    int left[Pixels], right[Pixels];
+    int column_weight[Pixels];
+    bool two_columns;       // False: no lane of the warp needs the right column.
+};
+
+// Vertical half with 15-bit weights to 7 fractional bits, then horizontal half with 14-bit weights, as RowBlender and ColumnResampler.
+YZC_DEVICE int blend_rows(int upper, int lower, int weight) { return (upper * (32768 - weight) + lower * weight + 128) >> 8; }
+
+YZC_DEVICE int blend_columns(int left, int right, int weight)
+{
+    return (left * ((1 << ColumnWeightBits) - weight) + right * weight + (1 << 20)) >> 21;
+}
+
+template <class Reader>
+YZC_DEVICE void sample(const Reader& reader, const sources& from, rgb (&levels)[Pixels])
+{
+    typename Reader::raw pixels[4][Pixels];
+#pragma unroll
+    for (int i = 0; i < Pixels; i++) {
+        pixels[0][i] = pixels[1][i] = pixels[2][i] = pixels[3][i] = reader.get(from.left[i], from.upper);
+    }
+
+    // Frames of twice, three times ... the input's size often need one column or one row only.
+    bool two_rows = from.row_weight != 0;
+    if (from.two_columns) {
+#pragma unroll
+        for (int i = 0; i < Pixels; i++) {
+            pixels[1][i] = pixels[3][i] = reader.get(from.right[i], from.upper);
+        }
+    }
+
+    if (two_rows) {
+#pragma unroll
+        for (int i = 0; i < Pixels; i++) {
+            pixels[2][i] = pixels[3][i] = reader.get(from.left[i], from.lower);
+        }
+
+        if (from.two_columns) {
+#pragma unroll
+            for (int i = 0; i < Pixels; i++) {
+                pixels[3][i] = reader.get(from.right[i], from.lower);
+            }
+        }
+    }
+
+    // With nothing to mix the mixing below would give the same levels.
+    if (!two_rows && !from.two_columns) {
+#pragma unroll
+        for (int i = 0; i < Pixels; i++) {
+            levels[i] = reader.to_rgb(pixels[0][i]);
+        }
+
+        return;
+    }
+
+#pragma unroll
+    for (int i = 0; i < Pixels; i++) {
+        rgb upper_left = reader.to_rgb(pixels[0][i]);
+        rgb upper_right = reader.to_rgb(pixels[1][i]);
+        rgb lower_left = reader.to_rgb(pixels[2][i]);
+        rgb lower_right = reader.to_rgb(pixels[3][i]);
+        int row = from.row_weight;
+        int column = from.column_weight[i];
+        levels[i].red = blend_columns(blend_rows(upper_left.red, lower_left.red, row), blend_rows(upper_right.red, lower_right.red, row), column);
+        levels[i].green = blend_columns(blend_rows(upper_left.green, lower_left.green, row), blend_rows(upper_right.green, lower_right.green, row), column);
+        levels[i].blue = blend_columns(blend_rows(upper_left.blue, lower_left.blue, row), blend_rows(upper_right.blue, lower_right.blue, row), column);
+    }
+}
+
+struct float32 {
+    using storage = float;
+
+    // 1 / 255 as a sum of two floats: rounds as the division does, for every level.
+    YZC_DEVICE_MEMBER static float of(uint32_t level)
+    {
+        constexpr float High = 1.0f / 255;
+        constexpr float Low = (float)((1.0 / 255) - High);
+        float value = (float)level;
+        return multiply_add(value, High, value * Low);
+    }
+};
+
+struct float16 {
+    using storage = uint16_t;
+
+    YZC_DEVICE_MEMBER static uint16_t of(uint32_t level) { return (uint16_t)float_to_half(float32::of(level)); }
+};
+
+struct uint8 {
+    using storage = uint8_t;
+
+    YZC_DEVICE_MEMBER static uint8_t of(uint32_t level) { return (uint8_t)level; }
+};
+
+template <class Element>
+YZC_DEVICE void store(YZC_GLOBAL typename Element::storage* row, int64_t plane, const rgb& levels)
+{
+    row[0] = Element::of((uint32_t)levels.red);
+    row[plane] = Element::of((uint32_t)levels.green);
+    row[2 * plane] = Element::of((uint32_t)levels.blue);
+}
+
+template <class Element>
+YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
+{
+    int width = params.input_width;
+    int y = block_y() * YZC_PREPROCESS_ROWS + warp_index();
+    int first = block_x() * 32 * Pixels + lane_index();
+    if (y >= params.input_height) {
+        return;
+    }
+
+    const yzc_picture picture = read_picture(params.pictures, block_z());
+    int64_t plane = (int64_t)params.input_height * width;
+    YZC_GLOBAL typename Element::storage* row = global<typename Element::storage>(params.tensor) + (3 * plane * block_z() + (int64_t)y * width);
+    rgb levels[Pixels];
+#pragma unroll
+    for (int i = 0; i < Pixels; i++) {
+        levels[i] = { Padding, Padding, Padding };
+    }
+
+    int resized_row = y - picture.top;
+    bool in_frame[Pixels] = {};
+    if (resized_row >= 0 && resized_row < picture.resized_height) {
+        sources from;
+        location vertical = locate(resized_row, picture.scale_y, picture.frame_height);
+        from.upper = vertical.source;
+        from.row_weight = lesser(round_even(vertical.fraction * 32768), 32767);
+        from.lower = from.row_weight == 0 ? vertical.source : vertical.source + 1;
+        bool two_columns = false;
+#pragma unroll
+        for (int i = 0; i < Pixels; i++) {
+            int column = first + 32 * i - picture.left;
+            in_frame[i] = column >= 0 && column < picture.resized_width;
+            location horizontal = locate(clamped(column, 0, picture.resized_width - 1), picture.scale_x, picture.frame_width);
+            from.left[i] = horizontal.source;
+            from.column_weight[i] = round_even(horizontal.fraction * (1 << ColumnWeightBits));
+            from.right[i] = from.column_weight[i] == 0 ? horizontal.source : horizontal.source + 1;
+            two_columns |= from.column_weight[i] != 0;
+        }
+
+        from.two_columns = warp_ballot(two_columns) != 0;
+        rgb sampled[Pixels];
+        switch (picture.pixel_format) {
+        case YZC_BGR24:
+        case YZC_RGB24:
+            sample(interleaved<3>(picture), from, sampled);
+            break;
+        case YZC_BGRA32:
+        case YZC_RGBA32:
+            sample(interleaved<4>(picture), from, sampled);
+            break;
+        case YZC_GRAY8:
+            sample(interleaved<1>(picture), from, sampled);
+            break;
+        case YZC_NV12:
+            sample(nv12(picture), from, sampled);
+            break;
+        default:
+            sample(bayer(picture), from, sampled);
+            break;
+        }
+
+#pragma unroll
+        for (int i = 0; i < Pixels; i++) {
+            levels[i].red = in_frame[i] ? sampled[i].red : levels[i].red;
+            levels[i].green = in_frame[i] ? sampled[i].green : levels[i].green;
+            levels[i].blue = in_frame[i] ? sampled[i].blue : levels[i].blue;
+        }
+    }
+
+#pragma unroll
+    for (int i = 0; i < Pixels; i++) {
+        int x = first + 32 * i;
+        if (x < width) {
+            store<Element>(row + x, plane, levels[i]);
+        }
+    }
+}
+
+}
+
+YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f32(const yzc_preprocess_params params) { preprocess<float32>(params); }
+YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f16(const yzc_preprocess_params params) { preprocess<float16>(params); }
+YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_u8(const yzc_preprocess_params params) { preprocess<uint8>(params); }

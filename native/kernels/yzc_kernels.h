@@ -1,0 +1,145 @@
+// What the host and the kernels agree on: structs, limits and the layout of scratch memory.
+// src/YoloZeroCopy/Kernels mirrors every struct field by field; a test compiles this header and compares sizes and offsets.
+#pragma once
+
+#include <stdint.h>
+
+// Values of pixel_format: the order of the C# enum PixelFormat.
+enum yzc_pixel_format {
+    YZC_BGR24,
+    YZC_RGB24,
+    YZC_BGRA32,
+    YZC_RGBA32,
+    YZC_GRAY8,
+    YZC_NV12,
+    YZC_BAYER_RGGB8,
+    YZC_BAYER_BGGR8,
+    YZC_BAYER_GRBG8,
+    YZC_BAYER_GBRG8,
+};
+
+// One frame of a batch: where its bytes are and how it lies in the model's input. Read by preprocessing and by suppression.
+struct yzc_picture {
+    uint64_t frame;         // Device address of the first byte, in any alignment.
+    uint64_t chroma;        // NV12: device address of the plane of Cb and Cr; else not read.
+    double scale_x;         // 1.0 / ((double)resized_width / frame_width)
+    double scale_y;         // 1.0 / ((double)resized_height / frame_height)
+    int32_t pixel_format;
+    int32_t frame_width;
+    int32_t frame_height;
+    int32_t stride;         // Bytes from row to row; both planes of NV12.
+    int32_t resized_width;
+    int32_t resized_height;
+    int32_t left;           // Padding before the resized frame.
+    int32_t top;            // Padding above it.
+    float gain;             // Input pixels per frame pixel: maps boxes back.
+    int16_t black;          // NV12: factors in fixed point, as the C# Nv12Coefficients has them.
+    int16_t luma;
+    int16_t red_cr;
+    int16_t green_cb;
+    int16_t green_cr;
+    int16_t blue_cb;
+};
+
+// The only parameter of yzc_preprocess_*, by value.
+struct yzc_preprocess_params {
+    uint64_t pictures;      // Device address of yzc_picture[grid z], aligned to 16 bytes.
+    uint64_t tensor;        // Device address of the tensor [grid z, 3, input_height, input_width], aligned to its element.
+    int32_t input_width;
+    int32_t input_height;
+};
+
+enum yzc_decode_flags {
+    YZC_CLASS_AGNOSTIC = 1, // Boxes of different classes suppress each other, too.
+    YZC_END_TO_END = 2,     // The model has suppressed already: the best candidates are the detections.
+};
+
+// The only parameter of yzc_scan_* and yzc_suppress, by value; the same for both.
+struct yzc_decode_params {
+    uint64_t pictures;      // Device address of yzc_picture[batch], aligned to 16 bytes.
+    uint64_t output;        // Device address of the model's output [batch, ...], aligned to 16 bytes.
+    uint64_t scratch;       // Device address of scratch_stride * batch bytes, aligned to 256; needs no initialisation.
+    uint64_t results;       // Device address of result_stride * batch bytes, aligned to 16.
+    uint64_t scratch_stride;
+    uint32_t result_stride;
+    int32_t anchors;        // 1 to YZC_MAX_ANCHORS.
+    int32_t class_count;    // 1 to YZC_MAX_CLASSES.
+    int32_t segment_anchors;// Anchors that one block of the scan looks at.
+    int32_t segments;       // Blocks of the scan: anchors / segment_anchors, rounded up.
+    float score_threshold;  // At least 0.
+    float iou_threshold;    // At least 0.
+    int32_t max_detections; // 1 to YZC_MAX_DETECTIONS.
+    int32_t flags;
+    int32_t reserved;
+};
+
+enum yzc_decode_status {
+    YZC_DECODED,
+    YZC_NOT_FINITE,         // A score, or a candidate's box, is NaN or infinite.
+    YZC_UNKNOWN_CLASS,      // End to end: the class is none of the model's.
+};
+
+// Begins each picture's result; max_detections times yzc_detection follow.
+struct yzc_result_header {
+    int32_t count;          // Detections that follow. 0 when status is not YZC_DECODED.
+    int32_t candidates;     // Anchors above the score threshold.
+    int32_t cut;            // Candidates beyond YZC_MAX_CANDIDATES, which took no part.
+    int32_t status;
+    int32_t wrong_anchor;   // What the status is about, of several the lowest anchor and then the lowest element; -1 when decoded.
+    int32_t wrong_element;  // Row (channels first) or column (other layouts) of the output; -1: the product of objectness and class score.
+    uint32_t wrong_value;   // The value's bits as binary32.
+    int32_t reserved;
+};
+
+struct yzc_detection {
+    int32_t class_id;
+    float score;
+    float x1, y1, x2, y2;   // Pixels of the frame.
+};
+
+enum yzc_limits {
+    YZC_MAX_CANDIDATES = 4096,   // Keys that a block sorts in 32 KiB of shared memory.
+    YZC_MAX_DETECTIONS = 1024,
+    YZC_MAX_ANCHORS = 1 << 22,   // A key has 22 bits for the anchor
+    YZC_MAX_CLASSES = 1 << 10,   // and 10 for the class.
+    YZC_PREPROCESS_ROWS = 8,     // Warps of a block, each a row of the input.
+    YZC_PREPROCESS_THREADS = 32 * YZC_PREPROCESS_ROWS,
+#ifndef YZC_PREPROCESS_PIXELS
+    YZC_PREPROCESS_PIXELS = 2,   // Pixels of a thread, 32 apart, so that a warp's loads and stores stay together.
+#endif
+    YZC_SCAN_THREADS = 256,
+    YZC_SCAN_ROWS = 64,          // Rows of a block's segment in layout [A, 5 + C].
+    YZC_SUPPRESS_THREADS = 1024,
+};
+
+// Parts of a picture's scratch memory, in bytes from its start.
+struct yzc_scratch {
+    uint64_t boxes;         // float4[anchors]: corners of the candidates, by anchor.
+    uint64_t kept_boxes;    // float4[YZC_MAX_DETECTIONS]
+    uint64_t keys;          // uint64[segments][segment_anchors]: candidates of each segment, in any order.
+    uint64_t wrong;         // uint64[segments]: anchor << 32 | element of a value that is wrong, or all ones.
+    uint64_t kept_areas;    // float[YZC_MAX_DETECTIONS]
+    uint64_t kept_classes;  // int32[YZC_MAX_DETECTIONS]
+    uint64_t counts;        // int32[segments]: candidates of each segment.
+    uint64_t wrong_values;  // uint32[segments]
+    uint64_t bytes;         // The whole, a multiple of 256.
+};
+
+#ifdef __CUDA__
+__attribute__((device))
+#endif
+static inline yzc_scratch
+yzc_scratch_of(int32_t anchors, int32_t segments, int32_t segment_anchors)
+{
+    yzc_scratch at;
+    at.boxes = 0;
+    at.kept_boxes = at.boxes + 16ull * (uint64_t)anchors;
+    at.keys = at.kept_boxes + 16ull * YZC_MAX_DETECTIONS;
+    at.wrong = at.keys + 8ull * (uint64_t)segments * (uint64_t)segment_anchors;
+    at.kept_areas = at.wrong + 8ull * (uint64_t)segments;
+    at.kept_classes = at.kept_areas + 4ull * YZC_MAX_DETECTIONS;
+    at.counts = at.kept_classes + 4ull * YZC_MAX_DETECTIONS;
+    at.wrong_values = at.counts + 4ull * (uint64_t)segments;
+    at.bytes = (at.wrong_values + 4ull * (uint64_t)segments + 255) / 256 * 256;
+    return at;
+}
