@@ -1,0 +1,124 @@
+using System.CommandLine;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary><c>yzc bench</c>: how much of the engine's own speed is left once a frame goes the whole way.</summary>
+internal static class BenchCommand
+{
+    // Both rates are measured in slices by turns, so that a machine that gets slower or faster meanwhile does so for both.
+    private const int Slices = 5;
+    private const int LeastSingleFrames = 10;
+    private const int DefaultBatch = 8;
+
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SingleTime = TimeSpan.FromSeconds(1);
+
+    private static readonly Option<string> Model = Options.Model();
+    private static readonly Option<(int Width, int Height)> Frame = Options.FrameSize();
+    private static readonly Option<PixelFormat> Format = Options.PixelFormat();
+    private static readonly Option<int> Batch = Options.Batch();
+    private static readonly Option<double> Seconds = Options.Seconds("--seconds", "How long each of the two rates is measured.", 0.1, 3600, 5);
+    private static readonly Option<int> Threads = Options.Threads();
+    private static readonly Option<int> Lanes = Options.Lanes();
+    private static readonly Option<Device> Device = Options.Device();
+    private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
+    private static readonly Option<bool> Json = Options.Json();
+
+    public static Command Create()
+    {
+        Command command = new(
+            "bench",
+            "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full and for one frame at a time. Exit codes: see `yzc --help`.")
+        {
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Device, ImageSize, Json,
+        };
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
+    {
+        (int width, int height) = arguments.GetValue(Frame);
+        FrameFormat format = new(arguments.GetValue(Format), width, height);
+        DetectorOptions options = new()
+        {
+            Device = arguments.GetValue(Device),
+            MaxBatch = arguments.GetValue(Batch),
+            Lanes = arguments.GetValue(Lanes),
+            SlotBytes = format.ByteCount,
+            InputSize = arguments.GetValue(ImageSize),
+            Threads = arguments.GetValue(Threads),
+        };
+        await using YoloDetector detector = DetectorOpening.Open(arguments.GetRequiredValue(Model), options);
+        BenchReport report = await MeasureAsync(detector, format, TimeSpan.FromSeconds(arguments.GetValue(Seconds)), options, stop);
+        StandardOutput.Write(arguments.GetValue(Json) ? report.ToJson() : report.ToText());
+        return ExitCode.Done;
+    }
+
+    private static async Task<BenchReport> MeasureAsync(YoloDetector detector, FrameFormat format, TimeSpan time, DetectorOptions options, CancellationToken stop)
+    {
+        int batch = options.MaxBatch != 0 ? options.MaxBatch : detector.Model.FixedBatch != 0 ? detector.Model.FixedBatch : DefaultBatch;
+        int lanes = detector.LaneCount;
+        using EngineBenchmark engine = new(detector.Engine, batch, lanes);
+        EndToEndBenchmark pipeline = new(detector, format, batch * lanes);
+        TimeSpan slice = time / Slices;
+        _ = engine.Run(Shorter(WarmUp, time), stop);
+        _ = await pipeline.RunAsync(Shorter(WarmUp, time), stop);
+        pipeline.Latency.Clear();
+
+        DetectorStatistics before = detector.Statistics;
+        long engineFrames = 0;
+        long frames = 0;
+        long drops = 0;
+        long bytes = 0;
+        TimeSpan engineTime = default;
+        TimeSpan pipelineTime = default;
+        TimeSpan cpu = default;
+        for (int turn = 0; turn < 2 * Slices; turn++)
+        {
+            stop.ThrowIfCancellationRequested();
+
+            // Engine, pipeline, pipeline, engine, engine ...: neither is always the first of a pair.
+            if ((turn + 1) / 2 % 2 == 0)
+            {
+                EngineSlice alone = engine.Run(slice, stop);
+                engineFrames += alone.Frames;
+                engineTime += alone.Elapsed;
+            }
+            else
+            {
+                EndToEndSlice whole = await pipeline.RunAsync(slice, stop);
+                frames += whole.Frames;
+                drops += whole.Drops;
+                bytes += whole.ManagedBytes;
+                pipelineTime += whole.Elapsed;
+                cpu += whole.Cpu;
+            }
+        }
+
+        DetectorStatistics after = detector.Statistics;
+        LatencyHistogram single = new();
+        await pipeline.RunSingleAsync(Shorter(SingleTime, slice), LeastSingleFrames, single, stop);
+        stop.ThrowIfCancellationRequested();
+        double each = 1.0 / Math.Max(1, frames);
+        return new BenchReport
+        {
+            Model = detector.Model.Path,
+            Frame = format,
+            Batch = batch,
+            Lanes = lanes,
+            EngineOnlyFps = engineFrames / engineTime.TotalSeconds,
+            EndToEndFps = frames / pipelineTime.TotalSeconds,
+            Latency = pipeline.Latency,
+            SingleLatency = single,
+            CpuMicrosecondsPerFrame = cpu.TotalMicroseconds * each,
+            ManagedBytesPerFrame = bytes * each,
+            HostCopiesPerFrame = (after.HostCopies - before.HostCopies) * each,
+            Frames = frames,
+            Drops = drops,
+            Machine = MachineDescription.Of(detector),
+        };
+    }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
+}
