@@ -1,0 +1,311 @@
+// A stand-in for ONNX Runtime that counts what it hands out and can fail at any one call, so that a test can show that nothing leaks on any error path.
+// It plays a session with one input, images [batch,3,height,width], one output, output0 [batch,7,?], whose shape is known only after a run, and two
+// metadata entries. Slots are those of the C API's function table.
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum { kSlots = 264, kCodeFail = 1, kFloat = 1 };
+
+typedef struct {
+    int kind;
+} Object;
+
+typedef Object *Status;
+
+static int64_t live;       // objects, texts and arrays handed out and not yet given back
+static int64_t calls;      // calls that can fail, since the last reset
+static int64_t fail_at;    // which of them fails; 0 for none
+static int64_t bad_frees;  // null handed to a release function
+static char allocator;     // stands for the default allocator
+
+EXPORT int64_t yzc_double_live(void) { return live; }
+EXPORT int64_t yzc_double_calls(void) { return calls; }
+EXPORT int64_t yzc_double_bad_frees(void) { return bad_frees; }
+
+EXPORT void yzc_double_fail_at(int64_t call) {
+    calls = 0;
+    fail_at = call;
+}
+
+static void *take(size_t bytes) {
+    live++;
+    return calloc(1, bytes);
+}
+
+static void give_back(void *memory) {
+    if (memory == NULL) {
+        bad_frees++;
+        return;
+    }
+    live--;
+    free(memory);
+}
+
+static char *text(const char *source) {
+    char *copy = take(strlen(source) + 1);
+    strcpy(copy, source);
+    return copy;
+}
+
+static Status check(void) { return ++calls == fail_at ? take(sizeof(Object)) : NULL; }
+
+#define CHECK()                  \
+    do {                         \
+        Status status = check(); \
+        if (status != NULL) {    \
+            return status;       \
+        }                        \
+    } while (0)
+
+#define CREATE(out)                  \
+    do {                             \
+        CHECK();                     \
+        *(out) = take(sizeof(Object)); \
+        return NULL;                 \
+    } while (0)
+
+static int get_error_code(const Object *status) {
+    (void)status;
+    return kCodeFail;
+}
+
+static const char *get_error_message(const Object *status) {
+    (void)status;
+    return "told to fail";
+}
+
+// The environment lives as long as the process, so it is not counted.
+static Status create_env(int level, const char *name, void **out) {
+    static Object environment;
+    (void)level;
+    (void)name;
+    *out = &environment;
+    return NULL;
+}
+
+static Status telemetry(const Object *environment) {
+    (void)environment;
+    return NULL;
+}
+
+static Status create(Object **out) { CREATE(out); }
+
+static Status create_session(const Object *environment, const void *path, const Object *options, Object **out) {
+    (void)environment;
+    (void)path;
+    (void)options;
+    CREATE(out);
+}
+
+// Settings of all kinds: nothing is kept.
+static Status set(void) {
+    CHECK();
+    return NULL;
+}
+
+static Status get_count(const Object *session, size_t *out) {
+    (void)session;
+    CHECK();
+    *out = 1;
+    return NULL;
+}
+
+static Status get_type(const Object *session, size_t index, Object **out, int kind) {
+    (void)session;
+    (void)index;
+    CHECK();
+    *out = take(sizeof(Object));
+    (*out)->kind = kind;
+    return NULL;
+}
+
+static Status get_input_type(const Object *session, size_t index, Object **out) { return get_type(session, index, out, 0); }
+
+static Status get_output_type(const Object *session, size_t index, Object **out) { return get_type(session, index, out, 1); }
+
+static Status get_input_name(const Object *session, size_t index, void *from, char **out) {
+    (void)session;
+    (void)index;
+    (void)from;
+    CHECK();
+    *out = text("images");
+    return NULL;
+}
+
+static Status get_output_name(const Object *session, size_t index, void *from, char **out) {
+    (void)session;
+    (void)index;
+    (void)from;
+    CHECK();
+    *out = text("output0");
+    return NULL;
+}
+
+static Status create_tensor(const Object *info, void *data, size_t bytes, const int64_t *shape, size_t rank, int type, Object **out) {
+    (void)info;
+    (void)data;
+    (void)bytes;
+    (void)shape;
+    (void)rank;
+    (void)type;
+    CREATE(out);
+}
+
+static Status cast_type(const Object *type, const Object **out) {
+    CHECK();
+    *out = type;
+    return NULL;
+}
+
+static Status get_element_type(const Object *info, int *out) {
+    (void)info;
+    CHECK();
+    *out = kFloat;
+    return NULL;
+}
+
+// Kind 0 is the input, 1 the output before a run, 2 the output after one.
+static Status get_dimension_count(const Object *info, size_t *out) {
+    CHECK();
+    *out = info->kind == 0 ? 4 : 3;
+    return NULL;
+}
+
+static Status get_dimensions(const Object *info, int64_t *out, size_t rank) {
+    static const int64_t shapes[3][4] = {{-1, 3, -1, -1}, {-1, 7, -1}, {1, 7, 84}};
+    CHECK();
+    memcpy(out, shapes[info->kind], rank * sizeof(int64_t));
+    return NULL;
+}
+
+static Status get_symbols(const Object *info, const char **out, size_t rank) {
+    static const char *names[] = {"batch", "", "height", "width"};
+    (void)info;
+    CHECK();
+    memcpy(out, names, rank * sizeof(char *));
+    return NULL;
+}
+
+static Status get_value_shape(const Object *value, Object **out) {
+    (void)value;
+    CHECK();
+    *out = take(sizeof(Object));
+    (*out)->kind = 2;
+    return NULL;
+}
+
+static Status create_memory_info(int kind, int type, Object **out) {
+    (void)kind;
+    (void)type;
+    CREATE(out);
+}
+
+static Status allocator_free(void *from, void *memory) {
+    (void)from;
+    Status status = check();
+    give_back(memory);
+    return status;
+}
+
+static Status get_allocator(void **out) {
+    CHECK();
+    *out = &allocator;
+    return NULL;
+}
+
+static Status get_metadata(const Object *session, Object **out) {
+    (void)session;
+    CREATE(out);
+}
+
+static Status look_up(const Object *metadata, void *from, const char *key, char **out) {
+    (void)metadata;
+    (void)from;
+    CHECK();
+    *out = text(strcmp(key, "imgsz") == 0 ? "[64, 64]" : "detect");
+    return NULL;
+}
+
+static Status get_keys(const Object *metadata, void *from, char ***out, int64_t *count) {
+    (void)metadata;
+    (void)from;
+    CHECK();
+    *out = take(2 * sizeof(char *));
+    (*out)[0] = text("imgsz");
+    (*out)[1] = text("task");
+    *count = 2;
+    return NULL;
+}
+
+static Status create_binding(const Object *session, Object **out) {
+    (void)session;
+    CREATE(out);
+}
+
+static Status get_outputs(const Object *binding, void *from, Object ***out, size_t *count) {
+    (void)binding;
+    (void)from;
+    CHECK();
+    *out = take(sizeof(Object *));
+    (*out)[0] = take(sizeof(Object));
+    *count = 1;
+    return NULL;
+}
+
+static void *table[kSlots];
+
+static const void *get_api(uint32_t version) {
+    if (version > 16) {
+        return NULL;
+    }
+    static const int releases[] = {93, 94, 95, 96, 97, 98, 99, 100, 118, 135};
+    static const int settings[] = {16, 22, 23, 24, 124, 130, 133, 136, 137, 138};
+    for (size_t i = 0; i < sizeof(releases) / sizeof(releases[0]); i++) {
+        table[releases[i]] = (void *)give_back;
+    }
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        table[settings[i]] = (void *)set;
+    }
+    table[1] = (void *)get_error_code;
+    table[2] = (void *)get_error_message;
+    table[3] = (void *)create_env;
+    table[6] = (void *)telemetry;
+    table[7] = (void *)create_session;
+    table[10] = (void *)create;
+    table[30] = (void *)get_count;
+    table[31] = (void *)get_count;
+    table[33] = (void *)get_input_type;
+    table[34] = (void *)get_output_type;
+    table[36] = (void *)get_input_name;
+    table[37] = (void *)get_output_name;
+    table[39] = (void *)create;
+    table[49] = (void *)create_tensor;
+    table[55] = (void *)cast_type;
+    table[60] = (void *)get_element_type;
+    table[61] = (void *)get_dimension_count;
+    table[62] = (void *)get_dimensions;
+    table[63] = (void *)get_symbols;
+    table[65] = (void *)get_value_shape;
+    table[69] = (void *)create_memory_info;
+    table[76] = (void *)allocator_free;
+    table[78] = (void *)get_allocator;
+    table[111] = (void *)get_metadata;
+    table[116] = (void *)look_up;
+    table[123] = (void *)get_keys;
+    table[134] = (void *)create_binding;
+    table[140] = (void *)get_outputs;
+    return table;
+}
+
+static const char *get_version(void) { return "1.16.0-double"; }
+
+static const struct {
+    const void *(*get_api)(uint32_t);
+    const char *(*get_version)(void);
+} base = {get_api, get_version};
+
+EXPORT const void *OrtGetApiBase(void) { return &base; }

@@ -1,0 +1,2 @@
+// Has the export, but it gives nothing.
+void *OrtGetApiBase(void) { return 0; }

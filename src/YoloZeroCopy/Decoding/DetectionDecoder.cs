@@ -1,0 +1,157 @@
+namespace YoloZeroCopy;
+
+/// <summary>Turns one picture's output of a model into detections in pixels of the frame: candidates, non-maximum suppression, mapping back, clipping.</summary>
+/// <remarks>
+/// One thread at a time; a lane owns one. Everything it needs, for the worst case that every anchor is a candidate, is allocated by the constructor;
+/// <see cref="Decode"/> allocates nothing. The result depends on the output alone: equal scores are ordered by anchor.
+/// Semantics are Ultralytics': a candidate is an anchor whose best class score is strictly above the threshold (its class the lowest id among equals), boxes stay binary32 and
+/// suppression runs on them in pixels of the model's input.
+/// </remarks>
+internal sealed partial class DetectionDecoder
+{
+    /// <summary>Anchors of one step of the channels-first scan: four rows and the running best of this many floats stay in the first-level cache.</summary>
+    private const int BlockAnchors = 2048;
+
+    /// <summary>Elements that one step of a row-by-row scan converts from half, at least one row.</summary>
+    private const int BlockElements = 4096;
+
+    private readonly OutputLayout layout;
+    private readonly int anchors;
+    private readonly int columns;
+    private readonly int classCount;
+    private readonly bool isHalf;
+    private readonly float scoreThreshold;
+    private readonly CandidateList candidates;
+    private readonly NonMaximumSuppression? suppression;
+    private readonly int[] keptRanks;
+    private readonly float[] best;
+    private readonly short[] bestBits;
+    private readonly float[] converted;
+
+    /// <summary>Plans for outputs of one shape.</summary>
+    /// <param name="layout">What rows and columns mean.</param>
+    /// <param name="rows">First number of <see cref="ModelInfo.OutputShape"/>.</param>
+    /// <param name="columns">Second number of <see cref="ModelInfo.OutputShape"/>.</param>
+    /// <param name="classCount">Classes of the model.</param>
+    /// <param name="elementType">Float32 or Float16.</param>
+    /// <param name="options">Thresholds and limits.</param>
+    /// <exception cref="ArgumentException">Shape, class count and layout do not fit together, or the element type is not a float.</exception>
+    public DetectionDecoder(OutputLayout layout, int rows, int columns, int classCount, TensorElementType elementType, DecodingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(classCount, 1);
+        (string dimension, long given, long wanted) = layout switch
+        {
+            OutputLayout.ChannelsFirst => ("rows", rows, 4L + classCount),
+            OutputLayout.AnchorsFirst => ("columns", columns, 5L + classCount),
+            OutputLayout.EndToEnd => ("columns", columns, 6L),
+            _ => throw new ArgumentOutOfRangeException(nameof(layout), layout, "The output layout is none of this library's."),
+        };
+        if (given != wanted)
+        {
+            throw new ArgumentException($"An output of layout {layout} with {classCount} classes has {wanted} {dimension}; given is {rows} x {columns}.", dimension);
+        }
+
+        if (elementType is not (TensorElementType.Float32 or TensorElementType.Float16))
+        {
+            throw new ArgumentException($"The output's elements are {elementType}; wanted is {TensorElementType.Float32} or {TensorElementType.Float16}.", nameof(elementType));
+        }
+
+        isHalf = elementType == TensorElementType.Float16;
+        long bytes = (long)rows * columns * (isHalf ? sizeof(ushort) : sizeof(float));
+        if (bytes > int.MaxValue)
+        {
+            throw new ArgumentException($"An output of {rows} x {columns} takes {bytes} bytes; wanted is at most {int.MaxValue}.", nameof(rows));
+        }
+
+        OutputBytes = (int)bytes;
+        this.layout = layout;
+        this.columns = columns;
+        this.classCount = classCount;
+        anchors = layout == OutputLayout.ChannelsFirst ? columns : rows;
+        scoreThreshold = options.ScoreThreshold;
+        MaxDetections = Math.Min(options.MaxDetections, anchors);
+        candidates = new CandidateList(anchors);
+        keptRanks = new int[MaxDetections];
+        suppression = layout == OutputLayout.EndToEnd ? null : new NonMaximumSuppression(anchors, classCount, options);
+        best = layout == OutputLayout.ChannelsFirst ? new float[Math.Min(anchors, BlockAnchors)] : [];
+        bestBits = isHalf ? new short[best.Length] : [];
+        converted = isHalf && layout != OutputLayout.ChannelsFirst ? new float[Math.Max(columns, BlockElements)] : [];
+    }
+
+    /// <summary>Bytes of one picture's output.</summary>
+    public int OutputBytes { get; }
+
+    /// <summary>Most detections one call can give: the option, or the number of anchors where that is less.</summary>
+    public int MaxDetections { get; }
+
+    /// <summary>Decodes one picture's output.</summary>
+    /// <param name="output">The output, <see cref="OutputBytes"/> bytes, row by row; only read.</param>
+    /// <param name="letterbox">How the frame was laid into the input.</param>
+    /// <param name="detections">Takes the detections, by score descending; room for <see cref="MaxDetections"/>.</param>
+    /// <returns>Number of detections.</returns>
+    /// <exception cref="ArgumentException">A span or the letterbox is of the wrong size.</exception>
+    /// <exception cref="InferenceException">A score, or a candidate's box, is NaN or infinite, or a class id is none of the model's.</exception>
+    public int Decode(ReadOnlySpan<byte> output, in Letterbox letterbox, Span<Detection> detections)
+    {
+        if (output.Length != OutputBytes)
+        {
+            throw new ArgumentException($"The output of one picture has {output.Length} bytes; wanted are {OutputBytes}.", nameof(output));
+        }
+
+        if (detections.Length < MaxDetections)
+        {
+            throw new ArgumentException($"There is room for {detections.Length} detections; wanted is room for {MaxDetections}.", nameof(detections));
+        }
+
+        if (!(letterbox.Gain > 0))
+        {
+            throw new ArgumentException("The letterbox is the default value; make one from the frame's and the input's size.", nameof(letterbox));
+        }
+
+        candidates.Clear();
+        if (layout == OutputLayout.ChannelsFirst)
+        {
+            CollectByChannel(output);
+        }
+        else
+        {
+            CollectByRow(output);
+        }
+
+        candidates.Rank();
+        int count = suppression is null ? TakeBest() : suppression.Run(candidates, keptRanks);
+        for (int i = 0; i < count; i++)
+        {
+            detections[i] = ToFrame(in candidates[keptRanks[i]], in letterbox);
+        }
+
+        return count;
+    }
+
+    /// <summary>Keeps the best ranks: an end-to-end model has suppressed already.</summary>
+    private int TakeBest()
+    {
+        int count = Math.Min(candidates.Count, MaxDetections);
+        for (int rank = 0; rank < count; rank++)
+        {
+            keptRanks[rank] = rank;
+        }
+
+        return count;
+    }
+
+    /// <summary>Maps a box from the input to the frame and clips it there.</summary>
+    private static Detection ToFrame(in Candidate candidate, in Letterbox letterbox)
+    {
+        float gain = (float)letterbox.Gain;
+        float x1 = Math.Clamp((candidate.X1 - letterbox.Left) / gain, 0, letterbox.FrameWidth);
+        float y1 = Math.Clamp((candidate.Y1 - letterbox.Top) / gain, 0, letterbox.FrameHeight);
+        float x2 = Math.Clamp((candidate.X2 - letterbox.Left) / gain, 0, letterbox.FrameWidth);
+        float y2 = Math.Clamp((candidate.Y2 - letterbox.Top) / gain, 0, letterbox.FrameHeight);
+        // A model may give a box of negative size; a detection has none.
+        return new Detection(candidate.ClassId, candidate.Score, x1, y1, Math.Max(x1, x2), Math.Max(y1, y2));
+    }
+}

@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+
+namespace YoloZeroCopy;
+
+/// <summary>A model's picture input, checked and resolved to one size.</summary>
+/// <param name="Tensor">The input as the model declares it.</param>
+/// <param name="ElementType">Its element type.</param>
+/// <param name="FixedBatch">Batch size that the model fixes, or 0.</param>
+/// <param name="Width">Width in pixels.</param>
+/// <param name="Height">Height in pixels.</param>
+internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType ElementType, int FixedBatch, int Width, int Height)
+{
+    private const int DefaultSize = 640;
+    internal const int MaxBatch = 4096;
+
+    private const int Batch = 0;
+    private const int Channel = 1;
+    private const int Row = 2;
+    private const int Column = 3;
+
+    /// <summary>Checks that a model takes one tensor of RGB pictures and decides their size.</summary>
+    /// <param name="path">File of the model, for messages.</param>
+    /// <param name="inputs">The model's inputs.</param>
+    /// <param name="asked">Size that the caller asks for; null leaves it to the model and its metadata.</param>
+    /// <param name="metadata">The model's metadata.</param>
+    /// <param name="stride">Stride of the network; width and height must be multiples of it.</param>
+    /// <exception cref="ModelException">The model takes something else, or not pictures of that size.</exception>
+    public static DetectorInput Resolve(
+        string path, ImmutableArray<OnnxTensor> inputs, (int Width, int Height)? asked, IReadOnlyDictionary<string, string> metadata, int stride)
+    {
+        if (inputs.Length != 1)
+        {
+            throw new ModelException(path, $"it has {inputs.Length} inputs ({string.Join("; ", inputs)}); a detection model has one, [N,3,H,W].");
+        }
+
+        OnnxTensor input = inputs[0];
+        if (input.Shape.Length != 4)
+        {
+            throw new ModelException(path, $"input {input} is no picture tensor; [N,3,H,W] is wanted.");
+        }
+
+        if (input.Shape[Channel] is not (3 or -1))
+        {
+            string hint = input.Shape[Column] == 3 ? " Its channels come last; export it with channels first." : string.Empty;
+            throw new ModelException(path, $"input {input} has {input.Shape[Channel]} channels; three are wanted, [N,3,H,W].{hint}");
+        }
+
+        if (input.ElementType is not TensorElementType type)
+        {
+            throw new ModelException(path, $"input {input} is of type {input.TypeName}; float, float16 or uint8 is wanted.");
+        }
+
+        if (input.Shape[Batch] is 0 or > MaxBatch || input.Shape[Row] is 0 or > FrameFormat.MaxSize || input.Shape[Column] is 0 or > FrameFormat.MaxSize)
+        {
+            throw new ModelException(path, $"input {input} cannot be used: N is 1 to {MaxBatch}, H and W are 1 to {FrameFormat.MaxSize}.");
+        }
+
+        (int width, int height) = Size(path, input, asked, metadata);
+        if (width % stride != 0 || height % stride != 0)
+        {
+            throw new ModelException(path, $"an input of {width}x{height} pixels does not fit: width and height must be multiples of the model's stride, {stride}.");
+        }
+
+        if (width != height && input.Shape[Row] < 0 && input.Shape[Column] < 0 && input.Symbols[Row].Length > 0 && input.Symbols[Row] == input.Symbols[Column])
+        {
+            throw new ModelException(path, $"input {input} takes square pictures only; {width}x{height} was asked.");
+        }
+
+        return new DetectorInput(input, type, (int)Math.Max(0, input.Shape[Batch]), width, height);
+    }
+
+    /// <summary>Free dimensions to fix by name, so that the runtime can fold all shape arithmetic: never the batch.</summary>
+    public IEnumerable<(string Name, int Value)> Overrides()
+    {
+        HashSet<string> seen = [string.Empty, Tensor.Shape[Batch] < 0 ? Tensor.Symbols[Batch] : string.Empty];
+        foreach ((int dimension, int value) in ((int, int)[])[(Channel, 3), (Row, Height), (Column, Width)])
+        {
+            if (Tensor.Shape[dimension] < 0 && seen.Add(Tensor.Symbols[dimension]))
+            {
+                yield return (Tensor.Symbols[dimension], value);
+            }
+        }
+    }
+
+    private static (int Width, int Height) Size(
+        string path, OnnxTensor input, (int Width, int Height)? asked, IReadOnlyDictionary<string, string> metadata)
+    {
+        long fixedWidth = input.Shape[Column];
+        long fixedHeight = input.Shape[Row];
+        if (asked is (int Width, int Height) size)
+        {
+            if ((fixedWidth > 0 && fixedWidth != size.Width) || (fixedHeight > 0 && fixedHeight != size.Height))
+            {
+                throw new ModelException(
+                    path,
+                    $"its input {input} is fixed at {Show(fixedWidth)}x{Show(fixedHeight)} (width x height), but {size.Width}x{size.Height} was asked. "
+                    + "Leave the size out, or export the model with dynamic input.");
+            }
+
+            return size;
+        }
+
+        if (fixedWidth > 0 && fixedHeight > 0)
+        {
+            return ((int)fixedWidth, (int)fixedHeight);
+        }
+
+        (int Width, int Height) wanted = (DefaultSize, DefaultSize);
+        if (metadata.TryGetValue("imgsz", out string? text) && !ModelMetadata.TryReadImageSize(text, out wanted))
+        {
+            throw new ModelException(path, $"its metadata imgsz is '{ModelMetadata.Excerpt(text)}', which is no size of 1 to {FrameFormat.MaxSize} pixels; give an image size.");
+        }
+
+        return (fixedWidth > 0 ? (int)fixedWidth : wanted.Width, fixedHeight > 0 ? (int)fixedHeight : wanted.Height);
+    }
+
+    private static string Show(long dimension) => dimension > 0 ? $"{dimension}" : "any";
+}

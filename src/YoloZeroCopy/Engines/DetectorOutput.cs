@@ -1,0 +1,67 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using YoloZeroCopy.Interop;
+
+namespace YoloZeroCopy;
+
+/// <summary>A model's detection output with its whole shape known.</summary>
+/// <param name="Name">Name in the model.</param>
+/// <param name="ElementType">Its element type.</param>
+/// <param name="Shape">Batch (1 where it is free), rows, columns.</param>
+/// <param name="FixedBatch">Batch size that input or output fix, or 0.</param>
+internal sealed record DetectorOutput(string Name, TensorElementType ElementType, ImmutableArray<long> Shape, int FixedBatch)
+{
+    private const int MaskChannels = 32;
+    private const int MaskStride = 4;
+
+    /// <summary>Finds the detection output among a session's outputs: the first with three dimensions. Runs the model once when the session does not know its shape.</summary>
+    /// <exception cref="ModelException">There is no such output, or it cannot be one of a detection model.</exception>
+    /// <exception cref="InferenceException">The model could not be run to learn its output's shape.</exception>
+    public static unsafe DetectorOutput Resolve(string path, OnnxRuntimeLibrary library, OrtHandle session, DetectorInput input)
+    {
+        ImmutableArray<OnnxTensor> outputs = new OrtSessionReader(library.Api, session.Value).Outputs();
+        OnnxTensor output = outputs.FirstOrDefault(static tensor => tensor.Shape.Length == 3)
+            ?? throw new ModelException(
+                path, $"none of its outputs ({string.Join("; ", outputs)}) has the three dimensions of a detection output, [N,4+C,A], [N,A,5+C] or [N,K,6].");
+        if (output.ElementType is not (TensorElementType.Float32 or TensorElementType.Float16))
+        {
+            throw new ModelException(path, $"output {output} is of type {output.TypeName}; float or float16 is wanted.");
+        }
+
+        if (outputs.FirstOrDefault(tensor => IsMaskPrototype(tensor, input)) is OnnxTensor mask)
+        {
+            throw new ModelException(path, $"output {mask} beside {output} is that of a segmentation model; a 'detect' model is wanted.");
+        }
+
+        int fixedBatch = input.FixedBatch != 0 ? input.FixedBatch : (int)Math.Clamp(output.Shape[0], 0, DetectorInput.MaxBatch);
+        int batch = Math.Max(1, fixedBatch);
+        ImmutableArray<long> shape = output.Shape[1] > 0 && output.Shape[2] > 0 ? output.Shape : Probe(library, session, input, output.Name, batch);
+        if (shape.Length == 3 && shape[0] >= 0 && shape[0] != batch)
+        {
+            throw new ModelException(path, $"output {output} has {shape[0]} pictures for a batch of {batch}.");
+        }
+
+        return new DetectorOutput(output.Name, output.ElementType.Value, shape, fixedBatch);
+    }
+
+    private static bool IsMaskPrototype(OnnxTensor tensor, DetectorInput input) =>
+        tensor.Shape.Length == 4 && tensor.Shape[1] == MaskChannels && tensor.Shape[2] == input.Height / MaskStride && tensor.Shape[3] == input.Width / MaskStride;
+
+    private static unsafe ImmutableArray<long> Probe(OnnxRuntimeLibrary library, OrtHandle session, DetectorInput input, string outputName, int batch)
+    {
+        long[] shape = [batch, 3, input.Height, input.Width];
+        void* picture = NativeMemory.AllocZeroed((nuint)OnnxRuntimeBinding.ByteCount(input.ElementType, shape));
+        try
+        {
+            using OnnxRuntimeBinding binding = new(library, session);
+            binding.BindInput(input.Tensor.Name, input.ElementType, shape, (nint)picture);
+            binding.BindOutput(outputName);
+            binding.Run();
+            return binding.OutputShape();
+        }
+        finally
+        {
+            NativeMemory.Free(picture);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy.Interop;
+
+// The library fills these fields, never this code.
+#pragma warning disable CS0649
+
+/// <summary>What ONNX Runtime's one export, <c>OrtGetApiBase</c>, points to.</summary>
+internal unsafe struct OrtApiBase
+{
+    // const OrtApi* GetApi(uint32_t version): null when the library is older than the version.
+    public delegate* unmanaged<uint, OrtApi*> GetApi;
+
+    // const char* GetVersionString(void)
+    public delegate* unmanaged<byte*> GetVersionString;
+}
+
+/// <summary>ONNX Runtime's C function table. A slot never moves from version to version; new ones are appended.</summary>
+/// <remarks>Only what this library calls. Every handle is an opaque pointer. 64-bit processes only, as the offsets are.</remarks>
+[StructLayout(LayoutKind.Explicit)]
+internal readonly unsafe struct OrtApi
+{
+    /// <summary>
+    /// The version to ask for: the lowest whose table holds all that is used. The CPU engine needs less, but 16 (ONNX Runtime 1.16, 2023) is where CUDA options
+    /// that are pointers arrived, and one lower bound for every device is easier to know than two.
+    /// </summary>
+    public const uint Version = 16;
+
+    private const int Slot = 8;
+
+    // OrtErrorCode GetErrorCode(const OrtStatus*)
+    [FieldOffset(1 * Slot)]
+    public readonly delegate* unmanaged<nint, OrtErrorCode> GetErrorCode;
+
+    // const char* GetErrorMessage(const OrtStatus*)
+    [FieldOffset(2 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*> GetErrorMessage;
+
+    // CreateEnv(OrtLoggingLevel, const char* logid, OrtEnv** out)
+    [FieldOffset(3 * Slot)]
+    public readonly delegate* unmanaged<OrtLoggingLevel, byte*, nint*, OrtStatus> CreateEnv;
+
+    // DisableTelemetryEvents(const OrtEnv*)
+    [FieldOffset(6 * Slot)]
+    public readonly delegate* unmanaged<nint, OrtStatus> DisableTelemetryEvents;
+
+    // CreateSession(const OrtEnv*, const ORTCHAR_T* path, const OrtSessionOptions*, OrtSession** out): the path is UTF-16 on Windows, UTF-8 elsewhere.
+    [FieldOffset(7 * Slot)]
+    public readonly delegate* unmanaged<nint, void*, nint, nint*, OrtStatus> CreateSession;
+
+    // CreateSessionOptions(OrtSessionOptions** out)
+    [FieldOffset(10 * Slot)]
+    public readonly delegate* unmanaged<nint*, OrtStatus> CreateSessionOptions;
+
+    // EnableMemPattern(OrtSessionOptions*)
+    [FieldOffset(16 * Slot)]
+    public readonly delegate* unmanaged<nint, OrtStatus> EnableMemPattern;
+
+    // SetSessionLogSeverityLevel(OrtSessionOptions*, int)
+    [FieldOffset(22 * Slot)]
+    public readonly delegate* unmanaged<nint, OrtLoggingLevel, OrtStatus> SetSessionLogSeverityLevel;
+
+    // SetSessionGraphOptimizationLevel(OrtSessionOptions*, GraphOptimizationLevel)
+    [FieldOffset(23 * Slot)]
+    public readonly delegate* unmanaged<nint, OrtGraphOptimizationLevel, OrtStatus> SetSessionGraphOptimizationLevel;
+
+    // SetIntraOpNumThreads(OrtSessionOptions*, int)
+    [FieldOffset(24 * Slot)]
+    public readonly delegate* unmanaged<nint, int, OrtStatus> SetIntraOpNumThreads;
+
+    // SessionGetInputCount(const OrtSession*, size_t* out)
+    [FieldOffset(30 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint*, OrtStatus> SessionGetInputCount;
+
+    // SessionGetOutputCount(const OrtSession*, size_t* out)
+    [FieldOffset(31 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint*, OrtStatus> SessionGetOutputCount;
+
+    // SessionGetInputTypeInfo(const OrtSession*, size_t index, OrtTypeInfo** out)
+    [FieldOffset(33 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint, nint*, OrtStatus> SessionGetInputTypeInfo;
+
+    // SessionGetOutputTypeInfo(const OrtSession*, size_t index, OrtTypeInfo** out)
+    [FieldOffset(34 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint, nint*, OrtStatus> SessionGetOutputTypeInfo;
+
+    // SessionGetInputName(const OrtSession*, size_t index, OrtAllocator*, char** out)
+    [FieldOffset(36 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint, nint, byte**, OrtStatus> SessionGetInputName;
+
+    // SessionGetOutputName(const OrtSession*, size_t index, OrtAllocator*, char** out)
+    [FieldOffset(37 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint, nint, byte**, OrtStatus> SessionGetOutputName;
+
+    // CreateRunOptions(OrtRunOptions** out)
+    [FieldOffset(39 * Slot)]
+    public readonly delegate* unmanaged<nint*, OrtStatus> CreateRunOptions;
+
+    // CreateTensorWithDataAsOrtValue(const OrtMemoryInfo*, void* data, size_t bytes, const int64_t* shape, size_t rank, ONNXTensorElementDataType, OrtValue** out)
+    [FieldOffset(49 * Slot)]
+    public readonly delegate* unmanaged<nint, void*, nuint, long*, nuint, OrtElementType, nint*, OrtStatus> CreateTensorWithDataAsOrtValue;
+
+    // CastTypeInfoToTensorInfo(const OrtTypeInfo*, const OrtTensorTypeAndShapeInfo** out): null for what is no tensor; owned by the type info.
+    [FieldOffset(55 * Slot)]
+    public readonly delegate* unmanaged<nint, nint*, OrtStatus> CastTypeInfoToTensorInfo;
+
+    // GetTensorElementType(const OrtTensorTypeAndShapeInfo*, ONNXTensorElementDataType* out)
+    [FieldOffset(60 * Slot)]
+    public readonly delegate* unmanaged<nint, OrtElementType*, OrtStatus> GetTensorElementType;
+
+    // GetDimensionsCount(const OrtTensorTypeAndShapeInfo*, size_t* out)
+    [FieldOffset(61 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint*, OrtStatus> GetDimensionsCount;
+
+    // GetDimensions(const OrtTensorTypeAndShapeInfo*, int64_t* values, size_t length)
+    [FieldOffset(62 * Slot)]
+    public readonly delegate* unmanaged<nint, long*, nuint, OrtStatus> GetDimensions;
+
+    // GetSymbolicDimensions(const OrtTensorTypeAndShapeInfo*, const char* names[], size_t length): the names belong to the type info.
+    [FieldOffset(63 * Slot)]
+    public readonly delegate* unmanaged<nint, byte**, nuint, OrtStatus> GetSymbolicDimensions;
+
+    // GetTensorTypeAndShape(const OrtValue*, OrtTensorTypeAndShapeInfo** out)
+    [FieldOffset(65 * Slot)]
+    public readonly delegate* unmanaged<nint, nint*, OrtStatus> GetTensorTypeAndShape;
+
+    // CreateCpuMemoryInfo(OrtAllocatorType, OrtMemType, OrtMemoryInfo** out)
+    [FieldOffset(69 * Slot)]
+    public readonly delegate* unmanaged<int, int, nint*, OrtStatus> CreateCpuMemoryInfo;
+
+    // AllocatorFree(OrtAllocator*, void*)
+    [FieldOffset(76 * Slot)]
+    public readonly delegate* unmanaged<nint, void*, OrtStatus> AllocatorFree;
+
+    // GetAllocatorWithDefaultOptions(OrtAllocator** out): owned by the library.
+    [FieldOffset(78 * Slot)]
+    public readonly delegate* unmanaged<nint*, OrtStatus> GetAllocatorWithDefaultOptions;
+
+    [FieldOffset(93 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseStatus;
+
+    [FieldOffset(94 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseMemoryInfo;
+
+    [FieldOffset(95 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseSession;
+
+    [FieldOffset(96 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseValue;
+
+    [FieldOffset(97 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseRunOptions;
+
+    [FieldOffset(98 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseTypeInfo;
+
+    [FieldOffset(99 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseTensorTypeAndShapeInfo;
+
+    [FieldOffset(100 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseSessionOptions;
+
+    // SessionGetModelMetadata(const OrtSession*, OrtModelMetadata** out)
+    [FieldOffset(111 * Slot)]
+    public readonly delegate* unmanaged<nint, nint*, OrtStatus> SessionGetModelMetadata;
+
+    // ModelMetadataLookupCustomMetadataMap(const OrtModelMetadata*, OrtAllocator*, const char* key, char** value): null when absent.
+    [FieldOffset(116 * Slot)]
+    public readonly delegate* unmanaged<nint, nint, byte*, byte**, OrtStatus> ModelMetadataLookupCustomMetadataMap;
+
+    [FieldOffset(118 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseModelMetadata;
+
+    // ModelMetadataGetCustomMetadataMapKeys(const OrtModelMetadata*, OrtAllocator*, char*** keys, int64_t* count): each key and the array are freed by the caller.
+    [FieldOffset(123 * Slot)]
+    public readonly delegate* unmanaged<nint, nint, byte***, long*, OrtStatus> ModelMetadataGetCustomMetadataMapKeys;
+
+    // AddFreeDimensionOverrideByName(OrtSessionOptions*, const char* name, int64_t value)
+    [FieldOffset(124 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*, long, OrtStatus> AddFreeDimensionOverrideByName;
+
+    // AddSessionConfigEntry(OrtSessionOptions*, const char* key, const char* value)
+    [FieldOffset(130 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*, byte*, OrtStatus> AddSessionConfigEntry;
+
+    // RunWithBinding(OrtSession*, const OrtRunOptions*, const OrtIoBinding*)
+    [FieldOffset(133 * Slot)]
+    public readonly delegate* unmanaged<nint, nint, nint, OrtStatus> RunWithBinding;
+
+    // CreateIoBinding(OrtSession*, OrtIoBinding** out)
+    [FieldOffset(134 * Slot)]
+    public readonly delegate* unmanaged<nint, nint*, OrtStatus> CreateIoBinding;
+
+    [FieldOffset(135 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseIoBinding;
+
+    // BindInput(OrtIoBinding*, const char* name, const OrtValue*): the binding keeps its own reference to the value.
+    [FieldOffset(136 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*, nint, OrtStatus> BindInput;
+
+    // BindOutput(OrtIoBinding*, const char* name, const OrtValue*)
+    [FieldOffset(137 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*, nint, OrtStatus> BindOutput;
+
+    // BindOutputToDevice(OrtIoBinding*, const char* name, const OrtMemoryInfo*)
+    [FieldOffset(138 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*, nint, OrtStatus> BindOutputToDevice;
+
+    // GetBoundOutputValues(const OrtIoBinding*, OrtAllocator*, OrtValue*** values, size_t* count): each value and the array are freed by the caller.
+    [FieldOffset(140 * Slot)]
+    public readonly delegate* unmanaged<nint, nint, nint**, nuint*, OrtStatus> GetBoundOutputValues;
+
+    // The last slot of version 16, so that the struct is as long as the table that was asked for: UpdateCUDAProviderOptionsWithValue.
+    [FieldOffset(263 * Slot)]
+    private readonly nint lastSlot;
+}

@@ -1,0 +1,20 @@
+namespace YoloZeroCopy;
+
+/// <summary>How <see cref="OnnxRuntimeEngine"/> opens a model.</summary>
+internal sealed record OnnxRuntimeOptions
+{
+    /// <summary>File or folder of ONNX Runtime's native library; null to search for it as <see cref="OnnxRuntimeSearch"/> does.</summary>
+    public string? LibraryPath { get; init; }
+
+    /// <summary>Threads that one run uses, the caller's included; 0 for one per core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Size of the model's input in pixels. Null takes what the model fixes, else its metadata's <c>imgsz</c>, else 640x640.</summary>
+    public (int Width, int Height)? ImageSize { get; init; }
+
+    /// <summary>
+    /// Whether the session's threads wait for the next piece of work by spinning. Off by default: between runs a spinning thread takes the core that the pipeline's other stages
+    /// need.
+    /// </summary>
+    public bool Spinning { get; init; }
+}

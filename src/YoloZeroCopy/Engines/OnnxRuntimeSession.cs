@@ -1,0 +1,98 @@
+using YoloZeroCopy.Interop;
+
+namespace YoloZeroCopy;
+
+/// <summary>Opens ONNX Runtime sessions.</summary>
+internal static unsafe class OnnxRuntimeSession
+{
+    /// <summary>Opens a session only to ask what the model is: nothing is optimised, nothing is laid out anew, no threads are started.</summary>
+    /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
+    public static OrtHandle OpenToDescribe(OnnxRuntimeLibrary library, string path)
+    {
+        using OrtHandle options = CreateOptions(library, path, OrtGraphOptimizationLevel.DisableAll, threads: 1);
+        Configure(library, path, options, "session.disable_prepacking"u8, "1"u8);
+        return Open(library, path, options);
+    }
+
+    /// <summary>Opens a session to run, with the input's free dimensions fixed.</summary>
+    /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
+    public static OrtHandle OpenToRun(OnnxRuntimeLibrary library, string path, DetectorInput input, int threads, bool spinning)
+    {
+        OrtApi* api = library.Api;
+        using OrtHandle options = CreateOptions(library, path, OrtGraphOptimizationLevel.EnableAll, threads);
+        Configure(library, path, options, "session.intra_op.allow_spinning"u8, spinning ? "1"u8 : "0"u8);
+        foreach ((string name, int value) in input.Overrides())
+        {
+            fixed (byte* text = Utf8.Terminated(name))
+            {
+                Check(library, path, api->AddFreeDimensionOverrideByName(options.Value, text, value));
+            }
+        }
+
+        return Open(library, path, options);
+    }
+
+    private static OrtHandle CreateOptions(OnnxRuntimeLibrary library, string path, OrtGraphOptimizationLevel level, int threads)
+    {
+        OrtApi* api = library.Api;
+        nint value;
+        Check(library, path, api->CreateSessionOptions(&value));
+        OrtHandle options = new(value, api->ReleaseSessionOptions);
+        try
+        {
+            Check(library, path, api->SetSessionLogSeverityLevel(value, OrtLoggingLevel.Fatal));
+            Check(library, path, api->SetSessionGraphOptimizationLevel(value, level));
+            Check(library, path, api->SetIntraOpNumThreads(value, threads));
+            Check(library, path, api->EnableMemPattern(value));
+            return options;
+        }
+        catch
+        {
+            options.Dispose();
+            throw;
+        }
+    }
+
+    // Literals with the u8 suffix end with a zero byte.
+    private static void Configure(OnnxRuntimeLibrary library, string path, OrtHandle options, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* keyText = key, valueText = value)
+        {
+            Check(library, path, library.Api->AddSessionConfigEntry(options.Value, keyText, valueText));
+        }
+    }
+
+    private static OrtHandle Open(OnnxRuntimeLibrary library, string path, OrtHandle options)
+    {
+        OrtApi* api = library.Api;
+        nint session;
+        string full = Path.GetFullPath(path);
+        if (OperatingSystem.IsWindows())
+        {
+            fixed (char* text = full)
+            {
+                Check(library, path, api->CreateSession(library.Environment, text, options.Value, &session));
+            }
+        }
+        else
+        {
+            fixed (byte* text = Utf8.Terminated(full))
+            {
+                Check(library, path, api->CreateSession(library.Environment, text, options.Value, &session));
+            }
+        }
+
+        return new OrtHandle(session, api->ReleaseSession);
+    }
+
+    private static void Check(OnnxRuntimeLibrary library, string path, OrtStatus status)
+    {
+        if (status.IsFailed)
+        {
+            (OrtErrorCode code, string message) = status.Take(library.Api);
+            throw new ModelException(path, code == OrtErrorCode.InvalidProtobuf
+                ? $"it is not an ONNX model, or the file is damaged or cut short. ONNX Runtime {library.Version}: {message}"
+                : $"ONNX Runtime {library.Version} cannot load it: {message}");
+        }
+    }
+}

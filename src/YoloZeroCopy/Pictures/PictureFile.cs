@@ -1,0 +1,208 @@
+namespace YoloZeroCopy;
+
+/// <summary>Reads and writes picture files: JPEG (8-bit Huffman: baseline, extended sequential, progressive; gray, YCbCr, RGB) and PNG (all kinds).</summary>
+/// <remarks>
+/// Any thread; nothing is kept between calls. Pixels equal those of OpenCV's imread: libjpeg-turbo's accurate integer inverse DCT and triangle chroma upsampling, Exif
+/// orientation applied, 16-bit PNG samples cut to their high byte, transparency dropped. Files are not trusted: sizes are bounded by <see cref="FrameFormat.MaxSize"/> and
+/// damaged or truncated files are refused whole.
+/// </remarks>
+public static class PictureFile
+{
+    private const string DefaultName = "picture";
+
+    /// <summary>Reads the header of a picture file.</summary>
+    /// <param name="path">A JPEG or PNG file, told apart by content.</param>
+    /// <exception cref="MediaException">The file cannot be read or is no picture that can be decoded.</exception>
+    public static PictureInfo ReadInfo(string path) => ReadInfo(ReadAll(path), path);
+
+    /// <summary>Reads the header of a picture.</summary>
+    /// <param name="file">Bytes of the file, from its first one.</param>
+    /// <param name="name">What error messages call the picture.</param>
+    /// <exception cref="MediaException">The bytes are no picture that can be decoded.</exception>
+    public static PictureInfo ReadInfo(ReadOnlySpan<byte> file, string name = DefaultName)
+    {
+        try
+        {
+            return IsPng(file) ? new PngDecoder(file).ReadHeader() : OpenJpeg(file).ReadHeader();
+        }
+        catch (InvalidDataException error)
+        {
+            throw new MediaException(name, error.Message, error);
+        }
+    }
+
+    /// <summary>Decodes a picture straight into the caller's memory, for example a rented slot.</summary>
+    /// <param name="file">Bytes of the whole file.</param>
+    /// <param name="destination">Takes the pixels. Undefined when the call throws.</param>
+    /// <param name="format">Bgr24, Rgb24 or Gray8, of exactly the size that <see cref="ReadInfo(ReadOnlySpan{byte}, string)"/> tells; any stride.</param>
+    /// <param name="name">What error messages call the picture.</param>
+    /// <exception cref="ArgumentException">The format is none of the three, is not of the picture's size, or <paramref name="destination"/> is too short for it.</exception>
+    /// <exception cref="MediaException">The picture is damaged, truncated or of a kind that is not read.</exception>
+    public static void Decode(ReadOnlySpan<byte> file, Span<byte> destination, FrameFormat format, string name = DefaultName)
+    {
+        format.ThrowIfNotWithin(destination.Length, nameof(destination));
+        ThrowIfNotPictureFormat(format);
+        try
+        {
+            if (IsPng(file))
+            {
+                PngDecoder decoder = new(file);
+                ThrowIfOtherSize(decoder.ReadHeader(), format, name);
+                decoder.Decode(new PictureRows(destination, format, decoder.Orientation));
+            }
+            else
+            {
+                JpegDecoder decoder = OpenJpeg(file);
+                ThrowIfOtherSize(decoder.ReadHeader(), format, name);
+                decoder.Decode(new PictureRows(destination, format, decoder.Orientation));
+            }
+        }
+        catch (InvalidDataException error)
+        {
+            throw new MediaException(name, error.Message, error);
+        }
+    }
+
+    /// <summary>Reads and decodes a picture file into new memory.</summary>
+    /// <param name="path">A JPEG or PNG file.</param>
+    /// <param name="format">Format of the returned pixels, rows without padding.</param>
+    /// <param name="pixelFormat">Bgr24, Rgb24 or Gray8.</param>
+    /// <returns>The pixels.</returns>
+    /// <exception cref="MediaException">The file cannot be read, is damaged, truncated or of a kind that is not read.</exception>
+    public static byte[] Read(string path, out FrameFormat format, PixelFormat pixelFormat = PixelFormat.Bgr24)
+    {
+        byte[] file = ReadAll(path);
+        PictureInfo info = ReadInfo(file, path);
+        format = new FrameFormat(pixelFormat, info.Width, info.Height);
+        ThrowIfNotPictureFormat(format);
+        byte[] pixels = GC.AllocateUninitializedArray<byte>(format.ByteCount);
+        Decode(file, pixels, format, path);
+        return pixels;
+    }
+
+    /// <summary>Makes a baseline JPEG: 4:2:0 chroma, or gray for Gray8.</summary>
+    /// <param name="pixels">The picture.</param>
+    /// <param name="format">Its format: Bgr24, Rgb24 or Gray8, any stride.</param>
+    /// <param name="quality">1 (smallest file) to 100 (best), on the scale of libjpeg.</param>
+    /// <returns>Bytes of the file.</returns>
+    /// <exception cref="ArgumentException">The format is none of the three or <paramref name="pixels"/> is too short for it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The quality is outside 1 to 100.</exception>
+    public static byte[] EncodeJpeg(ReadOnlySpan<byte> pixels, FrameFormat format, int quality = 90)
+    {
+        format.ThrowIfNotWithin(pixels.Length, nameof(pixels));
+        ThrowIfNotPictureFormat(format);
+        if (quality is < 1 or > 100)
+        {
+            throw new ArgumentOutOfRangeException(nameof(quality), quality, "The quality of a JPEG is 1 to 100.");
+        }
+
+        return JpegEncoder.Encode(pixels, format, quality);
+    }
+
+    /// <summary>Makes a PNG of exactly the given pixels.</summary>
+    /// <param name="pixels">The picture.</param>
+    /// <param name="format">Its format: Bgr24, Rgb24 or Gray8, any stride.</param>
+    /// <returns>Bytes of the file.</returns>
+    /// <exception cref="ArgumentException">The format is none of the three or <paramref name="pixels"/> is too short for it.</exception>
+    public static byte[] EncodePng(ReadOnlySpan<byte> pixels, FrameFormat format)
+    {
+        format.ThrowIfNotWithin(pixels.Length, nameof(pixels));
+        ThrowIfNotPictureFormat(format);
+        return PngEncoder.Encode(pixels, format);
+    }
+
+    /// <summary>Writes <see cref="EncodeJpeg"/>'s picture to a file: the whole file or none.</summary>
+    /// <inheritdoc cref="EncodeJpeg"/>
+    /// <param name="path">File to write; an older one is replaced once the new one is complete.</param>
+    /// <param name="pixels">The picture.</param>
+    /// <param name="format">Its format.</param>
+    /// <param name="quality">1 to 100.</param>
+    /// <exception cref="MediaException">The file cannot be written: no such folder, no right, full disk.</exception>
+    public static void WriteJpeg(string path, ReadOnlySpan<byte> pixels, FrameFormat format, int quality = 90) => WriteAll(path, EncodeJpeg(pixels, format, quality));
+
+    /// <summary>Writes <see cref="EncodePng"/>'s picture to a file: the whole file or none.</summary>
+    /// <inheritdoc cref="EncodePng"/>
+    /// <param name="path">File to write; an older one is replaced once the new one is complete.</param>
+    /// <param name="pixels">The picture.</param>
+    /// <param name="format">Its format.</param>
+    /// <exception cref="MediaException">The file cannot be written: no such folder, no right, full disk.</exception>
+    public static void WritePng(string path, ReadOnlySpan<byte> pixels, FrameFormat format) => WriteAll(path, EncodePng(pixels, format));
+
+    internal static void ThrowIfBadSize(long width, long height)
+    {
+        if (width is < 1 or > FrameFormat.MaxSize || height is < 1 or > FrameFormat.MaxSize)
+        {
+            throw new InvalidDataException($"the picture says it is {width}x{height} pixels; 1x1 to {FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.");
+        }
+    }
+
+    private static bool IsPng(ReadOnlySpan<byte> file) => file.StartsWith(PngDecoder.Signature);
+
+    private static JpegDecoder OpenJpeg(ReadOnlySpan<byte> file)
+    {
+        if (file.Length < 3 || file[0] != 0xFF || file[1] != JpegMarkers.StartOfImage || file[2] != 0xFF)
+        {
+            string beginning = file.Length == 0 ? "nothing" : Convert.ToHexString(file[..Math.Min(8, file.Length)]);
+            throw new InvalidDataException($"neither a JPEG nor a PNG file: it begins with {beginning}.");
+        }
+
+        return new JpegDecoder(file);
+    }
+
+    private static void ThrowIfNotPictureFormat(FrameFormat format)
+    {
+        if (format.PixelFormat is not (PixelFormat.Bgr24 or PixelFormat.Rgb24 or PixelFormat.Gray8))
+        {
+            throw new ArgumentException($"Pictures are Bgr24, Rgb24 or Gray8; {format.PixelFormat} was given.", nameof(format));
+        }
+    }
+
+    private static void ThrowIfOtherSize(PictureInfo info, FrameFormat format, string name)
+    {
+        if (info.Width != format.Width || info.Height != format.Height)
+        {
+            throw new ArgumentException($"'{name}' is {info.Width}x{info.Height} pixels; the frame format is {format}.", nameof(format));
+        }
+    }
+
+    private static byte[] ReadAll(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new MediaException(path, $"the file cannot be read: {error.Message}", error);
+        }
+    }
+
+    private static void WriteAll(string path, byte[] file)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string partial = $"{path}.{Guid.NewGuid():N}.partial";
+        try
+        {
+            File.WriteAllBytes(partial, file);
+            File.Move(partial, path, overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            TryDelete(partial);
+            throw new MediaException(path, $"the file cannot be written: {error.Message}", error);
+        }
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The first error is the one to report.
+        }
+    }
+}

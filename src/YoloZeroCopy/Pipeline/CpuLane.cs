@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy;
+
+/// <summary>A lane on the processor: one thread that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own.</summary>
+internal sealed unsafe class CpuLane : Lane
+{
+    private const int TensorAlignment = 64;
+
+    private readonly InferenceEngine engine;
+    private readonly ModelInfo model;
+    private readonly CpuPreprocessor preprocessor;
+    private readonly DetectionDecoder decoder;
+    private readonly EngineContext?[] contexts;
+    private readonly byte* input;
+    private readonly byte* output;
+    private readonly int inputBytes;
+    private readonly int outputBytes;
+    private readonly SemaphoreSlim work = new(0);
+    private readonly Thread thread;
+    private LaneBatch? batch;
+    private volatile bool stopping;
+
+    public CpuLane(InferenceEngine engine, int maxBatch, DecodingOptions decoding, int number)
+    {
+        this.engine = engine;
+        model = engine.Model;
+        int tensorBatch = model.FixedBatch == 0 ? maxBatch : model.FixedBatch;
+        (inputBytes, outputBytes) = TensorBytes(model);
+        contexts = new EngineContext?[tensorBatch + 1];
+        preprocessor = new CpuPreprocessor(model.InputWidth, model.InputHeight, model.InputType);
+        decoder = new DetectionDecoder(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassCount, model.OutputType, decoding);
+
+        // Zeroed: rows of a fixed batch that no frame fills must hold numbers, too.
+        input = Allocate((long)tensorBatch * inputBytes);
+        output = Allocate((long)tensorBatch * outputBytes);
+        thread = new Thread(Run) { IsBackground = true, Name = $"YoloZeroCopy CPU lane {number}" };
+        thread.Start();
+    }
+
+    /// <summary>Bytes of one picture's input and output tensor.</summary>
+    public static (int Input, int Output) TensorBytes(ModelInfo model) =>
+        (checked(3 * model.InputWidth * model.InputHeight * SizeOf(model.InputType)), checked(model.OutputShape.Rows * model.OutputShape.Columns * SizeOf(model.OutputType)));
+
+    /// <summary>Makes the context for full batches, so that a model that cannot run says so on opening. Smaller batches get theirs at first use.</summary>
+    public void WarmUp() => ContextFor(contexts.Length - 1).Enqueue(0);
+
+    public override void Start(LaneBatch batch)
+    {
+        this.batch = batch;
+        work.Release();
+    }
+
+    public override void Dispose()
+    {
+        stopping = true;
+        work.Release();
+        thread.Join();
+        work.Dispose();
+        foreach (EngineContext? context in contexts)
+        {
+            context?.Dispose();
+        }
+
+        NativeMemory.AlignedFree(input);
+        NativeMemory.AlignedFree(output);
+    }
+
+    private static int SizeOf(TensorElementType type) => type switch
+    {
+        TensorElementType.Float32 => 4,
+        TensorElementType.Float16 => 2,
+        _ => 1,
+    };
+
+    private static byte* Allocate(long byteCount)
+    {
+        byte* address = (byte*)NativeMemory.AlignedAlloc((nuint)byteCount, TensorAlignment);
+        NativeMemory.Clear(address, (nuint)byteCount);
+        return address;
+    }
+
+    private void Run()
+    {
+        while (true)
+        {
+            work.Wait();
+            if (stopping)
+            {
+                return;
+            }
+
+            LaneBatch current = batch!;
+            try
+            {
+                RunBatch(current);
+            }
+            catch (Exception error)
+            {
+                // A batch the engine cannot run is reported inside; what arrives here is a fault of ours, and going on would be guessing.
+                current.Fault(error);
+            }
+        }
+    }
+
+    private void RunBatch(LaneBatch current)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int index = 0; index < current.Count; index++)
+        {
+            preprocessor.Run(current.Pixels(index), current.Format(index), new Span<byte>(input + ((long)index * inputBytes), inputBytes));
+            current.ReleaseSlot(index);
+        }
+
+        long preprocessed = Stopwatch.GetTimestamp();
+        try
+        {
+            ContextFor(model.FixedBatch == 0 ? current.Count : model.FixedBatch).Enqueue(0);
+        }
+        catch (InferenceException error)
+        {
+            for (int index = 0; index < current.Count; index++)
+            {
+                current.SetError(index, error);
+            }
+
+            current.Complete(new StageTimes(0, preprocessed - start, Stopwatch.GetTimestamp() - preprocessed, 0));
+            return;
+        }
+
+        long inferred = Stopwatch.GetTimestamp();
+        for (int index = 0; index < current.Count; index++)
+        {
+            Decode(current, index);
+        }
+
+        current.Complete(new StageTimes(0, preprocessed - start, inferred - preprocessed, Stopwatch.GetTimestamp() - inferred));
+    }
+
+    private void Decode(LaneBatch current, int index)
+    {
+        FrameFormat format = current.Format(index);
+        Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
+        try
+        {
+            int count = decoder.Decode(new ReadOnlySpan<byte>(output + ((long)index * outputBytes), outputBytes), letterbox, current.Detections(index));
+            current.SetResult(index, count);
+        }
+        catch (InferenceException error)
+        {
+            current.SetError(index, error);
+        }
+    }
+
+    private EngineContext ContextFor(int size) => contexts[size] ??= engine.CreateContext(size, (nint)input, (nint)output);
+}

@@ -1,0 +1,200 @@
+using System.Runtime.CompilerServices;
+
+namespace YoloZeroCopy;
+
+/// <summary>
+/// Turns a frame into a model's input on the CPU, in one pass over the frame: letterbox, conversion to RGB, normalisation to 0..1 and the cast to the tensor's type.
+/// </summary>
+/// <remarks>
+/// One instance is used by one thread at a time. It holds nothing that must be released: its tables and rows are pinned managed memory.
+/// Every step's result is defined, so that other devices can be compared with it:
+/// <list type="bullet">
+/// <item>Resampling is bilinear on 8-bit RGB pixels as OpenCV's <c>resize(..., INTER_LINEAR)</c>: half-pixel centres, edges repeated, no antialiasing, rounded to whole levels.
+/// It differs from OpenCV by at most one level of 255, because OpenCV's weights have 11 bits and these have 14 and 15. A frame that needs no resizing is copied exactly.</item>
+/// <item>NV12: each frame pixel (x, y) takes the chroma sample (x / 2, y / 2), is converted with the matrix of <see cref="FrameFormat.Color"/> and clamped to 0..255
+/// (for BT.601 limited as OpenCV's <c>COLOR_YUV2RGB_NV12</c>), then resampled; within two levels of exact arithmetic.</item>
+/// <item>Bayer: each frame pixel is demosaiced bilinearly as OpenCV's <c>COLOR_BayerRGGB2RGB</c> and its sisters do (outermost rows and columns repeat the inner ones),
+/// then resampled; within two levels.</item>
+/// <item>Only the frame rows that the resized frame needs are read; of NV12 and Bayer frames only those are converted.</item>
+/// </list>
+/// A row's way: an <see cref="IRowReader"/> gives frame rows as 8-bit samples, <see cref="RowBlender"/> mixes two of them, <see cref="ColumnResampler"/> mixes columns and parts the channels,
+/// <see cref="TensorWriter"/> writes the tensor's elements. A <see cref="ResamplePlan"/> holds the tables of a frame size.
+/// </remarks>
+internal sealed unsafe class CpuPreprocessor
+{
+    // The widest load of a kernel beyond the last pixel of a row.
+    private const int RowSlack = 64;
+
+    private readonly int inputWidth;
+    private readonly int inputHeight;
+    private readonly SimdLevel level;
+    private readonly TensorWriter writer;
+    private readonly ResamplePlanCache plans;
+    private readonly byte[] channelRows;
+    private readonly int channelRowBytes;
+    private short[] blendedRow = [];
+    private byte[] convertedRows = [];
+
+    /// <summary>Makes a preprocessor for one model input.</summary>
+    /// <param name="inputWidth">Width of the model's input in pixels, 1 to 8,192.</param>
+    /// <param name="inputHeight">Height of the model's input in pixels, 1 to 8,192.</param>
+    /// <param name="elementType">Element type of the input tensor. <see cref="TensorElementType.UInt8"/> is not normalised.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size outside 1 to 8,192, or an unknown element type.</exception>
+    public CpuPreprocessor(int inputWidth, int inputHeight, TensorElementType elementType)
+        : this(inputWidth, inputHeight, elementType, SimdLevels.Best)
+    {
+    }
+
+    /// <summary>Makes a preprocessor that uses no wider vectors than <paramref name="level"/>; tests compare the levels.</summary>
+    internal CpuPreprocessor(int inputWidth, int inputHeight, TensorElementType elementType, SimdLevel level)
+    {
+        ThrowIfNotASize(inputWidth, nameof(inputWidth));
+        ThrowIfNotASize(inputHeight, nameof(inputHeight));
+        this.inputWidth = inputWidth;
+        this.inputHeight = inputHeight;
+        this.level = level;
+        writer = new TensorWriter(elementType, level);
+        plans = new ResamplePlanCache(inputWidth, inputHeight);
+        channelRowBytes = inputWidth + RowSlack;
+        channelRows = GC.AllocateArray<byte>(3 * channelRowBytes, pinned: true);
+        TensorBytes = 3 * inputWidth * inputHeight * writer.ElementSize;
+    }
+
+    /// <summary>Bytes of one picture's tensor, [3, input height, input width].</summary>
+    public int TensorBytes { get; }
+
+    /// <summary>Fills one picture's tensor from a frame.</summary>
+    /// <param name="frame">The frame; bytes behind its last pixel are allowed and ignored.</param>
+    /// <param name="format">Layout of the frame.</param>
+    /// <param name="tensor">Where the tensor [3, input height, input width] goes: exactly <see cref="TensorBytes"/> bytes, in any alignment. Every byte is written.</param>
+    /// <remarks>The first frame of a size allocates tables; frames of the eight sizes seen last allocate nothing.</remarks>
+    /// <exception cref="ArgumentException">The frame is too short for its format, the format is the default value, or the tensor has another length.</exception>
+    public void Run(ReadOnlySpan<byte> frame, in FrameFormat format, Span<byte> tensor)
+    {
+        format.ThrowIfNotWithin(frame.Length, nameof(frame));
+        if (tensor.Length != TensorBytes)
+        {
+            throw new ArgumentException($"The tensor of a {inputWidth}x{inputHeight} input takes {TensorBytes} bytes; {tensor.Length} were given.", nameof(tensor));
+        }
+
+        (int samplesPerPixel, bool converted, bool blueFirst) = Describe(format.PixelFormat);
+        ResamplePlan plan = plans.Get(format.Width, format.Height, samplesPerPixel);
+        EnsureRows(format.Width, samplesPerPixel, converted);
+        fixed (byte* pixels = frame)
+        fixed (byte* elements = tensor)
+        {
+            if (!converted)
+            {
+                InterleavedRowReader reader = new(pixels, format.Stride);
+                Resample(ref reader, plan, blueFirst, elements);
+                return;
+            }
+
+            ConvertedRows rows = new((byte*)Unsafe.AsPointer(ref convertedRows[0]), convertedRows.Length / 2);
+            if (format.IsBayer)
+            {
+                BayerRowReader reader = new(pixels, format, rows, level);
+                Resample(ref reader, plan, blueFirst, elements);
+            }
+            else
+            {
+                Nv12RowReader reader = new(pixels, format, rows, level);
+                Resample(ref reader, plan, blueFirst, elements);
+            }
+        }
+    }
+
+    // Converted formats become RGB with a fourth byte before they are resampled.
+    private static (int SamplesPerPixel, bool Converted, bool BlueFirst) Describe(PixelFormat pixelFormat) => pixelFormat switch
+    {
+        PixelFormat.Bgr24 => (3, false, true),
+        PixelFormat.Rgb24 => (3, false, false),
+        PixelFormat.Bgra32 => (4, false, true),
+        PixelFormat.Rgba32 => (4, false, false),
+        PixelFormat.Gray8 => (1, false, false),
+        _ => (4, true, false),
+    };
+
+    private static void ThrowIfNotASize(int size, string paramName)
+    {
+        if (size is < 1 or > FrameFormat.MaxSize)
+        {
+            throw new ArgumentOutOfRangeException(paramName, size, $"A model input is 1 to {FrameFormat.MaxSize} pixels wide and high.");
+        }
+    }
+
+    private void EnsureRows(int frameWidth, int samplesPerPixel, bool converted)
+    {
+        int samples = (frameWidth * samplesPerPixel) + RowSlack;
+        if (blendedRow.Length < samples)
+        {
+            blendedRow = GC.AllocateArray<short>(samples, pinned: true);
+        }
+
+        if (converted && convertedRows.Length < 2 * samples)
+        {
+            convertedRows = GC.AllocateArray<byte>(2 * samples, pinned: true);
+        }
+    }
+
+    private void Resample<TReader>(ref TReader reader, ResamplePlan plan, bool blueFirst, byte* tensor)
+        where TReader : struct, IRowReader
+    {
+        int samplesPerRow = plan.Letterbox.FrameWidth * plan.SamplesPerPixel;
+        short* blended = (short*)Unsafe.AsPointer(ref blendedRow[0]);
+        byte* red = (byte*)Unsafe.AsPointer(ref channelRows[0]);
+        byte* green = red;
+        byte* blue = red;
+        if (plan.SamplesPerPixel > 1)
+        {
+            green += channelRowBytes;
+            blue += 2 * channelRowBytes;
+        }
+
+        for (int y = 0; y < plan.Letterbox.Height; y++)
+        {
+            int row = plan.RowAt(y);
+            short weight = plan.RowWeightAt(y);
+            byte* upper = reader.Read(row);
+            byte* lower = weight == 0 ? upper : reader.Read(row + 1);
+            RowBlender.Blend(upper, lower, weight, blended, samplesPerRow, level);
+            if (plan.SamplesPerPixel == 1)
+            {
+                ColumnResampler.ResampleGray(blended, plan, red, level);
+            }
+            else
+            {
+                ColumnResampler.Resample(blended, plan, blueFirst ? blue : red, green, blueFirst ? red : blue, level);
+            }
+
+            int tensorRow = plan.Letterbox.Top + y;
+            WriteRow(plan.Letterbox, red, RowOf(tensor, 0, tensorRow));
+            WriteRow(plan.Letterbox, green, RowOf(tensor, 1, tensorRow));
+            WriteRow(plan.Letterbox, blue, RowOf(tensor, 2, tensorRow));
+        }
+
+        PadRows(plan.Letterbox, tensor);
+        GC.KeepAlive(plan);
+    }
+
+    private byte* RowOf(byte* tensor, int channel, int row) => tensor + ((((nint)channel * inputHeight) + row) * inputWidth * writer.ElementSize);
+
+    private void WriteRow(in Letterbox letterbox, byte* levels, byte* row)
+    {
+        int right = letterbox.Left + letterbox.Width;
+        writer.Fill(Letterbox.Padding, row, letterbox.Left);
+        writer.Write(levels, row + (letterbox.Left * writer.ElementSize), letterbox.Width);
+        writer.Fill(Letterbox.Padding, row + (right * writer.ElementSize), inputWidth - right);
+    }
+
+    // Rows above and below the resized frame; of one channel they are contiguous.
+    private void PadRows(in Letterbox letterbox, byte* tensor)
+    {
+        int bottom = letterbox.Top + letterbox.Height;
+        for (int channel = 0; channel < 3; channel++)
+        {
+            writer.Fill(Letterbox.Padding, RowOf(tensor, channel, 0), letterbox.Top * inputWidth);
+            writer.Fill(Letterbox.Padding, RowOf(tensor, channel, bottom), (inputHeight - bottom) * inputWidth);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace YoloZeroCopy;
+
+/// <summary>Fixed-point steps that the portable vector API lacks, with the same result on every machine.</summary>
+internal static class SimdMath
+{
+    /// <summary>(a * b + 2^14) / 2^15, rounded down: the product of two numbers of which one has 15 fractional bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int MultiplyHighRound(int a, int b) => ((a * b) + 0x4000) >> 15;
+
+    /// <inheritdoc cref="MultiplyHighRound(int, int)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> MultiplyHighRound(Vector128<short> a, Vector128<short> b)
+    {
+        if (Ssse3.IsSupported)
+        {
+            return Ssse3.MultiplyHighRoundScale(a, b);
+        }
+
+        if (AdvSimd.IsSupported)
+        {
+            return AdvSimd.MultiplyRoundedDoublingSaturateHigh(a, b);
+        }
+
+        Vector128<int> half = Vector128.Create(0x4000);
+        Vector128<int> lower = ((Vector128.WidenLower(a) * Vector128.WidenLower(b)) + half) >> 15;
+        Vector128<int> upper = ((Vector128.WidenUpper(a) * Vector128.WidenUpper(b)) + half) >> 15;
+        return Vector128.Narrow(lower, upper);
+    }
+
+    /// <summary>a[0] * b[0] + a[1] * b[1], and so on for every pair of neighbours.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MultiplyAddPairs(Vector128<short> a, Vector128<short> b)
+    {
+        if (Sse2.IsSupported)
+        {
+            return Sse2.MultiplyAddAdjacent(a, b);
+        }
+
+        Vector128<int> even = ((a.AsInt32() << 16) >> 16) * ((b.AsInt32() << 16) >> 16);
+        Vector128<int> odd = (a.AsInt32() >> 16) * (b.AsInt32() >> 16);
+        return even + odd;
+    }
+
+    /// <summary>Both vectors' numbers as bytes, those outside 0 to 255 clamped.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> NarrowClamped(Vector128<short> lower, Vector128<short> upper)
+    {
+        if (Sse2.IsSupported)
+        {
+            return Sse2.PackUnsignedSaturate(lower, upper);
+        }
+
+        Vector128<short> most = Vector128.Create((short)255);
+        lower = Vector128.Min(Vector128.Max(lower, Vector128<short>.Zero), most);
+        upper = Vector128.Min(Vector128.Max(upper, Vector128<short>.Zero), most);
+        return Vector128.Narrow(lower.AsUInt16(), upper.AsUInt16());
+    }
+
+    /// <summary>(a + b + 1) / 2, rounded down.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Mean(Vector128<byte> a, Vector128<byte> b)
+    {
+        if (Sse2.IsSupported)
+        {
+            return Sse2.Average(a, b);
+        }
+
+        if (AdvSimd.IsSupported)
+        {
+            return AdvSimd.FusedAddRoundedHalving(a, b);
+        }
+
+        // a + b = 2 (a & b) + (a ^ b), without leaving 8 bits.
+        return (a & b) + ((a ^ b) >> 1) + ((a ^ b) & Vector128<byte>.One);
+    }
+
+    /// <summary>Stores 16 pixels as red, green, blue and an unused byte.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreRgbx(byte* destination, Vector128<byte> red, Vector128<byte> green, Vector128<byte> blue)
+    {
+        Vector128<ushort> lower = Vector128.WidenLower(red) | (Vector128.WidenLower(green) << 8);
+        Vector128<ushort> upper = Vector128.WidenUpper(red) | (Vector128.WidenUpper(green) << 8);
+        Vector128<ushort> lowerBlue = Vector128.WidenLower(blue);
+        Vector128<ushort> upperBlue = Vector128.WidenUpper(blue);
+        (Vector128.WidenLower(lower) | (Vector128.WidenLower(lowerBlue) << 16)).AsByte().Store(destination);
+        (Vector128.WidenUpper(lower) | (Vector128.WidenUpper(lowerBlue) << 16)).AsByte().Store(destination + 16);
+        (Vector128.WidenLower(upper) | (Vector128.WidenLower(upperBlue) << 16)).AsByte().Store(destination + 32);
+        (Vector128.WidenUpper(upper) | (Vector128.WidenUpper(upperBlue) << 16)).AsByte().Store(destination + 48);
+    }
+}

@@ -1,0 +1,95 @@
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>A program outside the repository that uses the package as its users do: run, trimmed, and compiled ahead of time.</summary>
+[Collection(PackagesOnce.Name)]
+public class ConsumerTests(PackedPackages packages)
+{
+    [Fact]
+    public void Program_restores_the_package_and_runs()
+    {
+        string folder = NewConsumer("consumer");
+        CheckOutput(Dotnet(folder, "run", "--configuration", "Release", $"-p:PackedVersion={packages.Version}").Succeeded());
+    }
+
+    [SkippableFact]
+    public void Program_runs_trimmed()
+    {
+        string folder = NewConsumer("consumer-trimmed");
+        string published = Publish(folder, "-p:PublishTrimmed=true");
+        CheckOutput(DotnetProgram.Run(published, folder, packages.Packages).Succeeded());
+    }
+
+    [SkippableFact]
+    public void Program_runs_compiled_ahead_of_time()
+    {
+        string folder = NewConsumer("consumer-aot");
+        string published = Publish(folder, "-p:PublishAot=true");
+        Assert.False(File.Exists(Path.ChangeExtension(published, ".dll")), "The program was not compiled ahead of time.");
+        CheckOutput(DotnetProgram.Run(published, folder, packages.Packages).Succeeded());
+    }
+
+    [Fact]
+    public void Tool_installs_and_answers()
+    {
+        string folder = packages.NewFolder("tool");
+        string tools = Path.Combine(folder, "tools");
+        Dotnet(folder, "tool", "install", "YoloZeroCopy.Cli", "--version", packages.Version, "--tool-path", tools).Succeeded();
+        string command = Path.Combine(tools, RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "yzc.exe" : "yzc");
+        DotnetProgram.Run(command, folder, packages.Packages, "--help").Succeeded();
+    }
+
+    private ProgramResult Dotnet(string folder, params string[] arguments) => DotnetProgram.Dotnet(folder, packages.Packages, arguments);
+
+    private string NewConsumer(string name)
+    {
+        string folder = packages.NewFolder(name);
+        foreach (string file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "consumer")))
+        {
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        }
+
+        return folder;
+    }
+
+    private void CheckOutput(ProgramResult result)
+    {
+        string[] lines = result.Lines;
+        Assert.True(lines.Length == 3, result.ToString());
+        // Behind the version, a build may name its commit.
+        Assert.Equal(packages.Version, lines[0].Split('+')[0]);
+        Assert.Equal(["Nv12 1920x1080, stride 2048: 3317632 bytes", "refused: width"], lines[1..]);
+    }
+
+    /// <summary>Publishes for this machine and gives the program's path; skips the test when a part of the SDK that is a package cannot be had.</summary>
+    private string Publish(string folder, string how)
+    {
+        string target = Path.Combine(folder, "published");
+        ProgramResult result = Dotnet(
+            folder,
+            "publish",
+            "--configuration",
+            "Release",
+            "--runtime",
+            RuntimeInformation.RuntimeIdentifier,
+            "--self-contained",
+            "--output",
+            target,
+            how,
+            $"-p:PackedVersion={packages.Version}",
+            "-nodeReuse:false");
+        if (result.ExitCode != 0)
+        {
+            // NU1101, NU1102: no source has the package, or not this version of it. Of ours that would be a failure.
+            string? missing = result.Lines.FirstOrDefault(line => (line.Contains("NU1101", StringComparison.Ordinal) || line.Contains("NU1102", StringComparison.Ordinal))
+                && !line.Contains("package YoloZeroCopy", StringComparison.Ordinal));
+            Skip.If(missing is not null, $"The package sources of this machine lack a part of the SDK: {missing}");
+            string? linker = result.Lines.FirstOrDefault(line => line.Contains("Platform linker ('clang' or 'gcc') not found", StringComparison.Ordinal));
+            Skip.If(linker is not null, $"This machine has no platform linker: {linker}");
+        }
+
+        result.Succeeded();
+        return Path.Combine(target, RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "Consumer.exe" : "Consumer");
+    }
+}

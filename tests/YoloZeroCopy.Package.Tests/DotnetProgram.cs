@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>What a program printed and how it ended.</summary>
+internal sealed record ProgramResult(string Command, int ExitCode, string Output, string Error)
+{
+    public string[] Lines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    /// <summary>Fails the test, with everything the program said, when it did not end well.</summary>
+    public ProgramResult Succeeded()
+    {
+        Assert.True(ExitCode == 0, ToString());
+        return this;
+    }
+
+    public override string ToString() => $"`{Command}` ended with {ExitCode}.\n{Output}\n{Error}";
+}
+
+/// <summary>Runs `dotnet` and programs built by it, apart from the build or test run that this process belongs to.</summary>
+internal static class DotnetProgram
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
+
+    /// <summary>Runs `dotnet`, with a packages folder of its own where one is given.</summary>
+    public static ProgramResult Dotnet(string folder, string? packagesFolder, params string[] arguments) =>
+        Run(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", folder, packagesFolder, arguments);
+
+    /// <summary>Runs a program to its end, or ends it and what it started after four minutes.</summary>
+    public static ProgramResult Run(string program, string folder, string? packagesFolder, params string[] arguments)
+    {
+        ProcessStartInfo start = new(program, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        // Settings that an outer `dotnet test` hands down are not for an inner build.
+        foreach (string name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(IsOfOuterBuild))
+        {
+            start.Environment.Remove(name);
+        }
+
+        if (packagesFolder is not null)
+        {
+            // Wins over globalPackagesFolder in every nuget.config: no package of an earlier run, or of the user, is ever taken.
+            start.Environment["NUGET_PACKAGES"] = packagesFolder;
+        }
+
+        // Servers that outlive the command would keep its output pipes, and so this test, open.
+        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
+        start.Environment["UseSharedCompilation"] = "false";
+        start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
+        start.Environment["DOTNET_NOLOGO"] = "1";
+        start.Environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
+
+        string command = $"{Path.GetFileName(program)} {string.Join(' ', arguments)}";
+        StringBuilder output = new();
+        StringBuilder error = new();
+        using Process process = new() { StartInfo = start };
+        process.OutputDataReceived += (_, line) => Append(output, line.Data);
+        process.ErrorDataReceived += (_, line) => Append(error, line.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        if (!process.WaitForExit(Limit))
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"`{command}` did not end in {Limit}.\n{output}\n{error}");
+        }
+
+        process.WaitForExit();
+        return new ProgramResult(command, process.ExitCode, output.ToString(), error.ToString());
+    }
+
+    private static void Append(StringBuilder text, string? line)
+    {
+        lock (text)
+        {
+            text.AppendLine(line);
+        }
+    }
+
+    private static bool IsOfOuterBuild(string name) =>
+        name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase) || name.StartsWith("VSTEST", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("Configuration", StringComparison.OrdinalIgnoreCase) || name.Equals("Platform", StringComparison.OrdinalIgnoreCase);
+}

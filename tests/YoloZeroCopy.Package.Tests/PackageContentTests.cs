@@ -1,0 +1,72 @@
+using System.IO.Compression;
+using System.Xml.Linq;
+
+namespace YoloZeroCopy.Tests;
+
+[Collection(PackagesOnce.Name)]
+public class PackageContentTests(PackedPackages packages)
+{
+    [Fact]
+    public void Library_package_holds_these_files_and_no_other()
+    {
+        using ZipArchive package = ZipFile.OpenRead(packages.PathOf("YoloZeroCopy"));
+        string[] wanted = ["README.md", "YoloZeroCopy.nuspec", "lib/net10.0/YoloZeroCopy.dll", "lib/net10.0/YoloZeroCopy.xml"];
+        Assert.Equal(wanted, Files(package));
+        Assert.All(package.Entries, entry => Assert.True(entry.Length > 0, $"{entry.FullName} is empty."));
+    }
+
+    [Fact]
+    public void Tool_package_holds_the_command_and_nothing_of_the_build()
+    {
+        using ZipArchive package = ZipFile.OpenRead(packages.PathOf("YoloZeroCopy.Cli"));
+        string[] files = Files(package);
+        string[] wanted =
+        [
+            "README.md", "YoloZeroCopy.Cli.nuspec", "tools/net10.0/any/DotnetToolSettings.xml", "tools/net10.0/any/YoloZeroCopy.dll",
+            "tools/net10.0/any/yzc.deps.json", "tools/net10.0/any/yzc.dll", "tools/net10.0/any/yzc.runtimeconfig.json",
+        ];
+        Assert.Empty(wanted.Except(files));
+        string[] endings = [".md", ".nuspec", ".xml", ".dll", ".pdb", ".json"];
+        Assert.All(files, file => Assert.True(endings.Contains(Path.GetExtension(file)) || file.Contains("/runtimes/", StringComparison.Ordinal), $"{file} is stray."));
+        XElement settings = XElement.Load(package.GetEntry("tools/net10.0/any/DotnetToolSettings.xml")!.Open());
+        Assert.Equal("yzc", settings.Descendants("Command").Single().Attribute("Name")?.Value);
+    }
+
+    [Theory]
+    [InlineData("YoloZeroCopy")]
+    [InlineData("YoloZeroCopy.Cli")]
+    public void Package_says_what_it_is(string id)
+    {
+        using ZipArchive package = ZipFile.OpenRead(packages.PathOf(id));
+        XElement metadata = XElement.Load(package.GetEntry($"{id}.nuspec")!.Open()).Elements().Single(element => element.Name.LocalName == "metadata");
+        XElement Get(string name) => metadata.Elements().Single(element => element.Name.LocalName == name);
+        Assert.Equal(id, Get("id").Value);
+        Assert.Equal(packages.Version, Get("version").Value);
+        Assert.Equal("expression", Get("license").Attribute("type")?.Value);
+        Assert.Equal("MIT", Get("license").Value);
+        Assert.Equal("README.md", Get("readme").Value);
+        Assert.Contains("YoloZeroCopy", Get("copyright").Value, StringComparison.Ordinal);
+        Assert.True(Get("description").Value.Length > 40, "The description is missing or the default.");
+        // Users of an MIT package take on nothing else by it: only packages of our own may be named.
+        Assert.All(
+            metadata.Descendants().Where(element => element.Name.LocalName == "dependency"),
+            dependency => Assert.StartsWith("YoloZeroCopy.", dependency.Attribute("id")?.Value, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Documentation_comes_with_the_library()
+    {
+        using ZipArchive package = ZipFile.OpenRead(packages.PathOf("YoloZeroCopy"));
+        XElement documentation = XElement.Load(package.GetEntry("lib/net10.0/YoloZeroCopy.xml")!.Open());
+        XElement member = documentation.Descendants("member").Single(element => element.Attribute("name")?.Value == "T:YoloZeroCopy.Detection");
+        Assert.NotEmpty(member.Element("summary")!.Value.Trim());
+    }
+
+    /// <summary>Files of a package, sorted, without what every package's container has.</summary>
+    private static string[] Files(ZipArchive package) =>
+    [
+        .. package.Entries.Select(entry => entry.FullName)
+            .Where(name => name != "[Content_Types].xml" && !name.StartsWith("_rels/", StringComparison.Ordinal) && !name.StartsWith("package/services/", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal),
+    ];
+}

@@ -1,0 +1,239 @@
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy.Tests;
+
+public class CpuPreprocessorTests
+{
+    private static readonly SimdLevel[] Levels = Enum.GetValues<SimdLevel>();
+
+    /// <summary>Frame width and height, extra bytes in a row, input width and height.</summary>
+    private static readonly (int Width, int Height, int Extra, int InputWidth, int InputHeight)[] Sizes =
+    [
+        (1, 1, 0, 32, 32),
+        (1, 1, 3, 1, 1),
+        (2, 2, 0, 5, 7),
+        (1, 19, 5, 24, 24),
+        (19, 1, 0, 24, 24),
+        (2, 40, 0, 16, 33),
+        (3, 3, 0, 17, 17),
+        (17, 33, 1, 64, 48),
+        (64, 48, 0, 64, 48),
+        (65, 47, 31, 64, 64),
+        (128, 128, 0, 64, 64),
+        (97, 203, 0, 96, 64),
+        (333, 777, 4, 160, 96),
+        (1920, 1080, 0, 128, 128),
+        (8192, 1, 0, 64, 64),
+        (1, 8192, 2, 64, 64),
+        (40, 30, 7, 200, 161),
+    ];
+
+    public static TheoryData<PixelFormat> PixelFormats => [.. Enum.GetValues<PixelFormat>()];
+
+    [Theory]
+    [MemberData(nameof(PixelFormats))]
+    public void Equals_the_reference_at_every_size_and_level(PixelFormat pixelFormat)
+    {
+        // Rounding to a whole level is half a level; weights and, for converted formats, the levels of the converted frame add the rest.
+        double tolerance = pixelFormat is PixelFormat.Nv12 || pixelFormat >= PixelFormat.BayerRggb8 ? 1.3 : 0.54;
+        uint seed = 7;
+        foreach ((int width, int height, int extra, int inputWidth, int inputHeight) in Sizes)
+        {
+            FrameFormat format = WithExtra(pixelFormat, width, height, extra);
+            byte[] frame = PreprocessingTestFrames.Noise(format, seed++);
+            double[] wanted = new PreprocessingReference(frame, format).Levels(inputWidth, inputHeight);
+            byte[]? first = null;
+            foreach (SimdLevel level in Levels)
+            {
+                CpuPreprocessor preprocessor = new(inputWidth, inputHeight, TensorElementType.Float32, level);
+                byte[] levels = PreprocessingTestFrames.LevelsOf(PreprocessingTestFrames.Run(preprocessor, frame, format));
+                first ??= levels;
+                Assert.True(levels.AsSpan().SequenceEqual(first), $"{format} to {inputWidth}x{inputHeight}: {level} differs from {Levels[0]}.");
+            }
+
+            AssertNear(wanted, first!, tolerance, $"{format} to {inputWidth}x{inputHeight}");
+        }
+    }
+
+    [Theory]
+    [InlineData(YuvColor.Bt601Limited)]
+    [InlineData(YuvColor.Bt601Full)]
+    [InlineData(YuvColor.Bt709Limited)]
+    [InlineData(YuvColor.Bt709Full)]
+    public void Converts_every_colour_of_nv12(YuvColor color)
+    {
+        // Unresized, so that each pixel shows one conversion: rounding and 16-bit factors only.
+        FrameFormat format = new(PixelFormat.Nv12, 251, 255) { Color = color };
+        byte[] frame = PreprocessingTestFrames.Noise(format, 99);
+        double[] wanted = new PreprocessingReference(frame, format).Levels(251, 255);
+        byte[] tensor = PreprocessingTestFrames.Run(new CpuPreprocessor(251, 255, TensorElementType.UInt8), frame, format);
+        AssertNear(wanted, tensor, 0.6, color.ToString());
+    }
+
+    [Fact]
+    public void Equals_OpenCV()
+    {
+        string path = Path.Combine(PreprocessingTestFrames.RepositoryRoot(), "tests/YoloZeroCopy.Tests/Preprocessing/golden/golden.txt");
+        int cases = 0;
+        foreach (string line in File.ReadLines(path))
+        {
+            string[] parts = line.Split(' ');
+            FrameFormat format = new(Enum.Parse<PixelFormat>(parts[0]), int.Parse(parts[1]), int.Parse(parts[2]), int.Parse(parts[3]));
+            byte[] wanted = Convert.FromBase64String(parts[7]);
+            CpuPreprocessor preprocessor = new(int.Parse(parts[4]), int.Parse(parts[5]), TensorElementType.UInt8);
+            byte[] levels = PreprocessingTestFrames.Run(preprocessor, PreprocessingTestFrames.Noise(format, uint.Parse(parts[6])), format);
+
+            double tolerance = format.PixelFormat is PixelFormat.Nv12 || format.IsBayer ? 2 : 1;
+            AssertNear([.. wanted.Select(level => (double)level)], levels, tolerance, string.Join(' ', parts[..6]));
+            cases++;
+        }
+
+        Assert.Equal(19, cases);
+    }
+
+    [Fact]
+    public void Copies_a_frame_of_the_inputs_size_exactly()
+    {
+        FrameFormat format = new(PixelFormat.Bgr24, 77, 53, 250);
+        byte[] frame = PreprocessingTestFrames.Noise(format, 3);
+        byte[] levels = PreprocessingTestFrames.Run(new CpuPreprocessor(77, 53, TensorElementType.UInt8), frame, format);
+        for (int i = 0; i < levels.Length; i++)
+        {
+            (int channel, int y, int x) = (i / (77 * 53), i / 77 % 53, i % 77);
+            Assert.Equal(frame[(y * 250) + (3 * x) + 2 - channel], levels[i]);
+        }
+    }
+
+    [Fact]
+    public void Element_types_agree_on_every_level_of_brightness()
+    {
+        // All 256 levels, copied unresized; the width leaves a tail behind every vector width.
+        FrameFormat format = new(PixelFormat.Gray8, 256 + 13, 3);
+        byte[] frame = [.. Enumerable.Range(0, format.ByteCount).Select(i => (byte)i)];
+        foreach (SimdLevel level in Levels)
+        {
+            byte[] levels = PreprocessingTestFrames.Run(new CpuPreprocessor(269, 5, TensorElementType.UInt8, level), frame, format);
+            byte[] floats = PreprocessingTestFrames.Run(new CpuPreprocessor(269, 5, TensorElementType.Float32, level), frame, format);
+            byte[] halves = PreprocessingTestFrames.Run(new CpuPreprocessor(269, 5, TensorElementType.Float16, level), frame, format);
+            for (int i = 0; i < levels.Length; i++)
+            {
+                int row = i / 269 % 5;
+                Assert.Equal(row is 0 or 4 ? 114 : frame[(i % 269) + ((row - 1) * 269)], levels[i]);
+                Assert.Equal(levels[i] / 255f, MemoryMarshal.Cast<byte, float>(floats)[i]);
+                Assert.Equal((Half)(levels[i] / 255f), MemoryMarshal.Cast<byte, Half>(halves)[i]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Repeated_formats_allocate_nothing()
+    {
+        CpuPreprocessor preprocessor = new(64, 64, TensorElementType.Float32);
+        FrameFormat[] formats =
+        [
+            new(PixelFormat.Bgr24, 100, 60), new(PixelFormat.Bgra32, 33, 90), new(PixelFormat.Gray8, 70, 70), new(PixelFormat.Nv12, 51, 51),
+            new(PixelFormat.BayerGrbg8, 128, 96), new(PixelFormat.Rgb24, 64, 64), new(PixelFormat.Rgba32, 1, 1), new(PixelFormat.Nv12, 200, 20),
+        ];
+        byte[][] frames = [.. formats.Select(format => PreprocessingTestFrames.Noise(format, 1))];
+        byte[] tensor = new byte[preprocessor.TensorBytes];
+        RunAll();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int round = 0; round < 20; round++)
+        {
+            RunAll();
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void RunAll()
+        {
+            for (int i = 0; i < formats.Length; i++)
+            {
+                preprocessor.Run(frames[i], formats[i], tensor);
+            }
+        }
+    }
+
+    [Fact]
+    public void Plans_are_kept_for_the_sizes_seen_last()
+    {
+        ResamplePlanCache cache = new(64, 64);
+        ResamplePlan[] plans = [.. Enumerable.Range(1, ResamplePlanCache.Capacity).Select(i => cache.Get(i, 10, 3))];
+        Assert.Same(plans[0], cache.Get(1, 10, 3));
+        ResamplePlan other = cache.Get(1, 10, 4);
+        Assert.NotSame(plans[0], other);
+        Assert.Same(plans[0], cache.Get(1, 10, 3));
+        Assert.Same(other, cache.Get(1, 10, 4));
+        Assert.NotSame(plans[1], cache.Get(2, 10, 3));
+        Assert.Same(plans[7], cache.Get(8, 10, 3));
+    }
+
+    [Fact]
+    public void Instances_work_side_by_side()
+    {
+        FrameFormat[] formats = [new(PixelFormat.Bgr24, 300, 200), new(PixelFormat.Nv12, 201, 303), new(PixelFormat.BayerRggb8, 400, 300)];
+        byte[][] frames = [.. formats.Select(format => PreprocessingTestFrames.Noise(format, 5))];
+        byte[][] wanted = [.. formats.Select((format, i) => PreprocessingTestFrames.Run(new CpuPreprocessor(96, 96, TensorElementType.Float32), frames[i], format))];
+        bool[] equal = new bool[3];
+        Thread[] threads = [.. Enumerable.Range(0, 3).Select(t => new Thread(() =>
+        {
+            CpuPreprocessor preprocessor = new(96, 96, TensorElementType.Float32);
+            bool same = true;
+            for (int round = 0; round < 30; round++)
+            {
+                int i = (t + round) % 3;
+                same &= PreprocessingTestFrames.Run(preprocessor, frames[i], formats[i]).AsSpan().SequenceEqual(wanted[i]);
+            }
+
+            equal[t] = same;
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+        Assert.Equal([true, true, true], equal);
+    }
+
+    [Fact]
+    public void Refuses_wrong_lengths_and_names_both()
+    {
+        FrameFormat format = new(PixelFormat.Bgr24, 20, 10);
+        CpuPreprocessor preprocessor = new(32, 16, TensorElementType.Float16);
+        Assert.Equal(3 * 32 * 16 * 2, preprocessor.TensorBytes);
+        byte[] tensor = new byte[preprocessor.TensorBytes];
+        ArgumentException error = Assert.Throws<ArgumentException>("frame", () => preprocessor.Run(new byte[599], format, tensor));
+        Assert.Contains("600", error.Message, StringComparison.Ordinal);
+        Assert.Contains("599", error.Message, StringComparison.Ordinal);
+        foreach (int length in new[] { 0, tensor.Length - 1, tensor.Length + 1 })
+        {
+            error = Assert.Throws<ArgumentException>("tensor", () => preprocessor.Run(new byte[600], format, new byte[length]));
+            Assert.Contains("3072", error.Message, StringComparison.Ordinal);
+            Assert.Contains($" {length} were", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Throws<ArgumentException>("frame", () => preprocessor.Run(new byte[600], default, tensor));
+        FrameFormat unknownColor = new(PixelFormat.Nv12, 20, 10) { Color = (YuvColor)9 };
+        Assert.Throws<ArgumentOutOfRangeException>("color", () => preprocessor.Run(new byte[600], unknownColor, tensor));
+    }
+
+    [Fact]
+    public void Refuses_inputs_that_no_model_has()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>("inputWidth", () => new CpuPreprocessor(0, 640, TensorElementType.Float32));
+        Assert.Throws<ArgumentOutOfRangeException>("inputHeight", () => new CpuPreprocessor(640, 8193, TensorElementType.Float32));
+        Assert.Throws<ArgumentOutOfRangeException>("elementType", () => new CpuPreprocessor(640, 640, (TensorElementType)3));
+    }
+
+    internal static FrameFormat WithExtra(PixelFormat pixelFormat, int width, int height, int extra) =>
+        new(pixelFormat, width, height, new FrameFormat(pixelFormat, width, height).Stride + extra);
+
+    private static void AssertNear(double[] wanted, byte[] levels, double tolerance, string what)
+    {
+        Assert.Equal(wanted.Length, levels.Length);
+        for (int i = 0; i < levels.Length; i++)
+        {
+            if (Math.Abs(wanted[i] - levels[i]) > tolerance)
+            {
+                Assert.Fail($"{what}: element {i} is {levels[i]}, wanted {wanted[i]:F3} within {tolerance}.");
+            }
+        }
+    }
+}
