@@ -59,7 +59,7 @@ internal static class BenchCommand
     {
         int batch = options.MaxBatch != 0 ? options.MaxBatch : detector.Model.FixedBatch != 0 ? detector.Model.FixedBatch : DefaultBatch;
         int lanes = detector.LaneCount;
-        using EngineBenchmark engine = new(detector.Engine, batch, lanes);
+        using EngineBenchmark engine = new(detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own."), batch, lanes);
         EndToEndBenchmark pipeline = new(detector, format, batch * lanes);
         TimeSpan slice = time / Slices;
         _ = engine.Run(Shorter(WarmUp, time), stop);

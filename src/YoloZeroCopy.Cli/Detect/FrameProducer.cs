@@ -1,9 +1,11 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 
 namespace YoloZeroCopy.Cli;
 
 /// <summary>Decodes inputs straight into slots and submits them, several pictures at once, and lists the work in input order.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "The semaphore holds nothing native, and decoders may still release it after the run was given up.")]
 internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, ChannelWriter<FrameWork> works)
 {
     private const int MaxDecoders = 8;
@@ -45,7 +47,7 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
     {
         await decoders.WaitAsync(end);
         FrameWork work = new(item, 0);
-        work.Result = new ValueTask<DetectionResult>(Task.Run(() => DecodeAndSubmitAsync(work, abort), CancellationToken.None));
+        work.Expect(new ValueTask<DetectionResult>(Task.Run(() => DecodeAndSubmitAsync(work, abort), CancellationToken.None)));
         await works.WriteAsync(work, abort);
     }
 
@@ -130,7 +132,7 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
                     throw;
                 }
 
-                work.Result = detector.SubmitAsync(slot, cancellationToken: abort);
+                work.Expect(detector.SubmitAsync(slot, cancellationToken: abort));
                 await works.WriteAsync(work, abort);
                 number++;
             }
@@ -138,7 +140,9 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
         catch (Exception error) when (error is MediaException or NativeLibraryException)
         {
             await Task.Delay(SignalGrace, end);
-            await works.WriteAsync(new FrameWork(item, number) { Result = ValueTask.FromException<DetectionResult>(error) }, abort);
+            FrameWork failed = new(item, number);
+            failed.Expect(ValueTask.FromException<DetectionResult>(error));
+            await works.WriteAsync(failed, abort);
         }
 
         await works.WriteAsync(new FrameWork(item, number) { IsEnd = true }, abort);
