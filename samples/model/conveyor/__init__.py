@@ -1,0 +1,1 @@
+"""Synthetic conveyor scenes and the small detector that is trained on them."""

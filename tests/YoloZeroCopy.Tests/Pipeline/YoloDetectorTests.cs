@@ -1,0 +1,277 @@
+using System.Diagnostics.Metrics;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>The whole way of a frame on the CPU, with tiny models whose objects are known.</summary>
+public sealed class YoloDetectorTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("yzc-detector-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Theory]
+    [InlineData(OutputLayout.ChannelsFirst)]
+    [InlineData(OutputLayout.AnchorsFirst)]
+    [InlineData(OutputLayout.EndToEnd)]
+    public async Task Boxes_come_in_pixels_of_the_frame_for_every_layout(OutputLayout layout)
+    {
+        string model = Save(new FakeDetector { Layout = layout, Sensitivity = 0 });
+        await using YoloDetector detector = YoloDetector.Open(model);
+
+        // 128x64 into 64x64: half size, 16 rows of padding above and below.
+        FrameFormat format = new(PixelFormat.Bgr24, 128, 64, stride: 400);
+        FrameSlot slot = await detector.RentAsync(format);
+        slot.Span.Clear();
+        using DetectionResult result = await detector.SubmitAsync(slot, source: 3);
+        Assert.Equal(2, result.Detections.Length);
+        Detection first = result.Detections[0];
+        Assert.Equal((1, 0.75f), (first.ClassId, first.Score));
+        Assert.Equal((24f, 4f, 56f, 28f), (first.X1, first.Y1, first.X2, first.Y2));
+        Detection second = result.Detections[1];
+        Assert.Equal((2, 0.5f), (second.ClassId, second.Score));
+        Assert.Equal((78f, 28f, 98f, 64f), (second.X1, second.Y1, second.X2, second.Y2));
+        Assert.Equal((3, FrameStatus.Completed, format), (result.Source, result.Status, result.Format));
+        Assert.True(result.Latency >= result.QueueTime);
+        Assert.Equal("part1", detector.Model.Names[first.ClassId]);
+        Assert.StartsWith("cpu, ONNX Runtime", detector.Device, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Batches_and_single_frames_give_the_same_detections_and_none_is_mixed_up()
+    {
+        string model = Save(new FakeDetector { Sensitivity = 0.2f });
+        Detection[][] single = await DetectAsync(model, new DetectorOptions { MaxBatch = 1 });
+        Detection[][] batched = await DetectAsync(model, new DetectorOptions { MaxBatch = 8, MaxBatchDelay = TimeSpan.FromSeconds(5) });
+        Assert.Equal(single, batched);
+        Assert.NotEqual(single[0][0].Score, single[1][0].Score);
+    }
+
+    [Fact]
+    public async Task A_fixed_batch_runs_with_fewer_frames_and_more_is_refused()
+    {
+        string model = Save(new FakeDetector { Batch = 4, Dynamic = false });
+        await using (YoloDetector detector = YoloDetector.Open(model))
+        {
+            FrameSlot slot = await detector.RentAsync(new FrameFormat(PixelFormat.Gray8, 64, 64));
+            slot.Span.Fill(255);
+            using DetectionResult result = await detector.SubmitAsync(slot);
+            Assert.Equal(0.85f, result.Detections[0].Score, 1e-5f);
+        }
+
+        ArgumentException error = Assert.Throws<ArgumentException>(() => YoloDetector.Open(model, new DetectorOptions { MaxBatch = 5 }));
+        Assert.Contains("batches of 4", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nan_from_the_model_fails_the_frame_and_not_the_detector()
+    {
+        string model = Save(new FakeDetector { Objects = [new FakeObject(3, 10, 10, 5, 5, 0, float.NaN)] });
+        await using YoloDetector detector = YoloDetector.Open(model);
+        for (int turn = 0; turn < 2; turn++)
+        {
+            FrameSlot slot = await detector.RentAsync(new FrameFormat(PixelFormat.Gray8, 64, 64));
+            InferenceException error = await Assert.ThrowsAsync<InferenceException>(() => detector.SubmitAsync(slot).AsTask());
+            Assert.Contains("NaN", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(2, detector.Statistics.FramesFailed);
+        Assert.Equal(0, detector.Statistics.SlotsInUse);
+    }
+
+    [Fact]
+    public async Task Pixels_that_lie_elsewhere_cost_one_counted_copy_and_frames_in_slots_none()
+    {
+        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()));
+        FrameFormat format = new(PixelFormat.Rgb24, 40, 30);
+        FrameSlot slot = await detector.RentAsync(format);
+        (await detector.SubmitAsync(slot)).Dispose();
+        Assert.Equal(0, detector.Statistics.HostCopies);
+        (await detector.DetectAsync(new byte[format.ByteCount], format)).Dispose();
+        Assert.Equal(1, detector.Statistics.HostCopies);
+        await Assert.ThrowsAsync<ArgumentException>(() => detector.DetectAsync(new byte[format.ByteCount - 1], format).AsTask());
+        Assert.Equal(0, detector.Statistics.SlotsInUse);
+    }
+
+    [Fact]
+    public async Task Frames_of_different_sizes_and_formats_share_a_batch_and_the_lanes_allocate_nothing()
+    {
+        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 4, MaxBatchDelay = TimeSpan.FromSeconds(5), Lanes = 2 });
+        FrameFormat[] formats = [new(PixelFormat.Nv12, 31, 17), new(PixelFormat.BayerGrbg8, 100, 90), new(PixelFormat.Bgra32, 64, 64), new(PixelFormat.Gray8, 1, 1)];
+        for (int turn = 0; turn < 20; turn++)
+        {
+            await RunTogether(detector, formats);
+        }
+
+        long before = detector.Statistics.ManagedBytes;
+        for (int turn = 0; turn < 50; turn++)
+        {
+            await RunTogether(detector, formats);
+        }
+
+        Assert.Equal(0, detector.Statistics.ManagedBytes - before);
+        Assert.Equal(70, detector.Statistics.BatchSizes[4]);
+    }
+
+    [Fact]
+    public async Task A_slot_of_another_detector_is_refused_and_stays_with_its_renter()
+    {
+        string model = Save(new FakeDetector());
+        await using YoloDetector one = YoloDetector.Open(model);
+        await using YoloDetector other = YoloDetector.Open(model);
+        FrameSlot slot = await one.RentAsync(new FrameFormat(PixelFormat.Gray8, 8, 8));
+        Assert.Throws<ArgumentException>(() => other.SubmitAsync(slot).IsCompleted);
+        (await one.SubmitAsync(slot)).Dispose();
+        Assert.Throws<ArgumentException>(() => one.TryRent(new FrameFormat(PixelFormat.Bgr24, 4000, 4000), out _));
+    }
+
+    [Fact]
+    public async Task Disposing_with_frames_in_flight_answers_every_one()
+    {
+        YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 1, Slots = 16 });
+        FrameFormat format = new(PixelFormat.Gray8, 64, 64);
+        List<Task<DetectionResult>> pending = [];
+        for (int turn = 0; turn < 16; turn++)
+        {
+            Assert.True(detector.TryRent(format, out FrameSlot slot));
+            pending.Add(detector.SubmitAsync(slot).AsTask());
+        }
+
+        await detector.DisposeAsync();
+        int done = 0;
+        foreach (Task<DetectionResult> task in pending)
+        {
+            try
+            {
+                using DetectionResult result = await task;
+                done++;
+            }
+            catch (ObjectDisposedException)
+            {
+            }
+        }
+
+        Assert.InRange(done, 0, 16);
+        Assert.Equal(0, detector.Frames.SlotsInUse);
+        Assert.Throws<ObjectDisposedException>(() => detector.TryRent(format, out _));
+        await detector.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Meter_publishes_what_the_statistics_say()
+    {
+        Dictionary<string, double> seen = [];
+        using MeterListener listener = new();
+        Meter? own = null;
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Meter.Name == "YoloZeroCopy" && (own is null || instrument.Meter == own))
+            {
+                own = instrument.Meter;
+                self.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Record(instrument, value));
+        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Record(instrument, value));
+
+        // Other tests open detectors at the same time; only the meter made from here on on this thread is ours.
+        string model = Save(new FakeDetector());
+        await using YoloDetector detector = YoloDetector.Open(model);
+        own = null;
+        listener.Start();
+        FrameSlot slot = await detector.RentAsync(new FrameFormat(PixelFormat.Gray8, 8, 8));
+        (await detector.SubmitAsync(slot)).Dispose();
+        listener.RecordObservableInstruments();
+        lock (seen)
+        {
+            Assert.Contains("yzc.frames.submitted", seen);
+            Assert.Contains("yzc.frames.dropped", seen);
+            Assert.Contains("yzc.stage.duration", seen);
+            Assert.Contains("yzc.batches.by_size", seen);
+        }
+
+        void Record(Instrument instrument, double value)
+        {
+            lock (seen)
+            {
+                seen[instrument.Name] = value;
+            }
+        }
+    }
+
+    [Fact]
+    public void A_plan_larger_than_the_machine_is_refused_with_its_table()
+    {
+        InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(
+            () => YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { Slots = 4096, SlotBytes = int.MaxValue }));
+        Assert.Contains("slots (4096 x 2147483647 bytes)", error.Message, StringComparison.Ordinal);
+        Assert.Contains("total", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Options_out_of_range_are_refused_by_name()
+    {
+        (DetectorOptions Options, string Name)[] wrong =
+        [
+            (new() { MaxBatch = -1 }, "MaxBatch"),
+            (new() { Lanes = 17 }, "Lanes"),
+            (new() { Slots = 5000 }, "Slots"),
+            (new() { SlotBytes = 0 }, "SlotBytes"),
+            (new() { ScoreThreshold = float.NaN }, "ScoreThreshold"),
+            (new() { IouThreshold = 1.5f }, "IouThreshold"),
+            (new() { MaxDetections = 0 }, "MaxDetections"),
+            (new() { MaxFrameAge = TimeSpan.FromSeconds(-1) }, "MaxFrameAge"),
+            (new() { Overflow = (OverflowPolicy)9 }, "Overflow"),
+            (new() { QueueCapacity = 3 }, "QueueCapacity"),
+            (new() { InputSize = (0, 64) }, "InputSize"),
+            (new() { Threads = -2 }, "Threads"),
+        ];
+        Assert.All(wrong, item => Assert.Equal(item.Name, Assert.ThrowsAny<ArgumentException>(() => YoloDetector.Open("model.onnx", item.Options)).ParamName));
+    }
+
+    [Theory]
+    [InlineData("CPU", "cpu")]
+    [InlineData("Auto", "auto")]
+    public void Devices_are_read_from_text(string text, string name) => Assert.Equal(name, Device.Parse(text).Name);
+
+    [Fact]
+    public void An_unknown_device_is_refused_with_those_there_are() =>
+        Assert.Contains("'cpu'", Assert.Throws<FormatException>(() => Device.Parse("tpu")).Message, StringComparison.Ordinal);
+
+    private static async Task RunTogether(YoloDetector detector, FrameFormat[] formats)
+    {
+        Task<DetectionResult>[] tasks = new Task<DetectionResult>[formats.Length];
+        for (int index = 0; index < formats.Length; index++)
+        {
+            tasks[index] = detector.SubmitAsync(await detector.RentAsync(formats[index])).AsTask();
+        }
+
+        foreach (Task<DetectionResult> task in tasks)
+        {
+            (await task).Dispose();
+        }
+    }
+
+    private static async Task<Detection[][]> DetectAsync(string model, DetectorOptions options)
+    {
+        await using YoloDetector detector = YoloDetector.Open(model, options);
+        FrameFormat format = new(PixelFormat.Gray8, 64, 64);
+        Task<DetectionResult>[] tasks = new Task<DetectionResult>[8];
+        for (int index = 0; index < tasks.Length; index++)
+        {
+            FrameSlot slot = await detector.RentAsync(format);
+            slot.Span.Fill((byte)(index * 30));
+            tasks[index] = detector.SubmitAsync(slot).AsTask();
+        }
+
+        Detection[][] found = new Detection[tasks.Length][];
+        for (int index = 0; index < tasks.Length; index++)
+        {
+            using DetectionResult result = await tasks[index];
+            found[index] = result.Detections.ToArray();
+        }
+
+        return found;
+    }
+
+    private string Save(FakeDetector detector) => OnnxModelBuilder.Detector(detector).Save(folder);
+}
