@@ -9,13 +9,18 @@ internal static class StandardOutput
     private const string Name = "standard output";
 
     /// <summary>Opens it for bytes, without a buffer.</summary>
-    // The framework's console stream on Unix swallows EPIPE: `yzc ... | head` would work on for nobody.
-    public static Stream OpenStream() => OperatingSystem.IsWindows()
-        ? Console.OpenStandardOutput()
-        : new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+    public static Stream OpenStream()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return Console.OpenStandardOutput();
+        }
 
-    /// <summary>Opens it for text; nothing is written before <see cref="TextWriter.Flush"/>.</summary>
-    public static StreamWriter OpenWriter() => new(OpenStream(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 16384);
+        // The framework's console stream on Unix swallows EPIPE: `yzc ... | head` would work on for nobody. A file stream does not, but in a file it writes at a
+        // position of its own and leaves the shared one behind, so that the next program of a script would overwrite what this one wrote.
+        FileStream stream = new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        return stream.CanSeek ? Console.OpenStandardOutput() : stream;
+    }
 
     /// <summary>Writes a text, complete, or fails with exit code 5.</summary>
     public static void Write(string text)

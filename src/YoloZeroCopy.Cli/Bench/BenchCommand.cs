@@ -14,7 +14,7 @@ internal static class BenchCommand
     private static readonly TimeSpan SingleTime = TimeSpan.FromSeconds(1);
 
     private static readonly Option<string> Model = Options.Model();
-    private static readonly Option<(int Width, int Height)> Frame = Options.FrameSize();
+    private static readonly Option<(int Width, int Height)?> Frame = Options.FrameSize();
     private static readonly Option<PixelFormat> Format = Options.PixelFormat();
     private static readonly Option<int> Batch = Options.Batch();
     private static readonly Option<double> Seconds = Options.Seconds("--seconds", "How long each of the two rates is measured.", 0.1, 3600, 5);
@@ -38,7 +38,7 @@ internal static class BenchCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        (int width, int height) = arguments.GetValue(Frame);
+        (int width, int height) = arguments.GetValue(Frame) ?? (1920, 1080);
         FrameFormat format = new(arguments.GetValue(Format), width, height);
         DetectorOptions options = new()
         {

@@ -32,7 +32,7 @@ internal static class DetectCommand
     private static readonly Option<string?> Output = new("--output", "-o") { Description = "Folder for pictures and videos with the detections drawn into them.", HelpName = "DIR" };
     private static readonly Option<float> Confidence = Options.Ratio("--conf", "Detections with a score up to this are left out.", 0.25f);
     private static readonly Option<float> Iou = Options.Ratio("--iou", "Of two boxes of a class that overlap by more than this, the better stays.", 0.7f);
-    private static readonly Option<int> MaxDetections = Options.Integer("--max-det", "Most detections of a frame. Default: 300.", 1, 30000, 300);
+    private static readonly Option<int> MaxDetections = Options.Integer("--max-det", "Most detections of a frame.", 1, 30000, 300);
     private static readonly Option<bool> Agnostic = new("--agnostic") { Description = "Boxes of different classes suppress each other, too." };
     private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
     private static readonly Option<Device> Device = Options.Device();
