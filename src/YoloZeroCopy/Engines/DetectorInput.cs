@@ -50,7 +50,9 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
             throw new ModelException(path, $"input {input} is of type {input.TypeName}; float, float16 or uint8 is wanted.");
         }
 
-        if (input.Shape[Batch] is 0 or > MaxBatch || input.Shape[Row] is 0 or > FrameFormat.MaxSize || input.Shape[Column] is 0 or > FrameFormat.MaxSize)
+        if (input.Shape[Batch] is 0 or > MaxBatch
+            || input.Shape[Row] is 0 or > FrameFormat.MaxSize
+            || input.Shape[Column] is 0 or > FrameFormat.MaxSize)
         {
             throw new ModelException(path, $"input {input} cannot be used: N is 1 to {MaxBatch}, H and W are 1 to {FrameFormat.MaxSize}.");
         }
@@ -58,10 +60,12 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
         (int width, int height) = Size(path, input, asked, metadata);
         if (width % stride != 0 || height % stride != 0)
         {
-            throw new ModelException(path, $"an input of {width}x{height} pixels does not fit: width and height must be multiples of the model's stride, {stride}.");
+            throw new ModelException(
+                path, $"an input of {width}x{height} pixels does not fit: width and height must be multiples of the model's stride, {stride}.");
         }
 
-        if (width != height && input.Shape[Row] < 0 && input.Shape[Column] < 0 && input.Symbols[Row].Length > 0 && input.Symbols[Row] == input.Symbols[Column])
+        bool isSquare = input.Shape[Row] < 0 && input.Shape[Column] < 0 && input.Symbols[Row].Length > 0 && input.Symbols[Row] == input.Symbols[Column];
+        if (isSquare && width != height)
         {
             throw new ModelException(path, $"input {input} takes square pictures only; {width}x{height} was asked.");
         }
@@ -93,7 +97,8 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
             {
                 throw new ModelException(
                     path,
-                    $"its input {input} is fixed at {Show(fixedWidth)}x{Show(fixedHeight)} (width x height), but {size.Width}x{size.Height} was asked. "
+                    $"its input {input} is fixed at {Show(fixedWidth)}x{Show(fixedHeight)} (width x height), "
+                    + $"but {size.Width}x{size.Height} was asked. "
                     + "Leave the size out, or export the model with dynamic input.");
             }
 
@@ -108,7 +113,9 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
         (int Width, int Height) wanted = (DefaultSize, DefaultSize);
         if (metadata.TryGetValue("imgsz", out string? text) && !ModelMetadata.TryReadImageSize(text, out wanted))
         {
-            throw new ModelException(path, $"its metadata imgsz is '{ModelMetadata.Excerpt(text)}', which is no size of 1 to {FrameFormat.MaxSize} pixels; give an image size.");
+            throw new ModelException(
+                path,
+                $"its metadata imgsz is '{ModelMetadata.Excerpt(text)}', which is no size of 1 to {FrameFormat.MaxSize} pixels; give an image size.");
         }
 
         return (fixedWidth > 0 ? (int)fixedWidth : wanted.Width, fixedHeight > 0 ? (int)fixedHeight : wanted.Height);

@@ -14,7 +14,10 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
     private const int MaskChannels = 32;
     private const int MaskStride = 4;
 
-    /// <summary>Finds the detection output among a session's outputs: the first with three dimensions. Runs the model once when the session does not know its shape.</summary>
+    /// <summary>
+    /// Finds the detection output among a session's outputs: the first with three dimensions. Runs the model once when the session does not know its
+    /// shape.
+    /// </summary>
     /// <exception cref="ModelException">There is no such output, or it cannot be one of a detection model.</exception>
     /// <exception cref="InferenceException">The model could not be run to learn its output's shape.</exception>
     public static unsafe DetectorOutput Resolve(string path, OnnxRuntimeLibrary library, OrtHandle session, DetectorInput input)
@@ -22,7 +25,8 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
         ImmutableArray<OnnxTensor> outputs = new OrtSessionReader(library.Api, session.Value).Outputs();
         OnnxTensor output = outputs.FirstOrDefault(static tensor => tensor.Shape.Length == 3)
             ?? throw new ModelException(
-                path, $"none of its outputs ({string.Join("; ", outputs)}) has the three dimensions of a detection output, [N,4+C,A], [N,A,5+C] or [N,K,6].");
+                path,
+                $"none of its outputs ({string.Join("; ", outputs)}) has the three dimensions of a detection output, [N,4+C,A], [N,A,5+C] or [N,K,6].");
         if (output.ElementType is not (TensorElementType.Float32 or TensorElementType.Float16))
         {
             throw new ModelException(path, $"output {output} is of type {output.TypeName}; float or float16 is wanted.");
@@ -45,7 +49,9 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
     }
 
     private static bool IsMaskPrototype(OnnxTensor tensor, DetectorInput input) =>
-        tensor.Shape.Length == 4 && tensor.Shape[1] == MaskChannels && tensor.Shape[2] == input.Height / MaskStride && tensor.Shape[3] == input.Width / MaskStride;
+        tensor.Shape.Length == 4 && tensor.Shape[1] == MaskChannels
+        && (tensor.Shape[2] < 0 || tensor.Shape[2] == input.Height / MaskStride)
+        && (tensor.Shape[3] < 0 || tensor.Shape[3] == input.Width / MaskStride);
 
     private static unsafe ImmutableArray<long> Probe(OnnxRuntimeLibrary library, OrtHandle session, DetectorInput input, string outputName, int batch)
     {

@@ -3,7 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace YoloZeroCopy;
 
-/// <summary>Reads the metadata that Ultralytics writes into an ONNX file. Every method takes any text: what cannot be read is reported, never thrown.</summary>
+/// <summary>
+/// Reads the metadata that Ultralytics writes into an ONNX file. Every method takes any text: what cannot be read is reported, never thrown.
+/// </summary>
 internal static class ModelMetadata
 {
     /// <summary>Most classes a model may name; more is taken for damage.</summary>
@@ -13,7 +15,9 @@ internal static class ModelMetadata
     private const int MaxStride = 1024;
     private const int MaxExcerpt = 80;
 
-    /// <summary>Reads <c>names</c>: a dict from class id to name, or a list of names. Ids that are left out are called <c>class0</c>, <c>class1</c> ...</summary>
+    /// <summary>
+    /// Reads <c>names</c>: a dict from class id to name, or a list of names. Ids that are left out are called <c>class0</c>, <c>class1</c> ...
+    /// </summary>
     public static bool TryReadNames(string? text, out ImmutableArray<string> names)
     {
         names = [];
@@ -109,7 +113,9 @@ internal static class ModelMetadata
         return stride > 0;
     }
 
-    /// <summary>Whether the model gives finished detections, by <c>end2end</c> or by <c>nms</c> among <c>args</c>; null when the metadata does not say.</summary>
+    /// <summary>
+    /// Whether the model gives finished detections, by <c>end2end</c> or by <c>nms</c> among <c>args</c>; null when the metadata does not say.
+    /// </summary>
     public static bool? ReadEndToEnd(IReadOnlyDictionary<string, string> metadata)
     {
         bool? said = null;
@@ -118,7 +124,9 @@ internal static class ModelMetadata
             said = endToEnd;
         }
 
-        if (metadata.TryGetValue("args", out string? argsText) && PythonLiteral.TryParse(argsText, out object? args) && args is PythonLiteral.Dict dict)
+        if (metadata.TryGetValue("args", out string? argsText)
+            && PythonLiteral.TryParse(argsText, out object? args)
+            && args is PythonLiteral.Dict dict)
         {
             foreach ((object? key, object? item) in dict)
             {

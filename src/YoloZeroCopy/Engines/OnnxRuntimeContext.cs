@@ -1,6 +1,8 @@
 namespace YoloZeroCopy;
 
-/// <summary>One batch size of an <see cref="OnnxRuntimeEngine"/>. It keeps the engine's session alive, so both may be disposed in any order.</summary>
+/// <summary>
+/// One batch size of an <see cref="OnnxRuntimeEngine"/>. It keeps the engine's session alive, so both may be disposed in any order.
+/// </summary>
 internal sealed class OnnxRuntimeContext : EngineContext
 {
     private readonly OnnxRuntimeBinding binding;

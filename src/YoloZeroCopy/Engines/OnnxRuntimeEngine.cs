@@ -9,6 +9,7 @@ namespace YoloZeroCopy;
 internal sealed class OnnxRuntimeEngine : InferenceEngine
 {
     private const int DefaultStride = 32;
+    private const int MaxThreads = 1024;
 
     private readonly OnnxRuntimeLibrary library;
     private readonly OrtHandle session;
@@ -63,6 +64,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, DetectorInput.MaxBatch);
         ArgumentOutOfRangeException.ThrowIfZero(input);
         ArgumentOutOfRangeException.ThrowIfZero(output);
         if (Model.FixedBatch != 0 && batch != Model.FixedBatch)
@@ -95,15 +97,19 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 
     private static OnnxRuntimeEngine Open(OnnxRuntimeLibrary library, string path, OnnxRuntimeOptions options)
     {
-        (ImmutableArray<OnnxTensor> inputs, ImmutableArray<OnnxTensor> outputs, ImmutableDictionary<string, string> metadata) = Describe(library, path);
+        Declaration declared = Describe(library, path);
+        ImmutableDictionary<string, string> metadata = declared.Metadata;
         if (ModelMetadata.TryReadTask(metadata, out string? task) && task != "detect")
         {
             throw new ModelException(path, $"task '{ModelMetadata.Excerpt(task)}' is not supported, a 'detect' model is wanted.");
         }
 
         int stride = ModelMetadata.TryReadStride(metadata.GetValueOrDefault("stride"), out int named) ? named : DefaultStride;
-        DetectorInput input = DetectorInput.Resolve(path, inputs, options.ImageSize, metadata, stride);
-        OrtHandle session = OnnxRuntimeSession.OpenToRun(library, path, input, options.Threads, options.Spinning);
+        DetectorInput input = DetectorInput.Resolve(path, declared.Inputs, options.ImageSize, metadata, stride);
+
+        // Left to itself, ONNX Runtime counts the machine's cores, not those a container may use, and pins a thread to each.
+        int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
+        OrtHandle session = OnnxRuntimeSession.OpenToRun(library, path, input, threads, options.Spinning);
         try
         {
             DetectorOutput output = DetectorOutput.Resolve(path, library, session, input);
@@ -113,8 +119,8 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
             ModelInfo model = new()
             {
                 Path = path,
-                Inputs = [.. inputs.Select(static tensor => tensor.ToInfo())],
-                Outputs = [.. outputs.Select(static tensor => tensor.ToInfo())],
+                Inputs = [.. declared.Inputs.Select(static tensor => tensor.ToInfo())],
+                Outputs = [.. declared.Outputs.Select(static tensor => tensor.ToInfo())],
                 Layout = layout,
                 Names = hasNames ? names : [.. Enumerable.Range(0, classCount).Select(ModelMetadata.DefaultName)],
                 Stride = stride,
@@ -135,22 +141,22 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
         }
     }
 
-    private static unsafe (ImmutableArray<OnnxTensor> Inputs, ImmutableArray<OnnxTensor> Outputs, ImmutableDictionary<string, string> Metadata) Describe(
-        OnnxRuntimeLibrary library, string path)
+    private static unsafe Declaration Describe(OnnxRuntimeLibrary library, string path)
     {
         using OrtHandle session = OnnxRuntimeSession.OpenToDescribe(library, path);
         OrtSessionReader reader = new(library.Api, session.Value);
-        return (reader.Inputs(), reader.Outputs(), reader.Metadata());
+        return new Declaration(reader.Inputs(), reader.Outputs(), reader.Metadata());
     }
 
     private static void CheckOptions(OnnxRuntimeOptions options)
     {
-        if (options.Threads < 0)
+        if (options.Threads is < 0 or > MaxThreads)
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.Threads, "Threads is 0, for one per core, or more.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.Threads, $"Threads is 1 to {MaxThreads}, or 0 for one per core.");
         }
 
-        if (options.ImageSize is (int Width, int Height) size && (size.Width is < 1 or > FrameFormat.MaxSize || size.Height is < 1 or > FrameFormat.MaxSize))
+        if (options.ImageSize is (int Width, int Height) size
+            && (size.Width is < 1 or > FrameFormat.MaxSize || size.Height is < 1 or > FrameFormat.MaxSize))
         {
             throw new ArgumentOutOfRangeException(nameof(options), size, $"An image size is 1 to {FrameFormat.MaxSize} pixels a side.");
         }
@@ -186,7 +192,12 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 
         if (length > int.MaxValue)
         {
-            throw new ModelException(path, $"the file has {length} bytes; an ONNX file has at most {int.MaxValue}. Larger models keep their weights as external data beside the file.");
+            throw new ModelException(
+                path,
+                $"the file has {length} bytes; an ONNX file has at most {int.MaxValue}. Larger models keep their weights as external data beside the file.");
         }
     }
+
+    /// <summary>What the file says, before any free dimension is fixed.</summary>
+    private sealed record Declaration(ImmutableArray<OnnxTensor> Inputs, ImmutableArray<OnnxTensor> Outputs, ImmutableDictionary<string, string> Metadata);
 }

@@ -32,7 +32,9 @@ internal sealed unsafe class OnnxRuntimeLibrary
     public nint Environment { get; }
 
     /// <summary>Finds the library and opens it, or gives the one that is open already.</summary>
-    /// <exception cref="NativeLibraryException">No library was found, or what was found is not one this can use; the message names every place and what to do.</exception>
+    /// <exception cref="NativeLibraryException">
+    /// No library was found, or what was found is not one this can use; the message names every place and what to do.
+    /// </exception>
     public static OnnxRuntimeLibrary Load(string? libraryPath = null) => Load(OnnxRuntimeSearch.ForThisProcess(libraryPath));
 
     /// <inheritdoc cref="Load(string?)"/>
@@ -89,7 +91,8 @@ internal sealed unsafe class OnnxRuntimeLibrary
         {
             throw new NativeLibraryException(
                 OnnxRuntimeSearch.LibraryName,
-                $"'{file}' cannot be loaded; it is damaged, made for another system or processor ({RuntimeInformation.RuntimeIdentifier} is wanted), or a library it needs is missing: {error.Message}",
+                $"'{file}' cannot be loaded; it is damaged, made for another system or processor ({RuntimeInformation.RuntimeIdentifier} is wanted), "
+                + $"or a library it needs is missing: {error.Message}",
                 error);
         }
 
@@ -150,5 +153,6 @@ internal sealed unsafe class OnnxRuntimeLibrary
     }
 
     private static bool IsTooOld(string version) =>
-        System.Version.TryParse(version.Split('-', '+')[0], out Version? parsed) && (parsed.Major < 1 || (parsed.Major == 1 && parsed.Minor < OrtApi.Version));
+        System.Version.TryParse(version.Split('-', '+')[0], out Version? parsed)
+        && (parsed.Major < 1 || (parsed.Major == 1 && parsed.Minor < OrtApi.Version));
 }

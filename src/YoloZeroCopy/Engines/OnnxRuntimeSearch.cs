@@ -45,7 +45,10 @@ internal sealed record OnnxRuntimeSearch
             : [],
     };
 
-    /// <summary>Finds the library's file. Null means that only the system's loader is left to ask. Adds every place that was tried to <paramref name="tried"/>.</summary>
+    /// <summary>
+    /// Finds the library's file. Null means that only the system's loader is left to ask. Adds every place that was tried to
+    /// <paramref name="tried"/>.
+    /// </summary>
     /// <exception cref="NativeLibraryException">The option or the variable is set, but there is no library where it points.</exception>
     public string? FindFile(List<string> tried)
     {
@@ -72,8 +75,8 @@ internal sealed record OnnxRuntimeSearch
 
     /// <summary>What to tell a user who has no library.</summary>
     public static string NotFound(List<string> tried) =>
-        $"the native library was not found. Add the package Microsoft.ML.OnnxRuntime (or Microsoft.ML.OnnxRuntime.Gpu) to the application, or set {VariableName} to "
-        + $"{FileNames[0]} or its folder. Tried:{string.Concat(tried.Select(static place => $"{Environment.NewLine}  {place}"))}";
+        "the native library was not found. Add the package Microsoft.ML.OnnxRuntime (or Microsoft.ML.OnnxRuntime.Gpu) to the application, "
+        + $"or set {VariableName} to {FileNames[0]} or its folder. Tried:{string.Concat(tried.Select(static place => $"{Environment.NewLine}  {place}"))}";
 
     private static string FindNamed(string path, string source)
     {
@@ -86,7 +89,8 @@ internal sealed record OnnxRuntimeSearch
 
         return FindIn(full, tried) ?? throw new NativeLibraryException(
             LibraryName,
-            $"{source} is '{path}', which is neither the library's file nor a folder with {string.Join(" or ", FileNames)} in it. Correct or remove it; no other place is tried.");
+            $"{source} is '{path}', which is neither the library's file nor a folder with {string.Join(" or ", FileNames)} in it. "
+            + "Correct or remove it; no other place is tried.");
     }
 
     private static string? FindIn(string directory, List<string> tried)

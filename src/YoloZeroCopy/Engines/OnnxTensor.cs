@@ -26,7 +26,7 @@ internal sealed record OnnxTensor(string Name, OrtElementType Type, ImmutableArr
 
     public override string ToString()
     {
-        ImmutableArray<string> symbols = Symbols;
-        return $"'{Name}' {TypeName}[{string.Join(',', Shape.Select((size, index) => size >= 0 ? $"{size}" : symbols[index].Length > 0 ? symbols[index] : "?"))}]";
+        IEnumerable<string> dimensions = Shape.Zip(Symbols, static (size, symbol) => size >= 0 ? $"{size}" : symbol.Length > 0 ? symbol : "?");
+        return $"'{Name}' {TypeName}[{string.Join(',', dimensions)}]";
     }
 }

@@ -4,9 +4,9 @@ namespace YoloZeroCopy;
 
 /// <summary>Tells a detection output's layout from its shape and what the metadata says. A pure function of its arguments.</summary>
 /// <remarks>
-/// Anchors are counted from the input: a head of stride s has (W/s)(H/s) of them, and three times that in YOLOv5. Heads are at least two neighbours of the powers of two
-/// from 4 up to the model's stride: 8, 16, 32 usually; 64 for P6 models, from 4 for P2 models, 16 and 32 for tiny ones. These counts resolve what the shape alone
-/// leaves open, as <c>[N, A, 6]</c>, which is both YOLOv5 with one class and finished detections.
+/// Anchors are counted from the input: a head of stride s has (W/s)(H/s) of them, and three times that in YOLOv5. Heads are at least two neighbours
+/// of the powers of two from 4 up to the model's stride: 8, 16, 32 usually; 64 for P6 models, from 4 for P2 models, 16 and 32 for tiny ones. These
+/// counts resolve what the shape alone leaves open, as <c>[N, A, 6]</c>, which is both YOLOv5 with one class and finished detections.
 /// </remarks>
 internal static class OutputLayoutDetector
 {
@@ -28,7 +28,8 @@ internal static class OutputLayoutDetector
     public static (OutputLayout Layout, int ClassCount) Detect(
         string path, ReadOnlySpan<long> shape, int inputWidth, int inputHeight, int classCount, bool? endToEnd, int stride)
     {
-        string given = $"output [{string.Join(',', shape.ToArray().Select(static (dimension, index) => index == 0 ? "N" : $"{dimension}"))}] for an input of {inputWidth}x{inputHeight}";
+        string dimensions = string.Join(',', shape.ToArray().Select(static (dimension, index) => index == 0 ? "N" : $"{dimension}"));
+        string given = $"output [{dimensions}] for an input of {inputWidth}x{inputHeight}";
         if (shape.Length != 3 || shape[1] is < 1 or > int.MaxValue || shape[2] is < 1 or > int.MaxValue || shape[1] * shape[2] > int.MaxValue)
         {
             Throw(path, given, classCount, "three dimensions are wanted");
@@ -98,7 +99,8 @@ internal static class OutputLayoutDetector
 
     private static long Cells(int width, int height, int stride) => (long)(width / stride) * (height / stride);
 
-    private static bool IsV5Count(int rows, HashSet<long> anchorCounts) => rows % AnchorsPerCellV5 == 0 && anchorCounts.Contains(rows / AnchorsPerCellV5);
+    private static bool IsV5Count(int rows, HashSet<long> anchorCounts) =>
+        rows % AnchorsPerCellV5 == 0 && anchorCounts.Contains(rows / AnchorsPerCellV5);
 
     private static bool AgreesWith(int named, int found) => named == 0 || named == found;
 
@@ -122,6 +124,7 @@ internal static class OutputLayoutDetector
     {
         string classes = classCount == 0 ? "no class names" : $"{classCount} class names";
         throw new ModelException(
-            path, $"{given} with {classes} is no detection output this library knows ([N,4+C,A], [N,A,5+C] for YOLOv5, [N,K,6] end to end): {reason}.");
+            path,
+            $"{given} with {classes} is no detection output this library knows ([N,4+C,A], [N,A,5+C] for YOLOv5, [N,K,6] end to end): {reason}.");
     }
 }

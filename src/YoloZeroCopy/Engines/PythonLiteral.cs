@@ -3,10 +3,13 @@ using System.Text;
 
 namespace YoloZeroCopy;
 
-/// <summary>Reads the Python literals that Ultralytics writes into a model's metadata: dicts, lists, tuples, strings, numbers, True, False, None.</summary>
+/// <summary>
+/// Reads the Python literals that Ultralytics writes into a model's metadata: dicts, lists, tuples, strings, numbers, True, False, None.
+/// </summary>
 /// <remarks>
-/// Values come as <see cref="Dict"/>, <see cref="List{T}"/> of values, <see cref="string"/>, <see cref="long"/>, <see cref="double"/>, <see cref="bool"/> or null. JSON's
-/// true, false and null are taken too. Text is untrusted: length, depth and number of values are bounded, and anything else is no literal.
+/// Values come as <see cref="Dict"/>, <see cref="List{T}"/> of values, <see cref="string"/>, <see cref="long"/>, <see cref="double"/>,
+/// <see cref="bool"/> or null. JSON's true, false and null are taken too. Text is untrusted: length, depth and number of values are bounded, and
+/// anything else is no literal.
 /// </remarks>
 internal ref struct PythonLiteral
 {

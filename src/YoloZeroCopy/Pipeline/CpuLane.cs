@@ -30,7 +30,7 @@ internal sealed unsafe class CpuLane : Lane
         (inputBytes, outputBytes) = TensorBytes(model);
         contexts = new EngineContext?[tensorBatch + 1];
         preprocessor = new CpuPreprocessor(model.InputWidth, model.InputHeight, model.InputType);
-        decoder = new DetectionDecoder(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassCount, model.OutputType, decoding);
+        decoder = new DetectionDecoder(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassLimit, model.OutputType, decoding);
 
         // Zeroed: rows of a fixed batch that no frame fills must hold numbers, too.
         input = Allocate((long)tensorBatch * inputBytes);

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace YoloZeroCopy;
 
@@ -67,10 +69,21 @@ internal unsafe struct BayerRowReader : IRowReader
     {
         int ownColumn = isRed ? redColumn : 1 - redColumn;
         int x = 1;
+
+        // Vectors start at an odd column.
+        ushort own = (ushort)(ownColumn == 1 ? 0x00FF : 0xFF00);
+        if (level >= SimdLevel.Vector256 && Avx2.IsSupported)
+        {
+            Vector256<byte> isOwn = Vector256.Create(own).AsByte();
+            for (; x <= width - 33; x += 32)
+            {
+                Demosaic32(above + x, row + x, below + x, isOwn, isRed, rgbx + (4 * x));
+            }
+        }
+
         if (level >= SimdLevel.Vector128)
         {
-            // Lanes start at an odd column.
-            Vector128<byte> isOwn = Vector128.Create((ushort)(ownColumn == 1 ? 0x00FF : 0xFF00)).AsByte();
+            Vector128<byte> isOwn = Vector128.Create(own).AsByte();
             for (; x <= width - 17; x += 16)
             {
                 Demosaic16(above + x, row + x, below + x, isOwn, isRed, rgbx + (4 * x));
@@ -122,6 +135,34 @@ internal unsafe struct BayerRowReader : IRowReader
         rgbx[2] = (byte)(isRed ? other : own);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Demosaic32(byte* above, byte* row, byte* below, Vector256<byte> isOwn, bool isRed, byte* rgbx)
+    {
+        Vector256<byte> up = Vector256.Load(above);
+        Vector256<byte> down = Vector256.Load(below);
+        Vector256<byte> left = Vector256.Load(row - 1);
+        Vector256<byte> right = Vector256.Load(row + 1);
+        Vector256<byte> center = Vector256.Load(row);
+        Vector256<byte> cross = Mean(up, down, left, right);
+        Vector256<byte> diagonal = Mean(Vector256.Load(above - 1), Vector256.Load(above + 1), Vector256.Load(below - 1), Vector256.Load(below + 1));
+        Vector256<byte> own = Avx2.BlendVariable(Avx2.Average(left, right), center, isOwn);
+        Vector256<byte> green = Avx2.BlendVariable(center, cross, isOwn);
+        Vector256<byte> other = Avx2.BlendVariable(Avx2.Average(up, down), diagonal, isOwn);
+        SimdMath.StoreRgbx(rgbx, isRed ? own : other, green, isRed ? other : own);
+    }
+
+    // Sums of neighbours in pairs come from a multiplication by 1; they stay within 16 bits, and so within lanes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> Mean(Vector256<byte> a, Vector256<byte> b, Vector256<byte> c, Vector256<byte> d)
+    {
+        Vector256<sbyte> one = Vector256<sbyte>.One;
+        Vector256<short> two = Vector256.Create((short)2);
+        Vector256<short> lower = Avx2.MultiplyAddAdjacent(Avx2.UnpackLow(a, b), one) + Avx2.MultiplyAddAdjacent(Avx2.UnpackLow(c, d), one) + two;
+        Vector256<short> upper = Avx2.MultiplyAddAdjacent(Avx2.UnpackHigh(a, b), one) + Avx2.MultiplyAddAdjacent(Avx2.UnpackHigh(c, d), one) + two;
+        return Avx2.PackUnsignedSaturate(lower >> 2, upper >> 2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Demosaic16(byte* above, byte* row, byte* below, Vector128<byte> isOwn, bool isRed, byte* rgbx)
     {
         Vector128<byte> up = Vector128.Load(above);
@@ -137,6 +178,7 @@ internal unsafe struct BayerRowReader : IRowReader
         SimdMath.StoreRgbx(rgbx, isRed ? own : other, green, isRed ? other : own);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<byte> Mean(Vector128<byte> a, Vector128<byte> b, Vector128<byte> c, Vector128<byte> d)
     {
         Vector128<ushort> two = Vector128.Create((ushort)2);

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace YoloZeroCopy;
 
@@ -41,6 +43,14 @@ internal unsafe struct Nv12RowReader : IRowReader
     private readonly void Convert(byte* y, byte* cbcr, byte* rgbx)
     {
         int x = 0;
+        if (level >= SimdLevel.Vector256 && Avx2.IsSupported)
+        {
+            for (; x <= width - 32; x += 32)
+            {
+                Convert32(Vector256.Load(y + x), Vector256.Load(cbcr + x).AsUInt16(), rgbx + (4 * x));
+            }
+        }
+
         if (level >= SimdLevel.Vector128)
         {
             for (; x <= width - 16; x += 16)
@@ -63,6 +73,34 @@ internal unsafe struct Nv12RowReader : IRowReader
 
     private static byte ToLevel(int value) => (byte)Math.Clamp(value >> FractionBits, 0, 255);
 
+    // Widening and narrowing stay within lanes and undo each other; a lane's chroma samples belong to the same lane's pixels.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void Convert32(Vector256<byte> y, Vector256<ushort> cbcr, byte* rgbx)
+    {
+        Vector256<ushort> sign = Vector256.Create((ushort)0x8000);
+        Vector256<short> cb = ((cbcr << 8) ^ sign).AsInt16();
+        Vector256<short> cr = ((cbcr & Vector256.Create((ushort)0xFF00)) ^ sign).AsInt16();
+        Vector256<short> red = Avx2.MultiplyHighRoundScale(cr, Vector256.Create(coefficients.RedCr));
+        Vector256<short> green = Avx2.MultiplyHighRoundScale(cb, Vector256.Create(coefficients.GreenCb))
+            + Avx2.MultiplyHighRoundScale(cr, Vector256.Create(coefficients.GreenCr));
+        Vector256<short> blue = Avx2.MultiplyHighRoundScale(cb, Vector256.Create(coefficients.BlueCb));
+
+        Vector256<byte> light = Avx2.SubtractSaturate(y, Vector256.Create(coefficients.Black));
+        Vector256<short> factor = Vector256.Create(coefficients.Luma);
+        Vector256<short> rounding = Vector256.Create((short)Rounding);
+        Vector256<short> lower = Avx2.UnpackLow(light, Vector256<byte>.Zero).AsInt16() << 7;
+        Vector256<short> upper = Avx2.UnpackHigh(light, Vector256<byte>.Zero).AsInt16() << 7;
+        lower = Avx2.MultiplyHighRoundScale(lower, factor) + rounding;
+        upper = Avx2.MultiplyHighRoundScale(upper, factor) + rounding;
+        SimdMath.StoreRgbx(rgbx, Add(lower, upper, red), Add(lower, upper, green), Add(lower, upper, blue));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> Add(Vector256<short> lower, Vector256<short> upper, Vector256<short> color) => Avx2.PackUnsignedSaturate(
+        Avx2.AddSaturate(lower, Avx2.UnpackLow(color, color)) >> FractionBits,
+        Avx2.AddSaturate(upper, Avx2.UnpackHigh(color, color)) >> FractionBits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly void Convert16(Vector128<byte> y, Vector128<ushort> cbcr, byte* rgbx)
     {
         // Flipping the highest bit subtracts 128 from a byte in the upper half of a 16-bit number.
@@ -83,6 +121,7 @@ internal unsafe struct Nv12RowReader : IRowReader
     }
 
     // Each chroma sample serves two neighbours. Saturation keeps a sum beyond 511 above 255, where it is clamped anyway.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<byte> Add(Vector128<short> lower, Vector128<short> upper, Vector128<short> color)
     {
         Vector128<short> first = Vector128.Shuffle(color, Vector128.Create((short)0, 0, 1, 1, 2, 2, 3, 3));

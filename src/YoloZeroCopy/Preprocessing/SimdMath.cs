@@ -83,13 +83,42 @@ internal static class SimdMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void StoreRgbx(byte* destination, Vector128<byte> red, Vector128<byte> green, Vector128<byte> blue)
     {
-        Vector128<ushort> lower = Vector128.WidenLower(red) | (Vector128.WidenLower(green) << 8);
-        Vector128<ushort> upper = Vector128.WidenUpper(red) | (Vector128.WidenUpper(green) << 8);
-        Vector128<ushort> lowerBlue = Vector128.WidenLower(blue);
-        Vector128<ushort> upperBlue = Vector128.WidenUpper(blue);
-        (Vector128.WidenLower(lower) | (Vector128.WidenLower(lowerBlue) << 16)).AsByte().Store(destination);
-        (Vector128.WidenUpper(lower) | (Vector128.WidenUpper(lowerBlue) << 16)).AsByte().Store(destination + 16);
-        (Vector128.WidenLower(upper) | (Vector128.WidenLower(upperBlue) << 16)).AsByte().Store(destination + 32);
-        (Vector128.WidenUpper(upper) | (Vector128.WidenUpper(upperBlue) << 16)).AsByte().Store(destination + 48);
+        (Vector128<ushort> lower, Vector128<ushort> upper) = Interleave(red, green);
+        (Vector128<ushort> lowerBlue, Vector128<ushort> upperBlue) = Vector128.Widen(blue);
+        (Vector128<uint> first, Vector128<uint> second) = Interleave(lower, lowerBlue);
+        (Vector128<uint> third, Vector128<uint> fourth) = Interleave(upper, upperBlue);
+        first.Store((uint*)destination);
+        second.Store((uint*)destination + 4);
+        third.Store((uint*)destination + 8);
+        fourth.Store((uint*)destination + 12);
     }
+
+    /// <summary>Stores 32 pixels as red, green, blue and an unused byte. Needs AVX2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreRgbx(byte* destination, Vector256<byte> red, Vector256<byte> green, Vector256<byte> blue)
+    {
+        // Interleaving stays within lanes: each result holds four pixels of the first 16 and four of the last.
+        Vector256<ushort> lower = Avx2.UnpackLow(red, green).AsUInt16();
+        Vector256<ushort> upper = Avx2.UnpackHigh(red, green).AsUInt16();
+        Vector256<ushort> lowerBlue = Avx2.UnpackLow(blue, Vector256<byte>.Zero).AsUInt16();
+        Vector256<ushort> upperBlue = Avx2.UnpackHigh(blue, Vector256<byte>.Zero).AsUInt16();
+        Vector256<byte> first = Avx2.UnpackLow(lower, lowerBlue).AsByte();
+        Vector256<byte> second = Avx2.UnpackHigh(lower, lowerBlue).AsByte();
+        Vector256<byte> third = Avx2.UnpackLow(upper, upperBlue).AsByte();
+        Vector256<byte> fourth = Avx2.UnpackHigh(upper, upperBlue).AsByte();
+        Avx2.Permute2x128(first, second, 0x20).Store(destination);
+        Avx2.Permute2x128(third, fourth, 0x20).Store(destination + 32);
+        Avx2.Permute2x128(first, second, 0x31).Store(destination + 64);
+        Avx2.Permute2x128(third, fourth, 0x31).Store(destination + 96);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<ushort> Lower, Vector128<ushort> Upper) Interleave(Vector128<byte> low, Vector128<byte> high) => Sse2.IsSupported
+        ? (Sse2.UnpackLow(low, high).AsUInt16(), Sse2.UnpackHigh(low, high).AsUInt16())
+        : (Vector128.WidenLower(low) | (Vector128.WidenLower(high) << 8), Vector128.WidenUpper(low) | (Vector128.WidenUpper(high) << 8));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<uint> Lower, Vector128<uint> Upper) Interleave(Vector128<ushort> low, Vector128<ushort> high) => Sse2.IsSupported
+        ? (Sse2.UnpackLow(low, high).AsUInt32(), Sse2.UnpackHigh(low, high).AsUInt32())
+        : (Vector128.WidenLower(low) | (Vector128.WidenLower(high) << 16), Vector128.WidenUpper(low) | (Vector128.WidenUpper(high) << 16));
 }

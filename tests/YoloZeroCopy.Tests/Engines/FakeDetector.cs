@@ -21,7 +21,9 @@ public sealed record FakeDetector
     /// <summary>Height of the input in pixels, a multiple of 32.</summary>
     public int Height { get; init; } = 64;
 
-    /// <summary>Whether height and width are symbolic in the file. The output still has the anchors of <see cref="Width"/> and <see cref="Height"/>.</summary>
+    /// <summary>
+    /// Whether height and width are symbolic in the file. The output still has the anchors of <see cref="Width"/> and <see cref="Height"/>.
+    /// </summary>
     public bool Dynamic { get; init; } = true;
 
     /// <summary>Fixed batch size; 0 for a symbolic one.</summary>

@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 namespace YoloZeroCopy.Tests;
 
 /// <summary>Builds tiny ONNX models in memory. Field numbers are those of onnx.proto.</summary>
-/// <example><c>new OnnxModelBuilder().Input("x", OnnxType.Float, "batch", 3).Node("Identity", ["x"], ["y"]).Output("y", OnnxType.Float, "batch", 3).Build()</c></example>
+/// <example>
+/// <c>new OnnxModelBuilder().Input("x", OnnxType.Float, "batch", 3).Node("Identity", ["x"], ["y"]).Output("y", OnnxType.Float, "batch",
+/// 3).Build()</c>
+/// </example>
 public sealed class OnnxModelBuilder
 {
     private readonly ProtobufWriter graph = new ProtobufWriter().Text(2, "graph");
@@ -97,8 +100,9 @@ public sealed class OnnxModelBuilder
     }
 
     /// <summary>
-    /// Starts a working fake detector: for each picture the output is <see cref="FakeDetector.Output"/>, and the score of every object in it is raised by
-    /// <see cref="FakeDetector.Sensitivity"/> times the mean of the picture's input values (0 to 1), so that the pictures of a batch differ.
+    /// Starts a working fake detector: for each picture the output is <see cref="FakeDetector.Output"/>, and the score of every object in it is
+    /// raised by <see cref="FakeDetector.Sensitivity"/> times the mean of the picture's input values (0 to 1), so that the pictures of a batch
+    /// differ.
     /// </summary>
     public static OnnxModelBuilder Detector(FakeDetector detector)
     {
@@ -120,8 +124,8 @@ public sealed class OnnxModelBuilder
     }
 
     /// <summary>
-    /// Starts a small real network with dynamic anchors: means over 8, 16 and 32 pixel cells, mixed by a 1x1 convolution into 4 + classes rows. Names of free
-    /// dimensions may be null, so that the runtime cannot know the output's shape before it runs.
+    /// Starts a small real network with dynamic anchors: means over 8, 16 and 32 pixel cells, mixed by a 1x1 convolution into 4 + classes rows. Names
+    /// of free dimensions may be null, so that the runtime cannot know the output's shape before it runs.
     /// </summary>
     public static OnnxModelBuilder Network(int classes, string? batch = "batch", string? height = "height", string? width = "width")
     {

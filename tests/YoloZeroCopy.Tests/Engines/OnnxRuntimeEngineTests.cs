@@ -108,7 +108,7 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     [Fact]
     public void Takes_640_when_nothing_says_the_size()
     {
-        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Network(classes: 1).Save(folder.Path), OneThread);
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Network(classes: 1).Save(folder.Path), new OnnxRuntimeOptions());
         Assert.Equal((640, 640), (engine.Model.InputWidth, engine.Model.InputHeight));
         Assert.Equal((5, 8400), engine.Model.OutputShape);
     }
@@ -119,6 +119,15 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         string path = OnnxModelBuilder.Network(classes: 1).Metadata("imgsz", "[64, 96]").Save(folder.Path);
         using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread);
         Assert.Equal((96, 64), (engine.Model.InputWidth, engine.Model.InputHeight));
+    }
+
+    [Fact]
+    public void Names_nothing_when_finished_detections_come_without_metadata()
+    {
+        string path = OnnxModelBuilder.Detector(new FakeDetector { Layout = OutputLayout.EndToEnd, WithMetadata = false }).Save(folder.Path);
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread with { ImageSize = (64, 64) });
+        Assert.Equal(OutputLayout.EndToEnd, engine.Model.Layout);
+        Assert.Empty(engine.Model.Names);
     }
 
     [Fact]
@@ -203,6 +212,7 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     {
         using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path), OneThread);
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(0, 64, 64));
+        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(int.MaxValue, 64, 64));
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 0, 64));
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 64, 0));
     }

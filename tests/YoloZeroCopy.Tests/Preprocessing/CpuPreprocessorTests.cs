@@ -91,6 +91,19 @@ public class CpuPreprocessorTests
         Assert.Equal(19, cases);
     }
 
+    [Theory]
+    [InlineData(PixelFormat.Gray8, 8192, 8192, 64, 64)]
+    [InlineData(PixelFormat.Bgr24, 1920, 1080, 640, 640)]
+    [InlineData(PixelFormat.Nv12, 1919, 1079, 320, 320)]
+    public void Equals_the_reference_on_large_frames(PixelFormat pixelFormat, int width, int height, int inputWidth, int inputHeight)
+    {
+        FrameFormat format = new(pixelFormat, width, height);
+        byte[] frame = PreprocessingTestFrames.Noise(format, 11);
+        double[] wanted = new PreprocessingReference(frame, format).Levels(inputWidth, inputHeight);
+        byte[] levels = PreprocessingTestFrames.Run(new CpuPreprocessor(inputWidth, inputHeight, TensorElementType.UInt8), frame, format);
+        AssertNear(wanted, levels, pixelFormat == PixelFormat.Nv12 ? 1.3 : 0.54, format.ToString());
+    }
+
     [Fact]
     public void Copies_a_frame_of_the_inputs_size_exactly()
     {
@@ -137,13 +150,21 @@ public class CpuPreprocessorTests
         byte[][] frames = [.. formats.Select(format => PreprocessingTestFrames.Noise(format, 1))];
         byte[] tensor = new byte[preprocessor.TensorBytes];
         RunAll();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int round = 0; round < 20; round++)
+
+        // While methods are still being recompiled the runtime itself sometimes allocates on this thread; what Run allocates would show in every attempt.
+        long allocated = long.MaxValue;
+        for (int attempt = 0; attempt < 10 && allocated != 0; attempt++)
         {
-            RunAll();
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int round = 0; round < 20; round++)
+            {
+                RunAll();
+            }
+
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, allocated);
 
         void RunAll()
         {

@@ -21,8 +21,8 @@ internal unsafe struct OrtApiBase
 internal readonly unsafe struct OrtApi
 {
     /// <summary>
-    /// The version to ask for: the lowest whose table holds all that is used. The CPU engine needs less, but 16 (ONNX Runtime 1.16, 2023) is where CUDA options
-    /// that are pointers arrived, and one lower bound for every device is easier to know than two.
+    /// The version to ask for: the lowest whose table holds all that is used. The CPU engine needs less, but 16 (ONNX Runtime 1.16, 2023) is where
+    /// CUDA options that are pointers arrived, and one lower bound for every device is easier to know than two.
     /// </summary>
     public const uint Version = 16;
 
@@ -44,7 +44,8 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(6 * Slot)]
     public readonly delegate* unmanaged<nint, OrtStatus> DisableTelemetryEvents;
 
-    // CreateSession(const OrtEnv*, const ORTCHAR_T* path, const OrtSessionOptions*, OrtSession** out): the path is UTF-16 on Windows, UTF-8 elsewhere.
+    // CreateSession(const OrtEnv*, const ORTCHAR_T* path, const OrtSessionOptions*, OrtSession** out): the path is UTF-16 on Windows, UTF-8
+    // elsewhere.
     [FieldOffset(7 * Slot)]
     public readonly delegate* unmanaged<nint, void*, nint, nint*, OrtStatus> CreateSession;
 
@@ -96,7 +97,8 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(39 * Slot)]
     public readonly delegate* unmanaged<nint*, OrtStatus> CreateRunOptions;
 
-    // CreateTensorWithDataAsOrtValue(const OrtMemoryInfo*, void* data, size_t bytes, const int64_t* shape, size_t rank, ONNXTensorElementDataType, OrtValue** out)
+    // CreateTensorWithDataAsOrtValue(const OrtMemoryInfo*, void* data, size_t bytes, const int64_t* shape, size_t rank, ONNXTensorElementDataType,
+    // OrtValue** out)
     [FieldOffset(49 * Slot)]
     public readonly delegate* unmanaged<nint, void*, nuint, long*, nuint, OrtElementType, nint*, OrtStatus> CreateTensorWithDataAsOrtValue;
 
@@ -171,7 +173,8 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(118 * Slot)]
     public readonly delegate* unmanaged<nint, void> ReleaseModelMetadata;
 
-    // ModelMetadataGetCustomMetadataMapKeys(const OrtModelMetadata*, OrtAllocator*, char*** keys, int64_t* count): each key and the array are freed by the caller.
+    // ModelMetadataGetCustomMetadataMapKeys(const OrtModelMetadata*, OrtAllocator*, char*** keys, int64_t* count): each key and the array are freed
+    // by the caller.
     [FieldOffset(123 * Slot)]
     public readonly delegate* unmanaged<nint, nint, byte***, long*, OrtStatus> ModelMetadataGetCustomMetadataMapKeys;
 

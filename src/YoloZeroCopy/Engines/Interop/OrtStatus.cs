@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace YoloZeroCopy.Interop;
 
-/// <summary>What a call of ONNX Runtime returns: null when it worked, else an error that the caller frees, which every method here that reads it does.</summary>
+/// <summary>
+/// What a call of ONNX Runtime returns: null when it worked, else an error that the caller frees, which every method here that reads it does.
+/// </summary>
 internal readonly unsafe struct OrtStatus
 {
     private const int MaxMessageLength = 4096;
