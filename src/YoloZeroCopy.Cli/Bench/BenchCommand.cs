@@ -40,17 +40,32 @@ internal static class BenchCommand
     {
         (int width, int height) = arguments.GetValue(Frame) ?? (1920, 1080);
         FrameFormat format = new(arguments.GetValue(Format), width, height);
+        string model = arguments.GetRequiredValue(Model);
         DetectorOptions options = new()
         {
             Device = arguments.GetValue(Device),
             MaxBatch = arguments.GetValue(Batch),
+            MaxBatchDelay = EndToEndBenchmark.FillDelay,
             Lanes = arguments.GetValue(Lanes),
             SlotBytes = format.ByteCount,
             InputSize = arguments.GetValue(ImageSize),
             Threads = arguments.GetValue(Threads),
         };
-        await using YoloDetector detector = DetectorOpening.Open(arguments.GetRequiredValue(Model), options);
-        BenchReport report = await MeasureAsync(detector, format, TimeSpan.FromSeconds(arguments.GetValue(Seconds)), options, stop);
+        TimeSpan time = TimeSpan.FromSeconds(arguments.GetValue(Seconds));
+        BenchReport report;
+        await using (YoloDetector detector = DetectorOpening.Open(model, options))
+        {
+            report = await MeasureAsync(detector, format, time, options, stop);
+        }
+
+        // A lone frame must not wait for company, so it has a detector without.
+        await using (YoloDetector detector = DetectorOpening.Open(model, options with { MaxBatch = 1, MaxBatchDelay = TimeSpan.Zero, Lanes = 1 }))
+        {
+            LatencyHistogram single = await EndToEndBenchmark.RunSingleAsync(detector, format, Shorter(SingleTime, time), LeastSingleFrames, stop);
+            stop.ThrowIfCancellationRequested();
+            report = report with { SingleLatency = single };
+        }
+
         StandardOutput.Write(arguments.GetValue(Json) ? report.ToJson() : report.ToText());
         return ExitCode.Done;
     }
@@ -60,7 +75,7 @@ internal static class BenchCommand
         int batch = options.MaxBatch != 0 ? options.MaxBatch : detector.Model.FixedBatch != 0 ? detector.Model.FixedBatch : DefaultBatch;
         int lanes = detector.LaneCount;
         using EngineBenchmark engine = new(detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own."), batch, lanes);
-        EndToEndBenchmark pipeline = new(detector, format, batch * lanes);
+        EndToEndBenchmark pipeline = new(detector, format, batch);
         TimeSpan slice = time / Slices;
         _ = engine.Run(Shorter(WarmUp, time), stop);
         _ = await pipeline.RunAsync(Shorter(WarmUp, time), stop);
@@ -71,6 +86,7 @@ internal static class BenchCommand
         long frames = 0;
         long drops = 0;
         long bytes = 0;
+        long steadyFrames = 0;
         TimeSpan engineTime = default;
         TimeSpan pipelineTime = default;
         TimeSpan cpu = default;
@@ -91,14 +107,13 @@ internal static class BenchCommand
                 frames += whole.Frames;
                 drops += whole.Drops;
                 bytes += whole.ManagedBytes;
+                steadyFrames += whole.SteadyFrames;
                 pipelineTime += whole.Elapsed;
                 cpu += whole.Cpu;
             }
         }
 
         DetectorStatistics after = detector.Statistics;
-        LatencyHistogram single = new();
-        await pipeline.RunSingleAsync(Shorter(SingleTime, slice), LeastSingleFrames, single, stop);
         stop.ThrowIfCancellationRequested();
         double each = 1.0 / Math.Max(1, frames);
         return new BenchReport
@@ -110,9 +125,8 @@ internal static class BenchCommand
             EngineOnlyFps = engineFrames / engineTime.TotalSeconds,
             EndToEndFps = frames / pipelineTime.TotalSeconds,
             Latency = pipeline.Latency,
-            SingleLatency = single,
             CpuMicrosecondsPerFrame = cpu.TotalMicroseconds * each,
-            ManagedBytesPerFrame = bytes * each,
+            ManagedBytesPerFrame = (double)bytes / Math.Max(1, steadyFrames),
             HostCopiesPerFrame = (after.HostCopies - before.HostCopies) * each,
             Frames = frames,
             Drops = drops,

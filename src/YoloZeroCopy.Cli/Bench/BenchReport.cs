@@ -20,7 +20,7 @@ internal sealed record BenchReport
 
     public required LatencyHistogram Latency { get; init; }
 
-    public required LatencyHistogram SingleLatency { get; init; }
+    public LatencyHistogram SingleLatency { get; init; } = new();
 
     public required double CpuMicrosecondsPerFrame { get; init; }
 

@@ -14,14 +14,7 @@ internal static class DetectCommand
     private const int DefaultBatch = 8;
 
     private static readonly Option<string> Model = Options.Model();
-    private static readonly Option<string[]> Input = new("--input", "-i")
-    {
-        Description = "JPEG and PNG files, videos, and folders with them.",
-        HelpName = "PATH",
-        Required = true,
-        Arity = ArgumentArity.OneOrMore,
-        AllowMultipleArgumentsPerToken = true,
-    };
+    private static readonly Option<string[]> Input = InputOption();
 
     private static readonly Option<string?> Json = new("--json")
     {
@@ -111,6 +104,28 @@ internal static class DetectCommand
             failures++;
             ErrorReport.Write(message);
         }
+    }
+
+    private static Option<string[]> InputOption()
+    {
+        Option<string[]> option = new("--input", "-i")
+        {
+            Description = "JPEG and PNG files, videos, and folders with them.",
+            HelpName = "PATH",
+            Required = true,
+            Arity = ArgumentArity.OneOrMore,
+            AllowMultipleArgumentsPerToken = true,
+        };
+
+        // An option that takes any number of values would swallow a mistyped one.
+        option.Validators.Add(static result =>
+        {
+            foreach (string path in result.Tokens.Select(static token => token.Value).Where(static value => value.StartsWith('-') && !Path.Exists(value)))
+            {
+                result.AddError($"Unrecognized option '{path}'.");
+            }
+        });
+        return option;
     }
 
     private static DetectorOptions OptionsFor(ParseResult arguments, List<InputItem> items)

@@ -10,7 +10,7 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
 {
     private const int MaxDecoders = 8;
 
-    // Ctrl-C in a terminal reaches ffmpeg, too, and may end it before this process hears of it.
+    // On a system without setsid, Ctrl-C in a terminal reaches ffmpeg, too, and may end it before this process hears of it.
     private static readonly TimeSpan SignalGrace = TimeSpan.FromMilliseconds(200);
 
     private readonly SemaphoreSlim decoders = new(Math.Clamp(Environment.ProcessorCount, 1, MaxDecoders));

@@ -19,7 +19,14 @@ internal static class InputList
             }
             else if (File.Exists(path))
             {
-                files.Add((path, Path.GetFileName(path), KindOf(path)));
+                if (KindOf(path) is InputKind kind)
+                {
+                    files.Add((path, Path.GetFileName(path), kind));
+                }
+                else
+                {
+                    failed($"'{path}' is neither a picture (JPEG, PNG) nor named like a video ({string.Join(' ', VideoExtensions)}).");
+                }
             }
             else
             {
@@ -53,8 +60,7 @@ internal static class InputList
         Array.Sort(names, StringComparer.Ordinal);
         foreach (string name in names)
         {
-            string path = Path.Combine(folder, name);
-            files.Add((path, name, KindOf(path)));
+            files.Add((Path.Combine(folder, name), name, HasExtension(name, VideoExtensions) ? InputKind.Video : InputKind.Picture));
         }
     }
 
@@ -62,14 +68,16 @@ internal static class InputList
 
     private static bool HasExtension(string name, string[] extensions) => extensions.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase);
 
-    // The first bytes decide, so that a picture with another name is read as one; a file that only claims to be a picture is left to the picture reader, which says what is wrong.
-    private static InputKind KindOf(string path)
-    {
-        if (HasExtension(path, PictureExtensions))
-        {
-            return InputKind.Picture;
-        }
+    // A file that is named a picture but is none is left to the picture reader, which says what is wrong. What is named like neither must begin like a picture:
+    // ffmpeg would make a video of almost anything, of a text file, too.
+    private static InputKind? KindOf(string path) =>
+        HasExtension(path, PictureExtensions) ? InputKind.Picture
+        : HasExtension(path, VideoExtensions) ? InputKind.Video
+        : BeginsLikePicture(path) ? InputKind.Picture
+        : null;
 
+    private static bool BeginsLikePicture(string path)
+    {
         Span<byte> start = stackalloc byte[4];
         try
         {
@@ -78,11 +86,9 @@ internal static class InputList
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            start = [];
+            return false;
         }
 
-        return start.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) || start.SequenceEqual((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G'])
-            ? InputKind.Picture
-            : InputKind.Video;
+        return start.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) || start.SequenceEqual((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']);
     }
 }
