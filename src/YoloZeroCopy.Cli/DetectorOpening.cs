@@ -11,7 +11,8 @@ internal static class DetectorOpening
         }
         catch (ArgumentException error)
         {
-            throw new CliException(ExitCode.WrongArguments, ErrorReport.MessageOf(error), "`yzc info --model FILE` shows what the model takes.", error);
+            string hint = "`yzc info --model FILE` shows what the model takes.";
+            throw new CliException(ExitCode.WrongArguments, ErrorReport.MessageOf(error), hint, error);
         }
     }
 }

@@ -6,6 +6,8 @@ namespace YoloZeroCopy.Cli;
 internal static partial class ErrorReport
 {
     private const string DebugVariable = "YZC_DEBUG";
+    private const string ModelHint = "The tool runs YOLO detection models in ONNX format, as Ultralytics exports them with format=onnx.";
+    private const string BugHint = $"This is a bug; please report it. {DebugVariable}=1 shows where it happened.";
 
     /// <summary>Writes the error to standard error and returns the exit code.</summary>
     public static int Write(Exception error)
@@ -32,12 +34,12 @@ internal static partial class ErrorReport
     public static (int Code, string Message, string? Hint) Describe(Exception error) => error switch
     {
         CliException own => (own.Code, own.Message, own.Hint),
-        ModelException => (ExitCode.ModelUnusable, error.Message, "The tool runs YOLO detection models in ONNX format, as Ultralytics exports them with format=onnx."),
+        ModelException => (ExitCode.ModelUnusable, error.Message, ModelHint),
         NativeLibraryException => (ExitCode.ModelUnusable, error.Message, null),
         InsufficientMemoryException => (ExitCode.ModelUnusable, error.Message, "A smaller --batch needs less memory."),
         InferenceException or DetectorFaultedException => (ExitCode.ModelUnusable, error.Message, null),
         MediaException => (ExitCode.InputFailed, error.Message, null),
-        _ => (ExitCode.Unexpected, $"unexpected error: {error.GetType().Name}: {error.Message}", $"This is a bug; please report it. {DebugVariable}=1 shows where it happened."),
+        _ => (ExitCode.Unexpected, $"unexpected error: {error.GetType().Name}: {error.Message}", BugHint),
     };
 
     /// <summary>The message of an argument exception without the framework's additions to it.</summary>
@@ -49,8 +51,8 @@ internal static partial class ErrorReport
     }
 
     /// <summary>Joins the lines of a message, so that one error is one line in a log.</summary>
-    public static string OneLine(string message) => LineBreaks().Replace(message.Trim(), " ");
+    public static string OneLine(string message) => LineBreaks().Replace(message.Trim(), static lines => lines.Groups[1].Length > 0 ? ": " : "; ");
 
-    [GeneratedRegex(@"\s*[\r\n]+\s*")]
+    [GeneratedRegex(@"\s*(:?)\s*[\r\n]+\s*")]
     private static partial Regex LineBreaks();
 }

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>The tool's standard output. Unlike the framework's own it reports a reader that has gone and a disk that is full, as exit code 5.</summary>
+/// <summary>The tool's standard output. A reader that has gone and a disk that is full are exit code 5.</summary>
 internal static class StandardOutput
 {
     private const string Name = "standard output";
@@ -16,8 +16,8 @@ internal static class StandardOutput
             return Console.OpenStandardOutput();
         }
 
-        // The framework's console stream on Unix swallows EPIPE: `yzc ... | head` would work on for nobody. A file stream does not, but in a file it writes at a
-        // position of its own and leaves the shared one behind, so that the next program of a script would overwrite what this one wrote.
+        // The framework's console stream on Unix swallows EPIPE: `yzc ... | head` would work on for nobody. A file stream does not, but in a file it
+        // writes at a position of its own and leaves the shared one behind, so that the next program of a script would overwrite what this one wrote.
         FileStream stream = new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
         return stream.CanSeek ? Console.OpenStandardOutput() : stream;
     }

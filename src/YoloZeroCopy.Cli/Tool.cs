@@ -5,6 +5,8 @@ namespace YoloZeroCopy.Cli;
 /// <summary>The tool: reads the command line, runs a command and answers with an exit code.</summary>
 internal static class Tool
 {
+    private const string Summary = "Finds objects in pictures and videos with YOLO models, describes models and measures machines.";
+
     public static async Task<int> RunAsync(string[] arguments)
     {
         using Interruption interruption = new();
@@ -38,7 +40,7 @@ internal static class Tool
     }
 
     private static RootCommand Commands() =>
-        new($"Finds objects in pictures and videos with YOLO models, describes models and measures machines.{Environment.NewLine}{Environment.NewLine}{ExitCode.Help}")
+        new($"{Summary}{Environment.NewLine}{Environment.NewLine}{ExitCode.Help}")
         {
             DetectCommand.Create(),
             InfoCommand.Create(),

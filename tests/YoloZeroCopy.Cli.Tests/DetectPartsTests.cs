@@ -80,7 +80,7 @@ public sealed class DetectPartsTests : IDisposable
         Assert.Equal(ExitCode.ModelUnusable, ErrorReport.Describe(new ModelException("m", "x")).Code);
         Assert.Equal(ExitCode.ModelUnusable, ErrorReport.Describe(new NativeLibraryException("m", "x")).Code);
         Assert.Equal(ExitCode.InputFailed, ErrorReport.Describe(new MediaException("m", "x")).Code);
-        Assert.Equal("one two three", ErrorReport.OneLine(" one\r\n   two\nthree\n"));
+        Assert.Equal("one: two; three", ErrorReport.OneLine(" one:\r\n   two\nthree\n"));
         Assert.Equal("bad", ErrorReport.MessageOf(new ArgumentOutOfRangeException("name", 3, "bad")));
     }
 

@@ -27,7 +27,7 @@ public sealed class ParityTests
             List<Found> expected = [.. detections.EnumerateArray().Select(Read)];
             compared += expected.Count;
             Match(picture.Name, expected, one[picture.Name], static (a, b) => Iou(a.Box, b.Box) >= LeastIou && Math.Abs(a.Score - b.Score) <= ScoreTolerance);
-            Match(picture.Name, one[picture.Name], eight[picture.Name], static (a, b) => Math.Abs(a.Score - b.Score) <= BatchScoreTolerance && a.Box.Zip(b.Box).All(static pair => Math.Abs(pair.First - pair.Second) <= BatchBoxTolerance));
+            Match(picture.Name, one[picture.Name], eight[picture.Name], static (a, b) => Math.Abs(a.Score - b.Score) <= BatchScoreTolerance && IsNear(a.Box, b.Box));
         }
 
         Assert.True(compared > 50, $"{compared} boxes compared");
@@ -46,7 +46,10 @@ public sealed class ParityTests
     }
 
     private static Found Read(JsonElement detection) => new(
-        detection.GetProperty("class").GetInt32(), detection.GetProperty("name").GetString()!, detection.GetProperty("score").GetDouble(), [.. detection.GetProperty("box").EnumerateArray().Select(static edge => edge.GetDouble())]);
+        detection.GetProperty("class").GetInt32(),
+        detection.GetProperty("name").GetString()!,
+        detection.GetProperty("score").GetDouble(),
+        [.. detection.GetProperty("box").EnumerateArray().Select(static edge => edge.GetDouble())]);
 
     // Each expected box takes one of the found ones; none may be left on either side.
     private static void Match(string picture, List<Found> expected, List<Found> found, Func<Found, Found, bool> equal)
@@ -61,6 +64,8 @@ public sealed class ParityTests
 
         Assert.True(left.Count == 0, $"{picture}: {left.Count} are too many");
     }
+
+    private static bool IsNear(double[] one, double[] other) => one.Zip(other).All(static pair => Math.Abs(pair.First - pair.Second) <= BatchBoxTolerance);
 
     private static double Iou(double[] one, double[] other)
     {

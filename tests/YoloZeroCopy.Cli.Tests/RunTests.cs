@@ -98,12 +98,13 @@ public sealed class RunTests : IDisposable
         Assert.InRange(root.GetProperty("single_latency_us").GetProperty("p50").GetDouble(), 1, 1e7);
         Assert.True(root.GetProperty("cpu_us_per_frame").GetDouble() > 0);
 
-        // The whole process: a frame costs none, a rare event of the runtime (a pool thread that starts) some.
-        Assert.InRange(root.GetProperty("managed_bytes_per_frame").GetDouble(), 0, 8);
+        // The whole process: a frame costs none, a rare event of the runtime (a pool thread that starts) a few hundred for thousands of frames.
+        Assert.InRange(root.GetProperty("managed_bytes_per_frame").GetDouble(), 0, 1);
         Assert.Equal(0, root.GetProperty("host_copies_per_frame").GetDouble());
         Assert.True(root.GetProperty("frames").GetInt64() > 0);
         Assert.Equal(0, root.GetProperty("drops").GetInt64());
-        Assert.Equal(("320x240", "nv12", 4, 1), (root.GetProperty("frame").GetString(), root.GetProperty("format").GetString(), root.GetProperty("batch").GetInt32(), root.GetProperty("lanes").GetInt32()));
+        Assert.Equal(("320x240", "nv12"), (root.GetProperty("frame").GetString(), root.GetProperty("format").GetString()));
+        Assert.Equal((4, 1), (root.GetProperty("batch").GetInt32(), root.GetProperty("lanes").GetInt32()));
         JsonElement machine = root.GetProperty("machine");
         Assert.Equal(Environment.ProcessorCount, machine.GetProperty("cores").GetInt32());
         Assert.StartsWith(".NET", machine.GetProperty("dotnet").GetString(), StringComparison.Ordinal);

@@ -28,7 +28,8 @@ internal static class BenchCommand
     {
         Command command = new(
             "bench",
-            "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full and for one frame at a time. Exit codes: see `yzc --help`.")
+            "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full "
+            + "and for one frame at a time. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Device, ImageSize, Json,
         };
@@ -70,11 +71,13 @@ internal static class BenchCommand
         return ExitCode.Done;
     }
 
-    private static async Task<BenchReport> MeasureAsync(YoloDetector detector, FrameFormat format, TimeSpan time, DetectorOptions options, CancellationToken stop)
+    private static async Task<BenchReport> MeasureAsync(
+        YoloDetector detector, FrameFormat format, TimeSpan time, DetectorOptions options, CancellationToken stop)
     {
         int batch = options.MaxBatch != 0 ? options.MaxBatch : detector.Model.FixedBatch != 0 ? detector.Model.FixedBatch : DefaultBatch;
         int lanes = detector.LaneCount;
-        using EngineBenchmark engine = new(detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own."), batch, lanes);
+        InferenceEngine shared = detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own.");
+        using EngineBenchmark engine = new(shared, batch, lanes);
         EndToEndBenchmark pipeline = new(detector, format, batch);
         TimeSpan slice = time / Slices;
         _ = engine.Run(Shorter(WarmUp, time), stop);

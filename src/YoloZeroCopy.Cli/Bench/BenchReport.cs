@@ -71,7 +71,9 @@ internal sealed record BenchReport
         Line("engine only", $"{EngineOnlyFps:F2} frames/s");
         Line("end to end", $"{EndToEndFps:F2} frames/s ({Frames} frames, {Drops} dropped)");
         Line("ratio", $"{Ratio:F4}");
-        Line("latency, pipeline full", $"p50 {Latency.Microseconds(0.5):F0} us, p95 {Latency.Microseconds(0.95):F0} us, p99 {Latency.Microseconds(0.99):F0} us");
+        Line(
+            "latency, pipeline full",
+            $"p50 {Latency.Microseconds(0.5):F0} us, p95 {Latency.Microseconds(0.95):F0} us, p99 {Latency.Microseconds(0.99):F0} us");
         Line("latency, one frame", $"p50 {SingleLatency.Microseconds(0.5):F0} us, p99 {SingleLatency.Microseconds(0.99):F0} us");
         Line("CPU time", $"{CpuMicrosecondsPerFrame:F1} us a frame");
         Line("managed bytes", $"{ManagedBytesPerFrame:F3} a frame");
@@ -81,7 +83,8 @@ internal sealed record BenchReport
         Line("date", $"{Machine.Date}");
         return text.ToString();
 
-        void Line(string name, FormattableString value) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-24}{FormattableString.Invariant(value)}");
+        void Line(string name, FormattableString value) =>
+            text.AppendLine(CultureInfo.InvariantCulture, $"{name,-24}{FormattableString.Invariant(value)}");
     }
 
     private string FrameText() => string.Create(CultureInfo.InvariantCulture, $"{Frame.Width}x{Frame.Height}");

@@ -27,8 +27,8 @@ internal sealed class EndToEndBenchmark
     }
 
     /// <summary>
-    /// How long the dispatcher waits for a batch to fill. A slice begins with an empty pipeline, and greedy batching would send its first frame alone; then the engine would run
-    /// batches of other sizes than the one it is compared with. While the pipeline is full this waits for nothing.
+    /// How long the dispatcher waits for a batch to fill. A slice begins with an empty pipeline, and greedy batching would send its first frame alone;
+    /// then the engine would run batches of other sizes than the one it is compared with. While the pipeline is full this waits for nothing.
     /// </summary>
     public static TimeSpan FillDelay { get; } = TimeSpan.FromMilliseconds(20);
 
@@ -68,7 +68,7 @@ internal sealed class EndToEndBenchmark
 
             if (bytes == 0 && frames > 0)
             {
-                // Steady from here on: this method's state lies on the heap, and the runtime's thread pool, asleep between slices, has its threads back.
+                // Steady from here on: this method's state lies on the heap, and the thread pool, asleep between slices, has its threads back.
                 bytes = GC.GetTotalAllocatedBytes(precise: true);
                 framesBefore = frames;
             }
@@ -91,11 +91,13 @@ internal sealed class EndToEndBenchmark
 
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         cpu = Environment.CpuUsage.TotalTime - cpu;
-        return new EndToEndSlice(frames, drops, elapsed, cpu, bytes == 0 ? 0 : GC.GetTotalAllocatedBytes(precise: true) - bytes, frames - framesBefore);
+        bytes = bytes == 0 ? 0 : GC.GetTotalAllocatedBytes(precise: true) - bytes;
+        return new EndToEndSlice(frames, drops, elapsed, cpu, bytes, frames - framesBefore);
     }
 
     /// <summary>One frame at a time, each alone in the pipeline: the latency of a lone camera.</summary>
-    public static async Task<LatencyHistogram> RunSingleAsync(YoloDetector detector, FrameFormat format, TimeSpan duration, int leastFrames, CancellationToken stop)
+    public static async Task<LatencyHistogram> RunSingleAsync(
+        YoloDetector detector, FrameFormat format, TimeSpan duration, int leastFrames, CancellationToken stop)
     {
         WriteSlots(detector, format);
         LatencyHistogram latency = new();

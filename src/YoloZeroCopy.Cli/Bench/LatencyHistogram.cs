@@ -4,7 +4,8 @@ namespace YoloZeroCopy.Cli;
 
 /// <summary>Latencies of any number of frames in fixed memory: percentiles to within 0.8 %, and recording allocates nothing.</summary>
 /// <remarks>
-/// A value of nanoseconds goes into one of 128 equal buckets of its power of two; below 256 ns every value has a bucket of its own. One thread at a time.
+/// A value of nanoseconds goes into one of 128 equal buckets of its power of two; below 256 ns every value has a bucket of its own.
+/// One thread at a time.
 /// </remarks>
 internal sealed class LatencyHistogram
 {

@@ -12,8 +12,8 @@ internal static class OptionParsing
     public static bool TryRatio(string text, out float value, [NotNullWhen(false)] out string? error)
     {
         // Written so that NaN fails.
-        bool valid = float.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value)
-            && value is >= 0 and <= 1;
+        const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        bool valid = float.TryParse(text, Style, CultureInfo.InvariantCulture, out value) && value is >= 0 and <= 1;
         error = valid ? null : $"'{Echo(text)}' is not a number from 0 to 1";
         return valid;
     }
@@ -29,7 +29,8 @@ internal static class OptionParsing
     /// <summary>A time in seconds.</summary>
     public static bool TrySeconds(string text, double least, double most, out double value, [NotNullWhen(false)] out string? error)
     {
-        bool valid = double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value) && value >= least && value <= most;
+        bool valid = double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value)
+            && value >= least && value <= most;
         error = valid ? null : string.Create(CultureInfo.InvariantCulture, $"'{Echo(text)}' is not a number of seconds from {least} to {most}");
         return valid;
     }
@@ -50,7 +51,8 @@ internal static class OptionParsing
         }
 
         value = default;
-        error = $"'{Echo(text)}' is not {(allowSquare ? "a size like 640 or 640x384 (width x height)" : "a size like 1920x1080 (width x height)")}, each side 1 to {FrameFormat.MaxSize}";
+        string example = allowSquare ? "640 or 640x384" : "1920x1080";
+        error = $"'{Echo(text)}' is not a size like {example} (width x height), each side 1 to {FrameFormat.MaxSize}";
         return false;
     }
 

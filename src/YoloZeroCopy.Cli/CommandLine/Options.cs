@@ -19,19 +19,24 @@ internal static class Options
         Required = true,
     };
 
-    public static Option<Device> Device() => Parsed<Device>("--device", "Device to run on: auto or cpu. Default: auto.", "NAME", OptionParsing.TryDevice);
+    public static Option<Device> Device() =>
+        Parsed<Device>("--device", "Device to run on: auto or cpu. Default: auto.", "NAME", OptionParsing.TryDevice);
 
-    public static Option<(int Width, int Height)?> ImageSize() => Size("--imgsz", "Size of the model's input in pixels, 640 or 640x384 (width x height). Default: what the model says, else 640.", allowSquare: true);
+    public static Option<(int Width, int Height)?> ImageSize() => Size(
+        "--imgsz", "Size of the model's input in pixels, 640 or 640x384 (width x height). Default: what the model says, else 640.", allowSquare: true);
 
-    public static Option<(int Width, int Height)?> FrameSize() => Size("--frame", "Size of a frame, width x height. Default: 1920x1080.", allowSquare: false);
+    public static Option<(int Width, int Height)?> FrameSize() =>
+        Size("--frame", "Size of a frame, width x height. Default: 1920x1080.", allowSquare: false);
 
-    public static Option<int> Batch() => Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8.", 1, MaxBatch);
+    public static Option<int> Batch() =>
+        Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8.", 1, MaxBatch);
 
     public static Option<int> Threads() => Integer("--threads", "Threads the engine computes with. Default: one per core.", 1, MaxThreads);
 
     public static Option<int> Lanes() => Integer("--lanes", "Batches in flight at once. Default: chosen for the device.", 1, MaxLanes);
 
-    public static Option<PixelFormat> PixelFormat() => Parsed<PixelFormat>("--format", "Pixel format of the frames. Default: bgr24.", "FORMAT", OptionParsing.TryPixelFormat);
+    public static Option<PixelFormat> PixelFormat() =>
+        Parsed<PixelFormat>("--format", "Pixel format of the frames. Default: bgr24.", "FORMAT", OptionParsing.TryPixelFormat);
 
     public static Option<float> Ratio(string name, string description, float standard)
     {
@@ -43,7 +48,8 @@ internal static class Options
     /// <summary>A whole number; 0 when the option is not given and has no standard.</summary>
     public static Option<int> Integer(string name, string description, int least, int most, int? standard = null)
     {
-        Option<int> option = Parsed(name, description, "N", (string text, out int value, out string? error) => OptionParsing.TryInteger(text, least, most, out value, out error));
+        Option<int> option = Parsed(
+            name, description, "N", (string text, out int value, out string? error) => OptionParsing.TryInteger(text, least, most, out value, out error));
         if (standard is int number)
         {
             option.DefaultValueFactory = _ => number;
@@ -54,7 +60,8 @@ internal static class Options
 
     public static Option<double> Seconds(string name, string description, double least, double most, double standard)
     {
-        Option<double> option = Parsed(name, description, "SECONDS", (string text, out double value, out string? error) => OptionParsing.TrySeconds(text, least, most, out value, out error));
+        Option<double> option = Parsed(
+            name, description, "SECONDS", (string text, out double value, out string? error) => OptionParsing.TrySeconds(text, least, most, out value, out error));
         option.DefaultValueFactory = _ => standard;
         return option;
     }

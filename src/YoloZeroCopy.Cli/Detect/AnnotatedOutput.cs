@@ -55,7 +55,8 @@ internal sealed class AnnotatedOutput : IFrameSink
 
             if (inputs.Contains(Path.GetFullPath(file)))
             {
-                throw new CliException(ExitCode.WrongArguments, $"--output: '{file}' is an input and would be overwritten.", "Give a folder of its own to --output.");
+                string message = $"--output: '{file}' is an input and would be overwritten.";
+                throw new CliException(ExitCode.WrongArguments, message, "Give a folder of its own to --output.");
             }
 
             files.Add(item, file);

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 
 namespace YoloZeroCopy.Cli;
 
@@ -18,13 +17,20 @@ internal static class DetectCommand
 
     private static readonly Option<string?> Json = new("--json")
     {
-        Description = "Write one JSON object a line for each frame, in input order; - is standard output. Without it a line of text for each frame goes to standard output.",
+        Description = "Write one JSON object a line for each frame, in input order; - is standard output. Without it standard output gets a line of text for each frame.",
         HelpName = "FILE",
     };
 
-    private static readonly Option<string?> Output = new("--output", "-o") { Description = "Folder for pictures and videos with the detections drawn into them.", HelpName = "DIR" };
+    private static readonly Option<string?> Output = new("--output", "-o")
+    {
+        Description = "Folder for pictures and videos with the detections drawn into them.",
+        HelpName = "DIR",
+    };
+
     private static readonly Option<float> Confidence = Options.Ratio("--conf", "Detections with a score up to this are left out.", 0.25f);
-    private static readonly Option<float> Iou = Options.Ratio("--iou", "Of two boxes of a class that overlap by more than this, the better stays.", 0.7f);
+    private static readonly Option<float> Iou =
+        Options.Ratio("--iou", "Of two boxes of a class that overlap by more than this, the better stays.", 0.7f);
+
     private static readonly Option<int> MaxDetections = Options.Integer("--max-det", "Most detections of a frame.", 1, 30000, 300);
     private static readonly Option<bool> Agnostic = new("--agnostic") { Description = "Boxes of different classes suppress each other, too." };
     private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
@@ -84,8 +90,9 @@ internal static class DetectCommand
             if (summary is not null)
             {
                 double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                summary.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture, $"{run.Frames} frames, {run.Detections} detections, {failures} failed, {seconds:F2} s ({run.Frames / Math.Max(seconds, 1e-9):F1} frames/s)"));
+                double rate = run.Frames / Math.Max(seconds, 1e-9);
+                summary.WriteLine(FormattableString.Invariant(
+                    $"{run.Frames} frames, {run.Detections} detections, {failures} failed, {seconds:F2} s ({rate:F1} frames/s)"));
                 summary.Flush();
             }
         }
@@ -120,7 +127,8 @@ internal static class DetectCommand
         // An option that takes any number of values would swallow a mistyped one.
         option.Validators.Add(static result =>
         {
-            foreach (string path in result.Tokens.Select(static token => token.Value).Where(static value => value.StartsWith('-') && !Path.Exists(value)))
+            IEnumerable<string> paths = result.Tokens.Select(static token => token.Value);
+            foreach (string path in paths.Where(static value => value.StartsWith('-') && !Path.Exists(value)))
             {
                 result.AddError($"Unrecognized option '{path}'.");
             }

@@ -3,7 +3,7 @@ using System.Threading.Channels;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>One run of <c>yzc detect</c>: a producer decodes ahead, the detector batches, and results are written in input order as they come.</summary>
+/// <summary>One run of <c>yzc detect</c>: a producer decodes ahead, the detector batches, results are written in input order.</summary>
 internal sealed class DetectRun(YoloDetector detector, IReadOnlyList<IFrameSink> sinks, int window)
 {
     /// <summary>Frames whose detections were written.</summary>

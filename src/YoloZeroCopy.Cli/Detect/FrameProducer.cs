@@ -5,7 +5,7 @@ using System.Threading.Channels;
 namespace YoloZeroCopy.Cli;
 
 /// <summary>Decodes inputs straight into slots and submits them, several pictures at once, and lists the work in input order.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "The semaphore holds nothing native, and decoders may still release it after the run was given up.")]
+[SuppressMessage("Design", "CA1001", Justification = "The semaphore holds nothing native, and decoders may outlive a run that was given up.")]
 internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, ChannelWriter<FrameWork> works)
 {
     private const int MaxDecoders = 8;

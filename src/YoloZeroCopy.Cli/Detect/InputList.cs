@@ -5,7 +5,9 @@ internal static class InputList
 {
     private static readonly string[] PictureExtensions = [".jpg", ".jpeg", ".png"];
     private static readonly string[] VideoExtensions =
-        [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".wmv", ".flv", ".3gp", ".h264", ".264", ".h265", ".hevc", ".gif"];
+    [
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".wmv", ".flv", ".3gp", ".h264", ".264", ".h265", ".hevc", ".gif",
+    ];
 
     /// <summary>Finds the files. A path that leads to none is told to <paramref name="failed"/>, and the others go on.</summary>
     public static List<InputItem> Expand(IEnumerable<string> paths, Action<string> failed)
@@ -34,7 +36,8 @@ internal static class InputList
             }
         }
 
-        HashSet<string> shared = [.. files.GroupBy(static file => file.Name, StringComparer.Ordinal).Where(static group => group.Count() > 1).Select(static group => group.Key)];
+        IEnumerable<IGrouping<string, (string, string, InputKind)>> names = files.GroupBy(static file => file.Name, StringComparer.Ordinal);
+        HashSet<string> shared = [.. names.Where(static group => group.Count() > 1).Select(static group => group.Key)];
         return [.. files.Select(file => new InputItem(file.Path, shared.Contains(file.Name) ? file.Path : file.Name, file.Kind))];
     }
 
@@ -66,10 +69,11 @@ internal static class InputList
 
     private static bool IsMedia(string name) => HasExtension(name, PictureExtensions) || HasExtension(name, VideoExtensions);
 
-    private static bool HasExtension(string name, string[] extensions) => extensions.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase);
+    private static bool HasExtension(string name, string[] extensions) =>
+        extensions.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase);
 
-    // A file that is named a picture but is none is left to the picture reader, which says what is wrong. What is named like neither must begin like a picture:
-    // ffmpeg would make a video of almost anything, of a text file, too.
+    // A file that is named a picture but is none is left to the picture reader, which says what is wrong. What is named like neither must begin like a
+    // picture: ffmpeg would make a video of almost anything, of a text file, too.
     private static InputKind? KindOf(string path) =>
         HasExtension(path, PictureExtensions) ? InputKind.Picture
         : HasExtension(path, VideoExtensions) ? InputKind.Video
@@ -89,6 +93,8 @@ internal static class InputList
             return false;
         }
 
-        return start.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) || start.SequenceEqual((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']);
+        ReadOnlySpan<byte> jpeg = [0xFF, 0xD8, 0xFF];
+        ReadOnlySpan<byte> png = [0x89, (byte)'P', (byte)'N', (byte)'G'];
+        return start.StartsWith(jpeg) || start.SequenceEqual(png);
     }
 }

@@ -1,6 +1,6 @@
 namespace YoloZeroCopy.Cli;
 
-/// <summary>Learns the size of every input's frames before the detector is opened, because slots are allocated once, for the largest of them.</summary>
+/// <summary>Learns the size of every input's frames before the detector is opened: slots are allocated once, for the largest.</summary>
 internal static class InputProbe
 {
     /// <summary>Adds the format to every item; one that cannot be read is told to <paramref name="failed"/> and left out.</summary>

@@ -53,6 +53,7 @@ internal sealed class SummaryLines(LineWriter lines, ImmutableArray<string> name
             counts[detection.ClassId] = counts.GetValueOrDefault(detection.ClassId) + 1;
         }
 
-        text.Append(counts.Count == 0 ? "nothing found" : string.Join(", ", counts.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Value} {ClassNames.Of(names, pair.Key)}"))));
+        IEnumerable<string> parts = counts.Select(pair => FormattableString.Invariant($"{pair.Value} {ClassNames.Of(names, pair.Key)}"));
+        text.Append(counts.Count == 0 ? "nothing found" : string.Join(", ", parts));
     }
 }

@@ -16,14 +16,22 @@ internal static class InfoCommand
 
     public static Command Create()
     {
-        Command command = new("info", "Describes a model: inputs, outputs, layout, names, memory. Exit codes: see `yzc --help`.") { Model, ImageSize, Device, Batch, Json };
+        Command command = new("info", "Describes a model: inputs, outputs, layout, names, memory. Exit codes: see `yzc --help`.")
+        {
+            Model, ImageSize, Device, Batch, Json,
+        };
         command.SetAction(RunAsync);
         return command;
     }
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        DetectorOptions options = new() { Device = arguments.GetValue(Device), MaxBatch = arguments.GetValue(Batch), InputSize = arguments.GetValue(ImageSize) };
+        DetectorOptions options = new()
+        {
+            Device = arguments.GetValue(Device),
+            MaxBatch = arguments.GetValue(Batch),
+            InputSize = arguments.GetValue(ImageSize),
+        };
         await using YoloDetector detector = DetectorOpening.Open(arguments.GetRequiredValue(Model), options);
         stop.ThrowIfCancellationRequested();
         StandardOutput.Write(arguments.GetValue(Json) ? ToJson(detector) : ToText(detector));
@@ -50,8 +58,8 @@ internal static class InfoCommand
             Line("output", output.ToString());
         }
 
-        Line("layout", string.Create(CultureInfo.InvariantCulture, $"{model.Layout}, {model.OutputShape.Rows} x {model.OutputShape.Columns} for each picture"));
-        Line("input size", string.Create(CultureInfo.InvariantCulture, $"{model.InputWidth}x{model.InputHeight} ({model.InputType})"));
+        Line("layout", FormattableString.Invariant($"{model.Layout}, {model.OutputShape.Rows} x {model.OutputShape.Columns} for each picture"));
+        Line("input size", FormattableString.Invariant($"{model.InputWidth}x{model.InputHeight} ({model.InputType})"));
         Line("stride", model.Stride.ToString(CultureInfo.InvariantCulture));
         Line("batch", BatchOf(model));
         Line("names", string.Create(CultureInfo.InvariantCulture, $"{model.ClassCount}: {string.Join(", ", model.Names)}"));
