@@ -74,6 +74,21 @@ public sealed class DetectPartsTests : IDisposable
     }
 
     [Fact]
+    public void A_disk_that_fills_up_in_a_line_keeps_the_lines_before_it()
+    {
+        using SmallDisk disk = new(100);
+        using LineWriter lines = new("disk", disk);
+        JsonLines json = new(lines, []);
+        json.Write("0.jpg", 0, 1, 1, []);
+        lines.Flush();
+        long whole = disk.Length;
+        json.Write("1.jpg", 0, 1, 1, []);
+        CliException error = Assert.Throws<CliException>(lines.Flush);
+        Assert.Equal(ExitCode.OutputFailed, error.Code);
+        Assert.Equal(whole, disk.Length);
+    }
+
+    [Fact]
     public void Errors_have_their_codes()
     {
         Assert.Equal(ExitCode.Unexpected, ErrorReport.Describe(new InvalidOperationException("x")).Code);
@@ -89,5 +104,19 @@ public sealed class DetectPartsTests : IDisposable
     {
         Assert.Equal("A CPU @ 2 GHz", MachineDescription.ProcessorNameIn(["processor : 0", "model name\t: A CPU @ 2 GHz", "model name\t: other"]));
         Assert.Null(MachineDescription.ProcessorNameIn(["BogoMIPS : 50"]));
+    }
+
+    /// <summary>Takes so many bytes and then, in the middle of a write, no more.</summary>
+    private sealed class SmallDisk(int capacity) : MemoryStream
+    {
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            int fitting = Math.Min(buffer.Length, capacity - (int)Length);
+            base.Write(buffer[..fitting]);
+            if (fitting < buffer.Length)
+            {
+                throw new IOException("No space left on device");
+            }
+        }
     }
 }

@@ -97,6 +97,7 @@ public sealed class RunTests : IDisposable
         Assert.InRange(latency.GetProperty("p95").GetDouble(), 1, latency.GetProperty("p99").GetDouble());
         Assert.InRange(root.GetProperty("single_latency_us").GetProperty("p50").GetDouble(), 1, 1e7);
         Assert.True(root.GetProperty("cpu_us_per_frame").GetDouble() > 0);
+        Assert.True(root.GetProperty("engine_only_cpu_us_per_frame").GetDouble() > 0);
 
         // The whole process: a frame costs none, a rare event of the runtime (a pool thread that starts) a few hundred for thousands of frames.
         Assert.InRange(root.GetProperty("managed_bytes_per_frame").GetDouble(), 0, 1);

@@ -92,6 +92,7 @@ internal static class BenchCommand
         long steadyFrames = 0;
         TimeSpan engineTime = default;
         TimeSpan pipelineTime = default;
+        TimeSpan engineCpu = default;
         TimeSpan cpu = default;
         for (int turn = 0; turn < 2 * Slices; turn++)
         {
@@ -103,6 +104,7 @@ internal static class BenchCommand
                 EngineSlice alone = engine.Run(slice, stop);
                 engineFrames += alone.Frames;
                 engineTime += alone.Elapsed;
+                engineCpu += alone.Cpu;
             }
             else
             {
@@ -128,6 +130,7 @@ internal static class BenchCommand
             EngineOnlyFps = engineFrames / engineTime.TotalSeconds,
             EndToEndFps = frames / pipelineTime.TotalSeconds,
             Latency = pipeline.Latency,
+            EngineCpuMicrosecondsPerFrame = engineCpu.TotalMicroseconds / Math.Max(1, engineFrames),
             CpuMicrosecondsPerFrame = cpu.TotalMicroseconds * each,
             ManagedBytesPerFrame = (double)bytes / Math.Max(1, steadyFrames),
             HostCopiesPerFrame = (after.HostCopies - before.HostCopies) * each,

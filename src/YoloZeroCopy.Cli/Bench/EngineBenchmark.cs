@@ -41,6 +41,7 @@ internal sealed unsafe class EngineBenchmark : IDisposable
     /// <summary>Runs all lanes for a time and counts the pictures of the runs that were completed.</summary>
     public EngineSlice Run(TimeSpan duration, CancellationToken stop)
     {
+        TimeSpan cpu = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
         long runs;
         if (contexts.Length == 1)
@@ -72,7 +73,7 @@ internal sealed unsafe class EngineBenchmark : IDisposable
             runs = counts.Sum();
         }
 
-        return new EngineSlice(runs * batch, Stopwatch.GetElapsedTime(start));
+        return new EngineSlice(runs * batch, Stopwatch.GetElapsedTime(start), Environment.CpuUsage.TotalTime - cpu);
     }
 
     public void Dispose()
@@ -134,4 +135,4 @@ internal sealed unsafe class EngineBenchmark : IDisposable
 }
 
 /// <summary>What the engine alone did in one slice of time.</summary>
-internal readonly record struct EngineSlice(long Frames, TimeSpan Elapsed);
+internal readonly record struct EngineSlice(long Frames, TimeSpan Elapsed, TimeSpan Cpu);

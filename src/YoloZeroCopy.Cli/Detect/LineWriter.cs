@@ -12,7 +12,7 @@ internal sealed class LineWriter : IDisposable
     private readonly ArrayBufferWriter<byte> buffer = new(FlushBytes);
     private long written;
 
-    private LineWriter(string target, Stream stream)
+    internal LineWriter(string target, Stream stream)
     {
         this.target = target;
         this.stream = stream;
