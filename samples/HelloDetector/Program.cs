@@ -5,10 +5,11 @@ byte[] file = File.ReadAllBytes(picture);
 PictureInfo info = PictureFile.ReadInfo(file, picture);
 FrameFormat format = new(PixelFormat.Bgr24, info.Width, info.Height);
 
-await using YoloDetector detector = YoloDetector.Open("samples/model/conveyor.onnx", new DetectorOptions { SlotBytes = format.ByteCount });
+DetectorOptions options = new() { SlotBytes = format.ByteCount };
+await using YoloDetector detector = YoloDetector.Open("samples/model/conveyor.onnx", options);
 
-FrameSlot slot = await detector.RentAsync(format);                  // memory that the detector owns and the engine reads
-PictureFile.Decode(file, slot.Span, format, picture);               // decoded straight into it: nothing is copied
+FrameSlot slot = await detector.RentAsync(format);                  // memory of the detector's own
+PictureFile.Decode(file, slot.Span, format, picture);               // decoded straight into it: no copy
 using DetectionResult result = await detector.SubmitAsync(slot);    // the slot is the detector's again
 
 foreach (Detection found in result.Detections)

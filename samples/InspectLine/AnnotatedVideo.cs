@@ -44,7 +44,7 @@ internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, 
             painter.Paint(pixels, frame);
             await video.WriteFrameAsync(pixels, CancellationToken.None);
             FrameCount++;
-            progress.Update(() => $"{FrameCount} of {log.Frames.Count} frames drawn");
+            progress.Update(() => $"{FrameCount}/{log.Frames.Count} frames drawn");
 
             // Leaves a shorter video that plays, not a broken one.
             if (stop.IsCancellationRequested)

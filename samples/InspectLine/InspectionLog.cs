@@ -27,7 +27,10 @@ internal sealed class InspectionLog
 
     public int DroppedCount => Frames.Count(static frame => frame.IsDropped);
 
-    public double FramesPerSecond => Elapsed > TimeSpan.Zero ? Frames.Count / Elapsed.TotalSeconds : 0;
+    public int InspectedCount => Frames.Count - DroppedCount;
+
+    /// <summary>Frames inspected in a second; those dropped do not count.</summary>
+    public double FramesPerSecond => Elapsed > TimeSpan.Zero ? InspectedCount / Elapsed.TotalSeconds : 0;
 }
 
 /// <summary>What was found in one frame.</summary>

@@ -146,8 +146,8 @@ internal sealed class LineInspection(InspectOptions options, VideoReader clip, Y
 
     private string Describe()
     {
-        string total = clip.Duration is TimeSpan duration ? $" of {Math.Min(options.FrameLimit, duration.TotalSeconds * clip.FrameRate):F0}" : "";
-        return $"{Log.Frames.Count}{total} frames  {Log.FramesPerSecond:F1}/s  latency p50 {Log.Latency.Percentile(0.5, LatestFrames):F0} ms"
-            + $" p99 {Log.Latency.Percentile(0.99, LatestFrames):F0} ms  parts {Log.Crossings.Count}  alarms {Log.AlarmCount}  drops {Log.DroppedCount}";
+        string total = clip.Duration is TimeSpan duration ? $"/{Math.Min(options.FrameLimit, duration.TotalSeconds * clip.FrameRate):F0}" : "";
+        return $"{Log.Frames.Count}{total} frames  {Log.FramesPerSecond:F1}/s  p50 {Log.Latency.Percentile(0.5, LatestFrames):F0} ms"
+            + $"  p99 {Log.Latency.Percentile(0.99, LatestFrames):F0} ms  parts {Log.Crossings.Count}  alarms {Log.AlarmCount}  drops {Log.DroppedCount}";
     }
 }

@@ -94,7 +94,7 @@ ReportData Compare(ReportData results) => File.Exists(options.TruthPath)
 int Conclude(ReportData results, OutputFiles output)
 {
     InspectionLog log = results.Log;
-    progress.WriteLine($"{log.Frames.Count} frames in {log.Elapsed.TotalSeconds:F1} s: {log.FramesPerSecond:F1}/s, latency p50 {log.Latency.Percentile(0.5):F0} ms,"
+    progress.WriteLine($"{log.InspectedCount} frames inspected in {log.Elapsed.TotalSeconds:F1} s: {log.FramesPerSecond:F1}/s, latency p50 {log.Latency.Percentile(0.5):F0} ms,"
         + $" p99 {log.Latency.Percentile(0.99):F0} ms, {log.DroppedCount} dropped, {results.Statistics.HostCopies} host copies");
     progress.WriteLine($"{log.Crossings.Count} parts counted, {log.AlarmCount} alarms");
     if (results.Check is TruthCheck check)

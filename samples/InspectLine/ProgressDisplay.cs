@@ -26,6 +26,12 @@ internal sealed class ProgressDisplay(TextWriter output, bool isTerminal)
         }
 
         string line = text();
+        if (Console.WindowWidth > 1 && line.Length >= Console.WindowWidth)
+        {
+            // A line that wraps could not be written over.
+            line = line[..(Console.WindowWidth - 1)];
+        }
+
         output.Write('\r' + line.PadRight(shownLength));
         shownLength = line.Length;
     }

@@ -83,5 +83,5 @@ internal static class ReportTables
 
     private static string Share(double share, int outOf) => outOf == 0
         ? "<td>&#8211;</td>"
-        : $"""<td><meter min="0" max="1" low="{TruthCheck.Bar}" optimum="1" value="{share:F4}"></meter> {share * 100:F1} %</td>""";
+        : $"""<td><span class="share{(share < TruthCheck.Bar ? " low" : "")}"><i style="width:{share * 100:F1}%"></i></span><span class="value">{share * 100:F1} %</span></td>""";
 }
