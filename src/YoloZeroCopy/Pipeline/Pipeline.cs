@@ -60,6 +60,8 @@ internal sealed class Pipeline : IAsyncDisposable
 
     public FramePool Pool { get; }
 
+    public int LaneCount => lanes.Length;
+
     /// <summary>Hears the latency of every completed frame, in seconds; for the histogram.</summary>
     public Action<double>? LatencyObserver { get; set; }
 
