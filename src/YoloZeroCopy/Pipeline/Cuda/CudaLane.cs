@@ -1,0 +1,285 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>A lane on a CUDA device. Frames go up on the shared copy stream; everything else runs on a stream of the lane's own, where it can, as one graph.</summary>
+/// <remarks>
+/// The dispatcher thread queues a batch: a copy per frame and one for their descriptors, the event <em>uploaded</em>, a wait for it on the compute stream, the graph of the batch bucket,
+/// the event <em>done</em>. Two waiting threads answer: after <em>uploaded</em> the slots go back, before inference ends; after <em>done</em> the results are read and the lane is free.
+/// </remarks>
+internal sealed unsafe class CudaLane : Lane
+{
+    // What fills a bucket up where there are fewer frames: one pixel, read from the lane's own memory.
+    private static readonly FrameFormat Filler = new(PixelFormat.Gray8, 1, 1);
+
+    private readonly CudaLaneDevice device;
+    private readonly InferenceEngine engine;
+    private readonly ModelInfo model;
+    private readonly CudaLaneSizes sizes;
+    private readonly CudaStream stream;
+    private readonly CudaLaneMemory memory;
+    private readonly CudaEvent uploaded;
+    private readonly CudaEvent done;
+    private readonly Action<Exception?> onUploaded;
+    private readonly Action<Exception?> onDone;
+    private readonly List<BatchBucket> buckets = [];
+    private LaneBatch? batch;
+    private Exception? failure;
+    private long startedAt;
+    private long uploadedAt;
+
+    public CudaLane(CudaLaneDevice device, InferenceEngine engine, in CudaLaneSizes sizes)
+    {
+        this.device = device;
+        this.engine = engine;
+        this.sizes = sizes;
+        model = engine.Model;
+        onUploaded = OnUploaded;
+        onDone = OnDone;
+        CudaEventOptions waiting = EventWaiter.OptionsFor(device.WaitMode);
+        stream = new CudaStream(device.Context);
+        try
+        {
+            memory = new CudaLaneMemory(device.Context, sizes);
+            uploaded = new CudaEvent(device.Context, waiting);
+            done = new CudaEvent(device.Context, waiting);
+        }
+        catch
+        {
+            uploaded?.Dispose();
+            memory?.Dispose();
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Why batches are not replays of one graph; null when they are. Known after <see cref="Prepare"/>.</summary>
+    public string? GraphFallbackReason { get; private set; }
+
+    /// <summary>Makes and captures every batch bucket.</summary>
+    public override void Prepare()
+    {
+        device.Context.MakeCurrent();
+        device.CopyStream.Fill(new CUdeviceptr(memory.Frames), 0, (nuint)sizes.DeviceBytes);
+        device.CopyStream.Synchronize();
+        foreach (int size in BatchBucket.SizesFor(sizes.Batch, model.FixedBatch))
+        {
+            EngineContext context = engine.CreateContext(size, (nint)memory.Input, (nint)memory.Output, stream.Handle.Value);
+            try
+            {
+                buckets.Add(new BatchBucket(size, context, Capture(context, size)));
+            }
+            catch
+            {
+                context.Dispose();
+                throw;
+            }
+        }
+    }
+
+    public override void Start(LaneBatch batch)
+    {
+        this.batch = batch;
+        failure = null;
+        startedAt = Stopwatch.GetTimestamp();
+        BatchBucket bucket = BucketFor(batch.Count);
+        Upload(batch, bucket.Size);
+        uploaded.Record(device.CopyStream);
+        stream.WaitFor(uploaded);
+        device.Uploads.Add(uploaded, onUploaded);
+        try
+        {
+            if (bucket.Graph is CudaGraphExec graph)
+            {
+                graph.Launch(stream);
+            }
+            else
+            {
+                Enqueue(bucket.Context, bucket.Size);
+            }
+        }
+        catch (InferenceException error)
+        {
+            // The frames fail, the lane goes on: what was queued before still runs, and its results are not read.
+            failure = error;
+        }
+
+        done.Record(stream);
+        device.Results.Add(done, onDone);
+    }
+
+    public override void Dispose()
+    {
+        // Graphs before the contexts whose kernels they hold; all of it before the stream and the memory it works on.
+        foreach (BatchBucket bucket in buckets)
+        {
+            bucket.Dispose();
+        }
+
+        done.Dispose();
+        uploaded.Dispose();
+        memory.Dispose();
+        stream.Dispose();
+    }
+
+    private CudaGraphExec? Capture(EngineContext context, int size)
+    {
+        if (!context.CanCapture)
+        {
+            GraphFallbackReason ??= context.GraphFallbackReason;
+            WarmUp(context, size);
+            return null;
+        }
+
+        WarmUp(context, size);
+        stream.BeginCapture();
+        try
+        {
+            Enqueue(context, size);
+        }
+        catch
+        {
+            stream.DiscardCapture();
+            throw;
+        }
+
+        using CudaGraph graph = stream.EndCapture();
+        CudaGraphExec executable = graph.Instantiate();
+        try
+        {
+            executable.Launch(stream);
+            stream.Synchronize();
+            return executable;
+        }
+        catch
+        {
+            executable.Dispose();
+            throw;
+        }
+    }
+
+    // The first launch of a kernel may load it, which no capture allows.
+    private void WarmUp(EngineContext context, int size)
+    {
+        FillUp(0, size);
+        UploadPictures(size);
+        device.CopyStream.Synchronize();
+        Enqueue(context, size);
+        stream.Synchronize();
+    }
+
+    private BatchBucket BucketFor(int count)
+    {
+        foreach (BatchBucket bucket in buckets)
+        {
+            if (bucket.Size >= count)
+            {
+                return bucket;
+            }
+        }
+
+        throw new InvalidOperationException($"A batch of {count} frames is larger than the lane's largest bucket, {sizes.Batch}.");
+    }
+
+    private void Upload(LaneBatch current, int bucketSize)
+    {
+        for (int index = 0; index < current.Count; index++)
+        {
+            FrameFormat format = current.Format(index);
+            ulong address = memory.FrameAddress(index);
+            Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
+            memory.HostPictures[index] = new KernelPicture(format, letterbox, address);
+            device.CopyStream.CopyToDevice(new CUdeviceptr(address), (void*)current.Address(index), (nuint)format.ByteCount);
+        }
+
+        FillUp(current.Count, bucketSize);
+        UploadPictures(bucketSize);
+    }
+
+    private void FillUp(int from, int to)
+    {
+        Letterbox letterbox = new(1, 1, model.InputWidth, model.InputHeight);
+        for (int index = from; index < to; index++)
+        {
+            memory.HostPictures[index] = new KernelPicture(Filler, letterbox, memory.Frames);
+        }
+    }
+
+    private void UploadPictures(int count) => device.CopyStream.CopyToDevice(
+        new CUdeviceptr(memory.Pictures), memory.HostPicturesAddress, (nuint)(count * Unsafe.SizeOf<KernelPicture>()));
+
+    private void Enqueue(EngineContext context, int size)
+    {
+        Launch(device.Preprocess, PreprocessKernel.GridOf(model.InputWidth, model.InputHeight, size),
+            new PreprocessParameters(memory.Pictures, memory.Input, model.InputWidth, model.InputHeight));
+        context.Enqueue();
+        DecodeParameters decode = device.Decode.ParametersFor(memory.Pictures, memory.Output, memory.Scratch, memory.Results);
+        Launch(device.Scan, device.Decode.ScanGrid(size), decode);
+        Launch(device.Suppress, DecodeKernels.SuppressGrid(size), decode);
+        stream.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)size * (nuint)sizes.ResultBytes);
+    }
+
+    private void Launch<T>(CudaKernel kernel, KernelGrid grid, in T parameters)
+        where T : unmanaged =>
+        kernel.Launch(stream, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), parameters);
+
+    // On the uploads thread.
+    private void OnUploaded(Exception? error)
+    {
+        uploadedAt = Stopwatch.GetTimestamp();
+        if (error is not null)
+        {
+            // The results thread meets the same error and reports it; until then the device may still read the slots.
+            return;
+        }
+
+        LaneBatch current = batch!;
+        for (int index = 0; index < current.Count; index++)
+        {
+            current.ReleaseSlot(index);
+        }
+
+        slotsReleased.Release();
+    }
+
+    // On the results thread.
+    private void OnDone(Exception? error)
+    {
+        LaneBatch current = batch!;
+        if (error is not null)
+        {
+            current.Fault(error);
+            return;
+        }
+
+        for (int index = 0; index < current.Count; index++)
+        {
+            Read(current, index);
+        }
+
+        long now = Stopwatch.GetTimestamp();
+        current.Complete(new StageTimes(uploadedAt - startedAt, 0, now - uploadedAt, 0));
+    }
+
+    private void Read(LaneBatch current, int index)
+    {
+        if (failure is not null)
+        {
+            current.SetError(index, failure);
+            return;
+        }
+
+        try
+        {
+            int count = device.Decode.Read(memory.HostResult(index), current.Detections(index), out int cut);
+            current.SetResult(index, count);
+            current.CountCutCandidates(cut);
+        }
+        catch (InferenceException wrong)
+        {
+            current.SetError(index, wrong);
+        }
+    }
+}

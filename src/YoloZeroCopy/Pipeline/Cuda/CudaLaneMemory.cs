@@ -1,0 +1,94 @@
+using System.Runtime.CompilerServices;
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>Memory of one lane: one block on the device and one page-locked block on the host, each cut once into parts that begin on 256 bytes.</summary>
+internal sealed unsafe class CudaLaneMemory : IDisposable
+{
+    private const long Alignment = 256;
+
+    private readonly CudaDeviceMemory device;
+    private readonly CudaPinnedMemory host;
+    private readonly CudaLaneSizes sizes;
+
+    public CudaLaneMemory(CudaContext context, in CudaLaneSizes sizes)
+    {
+        this.sizes = sizes;
+        device = new CudaDeviceMemory(context, (nuint)sizes.DeviceBytes);
+        try
+        {
+            host = CudaPinnedMemory.Allocate(context, (nuint)sizes.HostBytes, CudaPinnedOptions.Portable);
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+
+        // Part by part in the order of CudaLaneSizes.
+        ulong next = device.Address.Value;
+        Frames = next;
+        Input = next += (ulong)Align(sizes.Batch * sizes.FrameStep);
+        Output = next += (ulong)Align(sizes.TensorBatch * sizes.InputBytes);
+        Scratch = next += (ulong)Align(sizes.TensorBatch * sizes.OutputBytes);
+        Results = next += (ulong)Align(sizes.TensorBatch * sizes.ScratchBytes);
+        Pictures = next + (ulong)Align((long)sizes.TensorBatch * sizes.ResultBytes);
+    }
+
+    /// <summary>Device addresses.</summary>
+    public ulong Frames { get; }
+
+    public ulong Input { get; }
+
+    public ulong Output { get; }
+
+    public ulong Scratch { get; }
+
+    public ulong Results { get; }
+
+    public ulong Pictures { get; }
+
+    /// <summary>Descriptors of the batch, which go to the device with its frames.</summary>
+    public Span<KernelPicture> HostPictures => new(host.Pointer, sizes.TensorBatch);
+
+    public void* HostPicturesAddress => host.Pointer;
+
+    public void* HostResultsAddress => (byte*)host.Pointer + PicturesBytes(sizes.TensorBatch);
+
+    public ReadOnlySpan<byte> HostResult(int index) =>
+        new((byte*)HostResultsAddress + ((long)index * sizes.ResultBytes), sizes.ResultBytes);
+
+    public ulong FrameAddress(int index) => Frames + (ulong)(index * sizes.FrameStep);
+
+    public void Dispose()
+    {
+        host.Dispose();
+        device.Dispose();
+    }
+
+    internal static long Align(long bytes) => (bytes + Alignment - 1) & ~(Alignment - 1);
+
+    internal static long PicturesBytes(int count) => Align((long)count * Unsafe.SizeOf<KernelPicture>());
+}
+
+/// <summary>Sizes of a lane's memory, from which the plan is added up before any of it is taken.</summary>
+/// <param name="Batch">Frames of a batch.</param>
+/// <param name="TensorBatch">Pictures of a tensor: the batch, or what the model is fixed to.</param>
+/// <param name="FrameStep">Bytes from frame to frame.</param>
+/// <param name="InputBytes">Bytes of a picture's input.</param>
+/// <param name="OutputBytes">Bytes of a picture's output.</param>
+/// <param name="ScratchBytes">Bytes of scratch memory for a picture's decoding.</param>
+/// <param name="ResultBytes">Bytes of a picture's result.</param>
+internal readonly record struct CudaLaneSizes(int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes)
+{
+    public long DeviceBytes =>
+        CudaLaneMemory.Align(Batch * FrameStep)
+        + CudaLaneMemory.Align(TensorBatch * InputBytes)
+        + CudaLaneMemory.Align(TensorBatch * OutputBytes)
+        + CudaLaneMemory.Align(TensorBatch * ScratchBytes)
+        + CudaLaneMemory.Align((long)TensorBatch * ResultBytes)
+        + CudaLaneMemory.PicturesBytes(TensorBatch);
+
+    public long HostBytes => CudaLaneMemory.PicturesBytes(TensorBatch) + CudaLaneMemory.Align((long)TensorBatch * ResultBytes);
+}
