@@ -195,6 +195,10 @@ void check_decode(device& device, const options& options, tally& tally)
     for (bool half : { false, true }) {
         for (output_layout layout : { ChannelsFirst, AnchorsFirst, EndToEnd }) {
             for (const decode_case& test : decode_cases(layout, half, options.quick)) {
+                if (test.name.find(options.only) == std::string::npos) {
+                    continue;
+                }
+
                 std::vector<picture_output> outputs;
                 for (int i = 0; i < test.batch; i++) {
                     outputs.push_back(make_output(test, i));

@@ -89,6 +89,7 @@ struct tally {
 
 struct options {
     bool quick = false;     // For slow devices: the emulated one, and compute-sanitizer.
+    std::string only;       // Only the checks of decoding whose name holds this.
     std::string golden;
     std::string ptx;
 };

@@ -1,4 +1,4 @@
-// Checks the kernels: kernel_check [--quick] [--measure] [--ptx folder] [--golden folder]
+// Checks the kernels: kernel_check [--quick] [--only text] [--measure] [--ptx folder] [--golden folder]
 #include <cstdio>
 #include "launches.h"
 
@@ -14,6 +14,8 @@ int main(int count, char** arguments)
             options.quick = true;
         } else if (std::strcmp(arguments[i], "--measure") == 0) {
             measuring = true;
+        } else if (std::strcmp(arguments[i], "--only") == 0 && i + 1 < count) {
+            options.only = arguments[++i];
         } else if (std::strcmp(arguments[i], "--ptx") == 0 && i + 1 < count) {
             options.ptx = arguments[++i];
         } else if (std::strcmp(arguments[i], "--golden") == 0 && i + 1 < count) {
@@ -39,7 +41,10 @@ int main(int count, char** arguments)
     }
 
     if (options.golden.empty() || !device->emulated()) {
-        part("preprocess", check_preprocess);
+        if (options.only.empty()) {
+            part("preprocess", check_preprocess);
+        }
+
         part("decode", check_decode);
     }
 

@@ -1,0 +1,201 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy;
+
+/// <summary>How to launch decoding and suppression for one model: two launches on one stream for a batch, and how to read what they wrote.</summary>
+/// <remarks>
+/// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="SuppressName"/> ranks and suppresses; both take the same parameters and
+/// neither needs the host between, so both can be captured. Scratch memory needs no initialisation.
+/// Detections equal <see cref="DetectionDecoder"/>'s, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's limit is
+/// <see cref="DecodingOptions.CandidateLimit"/>): those with the lowest scores, of equal ones those with the highest anchors, take no part, and the result says how many.
+/// Boxes so large that a difference of corners overflows binary32 are not covered by that promise.
+/// </remarks>
+internal sealed class DecodeKernels
+{
+    /// <summary>At most this many candidates of a picture take part in suppression: what a block can sort in shared memory.</summary>
+    public const int CandidateLimit = 4096;
+
+    /// <summary>Most detections of a picture.</summary>
+    public const int DetectionLimit = 1024;
+
+    /// <summary>Most anchors: a candidate's key has 22 bits for its anchor.</summary>
+    public const int AnchorLimit = 1 << 22;
+
+    /// <summary>Most classes: a candidate's key has 10 bits for its class.</summary>
+    public const int ClassLimit = 1 << 10;
+
+    /// <summary>Name of the second kernel, in <see cref="KernelSource.Decode"/>.</summary>
+    public const string SuppressName = "yzc_suppress";
+
+    // As in yzc_kernels.h; a test compares.
+    internal const int ScanThreads = 256;
+    internal const int ScanRows = 64;
+    internal const int SuppressThreads = 1024;
+    private const int Alignment = 256;
+
+    private static readonly string[] CentreBox = ["centre x", "centre y", "width", "height"];
+    private static readonly string[] CornerBox = ["x1", "y1", "x2", "y2"];
+
+    private readonly OutputLayout layout;
+    private readonly DecodeParameters parameters;
+
+    /// <summary>Plans for outputs of one shape.</summary>
+    /// <param name="layout">What rows and columns mean.</param>
+    /// <param name="anchors">Anchors of one picture's output.</param>
+    /// <param name="classCount">Classes of the model.</param>
+    /// <param name="elementType">Float32 or Float16.</param>
+    /// <param name="options">Thresholds and limits; <see cref="DecodingOptions.MaxDetections"/> at most <see cref="DetectionLimit"/>.</param>
+    /// <exception cref="ArgumentException">The element type is not a float.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is beyond what the kernels can do.</exception>
+    public DecodeKernels(OutputLayout layout, int anchors, int classCount, TensorElementType elementType, DecodingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ThrowIfOutside(anchors, AnchorLimit, nameof(anchors));
+        ThrowIfOutside(classCount, ClassLimit, nameof(classCount));
+        ThrowIfOutside(options.MaxDetections, DetectionLimit, nameof(DecodingOptions.MaxDetections));
+        bool isHalf = elementType switch
+        {
+            TensorElementType.Float32 => false,
+            TensorElementType.Float16 => true,
+            _ => throw new ArgumentException(
+                $"The output's elements are {elementType}; wanted is {TensorElementType.Float32} or {TensorElementType.Float16}.", nameof(elementType)),
+        };
+
+        (ScanName, int segmentAnchors) = layout switch
+        {
+            // A lane takes one load of 16 bytes.
+            OutputLayout.ChannelsFirst => (isHalf ? "yzc_scan_channels_f16" : "yzc_scan_channels_f32", 32 * (isHalf ? 8 : 4)),
+            OutputLayout.AnchorsFirst => (isHalf ? "yzc_scan_anchors_f16" : "yzc_scan_anchors_f32", ScanRows),
+            OutputLayout.EndToEnd => (isHalf ? "yzc_scan_finished_f16" : "yzc_scan_finished_f32", ScanThreads),
+            _ => throw new ArgumentOutOfRangeException(nameof(layout), layout, "The output layout is none of this library's."),
+        };
+        int segments = (anchors + segmentAnchors - 1) / segmentAnchors;
+        int maxDetections = Math.Min(options.MaxDetections, anchors);
+        this.layout = layout;
+        parameters = new DecodeParameters
+        {
+            ScratchStride = (ulong)ScratchBytesOf(anchors, segments, segmentAnchors),
+            ResultStride = (uint)RoundUp(Unsafe.SizeOf<KernelResultHeader>() + (maxDetections * Unsafe.SizeOf<Detection>()), 32),
+            Anchors = anchors,
+            ClassCount = classCount,
+            SegmentAnchors = segmentAnchors,
+            Segments = segments,
+            ScoreThreshold = options.ScoreThreshold,
+            IouThreshold = options.IouThreshold,
+            MaxDetections = maxDetections,
+            Flags = (options.ClassAgnostic ? DecodeFlags.ClassAgnostic : 0) | (layout == OutputLayout.EndToEnd ? DecodeFlags.EndToEnd : 0),
+        };
+    }
+
+    /// <summary>Name of the first kernel, in <see cref="KernelSource.Decode"/>.</summary>
+    public string ScanName { get; }
+
+    /// <summary>Most detections of one picture: the option, or the number of anchors where that is less.</summary>
+    public int MaxDetections => parameters.MaxDetections;
+
+    /// <summary>Bytes of scratch memory for each picture of a batch; the memory is aligned to 256 bytes.</summary>
+    public long ScratchBytes => (long)parameters.ScratchStride;
+
+    /// <summary>Bytes of results for each picture of a batch, one behind the other: one copy brings a batch's. The memory is aligned to 32 bytes.</summary>
+    public int ResultBytes => (int)parameters.ResultStride;
+
+    /// <summary>Parameters of both kernels.</summary>
+    /// <param name="pictures">Device address of the batch's <see cref="KernelPicture"/> array, aligned to 16 bytes.</param>
+    /// <param name="output">Device address of the model's output for the batch, aligned to 16 bytes.</param>
+    /// <param name="scratch">Device address of batch times <see cref="ScratchBytes"/>.</param>
+    /// <param name="results">Device address of batch times <see cref="ResultBytes"/>.</param>
+    public DecodeParameters ParametersFor(ulong pictures, ulong output, ulong scratch, ulong results) =>
+        parameters with { Pictures = pictures, Output = output, Scratch = scratch, Results = results };
+
+    /// <summary>Grid of the first kernel.</summary>
+    public KernelGrid ScanGrid(int batch)
+    {
+        ThrowIfOutside(batch, PreprocessKernel.MaxBatch, nameof(batch));
+        return new KernelGrid(parameters.Segments, batch, 1, ScanThreads);
+    }
+
+    /// <summary>Grid of the second kernel.</summary>
+    public static KernelGrid SuppressGrid(int batch)
+    {
+        ThrowIfOutside(batch, PreprocessKernel.MaxBatch, nameof(batch));
+        return new KernelGrid(batch, 1, 1, SuppressThreads);
+    }
+
+    /// <summary>Reads one picture's result. Allocates nothing unless it throws.</summary>
+    /// <param name="result">The picture's <see cref="ResultBytes"/> bytes, on the host.</param>
+    /// <param name="detections">Takes the detections, by score descending; room for <see cref="MaxDetections"/>.</param>
+    /// <param name="cut">Candidates beyond <see cref="CandidateLimit"/> that took no part; 0 nearly always.</param>
+    /// <returns>Number of detections.</returns>
+    /// <exception cref="ArgumentException">A span is of the wrong size.</exception>
+    /// <exception cref="InferenceException">The model gave a value that is no number or a class that it has not, or the bytes are no result of this plan.</exception>
+    public int Read(ReadOnlySpan<byte> result, Span<Detection> detections, out int cut)
+    {
+        if (result.Length != ResultBytes)
+        {
+            throw new ArgumentException($"The result of one picture has {result.Length} bytes; wanted are {ResultBytes}.", nameof(result));
+        }
+
+        if (detections.Length < MaxDetections)
+        {
+            throw new ArgumentException($"There is room for {detections.Length} detections; wanted is room for {MaxDetections}.", nameof(detections));
+        }
+
+        ref readonly KernelResultHeader header = ref MemoryMarshal.AsRef<KernelResultHeader>(result);
+        if (header.Status != KernelDecodeStatus.Decoded)
+        {
+            throw Failure(header);
+        }
+
+        int count = header.Count;
+        if ((uint)count > (uint)MaxDetections || (uint)header.Cut > (uint)parameters.Anchors)
+        {
+            throw new InferenceException($"The result of a picture says {count} detections and {header.Cut} cut candidates; wanted is at most {MaxDetections} and {parameters.Anchors}.");
+        }
+
+        MemoryMarshal.Cast<byte, Detection>(result[Unsafe.SizeOf<KernelResultHeader>()..])[..count].CopyTo(detections);
+        cut = header.Cut;
+        return count;
+    }
+
+    private static void ThrowIfOutside(int value, int most, string name)
+    {
+        if (value < 1 || value > most)
+        {
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; wanted is 1 to {most}.");
+        }
+    }
+
+    /// <summary>Sum of the parts of <c>yzc_scratch</c>.</summary>
+    private static long ScratchBytesOf(int anchors, int segments, int segmentAnchors)
+    {
+        long candidates = (16L * anchors) + (8L * segments * segmentAnchors);
+        const long Kept = (16L + 4 + 4) * DetectionLimit;
+        return RoundUp(candidates + Kept + ((8L + 4 + 4) * segments), Alignment);
+    }
+
+    private static long RoundUp(long value, int multiple) => (value + multiple - 1) / multiple * multiple;
+
+    private InferenceException Failure(in KernelResultHeader header)
+    {
+        float value = BitConverter.UInt32BitsToSingle(header.WrongValue);
+        return header.Status == KernelDecodeStatus.UnknownClass
+            ? new InferenceException(FormattableString.Invariant(
+                $"The model gave {value} as the class of detection {header.WrongAnchor} of {parameters.Anchors}; wanted is a whole number from 0 to {parameters.ClassCount - 1}."))
+            : new InferenceException(FormattableString.Invariant(
+                $"The model gave {value} as the {NameOfElement(header.WrongElement)} at anchor {header.WrongAnchor} of {parameters.Anchors}; wanted is a finite number."));
+    }
+
+    private string NameOfElement(int element)
+    {
+        int firstScore = layout == OutputLayout.ChannelsFirst ? 4 : 5;
+        return element switch
+        {
+            -1 => "product of objectness and class score",
+            >= 0 and < 4 => $"{(layout == OutputLayout.EndToEnd ? CornerBox : CentreBox)[element]} of the box",
+            4 when layout == OutputLayout.EndToEnd => "score",
+            4 when layout == OutputLayout.AnchorsFirst => "objectness",
+            _ => $"score of class {element - firstScore}",
+        };
+    }
+}

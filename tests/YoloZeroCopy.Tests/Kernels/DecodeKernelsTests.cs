@@ -1,0 +1,86 @@
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>Plans, limits and reading of results; what the kernels themselves do is in <see cref="KernelGoldenTests"/>.</summary>
+public class DecodeKernelsTests
+{
+    private static readonly DecodeKernels Kernels = new(OutputLayout.ChannelsFirst, 8400, 80, TensorElementType.Float16, new DecodingOptions());
+
+    [Fact]
+    public void Plans_a_yolo_model()
+    {
+        Assert.Equal("yzc_scan_channels_f16", Kernels.ScanName);
+        Assert.Equal(new KernelGrid(33, 8, 1, 256), Kernels.ScanGrid(8));
+        Assert.Equal(new KernelGrid(8, 1, 1, 1024), DecodeKernels.SuppressGrid(8));
+        Assert.Equal(300, Kernels.MaxDetections);
+        Assert.True(Kernels.ResultBytes >= 32 + (300 * 24) && Kernels.ResultBytes % 32 == 0);
+        Assert.True(Kernels.ScratchBytes % 256 == 0 && Kernels.ScratchBytes < 256 * 1024, $"{Kernels.ScratchBytes} bytes of scratch memory.");
+        Assert.Equal(new KernelGrid(10, 80, 8, 256), PreprocessKernel.GridOf(640, 640, 8));
+        Assert.Equal(new KernelGrid(1, 1, 1, 256), PreprocessKernel.GridOf(1, 1, 1));
+        Assert.Equal(5, new DecodeKernels(OutputLayout.EndToEnd, 5, 80, TensorElementType.Float32, new DecodingOptions()).MaxDetections);
+    }
+
+    [Fact]
+    public void Refuses_what_the_kernels_cannot_do()
+    {
+        DecodingOptions options = new();
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(OutputLayout.ChannelsFirst, 0, 80, TensorElementType.Float16, options));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(OutputLayout.ChannelsFirst, DecodeKernels.AnchorLimit + 1, 80, TensorElementType.Float16, options));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(OutputLayout.ChannelsFirst, 10, DecodeKernels.ClassLimit + 1, TensorElementType.Float16, options));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels((OutputLayout)7, 10, 1, TensorElementType.Float16, options));
+        _ = Assert.Throws<ArgumentException>(() => new DecodeKernels(OutputLayout.ChannelsFirst, 10, 1, TensorElementType.UInt8, options));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(
+            () => new DecodeKernels(OutputLayout.ChannelsFirst, 8400, 1, TensorElementType.Float16, new DecodingOptions { MaxDetections = DecodeKernels.DetectionLimit + 1 }));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => Kernels.ScanGrid(0));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => PreprocessKernel.GridOf(640, 8193, 1));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => PreprocessKernel.NameOf((TensorElementType)9));
+        _ = Assert.Throws<ArgumentException>(() => new KernelPicture(default, new Letterbox(4, 4, 8, 8), 0));
+        _ = Assert.Throws<ArgumentException>(() => new KernelPicture(new FrameFormat(PixelFormat.Gray8, 5, 4), new Letterbox(4, 4, 8, 8), 0));
+    }
+
+    [Fact]
+    public void Nv12_finds_its_chroma_behind_the_luminance_or_where_it_is_told()
+    {
+        FrameFormat format = new(PixelFormat.Nv12, 10, 6, 16);
+        Letterbox letterbox = new(10, 6, 32, 32);
+        Assert.Equal(1000UL + (6 * 16), new KernelPicture(format, letterbox, 1000).Chroma);
+        Assert.Equal(5000UL, new KernelPicture(format, letterbox, 1000, 5000).Chroma);
+    }
+
+    [Fact]
+    public void Reads_results_without_allocating()
+    {
+        byte[] result = new byte[Kernels.ResultBytes];
+        KernelResultHeader header = new(2, 5000, 904, KernelDecodeStatus.Decoded, -1, -1, 0, 0);
+        Detection[] wanted = [new Detection(3, 0.5f, 1, 2, 3, 4), new Detection(79, 0.25f, 5, 6, 7, 8)];
+        MemoryMarshal.Write(result, in header);
+        MemoryMarshal.AsBytes(wanted.AsSpan()).CopyTo(result.AsSpan(32));
+        Detection[] detections = new Detection[300];
+        Assert.Equal(2, Kernels.Read(result, detections, out int cut));
+        Assert.Equal(904, cut);
+        Assert.Equal(wanted, detections[..2]);
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++)
+        {
+            _ = Kernels.Read(result, detections, out _);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Theory]
+    [InlineData(301, 0)]
+    [InlineData(-1, 0)]
+    [InlineData(1, -5)]
+    public void Refuses_bytes_that_are_no_result(int count, int cut)
+    {
+        byte[] result = new byte[Kernels.ResultBytes];
+        KernelResultHeader header = new(count, 0, cut, KernelDecodeStatus.Decoded, -1, -1, 0, 0);
+        MemoryMarshal.Write(result, in header);
+        _ = Assert.Throws<InferenceException>(() => Kernels.Read(result, new Detection[300], out _));
+        _ = Assert.Throws<ArgumentException>(() => Kernels.Read(result.AsSpan(1).ToArray(), new Detection[300], out _));
+        _ = Assert.Throws<ArgumentException>(() => Kernels.Read(result, new Detection[299], out _));
+    }
+}

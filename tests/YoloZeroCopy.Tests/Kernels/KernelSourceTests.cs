@@ -1,0 +1,45 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>The embedded PTX: what a driver must find in it before any kernel can run.</summary>
+public class KernelSourceTests
+{
+    [Fact]
+    public void Holds_every_kernel_for_old_drivers_and_gpus()
+    {
+        string preprocess = Text(KernelSource.Preprocess());
+        string decode = Text(KernelSource.Decode());
+        foreach (TensorElementType elementType in Enum.GetValues<TensorElementType>())
+        {
+            Assert.Contains($".visible .entry {PreprocessKernel.NameOf(elementType)}(", preprocess, StringComparison.Ordinal);
+        }
+
+        Assert.Contains($".visible .entry {DecodeKernels.SuppressName}(", decode, StringComparison.Ordinal);
+        foreach (OutputLayout layout in Enum.GetValues<OutputLayout>())
+        {
+            foreach (TensorElementType elementType in (TensorElementType[])[TensorElementType.Float32, TensorElementType.Float16])
+            {
+                DecodeKernels kernels = new(layout, 100, 3, elementType, new DecodingOptions());
+                Assert.Contains($".visible .entry {kernels.ScanName}(", decode, StringComparison.Ordinal);
+            }
+        }
+
+        foreach (string text in (string[])[preprocess, decode])
+        {
+            // PTX ISA 7.8 is CUDA 11.8's.
+            double version = double.Parse(Regex.Match(text, @"\.version (\d+\.\d+)").Groups[1].Value, CultureInfo.InvariantCulture);
+            Assert.InRange(version, 6.3, 7.8);
+            Assert.Contains(".target sm_75\n", text, StringComparison.Ordinal);
+            Assert.DoesNotContain(".extern", text, StringComparison.Ordinal);
+        }
+    }
+
+    private static string Text(byte[] source)
+    {
+        Assert.Equal(source.Length - 1, Array.IndexOf(source, (byte)0));
+        return Encoding.ASCII.GetString(source, 0, source.Length - 1);
+    }
+}
