@@ -64,7 +64,6 @@ static struct { char function[64]; int nth; int status; } failures[16];
 static struct { char function[64]; long long calls; } counts[128];
 static unsigned last_launch[8];
 static unsigned char last_argument[64];
-static size_t last_argument_bytes = 4;
 
 static long long *setting(const char *key) {
     int i = 0;
@@ -843,6 +842,15 @@ API CUresult cuModuleGetFunction(object **function, object *module, const char *
     if (!strstr(last_image, entry)) return CUDA_ERROR_NOT_FOUND;
     *function = make(FUNCTION, current->device, NULL, 0);
     (*function)->owner = m;
+    /* Size of the first parameter in `bytes`, and in `nodes` how many there are. */
+    const char *list = strstr(last_image, entry) + strlen(entry);
+    for (const char *c = list; *c && *c != ')'; c++) {
+        (*function)->nodes += !strncmp(c, ".param", 6);
+        if ((*function)->nodes != 1) continue;
+        if (*c == '[') (*function)->bytes = (size_t)atoi(c + 1);
+        if (!strncmp(c, ".u64", 4)) (*function)->bytes = 8;
+        if (!strncmp(c, ".u32", 4)) (*function)->bytes = 4;
+    }
     return 0;
 }
 
@@ -877,11 +885,10 @@ API CUresult cuLaunchKernel(object *function, unsigned gx, unsigned gy, unsigned
     CURRENT;
     FIND(f, FUNCTION, function);
     FIND(s, STREAM, stream);
-    (void)f;
     if (extra || gx - 1 >= 0x7fffffffu || gy - 1 >= 65535 || gz - 1 >= 65535 || bx - 1 >= 1024 || by - 1 >= 1024 || bz - 1 >= 64) return CUDA_ERROR_INVALID_VALUE;
     unsigned launch[8] = {gx, gy, gz, bx, by, bz, shared, last_launch[7] + 1};
     memcpy(last_launch, launch, sizeof launch);
-    if (parameters) memcpy(last_argument, parameters[0], last_argument_bytes);
+    if (parameters) memcpy(last_argument, parameters[0], f->bytes < sizeof last_argument ? f->bytes : sizeof last_argument);
     if (!captured(s) && *setting("fault")) sticky = (int)*setting("fault");
     return 0;
 }
@@ -891,10 +898,9 @@ API CUresult cuFuncGetParamInfo(object *function, size_t index, size_t *offset, 
     ENTER;
     CURRENT;
     FIND(f, FUNCTION, function);
-    (void)f;
-    if (index || !*setting("parameter_bytes")) return CUDA_ERROR_INVALID_VALUE;
+    if (index >= (size_t)f->nodes) return CUDA_ERROR_INVALID_VALUE;
     *offset = 0;
-    *bytes = last_argument_bytes = (size_t)*setting("parameter_bytes");
+    *bytes = index ? 4 : f->bytes;
     return 0;
 }
 #endif
@@ -984,7 +990,7 @@ API CUresult cuGraphExecUpdate_v2(object *exec, object *graph, CUgraphExecUpdate
 
 /* ---- steering, by the tests ---- */
 
-/* Sets what is to happen: version, devices (besides the first; -1 is none), init, jit, not_ready, fault, parameter_bytes, graph_with_error. */
+/* Sets what is to happen: version, devices (besides the first; -1 is none), init, jit, not_ready, fault, graph_with_error. */
 API void yzc_set(const char *key, long long value) {
     pthread_mutex_lock(&mutex);
     *setting(key) = value;

@@ -48,11 +48,14 @@ public enum CudaKernelAttribute
 /// </remarks>
 public sealed unsafe class CudaKernel
 {
+    private const int NotKnown = -1;
+    private const int SeveralParameters = -2;
+
     private readonly CudaModule module;
     private readonly CUfunction function;
 
-    /// <summary>Size of the first parameter in bytes; 0 for a kernel without one, -1 where the driver (before CUDA 12.4) cannot tell.</summary>
-    private readonly int firstParameterBytes;
+    /// <summary>Size of the one parameter in bytes, 0 for a kernel without any, or one of the two values below.</summary>
+    private readonly int parameterBytes;
 
     internal CudaKernel(CudaModule module, string name, CUfunction function)
     {
@@ -61,7 +64,7 @@ public sealed unsafe class CudaKernel
         Name = name;
         // Asking for an attribute also makes a lazily loading driver load the code now.
         _ = GetAttribute(CudaKernelAttribute.MaxThreadsPerBlock);
-        firstParameterBytes = ReadFirstParameterBytes();
+        parameterBytes = ReadParameterBytes();
     }
 
     /// <summary>Name in the module.</summary>
@@ -76,13 +79,14 @@ public sealed unsafe class CudaKernel
     /// <param name="block">Threads in a block.</param>
     /// <param name="argument">Value of the parameter; copied before the call returns.</param>
     /// <param name="sharedBytes">Dynamic shared memory of a block; above 48 KB only after <see cref="SetAttribute"/> allowed it.</param>
-    /// <exception cref="ArgumentException">The struct is not as long as the kernel's parameter (known from CUDA 12.4 on).</exception>
+    /// <exception cref="ArgumentException">The kernel takes no struct of this length, or several parameters (known from CUDA 12.4 on).</exception>
     /// <exception cref="CudaException">The driver refused, or earlier work failed.</exception>
     /// <exception cref="ObjectDisposedException">The module or the stream is disposed or its context was reset.</exception>
     public void Launch<T>(CudaStream stream, CudaSize grid, CudaSize block, in T argument, int sharedBytes = 0)
         where T : unmanaged
     {
-        if (firstParameterBytes >= 0 && firstParameterBytes != sizeof(T))
+        // The driver reads as many bytes as the kernel declares, wherever the struct ends.
+        if (parameterBytes != sizeof(T) && parameterBytes != NotKnown)
         {
             ThrowWrongSize(sizeof(T));
         }
@@ -184,24 +188,30 @@ public sealed unsafe class CudaKernel
         return module.Context.Bind();
     }
 
-    private int ReadFirstParameterBytes()
+    /// <summary>Drivers before CUDA 12.4 cannot tell. A parameter that is not there is answered with an invalid value.</summary>
+    private int ReadParameterBytes()
     {
         if (Api.cuFuncGetParamInfo == null)
         {
-            return -1;
+            return NotKnown;
         }
 
         using ContextBinding binding = BindLive();
-        nuint offset, bytes;
-        CUresult status = Api.cuFuncGetParamInfo(function, 0, &offset, &bytes);
-        // The driver answers the question for a parameter that is not there with an invalid value.
-        return status == CUresult.CUDA_SUCCESS ? (int)bytes : status == CUresult.CUDA_ERROR_INVALID_VALUE ? 0 : -1;
+        nuint offset, bytes, ignored;
+        CUresult first = Api.cuFuncGetParamInfo(function, 0, &offset, &bytes);
+        CUresult second = Api.cuFuncGetParamInfo(function, 1, &offset, &ignored);
+        return second == CUresult.CUDA_SUCCESS ? SeveralParameters
+            : first == CUresult.CUDA_SUCCESS ? (int)bytes
+            : first == CUresult.CUDA_ERROR_INVALID_VALUE ? 0
+            : NotKnown;
     }
 
     [DoesNotReturn]
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ThrowWrongSize(int given) => throw new ArgumentException(
-        $"The kernel '{Name}' takes a parameter of {firstParameterBytes} bytes; given is a struct of {given} bytes.");
+        parameterBytes == SeveralParameters
+            ? $"The kernel '{Name}' takes more than one parameter; give the address of each."
+            : $"The kernel '{Name}' takes a parameter of {parameterBytes} bytes; given is a struct of {given} bytes.");
 
     [DoesNotReturn]
     [MethodImpl(MethodImplOptions.NoInlining)]
