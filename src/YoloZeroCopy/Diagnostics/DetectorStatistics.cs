@@ -54,6 +54,9 @@ public sealed record DetectorStatistics
     /// <summary>Times the library copied a whole frame on the host. Frames written into slots cause none; <see cref="YoloDetector.DetectAsync"/> causes one each.</summary>
     public long HostCopies { get; init; }
 
+    /// <summary>Candidates above the score threshold that took no part in NMS because a frame had more than the device ranks (4,096 on CUDA, 30,000 on the CPU, where they are not counted).</summary>
+    public long CandidatesCut { get; init; }
+
     /// <summary>Managed bytes that the detector's own threads have allocated. Constant in steady state.</summary>
     public long ManagedBytes { get; init; }
 

@@ -16,6 +16,12 @@ public sealed class MemoryPlan
     /// <summary>Sum of all parts, in bytes.</summary>
     public long TotalBytes => Entries.Sum(static entry => entry.Bytes);
 
+    /// <summary>Sum of the parts in a GPU's memory, in bytes.</summary>
+    public long DeviceBytes => Entries.Sum(static entry => entry.IsOnDevice ? entry.Bytes : 0);
+
+    /// <summary>Sum of the parts in the host's memory, in bytes.</summary>
+    public long HostBytes => TotalBytes - DeviceBytes;
+
     /// <summary>The plan as a table for people.</summary>
     public override string ToString()
     {
@@ -28,13 +34,13 @@ public sealed class MemoryPlan
         return text.Append(CultureInfo.InvariantCulture, $"{"total",-48} {Mebibytes(TotalBytes),10}").ToString();
     }
 
-    /// <summary>Refuses a plan that is larger than what the process may have.</summary>
+    /// <summary>Refuses a plan whose host part is larger than what the process may have.</summary>
     internal void ThrowIfAbove(long availableBytes)
     {
-        if (TotalBytes > availableBytes)
+        if (HostBytes > availableBytes)
         {
             throw new InsufficientMemoryException(
-                $"The detector needs {Mebibytes(TotalBytes)} and {Mebibytes(availableBytes)} can be had. Fewer slots, smaller slots or a smaller batch need less:{Environment.NewLine}{this}");
+                $"The detector needs {Mebibytes(HostBytes)} and {Mebibytes(availableBytes)} can be had. Fewer slots, smaller slots or a smaller batch need less:{Environment.NewLine}{this}");
         }
     }
 
@@ -44,4 +50,5 @@ public sealed class MemoryPlan
 /// <summary>One part of a <see cref="MemoryPlan"/>.</summary>
 /// <param name="Name">What the memory is for.</param>
 /// <param name="Bytes">Its size in bytes.</param>
-public readonly record struct MemoryPlanEntry(string Name, long Bytes);
+/// <param name="IsOnDevice">True for memory of a GPU, false for memory of the host.</param>
+public readonly record struct MemoryPlanEntry(string Name, long Bytes, bool IsOnDevice = false);

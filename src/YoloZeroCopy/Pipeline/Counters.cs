@@ -9,6 +9,7 @@ internal struct Counters
     public long Canceled;
     public long Batches;
     public long HostCopies;
+    public long CutCandidates;
     public long ManagedBytes;
     public long QueueTicks;
     private long completed;
@@ -63,6 +64,7 @@ internal struct Counters
         SlotsInUse = pool.SlotsInUse,
         SlotCount = pool.SlotCount,
         HostCopies = HostCopies,
+        CandidatesCut = CutCandidates,
         ManagedBytes = ManagedBytes,
         QueueTime = Stopwatch.GetElapsedTime(0, QueueTicks),
         UploadTime = Stopwatch.GetElapsedTime(0, stages.Upload),

@@ -48,6 +48,12 @@ public sealed record DetectorOptions
     /// <summary>Threads the engine computes with on the CPU; 0 takes one per core.</summary>
     public int Threads { get; init; }
 
+    /// <summary>How threads wait for a GPU.</summary>
+    public WaitMode WaitMode { get; init; } = WaitMode.Block;
+
+    /// <summary>Part of the planned device memory that must be free on top of it when a GPU is opened, for what engines take beyond the plan.</summary>
+    public double MemoryMargin { get; init; } = 0.3;
+
     /// <summary>File of ONNX Runtime's native library; null looks at <c>YZC_ONNXRUNTIME</c>, then beside the application, then in the system.</summary>
     public string? OnnxRuntimePath { get; init; }
 
@@ -64,6 +70,12 @@ public sealed record DetectorOptions
         ThrowIfOutside(MaxFrameAge, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(MaxFrameAge));
         ThrowIfOutside(ScoreThreshold, 0f, 1f, nameof(ScoreThreshold));
         ThrowIfOutside(IouThreshold, 0f, 1f, nameof(IouThreshold));
+        ThrowIfOutside(MemoryMargin, 0.0, 10.0, nameof(MemoryMargin));
+        if (!Enum.IsDefined(WaitMode))
+        {
+            throw new ArgumentOutOfRangeException(nameof(WaitMode), WaitMode, "Unknown wait mode.");
+        }
+
         if (!Enum.IsDefined(Overflow))
         {
             throw new ArgumentOutOfRangeException(nameof(Overflow), Overflow, "Unknown overflow policy.");

@@ -14,8 +14,13 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
 
     public int Count { get; private set; }
 
+    internal long CutCandidates { get; private set; }
+
     /// <summary>Bytes of the frame, in its slot. Not after <see cref="ReleaseSlot"/>.</summary>
     public ReadOnlySpan<byte> Pixels(int index) => pipeline.Pool.SubmittedFrame(frames[index].SlotIndex);
+
+    /// <summary>Address of the frame in its slot. Not after <see cref="ReleaseSlot"/>.</summary>
+    public nint Address(int index) => pipeline.Pool.AddressOf(frames[index].SlotIndex);
 
     public FrameFormat Format(int index) => frames[index].Format;
 
@@ -36,6 +41,9 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
         frames[index].SetDetections(detectionCount);
         answered[index] = true;
     }
+
+    /// <summary>Counts candidates of a frame that were above the threshold and beyond what the device ranks.</summary>
+    public void CountCutCandidates(int count) => CutCandidates += count;
 
     /// <summary>This frame failed; the others of the batch, and the detector, go on.</summary>
     public void SetError(int index, Exception error)
@@ -73,6 +81,7 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
     {
         Frames.Clear();
         Count = 0;
+        CutCandidates = 0;
     }
 
     // A lane answers from one thread of its own; where that changes, the count begins anew.

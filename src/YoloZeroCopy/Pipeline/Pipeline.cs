@@ -170,6 +170,7 @@ internal sealed class Pipeline : IAsyncDisposable
 
             counters.Add(times);
             counters.ManagedBytes += managedBytes;
+            counters.CutCandidates += batch.CutCandidates;
             batch.Clear();
             inFlight--;
             idle.Push(batch);

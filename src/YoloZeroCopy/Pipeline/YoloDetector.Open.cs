@@ -1,3 +1,5 @@
+using YoloZeroCopy.Cuda;
+
 namespace YoloZeroCopy;
 
 public sealed partial class YoloDetector
@@ -5,104 +7,43 @@ public sealed partial class YoloDetector
     /// <summary>Loads a model and makes everything ready for the first frame.</summary>
     /// <param name="modelPath">ONNX file of a YOLO detection model, as Ultralytics exports it.</param>
     /// <param name="options">How to run it; null for the defaults.</param>
+    /// <remarks>
+    /// On the CPU this takes a fraction of a second, on CUDA seconds: a context of the engine is made, warmed up and captured for each lane and batch bucket, so that nothing is left
+    /// to be done when frames come.
+    /// </remarks>
     /// <exception cref="ArgumentException">An option is out of range, or the model cannot run with it; the message names both.</exception>
     /// <exception cref="ModelException">The file is missing, damaged, or no detection model.</exception>
-    /// <exception cref="NativeLibraryException">ONNX Runtime is missing or too old.</exception>
-    /// <exception cref="InsufficientMemoryException">The machine has less memory than <see cref="Memory"/> would say; the message holds the plan.</exception>
+    /// <exception cref="NativeLibraryException">ONNX Runtime, its CUDA provider or a library it needs is missing or too old.</exception>
+    /// <exception cref="CudaUnavailableException">A CUDA device was asked for, and there is no usable driver or device.</exception>
+    /// <exception cref="CudaException">The driver refused something.</exception>
+    /// <exception cref="InsufficientMemoryException">The machine or the device has less memory than <see cref="Memory"/> would say; the message holds the plan.</exception>
     public static YoloDetector Open(string modelPath, DetectorOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(modelPath);
         options ??= new DetectorOptions();
         options.Validate();
-        OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(modelPath, new OnnxRuntimeOptions
+        if (options.Device.IsCuda)
         {
-            LibraryPath = options.OnnxRuntimePath,
-            Threads = options.Threads,
-            ImageSize = options.InputSize,
-        });
+            return CudaOpening.Open(modelPath, options, options.Device.CudaOrdinal, why: "");
+        }
+
+        if (options.Device == YoloZeroCopy.Device.Cpu)
+        {
+            return CpuOpening.Open(modelPath, options, why: "");
+        }
+
+        if (!CudaDriver.TryInitialize(out string reason))
+        {
+            return CpuOpening.Open(modelPath, options, $" (auto: {reason})");
+        }
+
         try
         {
-            return OpenOnCpu(engine, options);
+            return CudaOpening.Open(modelPath, options, ordinal: 0, " (auto: driver, engine and memory are there)");
         }
-        catch
+        catch (Exception error) when (error is NativeLibraryException or InsufficientMemoryException or CudaException)
         {
-            engine.Dispose();
-            throw;
+            return CpuOpening.Open(modelPath, options, $" (auto: CUDA cannot be used: {error.Message})");
         }
-    }
-
-    private static YoloDetector OpenOnCpu(InferenceEngine engine, DetectorOptions options)
-    {
-        ModelInfo model = engine.Model;
-        int maxBatch = ResolveBatch(model, options);
-
-        // The engine uses every core for one batch; a second lane would only add switching (docs/performance.md has the measurement).
-        int laneCount = options.Lanes == 0 ? 1 : options.Lanes;
-        int slotCount = options.Slots == 0 ? Math.Max(4, (laneCount + 1) * maxBatch) : options.Slots;
-        DecodingOptions decoding = new()
-        {
-            ScoreThreshold = options.ScoreThreshold,
-            IouThreshold = options.IouThreshold,
-            MaxDetections = options.MaxDetections,
-            ClassAgnostic = options.ClassAgnostic,
-        };
-        MemoryPlan plan = PlanMemory(model, maxBatch, laneCount, slotCount, options.SlotBytes);
-        plan.ThrowIfAbove(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
-
-        List<Lane> lanes = [];
-        FramePool? pool = null;
-        try
-        {
-            for (int number = 0; number < laneCount; number++)
-            {
-                lanes.Add(new CpuLane(engine, maxBatch, decoding, number));
-            }
-
-            pool = new FramePool(slotCount, options.SlotBytes);
-            int queueCapacity = options.Overflow == OverflowPolicy.Wait ? slotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
-            Pipeline pipeline = new(
-                pool,
-                [.. lanes],
-                new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections));
-            string why = options.Device == YoloZeroCopy.Device.Auto ? " (auto: the only device of this version)" : "";
-            return new YoloDetector(pipeline, engine, model, $"cpu, {engine.Description}{why}", plan);
-        }
-        catch
-        {
-            foreach (Lane lane in lanes)
-            {
-                lane.Dispose();
-            }
-
-            pool?.Dispose();
-            throw;
-        }
-    }
-
-    private static int ResolveBatch(ModelInfo model, DetectorOptions options)
-    {
-        if (model.FixedBatch == 0)
-        {
-            return options.MaxBatch == 0 ? 8 : options.MaxBatch;
-        }
-
-        if (options.MaxBatch > model.FixedBatch)
-        {
-            throw new ArgumentException(
-                $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' is exported for batches of {model.FixedBatch}; export it with a dynamic batch for more.", nameof(options));
-        }
-
-        return options.MaxBatch == 0 ? model.FixedBatch : options.MaxBatch;
-    }
-
-    private static MemoryPlan PlanMemory(ModelInfo model, int maxBatch, int laneCount, int slotCount, int slotBytes)
-    {
-        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(model);
-        int tensorBatch = Math.Max(maxBatch, model.FixedBatch);
-        return new MemoryPlan(
-            new MemoryPlanEntry($"slots ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
-            new MemoryPlanEntry($"input tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * inputBytes),
-            new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * outputBytes),
-            new MemoryPlanEntry("model weights (size of the file)", new FileInfo(model.Path).Length));
     }
 }

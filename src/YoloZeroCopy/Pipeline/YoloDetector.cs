@@ -10,13 +10,14 @@ namespace YoloZeroCopy;
 public sealed partial class YoloDetector : IAsyncDisposable
 {
     private readonly Pipeline pipeline;
-    private readonly IDisposable? engine;
+    private readonly IDisposable[] resources;
     private readonly DetectorMetrics metrics;
 
-    internal YoloDetector(Pipeline pipeline, IDisposable? engine, ModelInfo model, string device, MemoryPlan memory)
+    internal YoloDetector(Pipeline pipeline, InferenceEngine? engine, IDisposable[] resources, ModelInfo model, string device, MemoryPlan memory)
     {
         this.pipeline = pipeline;
-        this.engine = engine;
+        this.resources = resources;
+        Engine = engine;
         Model = model;
         Device = device;
         Memory = memory;
@@ -40,7 +41,7 @@ public sealed partial class YoloDetector : IAsyncDisposable
     public DetectorStatistics Statistics => pipeline.Snapshot();
 
     /// <summary>The engine, for measuring it alone; null where the lanes are fakes.</summary>
-    internal InferenceEngine? Engine => engine as InferenceEngine;
+    internal InferenceEngine? Engine { get; }
 
     internal int LaneCount => pipeline.LaneCount;
 
@@ -95,6 +96,10 @@ public sealed partial class YoloDetector : IAsyncDisposable
     {
         await pipeline.DisposeAsync().ConfigureAwait(false);
         metrics.Dispose();
-        engine?.Dispose();
+        Engine?.Dispose();
+        foreach (IDisposable resource in resources)
+        {
+            resource.Dispose();
+        }
     }
 }

@@ -24,6 +24,7 @@ internal sealed unsafe class CudaLane : Lane
     private readonly CudaEvent done;
     private readonly Action<Exception?> onUploaded;
     private readonly Action<Exception?> onDone;
+    private readonly SemaphoreSlim slotsReleased = new(0);
     private readonly List<BatchBucket> buckets = [];
     private LaneBatch? batch;
     private Exception? failure;
@@ -85,10 +86,42 @@ internal sealed unsafe class CudaLane : Lane
         failure = null;
         startedAt = Stopwatch.GetTimestamp();
         BatchBucket bucket = BucketFor(batch.Count);
-        Upload(batch, bucket.Size);
-        uploaded.Record(device.CopyStream);
-        stream.WaitFor(uploaded);
+        try
+        {
+            Upload(batch, bucket.Size);
+            uploaded.Record(device.CopyStream);
+            stream.WaitFor(uploaded);
+            Run(bucket);
+            done.Record(stream);
+        }
+        catch
+        {
+            // The slots go back when this is reported: nothing may read them any more.
+            WaitForDevice();
+            throw;
+        }
+
         device.Uploads.Add(uploaded, onUploaded);
+        device.Results.Add(done, onDone);
+    }
+
+    public override void Dispose()
+    {
+        // Graphs before the contexts whose kernels they hold; all of it before the stream and the memory it works on.
+        foreach (BatchBucket bucket in buckets)
+        {
+            bucket.Dispose();
+        }
+
+        done.Dispose();
+        uploaded.Dispose();
+        memory.Dispose();
+        stream.Dispose();
+        slotsReleased.Dispose();
+    }
+
+    private void Run(BatchBucket bucket)
+    {
         try
         {
             if (bucket.Graph is CudaGraphExec graph)
@@ -105,23 +138,19 @@ internal sealed unsafe class CudaLane : Lane
             // The frames fail, the lane goes on: what was queued before still runs, and its results are not read.
             failure = error;
         }
-
-        done.Record(stream);
-        device.Results.Add(done, onDone);
     }
 
-    public override void Dispose()
+    private void WaitForDevice()
     {
-        // Graphs before the contexts whose kernels they hold; all of it before the stream and the memory it works on.
-        foreach (BatchBucket bucket in buckets)
+        try
         {
-            bucket.Dispose();
+            device.CopyStream.Synchronize();
+            stream.Synchronize();
         }
-
-        done.Dispose();
-        uploaded.Dispose();
-        memory.Dispose();
-        stream.Dispose();
+        catch (Exception error) when (error is CudaException or ObjectDisposedException)
+        {
+            // The first error is the one to report, and a device that fails here reads nothing any more.
+        }
     }
 
     private CudaGraphExec? Capture(EngineContext context, int size)
@@ -225,20 +254,17 @@ internal sealed unsafe class CudaLane : Lane
         where T : unmanaged =>
         kernel.Launch(stream, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), parameters);
 
-    // On the uploads thread.
+    // On the uploads thread. After an error the slots stay with the batch: the results thread meets the same error, reports it, and with that gives them back.
     private void OnUploaded(Exception? error)
     {
         uploadedAt = Stopwatch.GetTimestamp();
-        if (error is not null)
+        if (error is null)
         {
-            // The results thread meets the same error and reports it; until then the device may still read the slots.
-            return;
-        }
-
-        LaneBatch current = batch!;
-        for (int index = 0; index < current.Count; index++)
-        {
-            current.ReleaseSlot(index);
+            LaneBatch current = batch!;
+            for (int index = 0; index < current.Count; index++)
+            {
+                current.ReleaseSlot(index);
+            }
         }
 
         slotsReleased.Release();
@@ -247,6 +273,8 @@ internal sealed unsafe class CudaLane : Lane
     // On the results thread.
     private void OnDone(Exception? error)
     {
+        // Nearly always long past; the two threads must not give back one slot twice.
+        slotsReleased.Wait();
         LaneBatch current = batch!;
         if (error is not null)
         {
@@ -259,8 +287,7 @@ internal sealed unsafe class CudaLane : Lane
             Read(current, index);
         }
 
-        long now = Stopwatch.GetTimestamp();
-        current.Complete(new StageTimes(uploadedAt - startedAt, 0, now - uploadedAt, 0));
+        current.Complete(new StageTimes(uploadedAt - startedAt, 0, Stopwatch.GetTimestamp() - uploadedAt, 0));
     }
 
     private void Read(LaneBatch current, int index)

@@ -1,0 +1,54 @@
+namespace YoloZeroCopy;
+
+/// <summary>Opens a detector on the processor.</summary>
+internal static class CpuOpening
+{
+    public static YoloDetector Open(string modelPath, DetectorOptions options, string why)
+    {
+        OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(modelPath, new OnnxRuntimeOptions
+        {
+            LibraryPath = options.OnnxRuntimePath,
+            Threads = options.Threads,
+            ImageSize = options.InputSize,
+        });
+        List<IDisposable?> made = [engine];
+        try
+        {
+            ModelInfo model = engine.Model;
+            int maxBatch = Opening.MaxBatchOf(model, options);
+
+            // The engine uses every core for one batch; a second lane would only add switching (docs/performance.md).
+            int laneCount = options.Lanes == 0 ? 1 : options.Lanes;
+            int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
+            MemoryPlan plan = Plan(engine, maxBatch, laneCount, slotCount, options.SlotBytes);
+            plan.ThrowIfAbove(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+            Lane[] lanes = new Lane[laneCount];
+            for (int number = 0; number < laneCount; number++)
+            {
+                lanes[number] = new CpuLane(engine, maxBatch, Opening.DecodingOf(options), number);
+                made.Add(lanes[number]);
+            }
+
+            FramePool pool = new(slotCount, options.SlotBytes);
+            made.Add(pool);
+            Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch);
+            return new YoloDetector(pipeline, engine, [], model, $"cpu, {engine.Description}{why}", plan);
+        }
+        catch
+        {
+            Opening.Dispose(made);
+            throw;
+        }
+    }
+
+    private static MemoryPlan Plan(InferenceEngine engine, int maxBatch, int laneCount, int slotCount, int slotBytes)
+    {
+        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
+        int tensorBatch = Math.Max(maxBatch, engine.Model.FixedBatch);
+        return new MemoryPlan(
+            new MemoryPlanEntry($"slots ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
+            new MemoryPlanEntry($"input tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * inputBytes),
+            new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * outputBytes),
+            new MemoryPlanEntry("model weights", engine.WeightBytes));
+    }
+}

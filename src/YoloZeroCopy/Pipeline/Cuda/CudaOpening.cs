@@ -1,0 +1,94 @@
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>Opens a detector on a CUDA device.</summary>
+internal static class CudaOpening
+{
+    // While one lane computes, another uploads and a third has its results read: measured, docs/performance.md.
+    private const int DefaultLanes = 3;
+
+    public static YoloDetector Open(string modelPath, DetectorOptions options, int ordinal, string why)
+    {
+        if (!CudaDriver.TryInitialize(out string reason))
+        {
+            throw new CudaUnavailableException(reason);
+        }
+
+        // Read and checked on the CPU, so that a bad model costs no device memory.
+        OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(modelPath, new OnnxRuntimeCudaOptions
+        {
+            LibraryPath = options.OnnxRuntimePath,
+            DeviceOrdinal = ordinal,
+            ImageSize = options.InputSize,
+            GraphCapture = GraphCapture.ByCaller,
+        });
+        List<IDisposable?> made = [engine];
+        try
+        {
+            CudaDevice device = CudaDevice.Get(ordinal);
+            CudaContext context = device.OpenContext();
+            CudaContextOwner owner = new(context);
+            made.Add(owner);
+            ModelInfo model = engine.Model;
+            int maxBatch = Opening.MaxBatchOf(model, options);
+            int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
+            int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
+            DecodingOptions decoding = Opening.DecodingOf(options);
+            CudaLaneDevice shared = new(context, model, decoding, options.WaitMode);
+            made.Add(shared);
+            CudaLaneSizes sizes = SizesOf(model, shared.Decode, maxBatch, options.SlotBytes);
+            MemoryPlan plan = Plan(engine, sizes, maxBatch, laneCount, slotCount, options.SlotBytes);
+            ThrowIfTooLittle(plan, context.GetMemoryInfo(), options.MemoryMargin, device);
+
+            FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
+            made.Add(pool);
+            owner.Pool = pool;
+            CudaLane[] lanes = new CudaLane[laneCount];
+            for (int number = 0; number < laneCount; number++)
+            {
+                lanes[number] = new CudaLane(shared, engine, sizes);
+                made.Add(lanes[number]);
+            }
+
+            Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch);
+            string graphs = lanes[0].GraphFallbackReason is string fallback ? $", without CUDA graphs: {fallback}" : "";
+            return new YoloDetector(pipeline, engine, [shared, owner], model, $"cuda:{ordinal}, {device.Name}, {engine.Description}{graphs}{why}", plan);
+        }
+        catch
+        {
+            Opening.Dispose(made);
+            throw;
+        }
+    }
+
+    private static CudaLaneSizes SizesOf(ModelInfo model, DecodeKernels decode, int maxBatch, int slotBytes)
+    {
+        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(model);
+        return new CudaLaneSizes(
+            maxBatch, Math.Max(maxBatch, model.FixedBatch), CudaLaneMemory.Align(slotBytes), inputBytes, outputBytes, decode.ScratchBytes, decode.ResultBytes);
+    }
+
+    private static MemoryPlan Plan(InferenceEngine engine, in CudaLaneSizes sizes, int maxBatch, int laneCount, int slotCount, int slotBytes)
+    {
+        int contexts = laneCount * BatchBucket.SizesFor(maxBatch, engine.Model.FixedBatch).Length;
+        return new MemoryPlan(
+            new MemoryPlanEntry($"slots, page-locked ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
+            new MemoryPlanEntry($"results, page-locked ({laneCount} lanes)", laneCount * sizes.HostBytes),
+            new MemoryPlanEntry($"frames, tensors, scratch on the device ({laneCount} lanes)", laneCount * sizes.DeviceBytes, IsOnDevice: true),
+            new MemoryPlanEntry($"engine contexts on the device ({contexts})", contexts * engine.ContextBytes(maxBatch), IsOnDevice: true));
+    }
+
+    private static void ThrowIfTooLittle(MemoryPlan plan, CudaMemoryInfo memory, double margin, CudaDevice device)
+    {
+        double wanted = plan.DeviceBytes * (1 + margin);
+        if (wanted > memory.FreeBytes)
+        {
+            throw new InsufficientMemoryException(
+                $"{device} has {memory.FreeBytes >> 20} MiB free; the plan and its margin of {margin:P0} take {(long)wanted >> 20} MiB. "
+                + $"Fewer lanes, a smaller batch or smaller slots need less:{Environment.NewLine}{plan}");
+        }
+
+        plan.ThrowIfAbove(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+    }
+}

@@ -1,0 +1,51 @@
+namespace YoloZeroCopy;
+
+/// <summary>What opening has in common on every device: numbers left to us, and the pipeline over finished lanes.</summary>
+internal static class Opening
+{
+    private const int DefaultBatch = 8;
+
+    public static int MaxBatchOf(ModelInfo model, DetectorOptions options)
+    {
+        if (model.FixedBatch == 0)
+        {
+            return options.MaxBatch == 0 ? DefaultBatch : options.MaxBatch;
+        }
+
+        if (options.MaxBatch > model.FixedBatch)
+        {
+            throw new ArgumentException(
+                $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' is exported for batches of {model.FixedBatch}; export it with a dynamic batch for more.", nameof(options));
+        }
+
+        return options.MaxBatch == 0 ? model.FixedBatch : options.MaxBatch;
+    }
+
+    public static int SlotCountOf(DetectorOptions options, int laneCount, int maxBatch) =>
+        options.Slots == 0 ? Math.Max(4, (laneCount + 1) * maxBatch) : options.Slots;
+
+    public static DecodingOptions DecodingOf(DetectorOptions options) => new()
+    {
+        ScoreThreshold = options.ScoreThreshold,
+        IouThreshold = options.IouThreshold,
+        MaxDetections = options.MaxDetections,
+        ClassAgnostic = options.ClassAgnostic,
+    };
+
+    /// <summary>Starts the pipeline, which prepares the lanes. On an error lanes and pool remain the caller's.</summary>
+    public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch)
+    {
+        int queueCapacity = options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
+        return new Pipeline(
+            pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections));
+    }
+
+    /// <summary>Undoes an opening that failed, in the opposite order.</summary>
+    public static void Dispose(IEnumerable<IDisposable?> made)
+    {
+        foreach (IDisposable? part in made.Reverse())
+        {
+            part?.Dispose();
+        }
+    }
+}
