@@ -1,8 +1,11 @@
 // A stand-in for ONNX Runtime that counts what it hands out and can fail at any one call, so that a test can show that nothing leaks on any error path.
 // It plays a session with one input, images [batch,3,height,width], one output, output0 [batch,7,?], whose shape is known only after a run, and two
-// metadata entries. Slots are those of the C API's function table.
+// metadata entries. Its CUDA provider is played, too: what it is told is written down, and it can fail at a named step. Slots are those of the C API's
+// function table.
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,13 +25,40 @@ static int64_t fail_at;    // which of them fails; 0 for none
 static int64_t bad_frees;  // null handed to a release function
 static char allocator;     // stands for the default allocator
 
+static char said[16384];           // what was called and told about CUDA, one line each
+static char step_to_fail[64];      // name of the step that fails, or empty
+static char failure[512];          // what it then says
+static int64_t failures;           // how many more times it fails
+static int graph;                  // whether the last CUDA options asked for a graph
+static int cuda;                   // whether the last session options have the CUDA provider
+
 EXPORT int64_t yzc_double_live(void) { return live; }
 EXPORT int64_t yzc_double_calls(void) { return calls; }
 EXPORT int64_t yzc_double_bad_frees(void) { return bad_frees; }
 
+EXPORT const char *yzc_double_said(void) { return said; }
+
 EXPORT void yzc_double_fail_at(int64_t call) {
     calls = 0;
     fail_at = call;
+    said[0] = '\0';
+    step_to_fail[0] = '\0';
+    failures = 0;
+}
+
+// Steps: options, append, session, graph session, run, graph run.
+EXPORT void yzc_double_fail_step(const char *step, const char *message, int64_t times) {
+    snprintf(step_to_fail, sizeof(step_to_fail), "%s", step);
+    snprintf(failure, sizeof(failure), "%s", message);
+    failures = times;
+}
+
+static void say(const char *format, ...) {
+    size_t used = strlen(said);
+    va_list values;
+    va_start(values, format);
+    vsnprintf(said + used, sizeof(said) - used, format, values);
+    va_end(values);
 }
 
 static void *take(size_t bytes) {
@@ -53,6 +83,25 @@ static char *text(const char *source) {
 
 static Status check(void) { return ++calls == fail_at ? take(sizeof(Object)) : NULL; }
 
+// A failure with the words that were given; kind 1 marks it.
+static Status check_step(const char *step) {
+    if (failures > 0 && strcmp(step, step_to_fail) == 0) {
+        failures--;
+        Status status = take(sizeof(Object));
+        status->kind = 1;
+        return status;
+    }
+    return check();
+}
+
+#define CHECK_STEP(step)                  \
+    do {                                  \
+        Status status = check_step(step); \
+        if (status != NULL) {             \
+            return status;                \
+        }                                 \
+    } while (0)
+
 #define CHECK()                  \
     do {                         \
         Status status = check(); \
@@ -73,10 +122,7 @@ static int get_error_code(const Object *status) {
     return kCodeFail;
 }
 
-static const char *get_error_message(const Object *status) {
-    (void)status;
-    return "told to fail";
-}
+static const char *get_error_message(const Object *status) { return status->kind == 1 ? failure : "told to fail"; }
 
 // The environment lives as long as the process, so it is not counted.
 static Status create_env(int level, const char *name, void **out) {
@@ -98,7 +144,82 @@ static Status create_session(const Object *environment, const void *path, const 
     (void)environment;
     (void)path;
     (void)options;
+    if (cuda) {
+        say("session\n");
+    }
+    CHECK_STEP(cuda ? (graph ? "graph session" : "session") : "");
+    *out = take(sizeof(Object));
+    (*out)->kind = cuda;
+    return NULL;
+}
+
+static Status create_options(Object **out) {
+    cuda = 0;
     CREATE(out);
+}
+
+static Status override_dimension(const Object *options, const char *name, int64_t value) {
+    (void)options;
+    CHECK();
+    say("override %s=%lld\n", name, (long long)value);
+    return NULL;
+}
+
+static Status create_cuda_options(Object **out) {
+    CHECK_STEP("options");
+    *out = take(sizeof(Object));
+    return NULL;
+}
+
+static Status update_cuda_options(Object *options, const char *const *keys, const char *const *values, size_t count) {
+    (void)options;
+    CHECK();
+    for (size_t i = 0; i < count; i++) {
+        say("%s=%s\n", keys[i], values[i]);
+        if (strcmp(keys[i], "enable_cuda_graph") == 0) {
+            graph = strcmp(values[i], "1") == 0;
+        }
+    }
+    return NULL;
+}
+
+static Status update_cuda_option_value(Object *options, const char *key, const void *value) {
+    (void)options;
+    CHECK();
+    say("%s=%llu\n", key, (unsigned long long)(uintptr_t)value);
+    return NULL;
+}
+
+static Status append_cuda(Object *options, const Object *cuda_options) {
+    (void)options;
+    (void)cuda_options;
+    CHECK_STEP("append");
+    cuda = 1;
+    return NULL;
+}
+
+static Status create_named_memory_info(const char *name, int kind, int device, int type, Object **out) {
+    CHECK();
+    say("memory %s %d %d %d\n", name, kind, device, type);
+    *out = take(sizeof(Object));
+    return NULL;
+}
+
+static Status add_run_entry(Object *options, const char *key, const char *value) {
+    (void)options;
+    CHECK();
+    say("run option %s=%s\n", key, value);
+    return NULL;
+}
+
+static Status run(const Object *session, const Object *options, const Object *binding) {
+    (void)options;
+    (void)binding;
+    if (session->kind) {
+        say("run\n");
+    }
+    CHECK_STEP(session->kind ? (graph ? "graph run" : "run") : "");
+    return NULL;
 }
 
 // Settings of all kinds: nothing is kept.
@@ -262,8 +383,8 @@ static const void *get_api(uint32_t version) {
     if (version > 16) {
         return NULL;
     }
-    static const int releases[] = {93, 94, 95, 96, 97, 98, 99, 100, 118, 135};
-    static const int settings[] = {16, 22, 23, 24, 124, 130, 133, 136, 137, 138};
+    static const int releases[] = {93, 94, 95, 96, 97, 98, 99, 100, 118, 135, 208};
+    static const int settings[] = {16, 17, 22, 23, 24, 130, 136, 137, 138};
     for (size_t i = 0; i < sizeof(releases) / sizeof(releases[0]); i++) {
         table[releases[i]] = (void *)give_back;
     }
@@ -275,7 +396,7 @@ static const void *get_api(uint32_t version) {
     table[3] = (void *)create_env;
     table[6] = (void *)telemetry;
     table[7] = (void *)create_session;
-    table[10] = (void *)create;
+    table[10] = (void *)create_options;
     table[30] = (void *)get_count;
     table[31] = (void *)get_count;
     table[33] = (void *)get_input_type;
@@ -290,14 +411,22 @@ static const void *get_api(uint32_t version) {
     table[62] = (void *)get_dimensions;
     table[63] = (void *)get_symbols;
     table[65] = (void *)get_value_shape;
+    table[68] = (void *)create_named_memory_info;
     table[69] = (void *)create_memory_info;
     table[76] = (void *)allocator_free;
     table[78] = (void *)get_allocator;
     table[111] = (void *)get_metadata;
     table[116] = (void *)look_up;
     table[123] = (void *)get_keys;
+    table[124] = (void *)override_dimension;
+    table[133] = (void *)run;
     table[134] = (void *)create_binding;
     table[140] = (void *)get_outputs;
+    table[165] = (void *)add_run_entry;
+    table[204] = (void *)append_cuda;
+    table[205] = (void *)create_cuda_options;
+    table[206] = (void *)update_cuda_options;
+    table[263] = (void *)update_cuda_option_value;
     return table;
 }
 

@@ -73,10 +73,18 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
         return new DetectorInput(input, type, (int)Math.Max(0, input.Shape[Batch]), width, height);
     }
 
-    /// <summary>Free dimensions to fix by name, so that the runtime can fold all shape arithmetic: never the batch.</summary>
-    public IEnumerable<(string Name, int Value)> Overrides()
+    /// <summary>Free dimensions to fix by name, so that the runtime can fold all shape arithmetic.</summary>
+    /// <param name="batch">Batch to fix, too; 0 leaves it free.</param>
+    public IEnumerable<(string Name, int Value)> Overrides(int batch = 0)
     {
         HashSet<string> seen = [string.Empty, Tensor.Shape[Batch] < 0 ? Tensor.Symbols[Batch] : string.Empty];
+
+        // A batch of the same name as another dimension cannot be fixed: the name has one value only.
+        if (batch != 0 && Tensor.Shape[Batch] < 0 && Tensor.Symbols[Batch].Length > 0 && Tensor.Symbols.Count(name => name == Tensor.Symbols[Batch]) == 1)
+        {
+            yield return (Tensor.Symbols[Batch], batch);
+        }
+
         foreach ((int dimension, int value) in ((int, int)[])[(Channel, 3), (Row, Height), (Column, Width)])
         {
             if (Tensor.Shape[dimension] < 0 && seen.Add(Tensor.Symbols[dimension]))

@@ -59,7 +59,7 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
         void* picture = NativeMemory.AllocZeroed((nuint)OnnxRuntimeBinding.ByteCount(input.ElementType, shape));
         try
         {
-            using OnnxRuntimeBinding binding = new(library, session);
+            using OnnxRuntimeBinding binding = OnnxRuntimeBinding.OnCpu(library, session);
             binding.BindInput(input.Tensor.Name, input.ElementType, shape, (nint)picture);
             binding.BindOutput(outputName);
             binding.Run();

@@ -6,24 +6,53 @@ internal abstract class InferenceEngine : IDisposable
     /// <summary>What the model is, with every shape resolved for the input size the engine was opened for.</summary>
     public abstract ModelInfo Model { get; }
 
-    /// <summary>Name and version of the runtime and where it came from, for reports.</summary>
+    /// <summary>Name and version of the runtime, its device and where it came from, for reports.</summary>
     public abstract string Description { get; }
 
-    /// <summary>Makes a context for one batch size, bound for good to the given tensors, and runs it once so that later runs allocate nothing.</summary>
+    /// <summary>
+    /// Bytes of the model's file, which is what its weights take. On the CPU all contexts share them; on a GPU each context has its own.
+    /// </summary>
+    public abstract long WeightBytes { get; }
+
+    /// <summary>
+    /// Makes a context for one batch size, bound for good to the given tensors and stream, and runs it until later runs allocate nothing; it has
+    /// finished when this returns, and the output tensor is overwritten.
+    /// </summary>
     /// <param name="batch">Pictures per run; <see cref="ModelInfo.FixedBatch"/> where that is not 0.</param>
-    /// <param name="input">Address of the input tensor, <c>[batch, 3, height, width]</c>; the caller owns it and keeps it alive.</param>
-    /// <param name="output">Address of the output tensor, <c>[batch, rows, columns]</c>; likewise.</param>
-    public abstract EngineContext CreateContext(int batch, nint input, nint output);
+    /// <param name="input">
+    /// Address of the input tensor on the engine's device, <c>[batch, 3, height, width]</c>; the caller owns it and keeps it alive.
+    /// </param>
+    /// <param name="output">Address of the output tensor on the engine's device, <c>[batch, rows, columns]</c>; likewise.</param>
+    /// <param name="stream">
+    /// Stream on which the context runs for good, because a captured graph replays there; the caller owns it and keeps it alive. Not looked at on the CPU.
+    /// </param>
+    public abstract EngineContext CreateContext(int batch, nint input, nint output, nint stream);
 
     public abstract void Dispose();
 }
 
-/// <summary>One batch size of an engine, bound to its tensors. Used by one thread at a time.</summary>
+/// <summary>One batch size of an engine, bound to its tensors and its stream.</summary>
+/// <remarks>
+/// Used by one thread at a time. A context of a GPU engine is created and run by one and the same thread, the dispatcher; it is disposed when its stream
+/// is idle.
+/// </remarks>
 internal abstract class EngineContext : IDisposable
 {
-    /// <summary>Runs the model on the bound tensors: at once on the CPU, in order on <paramref name="stream"/> on a GPU.</summary>
+    /// <summary>
+    /// Why the runs of this context neither are replays of a CUDA graph nor can be captured into one; null when they are or can, and on the CPU. A run
+    /// without a graph is right, too, but <see cref="Enqueue"/> may wait for the stream.
+    /// </summary>
+    public virtual string? GraphFallbackReason => null;
+
+    /// <summary>
+    /// Whether the caller may capture <see cref="Enqueue"/> into a CUDA graph of its own, with what comes before and after it on the stream. That graph is
+    /// launched by the caller and destroyed before this context.
+    /// </summary>
+    public virtual bool CanCapture => false;
+
+    /// <summary>Runs the model on the bound tensors: at once on the CPU, in order on the context's stream on a GPU.</summary>
     /// <exception cref="InferenceException">The engine failed; the message is the runtime's own.</exception>
-    public abstract void Enqueue(nint stream);
+    public abstract void Enqueue();
 
     public abstract void Dispose();
 }

@@ -15,10 +15,9 @@ internal sealed unsafe class OnnxRuntimeBinding : IDisposable
     private readonly nint binding;
     private bool disposed;
 
-    /// <summary>Makes an empty binding that keeps the session open.</summary>
-    /// <exception cref="ObjectDisposedException">The session is closed.</exception>
-    public OnnxRuntimeBinding(OnnxRuntimeLibrary library, OrtHandle session)
+    private OnnxRuntimeBinding(OnnxRuntimeLibrary library, OrtHandle session, int? cudaDevice)
     {
+        const int DeviceAllocator = 0;
         const int ArenaAllocator = 1;
         const int DefaultMemory = 0;
         api = library.Api;
@@ -30,7 +29,18 @@ internal sealed unsafe class OnnxRuntimeBinding : IDisposable
             nint value;
             api->CreateIoBinding(session.Value, &value).ThrowIfFailed(api);
             binding = Own(value, api->ReleaseIoBinding, session);
-            api->CreateCpuMemoryInfo(ArenaAllocator, DefaultMemory, &value).ThrowIfFailed(api);
+            if (cudaDevice is int ordinal)
+            {
+                fixed (byte* name = "Cuda"u8)
+                {
+                    api->CreateMemoryInfo(name, DeviceAllocator, ordinal, DefaultMemory, &value).ThrowIfFailed(api);
+                }
+            }
+            else
+            {
+                api->CreateCpuMemoryInfo(ArenaAllocator, DefaultMemory, &value).ThrowIfFailed(api);
+            }
+
             memoryInfo = Own(value, api->ReleaseMemoryInfo);
             api->CreateRunOptions(&value).ThrowIfFailed(api);
             runOptions = Own(value, api->ReleaseRunOptions);
@@ -43,6 +53,23 @@ internal sealed unsafe class OnnxRuntimeBinding : IDisposable
         finally
         {
             session.DangerousRelease();
+        }
+    }
+
+    /// <summary>Makes an empty binding that keeps the session open; tensors lie in the process's memory.</summary>
+    /// <exception cref="ObjectDisposedException">The session is closed.</exception>
+    public static OnnxRuntimeBinding OnCpu(OnnxRuntimeLibrary library, OrtHandle session) => new(library, session, null);
+
+    /// <summary>Makes an empty binding that keeps the session open; tensors lie in the memory of a CUDA device.</summary>
+    /// <exception cref="ObjectDisposedException">The session is closed.</exception>
+    public static OnnxRuntimeBinding OnCuda(OnnxRuntimeLibrary library, OrtHandle session, int deviceOrdinal) => new(library, session, deviceOrdinal);
+
+    /// <summary>Sets an option of the runs that follow; both texts are literals, which end with a zero byte.</summary>
+    public void SetRunOption(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* keyText = key, valueText = value)
+        {
+            api->AddRunConfigEntry(runOptions, keyText, valueText).ThrowIfFailed(api);
         }
     }
 

@@ -11,8 +11,8 @@ internal sealed class OnnxRuntimeContext : EngineContext
     public OnnxRuntimeContext(OnnxRuntimeBinding boundBinding) => binding = boundBinding;
 
     /// <inheritdoc/>
-    /// <remarks>Returns when the output is written; <paramref name="stream"/> is not looked at. Allocates no managed memory.</remarks>
-    public override void Enqueue(nint stream) => binding.Run();
+    /// <remarks>Returns when the output is written. Allocates no managed memory.</remarks>
+    public override void Enqueue() => binding.Run();
 
     public override void Dispose() => binding.Dispose();
 }

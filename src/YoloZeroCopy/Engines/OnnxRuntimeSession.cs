@@ -18,21 +18,36 @@ internal static unsafe class OnnxRuntimeSession
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
     public static OrtHandle OpenToRun(OnnxRuntimeLibrary library, string path, DetectorInput input, int threads, bool spinning)
     {
-        OrtApi* api = library.Api;
         using OrtHandle options = CreateOptions(library, path, OrtGraphOptimizationLevel.EnableAll, threads);
         Configure(library, path, options, "session.intra_op.allow_spinning"u8, spinning ? "1"u8 : "0"u8);
-        foreach ((string name, int value) in input.Overrides())
-        {
-            fixed (byte* text = Utf8.Terminated(name))
-            {
-                Check(library, path, api->AddFreeDimensionOverrideByName(options.Value, text, value));
-            }
-        }
-
+        Override(library, path, options, input.Overrides());
         return Open(library, path, options);
     }
 
-    private static OrtHandle CreateOptions(OnnxRuntimeLibrary library, string path, OrtGraphOptimizationLevel level, int threads)
+    /// <summary>Opens a session that folds the model's shape arithmetic to tell its output's shape, and is hardly ever run.</summary>
+    /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
+    public static OrtHandle OpenForShapes(OnnxRuntimeLibrary library, string path, DetectorInput input)
+    {
+        using OrtHandle options = CreateOptions(library, path, OrtGraphOptimizationLevel.EnableBasic, threads: 1);
+        Configure(library, path, options, "session.disable_prepacking"u8, "1"u8);
+        Override(library, path, options, input.Overrides());
+        return Open(library, path, options);
+    }
+
+    /// <summary>Fixes free dimensions by name.</summary>
+    public static void Override(OnnxRuntimeLibrary library, string path, OrtHandle options, IEnumerable<(string Name, int Value)> overrides)
+    {
+        foreach ((string name, int value) in overrides)
+        {
+            fixed (byte* text = Utf8.Terminated(name))
+            {
+                Check(library, path, library.Api->AddFreeDimensionOverrideByName(options.Value, text, value));
+            }
+        }
+    }
+
+    /// <summary>Makes a session's options as every session of this library has them.</summary>
+    public static OrtHandle CreateOptions(OnnxRuntimeLibrary library, string path, OrtGraphOptimizationLevel level, int threads)
     {
         OrtApi* api = library.Api;
         nint value;
@@ -62,7 +77,9 @@ internal static unsafe class OnnxRuntimeSession
         }
     }
 
-    private static OrtHandle Open(OnnxRuntimeLibrary library, string path, OrtHandle options)
+    /// <summary>Opens a session.</summary>
+    /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
+    public static OrtHandle Open(OnnxRuntimeLibrary library, string path, OrtHandle options)
     {
         OrtApi* api = library.Api;
         nint session;
@@ -85,7 +102,9 @@ internal static unsafe class OnnxRuntimeSession
         return new OrtHandle(session, api->ReleaseSession);
     }
 
-    private static void Check(OnnxRuntimeLibrary library, string path, OrtStatus status)
+    /// <summary>Throws what the runtime says against a model.</summary>
+    /// <exception cref="ModelException">The call failed.</exception>
+    public static void Check(OnnxRuntimeLibrary library, string path, OrtStatus status)
     {
         if (status.IsFailed)
         {

@@ -44,7 +44,7 @@ internal sealed unsafe class CpuLane : Lane
         (checked(3 * model.InputWidth * model.InputHeight * SizeOf(model.InputType)), checked(model.OutputShape.Rows * model.OutputShape.Columns * SizeOf(model.OutputType)));
 
     /// <summary>Makes the context for full batches, so that a model that cannot run says so on opening. Smaller batches get theirs at first use.</summary>
-    public override void Prepare() => ContextFor(contexts.Length - 1).Enqueue(0);
+    public override void Prepare() => ContextFor(contexts.Length - 1).Enqueue();
 
     public override void Start(LaneBatch batch)
     {
@@ -116,7 +116,7 @@ internal sealed unsafe class CpuLane : Lane
         long preprocessed = Stopwatch.GetTimestamp();
         try
         {
-            ContextFor(model.FixedBatch == 0 ? current.Count : model.FixedBatch).Enqueue(0);
+            ContextFor(model.FixedBatch == 0 ? current.Count : model.FixedBatch).Enqueue();
         }
         catch (InferenceException error)
         {
@@ -153,5 +153,5 @@ internal sealed unsafe class CpuLane : Lane
         }
     }
 
-    private EngineContext ContextFor(int size) => contexts[size] ??= engine.CreateContext(size, (nint)input, (nint)output);
+    private EngineContext ContextFor(int size) => contexts[size] ??= engine.CreateContext(size, (nint)input, (nint)output, stream: 0);
 }

@@ -47,7 +47,7 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         Assert.Equal(2, engine.Model.FixedBatch);
         Assert.Equal((64, 64), (engine.Model.InputWidth, engine.Model.InputHeight));
         CheckBatch(engine, detector, 2);
-        ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 64, 64));
+        ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 64, 64, 0));
         Assert.Contains("batches of 2 only", error.Message, StringComparison.Ordinal);
     }
 
@@ -60,8 +60,8 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         using AlignedBuffer<Half> input = new(3 * 64 * 64);
         using AlignedBuffer<Half> output = new(detector.Shape.Rows * detector.Shape.Columns);
         input.Span.Fill((Half)1);
-        using EngineContext context = engine.CreateContext(1, input.Address, output.Address);
-        context.Enqueue(0);
+        using EngineContext context = engine.CreateContext(1, input.Address, output.Address, 0);
+        context.Enqueue();
         float[] wanted = Wanted(detector, 1);
         for (int i = 0; i < wanted.Length; i++)
         {
@@ -79,8 +79,8 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         using AlignedBuffer<byte> input = new(3 * 64 * 64);
         using AlignedBuffer<float> output = new(detector.Shape.Rows * detector.Shape.Columns);
         input.Span.Fill(100);
-        using EngineContext context = engine.CreateContext(1, input.Address, output.Address);
-        context.Enqueue(0);
+        using EngineContext context = engine.CreateContext(1, input.Address, output.Address, 0);
+        context.Enqueue();
         AssertClose(Wanted(detector, 100), output.Span);
     }
 
@@ -98,9 +98,9 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         Assert.Equal(["class0", "class1"], engine.Model.Names.AsEnumerable());
         using AlignedBuffer<float> input = new(3 * 3 * 128 * 128);
         using AlignedBuffer<float> output = new(3 * 6 * 336);
-        using EngineContext context = engine.CreateContext(3, input.Address, output.Address);
+        using EngineContext context = engine.CreateContext(3, input.Address, output.Address, 0);
         input.Span.Fill(0.5f);
-        context.Enqueue(0);
+        context.Enqueue();
         Assert.True(output.Span[0] > 0);
         Assert.Equal(output.Span[0], output.Span[2 * 6 * 336]);
     }
@@ -155,12 +155,12 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Detector(detector).Save(folder.Path), OneThread);
         using AlignedBuffer<float> input = new(3 * 64 * 64);
         using AlignedBuffer<float> output = new(detector.Shape.Rows * detector.Shape.Columns);
-        using EngineContext context = engine.CreateContext(1, input.Address, output.Address);
-        context.Enqueue(0);
+        using EngineContext context = engine.CreateContext(1, input.Address, output.Address, 0);
+        context.Enqueue();
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 200; i++)
         {
-            context.Enqueue(0);
+            context.Enqueue();
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
@@ -173,16 +173,16 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Detector(detector).Save(folder.Path), OneThread);
         using AlignedBuffer<float> input = new(3 * 64 * 64);
         using AlignedBuffer<float> output = new(detector.Shape.Rows * detector.Shape.Columns);
-        EngineContext context = engine.CreateContext(1, input.Address, output.Address);
+        EngineContext context = engine.CreateContext(1, input.Address, output.Address, 0);
         engine.Dispose();
         engine.Dispose();
         input.Span.Fill(1);
-        context.Enqueue(0);
+        context.Enqueue();
         AssertClose(Wanted(detector, 1), output.Span);
-        Assert.Throws<ObjectDisposedException>(() => engine.CreateContext(1, input.Address, output.Address));
+        Assert.Throws<ObjectDisposedException>(() => engine.CreateContext(1, input.Address, output.Address, 0));
         context.Dispose();
         context.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => context.Enqueue(0));
+        Assert.Throws<ObjectDisposedException>(() => context.Enqueue());
     }
 
     [Fact]
@@ -196,12 +196,12 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         {
             using AlignedBuffer<float> input = new(3 * 64 * 64);
             using AlignedBuffer<float> output = new(detector.Shape.Rows * detector.Shape.Columns);
-            using EngineContext context = engine.CreateContext(1, input.Address, output.Address);
+            using EngineContext context = engine.CreateContext(1, input.Address, output.Address, 0);
             input.Span.Fill(value);
             for (int i = 0; i < 100; i++)
             {
                 output.Span.Clear();
-                context.Enqueue(0);
+                context.Enqueue();
                 AssertClose(Wanted(detector, value), output.Span);
             }
         });
@@ -211,10 +211,10 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     public void Refuses_addresses_and_batches_that_cannot_be()
     {
         using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path), OneThread);
-        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(0, 64, 64));
-        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(int.MaxValue, 64, 64));
-        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 0, 64));
-        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 64, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(0, 64, 64, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(int.MaxValue, 64, 64, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 0, 64, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 64, 0, 0));
     }
 
     [Fact]
@@ -226,8 +226,8 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread);
         using AlignedBuffer<float> input = new(2 * 3 * 64 * 64);
         using AlignedBuffer<float> output = new(2 * 7 * 84);
-        engine.CreateContext(2, input.Address, output.Address).Dispose();
-        InferenceException error = Assert.Throws<InferenceException>(() => engine.CreateContext(1, input.Address, output.Address));
+        engine.CreateContext(2, input.Address, output.Address, 0).Dispose();
+        InferenceException error = Assert.Throws<InferenceException>(() => engine.CreateContext(1, input.Address, output.Address, 0));
         Assert.Contains("ONNX Runtime: ", error.Message, StringComparison.Ordinal);
         Assert.Contains("Gather", error.Message, StringComparison.Ordinal);
     }
@@ -238,13 +238,13 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         int result = detector.Shape.Rows * detector.Shape.Columns;
         using AlignedBuffer<float> input = new(batch * picture);
         using AlignedBuffer<float> output = new(batch * result);
-        using EngineContext context = engine.CreateContext(batch, input.Address, output.Address);
+        using EngineContext context = engine.CreateContext(batch, input.Address, output.Address, 0);
         for (int i = 0; i < batch; i++)
         {
             input.Span.Slice(i * picture, picture).Fill(0.2f * i);
         }
 
-        context.Enqueue(0);
+        context.Enqueue();
         for (int i = 0; i < batch; i++)
         {
             AssertClose(Wanted(detector, 0.2f * i), output.Span.Slice(i * result, result));

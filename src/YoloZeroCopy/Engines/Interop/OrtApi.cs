@@ -57,6 +57,10 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(16 * Slot)]
     public readonly delegate* unmanaged<nint, OrtStatus> EnableMemPattern;
 
+    // DisableMemPattern(OrtSessionOptions*)
+    [FieldOffset(17 * Slot)]
+    public readonly delegate* unmanaged<nint, OrtStatus> DisableMemPattern;
+
     // SetSessionLogSeverityLevel(OrtSessionOptions*, int)
     [FieldOffset(22 * Slot)]
     public readonly delegate* unmanaged<nint, OrtLoggingLevel, OrtStatus> SetSessionLogSeverityLevel;
@@ -125,6 +129,10 @@ internal readonly unsafe struct OrtApi
     // GetTensorTypeAndShape(const OrtValue*, OrtTensorTypeAndShapeInfo** out)
     [FieldOffset(65 * Slot)]
     public readonly delegate* unmanaged<nint, nint*, OrtStatus> GetTensorTypeAndShape;
+
+    // CreateMemoryInfo(const char* name, OrtAllocatorType, int device, OrtMemType, OrtMemoryInfo** out)
+    [FieldOffset(68 * Slot)]
+    public readonly delegate* unmanaged<byte*, int, int, int, nint*, OrtStatus> CreateMemoryInfo;
 
     // CreateCpuMemoryInfo(OrtAllocatorType, OrtMemType, OrtMemoryInfo** out)
     [FieldOffset(69 * Slot)]
@@ -213,7 +221,27 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(140 * Slot)]
     public readonly delegate* unmanaged<nint, nint, nint**, nuint*, OrtStatus> GetBoundOutputValues;
 
-    // The last slot of version 16, so that the struct is as long as the table that was asked for: UpdateCUDAProviderOptionsWithValue.
+    // AddRunConfigEntry(OrtRunOptions*, const char* key, const char* value)
+    [FieldOffset(165 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*, byte*, OrtStatus> AddRunConfigEntry;
+
+    // SessionOptionsAppendExecutionProvider_CUDA_V2(OrtSessionOptions*, const OrtCUDAProviderOptionsV2*): loads the provider's library.
+    [FieldOffset(204 * Slot)]
+    public readonly delegate* unmanaged<nint, nint, OrtStatus> AppendCudaProvider;
+
+    // CreateCUDAProviderOptions(OrtCUDAProviderOptionsV2** out)
+    [FieldOffset(205 * Slot)]
+    public readonly delegate* unmanaged<nint*, OrtStatus> CreateCudaProviderOptions;
+
+    // UpdateCUDAProviderOptions(OrtCUDAProviderOptionsV2*, const char* const* keys, const char* const* values, size_t count): what is not named goes
+    // back to its default.
+    [FieldOffset(206 * Slot)]
+    public readonly delegate* unmanaged<nint, byte**, byte**, nuint, OrtStatus> UpdateCudaProviderOptions;
+
+    [FieldOffset(208 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseCudaProviderOptions;
+
+    // UpdateCUDAProviderOptionsWithValue(OrtCUDAProviderOptionsV2*, const char* key, void* value): the last slot of version 16.
     [FieldOffset(263 * Slot)]
-    private readonly nint lastSlot;
+    public readonly delegate* unmanaged<nint, byte*, nint, OrtStatus> UpdateCudaProviderOptionsWithValue;
 }

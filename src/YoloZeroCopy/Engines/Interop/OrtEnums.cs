@@ -28,6 +28,7 @@ internal enum OrtLoggingLevel
 internal enum OrtGraphOptimizationLevel
 {
     DisableAll = 0,
+    EnableBasic = 1,
     EnableAll = 99,
 }
 

@@ -18,7 +18,7 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
         device = new CudaDeviceMemory(context, (nuint)sizes.DeviceBytes);
         try
         {
-            host = CudaPinnedMemory.Allocate(context, (nuint)sizes.HostBytes, CudaPinnedOptions.Portable);
+            host = CudaPinnedMemory.Allocate(context, (nuint)sizes.HostBytes);
         }
         catch
         {

@@ -10,7 +10,7 @@ internal sealed unsafe class PinnedFrameMemory : FrameMemory
     public PinnedFrameMemory(CudaContext context, long byteCount)
         : base(byteCount)
     {
-        memory = CudaPinnedMemory.Allocate(context, (nuint)byteCount, CudaPinnedOptions.Portable);
+        memory = CudaPinnedMemory.Allocate(context, (nuint)byteCount);
         SetHandle((nint)memory.Pointer);
     }
 

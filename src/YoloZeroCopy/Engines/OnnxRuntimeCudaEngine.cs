@@ -1,0 +1,160 @@
+using YoloZeroCopy.Interop;
+
+namespace YoloZeroCopy;
+
+/// <summary>A detection model in ONNX Runtime on a CUDA device: one session per context, each with its own copy of the weights.</summary>
+/// <remarks>
+/// Opening reads the model on the CPU only; the device is first used by <see cref="CreateContext"/>. Contexts are created, run and disposed by one thread,
+/// because the runtime keeps a captured graph per thread.
+/// </remarks>
+internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
+{
+    // The first run takes memory, and the next ones may take some more, since they find it divided otherwise. A capture must not take any.
+    private const int WarmUpRuns = 4;
+
+    // The first captures and replays; older versions capture later.
+    private const int CaptureRuns = 3;
+
+    private readonly OnnxRuntimeModel model;
+    private readonly OnnxRuntimeCudaOptions options;
+    private volatile string? graphFallbackReason;
+    private volatile bool graphRefused;
+    private volatile bool disposed;
+
+    private OnnxRuntimeCudaEngine(OnnxRuntimeModel openModel, OnnxRuntimeCudaOptions openOptions)
+    {
+        model = openModel;
+        options = openOptions;
+        graphRefused = options.GraphCapture == GraphCapture.Off;
+        graphFallbackReason = graphRefused ? "switched off by an option" : null;
+    }
+
+    /// <inheritdoc/>
+    public override ModelInfo Model => model.Info;
+
+    /// <inheritdoc/>
+    public override string Description =>
+        $"ONNX Runtime {model.Library.Version} on CUDA device {options.DeviceOrdinal} ({model.Library.Path})"
+        + (graphFallbackReason is string reason ? $", without CUDA graphs: {reason}" : string.Empty);
+
+    /// <inheritdoc/>
+    public override long WeightBytes => model.FileBytes;
+
+    /// <summary>Reads a model. That CUDA can be used shows when the first context is created.</summary>
+    /// <param name="path">ONNX file; external data lies beside it.</param>
+    /// <param name="options">How to open it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    /// <exception cref="ModelException">The file is no model, or no detection model this library can run.</exception>
+    /// <exception cref="NativeLibraryException">ONNX Runtime's library is missing or is not one this can use.</exception>
+    public static OnnxRuntimeCudaEngine Open(string path, OnnxRuntimeCudaOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.DeviceOrdinal);
+        (OnnxRuntimeModel model, OrtHandle session) = OnnxRuntimeModel.Open(
+            path, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, path, input));
+        session.Dispose();
+        return new OnnxRuntimeCudaEngine(model, options);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Takes 0.2 to 5 s: a session is opened and warmed up. A model that cannot be captured into a CUDA graph is opened once more without, and
+    /// <see cref="EngineContext.GraphFallbackReason"/> says why. After an exception the stream may be left in a broken capture and is not used again.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">The batch is not one the model takes, or an address or the stream is null.</exception>
+    /// <exception cref="InferenceException">The runtime refused the tensors or a first run failed.</exception>
+    /// <exception cref="InsufficientMemoryException">The device's memory does not suffice; the message has the runtime's own words.</exception>
+    /// <exception cref="ModelException">The runtime cannot run the model on CUDA.</exception>
+    /// <exception cref="NativeLibraryException">The runtime's CUDA provider, or a library that it needs, is missing.</exception>
+    /// <exception cref="ObjectDisposedException">The engine is disposed.</exception>
+    public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        model.CheckTensors(batch, input, output);
+
+        // The legacy default stream cannot be captured and would wait for every other stream.
+        ArgumentOutOfRangeException.ThrowIfZero(stream);
+        if (!graphRefused)
+        {
+            try
+            {
+                return Retry(batch, input, output, stream, useGraph: true);
+            }
+            catch (YoloZeroCopyException error) when (error is ModelException or InferenceException && OnnxRuntimeCudaErrors.IsCaptureRefusal(error.Message))
+            {
+                // What refuses a model refuses it for every batch; a capture that broke may be another thread's doing.
+                graphRefused = error is ModelException;
+                graphFallbackReason = OnnxRuntimeCudaErrors.Words(error.Message);
+            }
+        }
+
+        return Retry(batch, input, output, stream, useGraph: false);
+    }
+
+    /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
+    public override void Dispose() => disposed = true;
+
+    // A capture that was broken, by another thread's call or by a model, leaves an error behind that CUDA reports once more, to whoever asks next.
+    private OnnxRuntimeCudaContext Retry(int batch, nint input, nint output, nint stream, bool useGraph)
+    {
+        try
+        {
+            return Create(batch, input, output, stream, useGraph);
+        }
+        catch (InferenceException error) when (OnnxRuntimeCudaErrors.IsCaptureRefusal(error.Message))
+        {
+            return Create(batch, input, output, stream, useGraph);
+        }
+    }
+
+    private OnnxRuntimeCudaContext Create(int batch, nint input, nint output, nint stream, bool useGraph)
+    {
+        // The binding keeps the session; this method's own hold on it ends here either way.
+        using OrtHandle session = OnnxRuntimeCudaSession.Open(model, options, batch, stream, useGraph);
+        OnnxRuntimeBinding binding = OnnxRuntimeBinding.OnCuda(model.Library, session, options.DeviceOrdinal);
+        try
+        {
+            model.Bind(binding, batch, input, output);
+            WarmUp(binding, useGraph);
+            return new OnnxRuntimeCudaContext(
+                binding, useGraph ? null : graphFallbackReason, canCapture: useGraph && options.GraphCapture == GraphCapture.ByCaller);
+        }
+        catch (InferenceException error) when (OnnxRuntimeCudaErrors.IsOutOfMemory(error.Message))
+        {
+            binding.Dispose();
+            throw OnnxRuntimeCudaErrors.OutOfMemory(model, options, batch, error);
+        }
+        catch
+        {
+            binding.Dispose();
+            throw;
+        }
+    }
+
+    private void WarmUp(OnnxRuntimeBinding binding, bool useGraph)
+    {
+        // -1: neither capture nor replay.
+        binding.SetRunOption("gpu_graph_id"u8, "-1"u8);
+        for (int run = 0; run < WarmUpRuns; run++)
+        {
+            binding.Run();
+        }
+
+        if (!useGraph)
+        {
+            // The runtime's own waits stay: parts of the model may run on the CPU and read what the device wrote.
+            return;
+        }
+
+        if (options.GraphCapture == GraphCapture.ByEngine)
+        {
+            binding.SetRunOption("gpu_graph_id"u8, "1"u8);
+            for (int run = 0; run < CaptureRuns; run++)
+            {
+                binding.Run();
+            }
+        }
+
+        binding.SetRunOption("disable_synchronize_execution_providers"u8, "1"u8);
+    }
+}

@@ -1,0 +1,57 @@
+namespace YoloZeroCopy;
+
+/// <summary>Tells apart what ONNX Runtime says when CUDA fails; its error codes alone do not.</summary>
+internal static class OnnxRuntimeCudaErrors
+{
+    private static readonly string[] MemoryWords =
+    [
+        "out of memory", "CUDA failure 2:", "CUDA error 2:", "Failed to allocate memory for requested buffer", "is smaller than requested bytes",
+        "ALLOC_FAILED", "resource allocation failed", "bad_alloc",
+    ];
+
+    private static readonly string[] CaptureWords = ["captur", "cudaGraph", "CUDA graph"];
+
+    /// <summary>The CUDA provider's file beside the runtime's own, on this system.</summary>
+    private static string ProviderFile => OperatingSystem.IsWindows() ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_cuda.so";
+
+    private static string SharedFile => OperatingSystem.IsWindows() ? "onnxruntime_providers_shared.dll" : "libonnxruntime_providers_shared.so";
+
+    /// <summary>Whether a message says that the device's memory does not suffice.</summary>
+    public static bool IsOutOfMemory(string message) => MemoryWords.Any(word => message.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Whether a message says that the model cannot be captured into a CUDA graph.</summary>
+    public static bool IsCaptureRefusal(string message) => CaptureWords.Any(word => message.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The exception for memory that does not suffice.</summary>
+    public static InsufficientMemoryException OutOfMemory(OnnxRuntimeModel model, OnnxRuntimeCudaOptions options, int batch, Exception error) =>
+        new($"CUDA device {options.DeviceOrdinal} has too little free memory for a context of batch {batch} of model '{model.Info.Path}': {error.Message}", error);
+
+    /// <summary>The exception for a runtime that cannot use CUDA: says which file is missing and what to install.</summary>
+    public static NativeLibraryException NoProvider(OnnxRuntimeLibrary library, OnnxRuntimeCudaOptions options, string message)
+    {
+        string own = $"'{library.Path}' is version {library.Version} and cannot use CUDA device {options.DeviceOrdinal}. It says: {Words(message)}.";
+        string advice = $"Install the package Microsoft.ML.OnnxRuntime.Gpu, or set {OnnxRuntimeSearch.VariableName} to a folder with "
+            + $"{OnnxRuntimeSearch.FileNames[0]}, {SharedFile} and {ProviderFile} of one version.";
+        if (Path.GetDirectoryName(library.Path) is { Length: > 0 } folder)
+        {
+            string? missing = ((string[])[SharedFile, ProviderFile]).Select(name => Path.Combine(folder, name)).FirstOrDefault(static file => !File.Exists(file));
+            advice = missing is null
+                ? $"{ProviderFile} must be of version {library.Version}, too, and needs NVIDIA's driver, the CUDA libraries (cudart, cublas, cublasLt, curand) of the CUDA "
+                    + "version it was made for, and cuDNN 9, all where the system's loader looks."
+                : $"'{missing}' is missing. {advice}";
+        }
+
+        return new NativeLibraryException(OnnxRuntimeSearch.LibraryName, $"{own} {advice}");
+    }
+
+    /// <summary>What a message says in the end: the runtime puts its source line, function and code before that, and the place behind a CUDA failure.</summary>
+    public static string Words(string message)
+    {
+        const string Mark = " : FAIL : ";
+        int start = message.LastIndexOf(Mark, StringComparison.Ordinal);
+        string words = start < 0 ? message : message[(start + Mark.Length)..];
+        start = words.IndexOf("CUDA failure ", StringComparison.Ordinal);
+        int end = words.IndexOf(" ; GPU=", StringComparison.Ordinal);
+        return (start >= 0 && end > start ? words[start..end] : words).Trim();
+    }
+}

@@ -1,0 +1,179 @@
+using System.Collections.Immutable;
+using Microsoft.Win32.SafeHandles;
+using YoloZeroCopy.Interop;
+
+namespace YoloZeroCopy;
+
+/// <summary>What an ONNX Runtime engine of any device knows about the model it opened. Immutable; any thread.</summary>
+internal sealed class OnnxRuntimeModel
+{
+    private const int DefaultStride = 32;
+
+    private readonly string outputName;
+
+    private OnnxRuntimeModel(OnnxRuntimeLibrary library, ModelInfo info, long fileBytes, DetectorInput input, string output)
+    {
+        Library = library;
+        Info = info;
+        FileBytes = fileBytes;
+        Input = input;
+        outputName = output;
+    }
+
+    public OnnxRuntimeLibrary Library { get; }
+
+    public ModelInfo Info { get; }
+
+    /// <summary>Size of the model's file.</summary>
+    public long FileBytes { get; }
+
+    public DetectorInput Input { get; }
+
+    /// <summary>Opens a model with its free dimensions fixed and finds out all about it.</summary>
+    /// <param name="path">ONNX file; external data lies beside it.</param>
+    /// <param name="libraryPath">File or folder of ONNX Runtime's native library; null to search for it.</param>
+    /// <param name="imageSize">Size of the model's input that the caller asks for; null leaves it to the model.</param>
+    /// <param name="openSession">Opens the session that tells the output's shape.</param>
+    /// <returns>The model, and that session, which is the caller's.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The size is out of its range.</exception>
+    /// <exception cref="ModelException">The file is no model, or no detection model this library can run.</exception>
+    /// <exception cref="NativeLibraryException">ONNX Runtime's library is missing or is not one this can use.</exception>
+    public static (OnnxRuntimeModel Model, OrtHandle Session) Open(
+        string path, string? libraryPath, (int Width, int Height)? imageSize, Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        CheckSize(imageSize);
+        long fileBytes = CheckFile(path);
+        OnnxRuntimeLibrary library = OnnxRuntimeLibrary.Load(libraryPath);
+        try
+        {
+            return Open(library, path, fileBytes, imageSize, openSession);
+        }
+        catch (InferenceException error)
+        {
+            throw new ModelException(path, error.Message, error);
+        }
+    }
+
+    /// <summary>Refuses a batch that the model does not take, and tensors that are not there.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The batch is not one the model takes, or an address is null.</exception>
+    public void CheckTensors(int batch, nint input, nint output)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, DetectorInput.MaxBatch);
+        ArgumentOutOfRangeException.ThrowIfZero(input);
+        ArgumentOutOfRangeException.ThrowIfZero(output);
+        if (Info.FixedBatch != 0 && batch != Info.FixedBatch)
+        {
+            throw new ArgumentOutOfRangeException(nameof(batch), batch, $"Model '{Info.Path}' takes batches of {Info.FixedBatch} only.");
+        }
+    }
+
+    /// <summary>Binds the input and output tensor of one batch size.</summary>
+    public void Bind(OnnxRuntimeBinding binding, int batch, nint input, nint output)
+    {
+        binding.BindInput(Input.Tensor.Name, Info.InputType, [batch, 3, Info.InputHeight, Info.InputWidth], input);
+        binding.BindOutput(outputName, Info.OutputType, [batch, Info.OutputShape.Rows, Info.OutputShape.Columns], output);
+    }
+
+    private static (OnnxRuntimeModel Model, OrtHandle Session) Open(
+        OnnxRuntimeLibrary library, string path, long fileBytes, (int Width, int Height)? imageSize, Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
+    {
+        Declaration declared = Describe(library, path);
+        ImmutableDictionary<string, string> metadata = declared.Metadata;
+        if (ModelMetadata.TryReadTask(metadata, out string? task) && task != "detect")
+        {
+            throw new ModelException(path, $"task '{ModelMetadata.Excerpt(task)}' is not supported, a 'detect' model is wanted.");
+        }
+
+        int stride = ModelMetadata.TryReadStride(metadata.GetValueOrDefault("stride"), out int named) ? named : DefaultStride;
+        DetectorInput input = DetectorInput.Resolve(path, declared.Inputs, imageSize, metadata, stride);
+        OrtHandle session = openSession(library, input);
+        try
+        {
+            DetectorOutput output = DetectorOutput.Resolve(path, library, session, input);
+            bool hasNames = ModelMetadata.TryReadNames(metadata.GetValueOrDefault("names"), out ImmutableArray<string> names);
+            (OutputLayout layout, int classCount) = OutputLayoutDetector.Detect(
+                path, output.Shape.AsSpan(), input.Width, input.Height, names.Length, ModelMetadata.ReadEndToEnd(metadata), stride);
+            ModelInfo info = new()
+            {
+                Path = path,
+                Inputs = [.. declared.Inputs.Select(static tensor => tensor.ToInfo())],
+                Outputs = [.. declared.Outputs.Select(static tensor => tensor.ToInfo())],
+                Layout = layout,
+                Names = hasNames ? names : [.. Enumerable.Range(0, classCount).Select(ModelMetadata.DefaultName)],
+                Stride = stride,
+                InputWidth = input.Width,
+                InputHeight = input.Height,
+                FixedBatch = output.FixedBatch,
+                InputType = input.ElementType,
+                OutputType = output.ElementType,
+                OutputShape = ((int)output.Shape[1], (int)output.Shape[2]),
+                Metadata = metadata,
+            };
+            return (new OnnxRuntimeModel(library, info, fileBytes, input, output.Name), session);
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    private static unsafe Declaration Describe(OnnxRuntimeLibrary library, string path)
+    {
+        using OrtHandle session = OnnxRuntimeSession.OpenToDescribe(library, path);
+        OrtSessionReader reader = new(library.Api, session.Value);
+        return new Declaration(reader.Inputs(), reader.Outputs(), reader.Metadata());
+    }
+
+    private static void CheckSize((int Width, int Height)? imageSize)
+    {
+        if (imageSize is (int Width, int Height) size
+            && (size.Width is < 1 or > FrameFormat.MaxSize || size.Height is < 1 or > FrameFormat.MaxSize))
+        {
+            throw new ArgumentOutOfRangeException(nameof(imageSize), size, $"An image size is 1 to {FrameFormat.MaxSize} pixels a side.");
+        }
+    }
+
+    private static long CheckFile(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new ModelException(path, "it is a folder; an ONNX file is wanted.");
+        }
+
+        if (!File.Exists(path))
+        {
+            throw new ModelException(path, $"the file does not exist (looked for '{Path.GetFullPath(path)}').");
+        }
+
+        long length;
+        try
+        {
+            using SafeFileHandle file = File.OpenHandle(path);
+            length = RandomAccess.GetLength(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException(path, $"the file cannot be read: {error.Message}", error);
+        }
+
+        if (length == 0)
+        {
+            throw new ModelException(path, "the file is empty.");
+        }
+
+        if (length > int.MaxValue)
+        {
+            throw new ModelException(
+                path,
+                $"the file has {length} bytes; an ONNX file has at most {int.MaxValue}. Larger models keep their weights as external data beside the file.");
+        }
+
+        return length;
+    }
+
+    /// <summary>What the file says, before any free dimension is fixed.</summary>
+    private sealed record Declaration(ImmutableArray<OnnxTensor> Inputs, ImmutableArray<OnnxTensor> Outputs, ImmutableDictionary<string, string> Metadata);
+}
