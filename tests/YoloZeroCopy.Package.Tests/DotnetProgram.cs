@@ -23,6 +23,9 @@ internal static class DotnetProgram
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
 
+    /// <summary>Folder beside this test that eng/NativeAssets.targets fills.</summary>
+    public static string NativeAssets { get; } = Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native");
+
     /// <summary>Runs `dotnet`, with a packages folder of its own where one is given.</summary>
     public static ProgramResult Dotnet(string folder, string? packagesFolder, params string[] arguments) =>
         Run(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", folder, packagesFolder, arguments);
@@ -49,6 +52,7 @@ internal static class DotnetProgram
             start.Environment["NUGET_PACKAGES"] = packagesFolder;
         }
 
+        start.Environment["YZC_ONNXRUNTIME"] = NativeAssets;
         // Servers that outlive the command would keep its output pipes, and so this test, open.
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";

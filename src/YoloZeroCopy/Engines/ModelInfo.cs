@@ -48,6 +48,13 @@ public sealed record ModelInfo
     /// <summary>Every key and value of the model's own metadata.</summary>
     public required ImmutableDictionary<string, string> Metadata { get; init; }
 
-    /// <summary>Number of classes.</summary>
+    /// <summary>Number of classes the model names; 0 for a model with NMS inside and no names.</summary>
     public int ClassCount => Names.Length;
+
+    // Where nothing says how many classes there are, ids are only held to what a class id can sensibly be.
+    internal int ClassLimit => ClassCount == 0 ? 65536 : ClassCount;
+
+    /// <summary>Name of a class, or <c>class</c> and its id where the model gives none.</summary>
+    /// <param name="classId">Id as a <see cref="Detection"/> has it.</param>
+    public string NameOf(int classId) => (uint)classId < (uint)Names.Length ? Names[classId] : $"class{classId}";
 }

@@ -30,7 +30,7 @@ internal sealed unsafe class CpuLane : Lane
         (inputBytes, outputBytes) = TensorBytes(model);
         contexts = new EngineContext?[tensorBatch + 1];
         preprocessor = new CpuPreprocessor(model.InputWidth, model.InputHeight, model.InputType);
-        decoder = new DetectionDecoder(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassCount, model.OutputType, decoding);
+        decoder = new DetectionDecoder(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassLimit, model.OutputType, decoding);
 
         // Zeroed: rows of a fixed batch that no frame fills must hold numbers, too.
         input = Allocate((long)tensorBatch * inputBytes);
@@ -44,7 +44,7 @@ internal sealed unsafe class CpuLane : Lane
         (checked(3 * model.InputWidth * model.InputHeight * SizeOf(model.InputType)), checked(model.OutputShape.Rows * model.OutputShape.Columns * SizeOf(model.OutputType)));
 
     /// <summary>Makes the context for full batches, so that a model that cannot run says so on opening. Smaller batches get theirs at first use.</summary>
-    public void WarmUp() => ContextFor(contexts.Length - 1).Enqueue(0);
+    public override void Prepare() => ContextFor(contexts.Length - 1).Enqueue(0);
 
     public override void Start(LaneBatch batch)
     {

@@ -1,15 +1,27 @@
+using System.Globalization;
 using System.Reflection;
 using YoloZeroCopy;
 
-// What it prints is checked by ConsumerTests.
-Console.WriteLine(typeof(FrameFormat).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion);
-FrameFormat format = new(PixelFormat.Nv12, 1920, 1080, stride: 2048);
-Console.WriteLine($"{format}: {format.ByteCount} bytes");
+// What it prints is checked by ConsumerTests. The argument is a model file.
+Console.WriteLine(typeof(YoloDetector).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion);
+await using (YoloDetector detector = YoloDetector.Open(args[0], new DetectorOptions { MaxBatch = 1, SlotBytes = 128 * 128 * 3 }))
+{
+    FrameSlot slot = await detector.RentAsync(new FrameFormat(PixelFormat.Bgr24, 128, 128));
+    slot.Span.Clear();
+    using DetectionResult result = await detector.SubmitAsync(slot);
+    foreach (Detection detection in result.Detections)
+    {
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{detector.Model.Names[detection.ClassId]} {detection.Score} at {detection.X1} {detection.Y1} {detection.X2} {detection.Y2}"));
+    }
+}
+
 try
 {
-    _ = new FrameFormat(PixelFormat.Bgr24, 0, 1080);
+    await using YoloDetector none = YoloDetector.Open("no such file.onnx");
 }
-catch (ArgumentOutOfRangeException exception)
+catch (ModelException exception)
 {
-    Console.WriteLine($"refused: {exception.ParamName}");
+    Console.WriteLine($"refused: {exception.Path}");
 }

@@ -37,6 +37,17 @@ public sealed class YoloDetectorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_finished_output_without_names_gives_its_class_ids()
+    {
+        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector { Layout = OutputLayout.EndToEnd, WithMetadata = false }), new DetectorOptions { InputSize = (64, 64) });
+        FrameSlot slot = await detector.RentAsync(new FrameFormat(PixelFormat.Gray8, 64, 64));
+        using DetectionResult result = await detector.SubmitAsync(slot);
+        Assert.Equal([1, 2], result.Detections.ToArray().Select(static detection => detection.ClassId));
+        Assert.Equal(0, detector.Model.ClassCount);
+        Assert.Equal("class2", detector.Model.NameOf(2));
+    }
+
+    [Fact]
     public async Task Batches_and_single_frames_give_the_same_detections_and_none_is_mixed_up()
     {
         string model = Save(new FakeDetector { Sensitivity = 0.2f });

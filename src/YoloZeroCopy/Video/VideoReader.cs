@@ -1,0 +1,234 @@
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy;
+
+/// <summary>Reads the frames of a video, in order and each once, straight into the caller's memory.</summary>
+/// <remarks>
+/// The ffmpeg program decodes in a process of its own; it is a separate program under its own licence, which the user installs, and no part of this library. A frame is read
+/// from its pipe into the caller's memory without a copy in between and without managed allocation. One read at a time; any thread. Turning by rotation metadata is done by
+/// ffmpeg, and <see cref="Format"/> is the size after it.
+/// </remarks>
+public sealed class VideoReader : IAsyncDisposable
+{
+    private readonly string source;
+    private readonly bool ignoreDecodeErrors;
+    private readonly FfmpegProcess process;
+    private readonly FrameWorker worker;
+    private long framesRead;
+    private bool ended;
+    private volatile bool aborted;
+    private int disposed;
+
+    private VideoReader(string source, VideoReaderOptions options, FfmpegProcess process, FfmpegHeader header, FrameFormat format)
+    {
+        this.source = source;
+        this.process = process;
+        ignoreDecodeErrors = options.IgnoreDecodeErrors;
+        Format = format;
+        FrameRate = header.FrameRate;
+        Duration = header.Duration;
+        worker = new FrameWorker("YoloZeroCopy video reader", ReadFrame, Abort);
+    }
+
+    /// <summary>Format of every frame; rows without padding. An Nv12 frame carries the video's colour matrix in <see cref="FrameFormat.Color"/>.</summary>
+    public FrameFormat Format { get; }
+
+    /// <summary>Frames a second as the file says; 0 when it does not.</summary>
+    public double FrameRate { get; }
+
+    /// <summary>Length as the file says; null when it does not, as live sources do.</summary>
+    public TimeSpan? Duration { get; }
+
+    /// <summary>Frames read so far.</summary>
+    public long FramesRead => Interlocked.Read(ref framesRead);
+
+    /// <summary>Process id of ffmpeg, for tests.</summary>
+    internal int ProcessId => process.Id;
+
+    /// <summary>Starts ffmpeg on a video and waits until the size of its frames is known.</summary>
+    /// <param name="path">A file in any format that ffmpeg reads; with <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <param name="cancellationToken">Ends the attempt; ffmpeg is killed.</param>
+    /// <exception cref="MediaException">No such file, not readable, no video stream, no frame, or frames larger than <see cref="FrameFormat.MaxSize"/>.</exception>
+    /// <exception cref="NativeLibraryException">ffmpeg is not found or cannot be started.</exception>
+    /// <exception cref="ArgumentException">The pixel format is none of the four.</exception>
+    public static async Task<VideoReader> OpenAsync(string path, VideoReaderOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new VideoReaderOptions();
+        cancellationToken.ThrowIfCancellationRequested();
+        string program = FfmpegProgram.Find(options.FfmpegPath);
+        bool isUrl = options.AllowUrl && path.Contains("://", StringComparison.Ordinal);
+        if (!isUrl && !File.Exists(path))
+        {
+            throw new MediaException(path, Directory.Exists(path) ? "is a folder, not a video." : "there is no such file.");
+        }
+
+        List<string> before = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"];
+        before.AddRange(isUrl ? ["-i", path] : ["-protocol_whitelist", "file", "-i", "file:" + Path.GetFullPath(path)]);
+        before.AddRange(["-map", "0:V:0"]);
+        List<string> after = OutputArguments(options.PixelFormat);
+
+        // Every frame once, whatever its time stamp. The option was renamed in ffmpeg 5.1 and the old name is to go.
+        (FfmpegProcess? process, string log) = await TryStartAsync(program, [.. before, "-vsync", "passthrough", .. after], path, cancellationToken).ConfigureAwait(false);
+        if (process is null && log.Contains("vsync", StringComparison.Ordinal))
+        {
+            (process, log) = await TryStartAsync(program, [.. before, "-fps_mode", "passthrough", .. after], path, cancellationToken).ConfigureAwait(false);
+        }
+
+        return process is null ? throw new MediaException(path, log) : await MakeAsync(path, options, process).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads the next frame.</summary>
+    /// <param name="destination">Takes <see cref="FrameFormat.ByteCount"/> bytes from its first one on. Left alone once the call has ended, however it ends.</param>
+    /// <param name="cancellationToken">Kills ffmpeg: after a cancelled read the reader can only be disposed.</param>
+    /// <returns>True for a frame, false at the end of the video.</returns>
+    /// <exception cref="ArgumentException">The memory is too short.</exception>
+    /// <exception cref="MediaException">The video is damaged or ends in the middle of a frame, or ffmpeg died; the message has its last words.</exception>
+    /// <exception cref="InvalidOperationException">Another read is running.</exception>
+    /// <exception cref="OperationCanceledException">The read was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier read was cancelled.</exception>
+    public ValueTask<bool> ReadFrameAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // First, since a token that fired as a read ended has aborted the reader already.
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        }
+
+        ObjectDisposedException.ThrowIf(aborted, this);
+        Format.ThrowIfNotWithin(destination.Length, nameof(destination));
+        return worker.RunAsync(destination, cancellationToken);
+    }
+
+    /// <summary>Kills ffmpeg where it still runs and waits until it is gone. A running read fails with <see cref="ObjectDisposedException"/>.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
+        Abort();
+        await worker.StopAsync().ConfigureAwait(false);
+        _ = await process.WaitAsync().ConfigureAwait(false);
+        process.Dispose();
+    }
+
+    private static List<string> OutputArguments(PixelFormat pixelFormat) => pixelFormat switch
+    {
+        PixelFormat.Bgr24 => ["-pix_fmt", "bgr24", "-f", "rawvideo", "pipe:1"],
+        PixelFormat.Rgb24 => ["-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"],
+        PixelFormat.Gray8 => ["-pix_fmt", "gray", "-f", "rawvideo", "pipe:1"],
+
+        // Always luminance 16 to 235, so that the format can say which matrix and range it is.
+        PixelFormat.Nv12 => ["-vf", "scale=out_range=tv", "-pix_fmt", "nv12", "-f", "rawvideo", "pipe:1"],
+        _ => throw new ArgumentException($"A video is read as Bgr24, Rgb24, Gray8 or Nv12; {pixelFormat} was given."),
+    };
+
+    private static async Task<(FfmpegProcess? Process, string Log)> TryStartAsync(
+        string program, List<string> arguments, string path, CancellationToken cancellationToken)
+    {
+        FfmpegProcess process = FfmpegProcess.Start(program, arguments);
+        bool keep = false;
+        try
+        {
+            FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
+            keep = header is not null;
+            if (keep)
+            {
+                return (process, "");
+            }
+
+            int code = await process.WaitAsync().ConfigureAwait(false);
+            return (null, Explain(code, process.Log.Tail, path));
+        }
+        finally
+        {
+            if (!keep)
+            {
+                process.Kill();
+                _ = await process.WaitAsync().ConfigureAwait(false);
+                process.Dispose();
+            }
+        }
+    }
+
+    private static string Explain(int code, string log, string path)
+    {
+        string reason = log.Contains("matches no streams", StringComparison.Ordinal) ? "the file has no video stream" : "no frame can be read";
+        return $"{reason}; ffmpeg ended with exit code {code} and said of '{Path.GetFileName(path)}': {log}";
+    }
+
+    private static async Task<VideoReader> MakeAsync(string path, VideoReaderOptions options, FfmpegProcess process)
+    {
+        FfmpegHeader header = (await process.Log.Header.ConfigureAwait(false))!;
+        try
+        {
+            FrameFormat format = new(options.PixelFormat, header.Width, header.Height)
+            {
+                Color = header.IsBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited,
+            };
+            return new VideoReader(path, options, process, header, format);
+        }
+        catch (ArgumentOutOfRangeException error)
+        {
+            process.Kill();
+            _ = await process.WaitAsync().ConfigureAwait(false);
+            process.Dispose();
+            throw new MediaException(path, $"the video has frames of {header.Width}x{header.Height} pixels; 1x1 to {FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
+        }
+    }
+
+    private void Abort()
+    {
+        aborted = true;
+        process.Kill();
+    }
+
+    // On the worker's thread.
+    private bool ReadFrame(ReadOnlyMemory<byte> memory)
+    {
+        if (ended)
+        {
+            return false;
+        }
+
+        Span<byte> destination = MemoryMarshal.AsMemory(memory).Span;
+        int sections = FrameSections.Count(Format);
+        for (int i = 0; i < sections; i++)
+        {
+            (int offset, int length) = FrameSections.Get(Format, i);
+            int read = process.Output.ReadAtLeast(destination.Slice(offset, length), length, throwOnEndOfStream: false);
+            if (read < length)
+            {
+                ended = true;
+                ThrowIfNotGoodEnd(isWithinFrame: i > 0 || read > 0);
+                return false;
+            }
+        }
+
+        _ = Interlocked.Increment(ref framesRead);
+        return true;
+    }
+
+    private void ThrowIfNotGoodEnd(bool isWithinFrame)
+    {
+        int code = process.Wait();
+        ObjectDisposedException.ThrowIf(aborted, this);
+        if (code != 0)
+        {
+            throw new MediaException(source, $"ffmpeg died with exit code {code} after {framesRead} frames: {process.Log.Tail}");
+        }
+
+        if (isWithinFrame)
+        {
+            throw new MediaException(source, $"the video ends in the middle of frame {framesRead}: {process.Log.Tail}");
+        }
+
+        if (!ignoreDecodeErrors && process.Log.ErrorCount > 0)
+        {
+            throw new MediaException(source, $"the video is damaged; {framesRead} frames were read, and ffmpeg reported {process.Log.ErrorCount} errors: {process.Log.Tail}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+using System.Diagnostics;
+
+namespace YoloZeroCopy.Tests;
+
+public sealed class VideoWriterTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [SkippableTheory]
+    [InlineData(322, 181, 0)]
+    [InlineData(320, 180, 17)]
+    public async Task Odd_sizes_and_padded_rows_are_written(int width, int height, int padding)
+    {
+        string path = folder.File("a.mp4");
+        await Clips.WriteAsync(path, width, height, 20, padding: padding);
+
+        await using VideoReader reader = await VideoReader.OpenAsync(path, new VideoReaderOptions { FfmpegPath = Clips.Ffmpeg() });
+        byte[] frame = new byte[reader.Format.ByteCount];
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.True(await reader.ReadFrameAsync(frame));
+            Assert.Equal(i, Clips.Read(frame, reader.Format));
+        }
+
+        Assert.False(await reader.ReadFrameAsync(frame));
+        Assert.Equal(((width + 1) & ~1, (height + 1) & ~1), (reader.Format.Width, reader.Format.Height));
+        _ = Assert.Single(Directory.GetFiles(folder.Path));
+    }
+
+    [SkippableFact]
+    public async Task Dispose_without_completion_leaves_nothing_and_an_older_file_alone()
+    {
+        string path = folder.File("a.mp4");
+        File.WriteAllText(path, "older");
+        FrameFormat format = new(PixelFormat.Bgr24, 64, 48);
+        int id;
+        await using (VideoWriter writer = await VideoWriter.OpenAsync(path, format, 25, Options()))
+        {
+            await writer.WriteFrameAsync(new byte[format.ByteCount]);
+            id = writer.ProcessId;
+        }
+
+        Assert.Equal("older", File.ReadAllText(path));
+        _ = Assert.Single(Directory.GetFiles(folder.Path));
+        Assert.True(await Clips.IsGoneAsync(id));
+    }
+
+    [SkippableFact]
+    public async Task Cancelling_a_write_ends_it_and_leaves_no_file()
+    {
+        // Takes nothing from its input, so that a frame larger than the pipe waits.
+        string fake = Clips.FakeFfmpeg(folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\nsleep 60\n");
+        string path = folder.File("a.mp4");
+        FrameFormat format = new(PixelFormat.Bgr24, 1920, 1080);
+        await using VideoWriter writer = await VideoWriter.OpenAsync(path, format, 25, new VideoWriterOptions { FfmpegPath = fake });
+        using CancellationTokenSource cancellation = new(TimeSpan.FromMilliseconds(200));
+        Stopwatch watch = Stopwatch.StartNew();
+
+        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await writer.WriteFrameAsync(new byte[format.ByteCount], cancellation.Token));
+
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0.1, 10);
+        _ = await Assert.ThrowsAsync<ObjectDisposedException>(async () => await writer.WriteFrameAsync(new byte[format.ByteCount]));
+        Assert.Equal(["fake-ffmpeg"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
+    }
+
+    [SkippableFact]
+    public async Task A_dying_ffmpeg_is_reported_with_its_last_words()
+    {
+        string fake = Clips.FakeFfmpeg(
+            folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\nhead -c 100000 >/dev/null\necho '[error] No space left on device' >&2\nexit 1\n");
+        FrameFormat format = new(PixelFormat.Bgr24, 640, 480);
+        await using VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = fake });
+
+        MediaException error = await Assert.ThrowsAsync<MediaException>(async () =>
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                await writer.WriteFrameAsync(new byte[format.ByteCount]);
+            }
+        });
+
+        Assert.Contains("exit code 1", error.Message, StringComparison.Ordinal);
+        Assert.Contains("No space left", error.Message, StringComparison.Ordinal);
+        _ = await Assert.ThrowsAsync<MediaException>(() => writer.CompleteAsync());
+    }
+
+    [SkippableFact]
+    public async Task A_full_disk_is_reported_and_leaves_nothing()
+    {
+        string ffmpeg = Clips.Ffmpeg();
+        string disk = Directory.CreateDirectory(folder.File("disk")).FullName;
+        Skip.IfNot(OperatingSystem.IsLinux() && await RunAsync("mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk), "no right to mount a small disk");
+        try
+        {
+            FrameFormat format = new(PixelFormat.Bgr24, 320, 240);
+            byte[] frame = new byte[format.ByteCount];
+            Random random = new(5);
+            await using VideoWriter writer = await VideoWriter.OpenAsync(Path.Combine(disk, "a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = ffmpeg });
+
+            MediaException error = await Assert.ThrowsAsync<MediaException>(async () =>
+            {
+                for (int i = 0; i < 200; i++)
+                {
+                    random.NextBytes(frame);
+                    await writer.WriteFrameAsync(frame);
+                }
+
+                await writer.CompleteAsync();
+            });
+
+            Assert.Contains("No space left", error.Message, StringComparison.Ordinal);
+            Assert.Empty(Directory.GetFiles(disk));
+            MediaException picture = Assert.Throws<MediaException>(() => PictureFile.WritePng(Path.Combine(disk, "a.png"), frame, format));
+            Assert.Contains("cannot be written", picture.Message, StringComparison.Ordinal);
+            Assert.Empty(Directory.GetFiles(disk));
+        }
+        finally
+        {
+            Assert.True(await RunAsync("umount", "-l", disk));
+        }
+    }
+
+    [SkippableFact]
+    public async Task Without_libx264_the_older_encoder_is_taken()
+    {
+        string real = Clips.Ffmpeg();
+        string fake = Clips.FakeFfmpeg(folder, $"case \"$*\" in *-encoders*) echo ' V.S... mpeg4    MPEG-4 part 2'; exit 0;; esac\nexec '{real}' \"$@\"\n");
+        FrameFormat format = new(PixelFormat.Bgr24, 320, 180);
+        byte[] frame = new byte[format.ByteCount];
+        await using (VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = fake }))
+        {
+            Assert.Equal("mpeg4", writer.Encoder);
+            for (int i = 0; i < 10; i++)
+            {
+                Clips.Paint(frame, format, i);
+                await writer.WriteFrameAsync(frame);
+            }
+
+            await writer.CompleteAsync();
+            await writer.CompleteAsync();
+            _ = await Assert.ThrowsAsync<InvalidOperationException>(async () => await writer.WriteFrameAsync(frame));
+        }
+
+        await using VideoReader reader = await VideoReader.OpenAsync(folder.File("a.mp4"), new VideoReaderOptions { FfmpegPath = real });
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.True(await reader.ReadFrameAsync(frame));
+            Assert.Equal(i, Clips.Read(frame, format));
+        }
+    }
+
+    [SkippableFact]
+    public async Task No_frame_and_no_folder_are_errors()
+    {
+        FrameFormat format = new(PixelFormat.Bgr24, 64, 48);
+        await using VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, Options());
+
+        MediaException none = await Assert.ThrowsAsync<MediaException>(() => writer.CompleteAsync());
+        MediaException missing = await Assert.ThrowsAsync<MediaException>(() => VideoWriter.OpenAsync(folder.File("missing/a.mp4"), format, 25, Options()));
+
+        Assert.Contains("no frame", none.Message, StringComparison.Ordinal);
+        Assert.Contains("folder", missing.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(folder.Path));
+        _ = await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => VideoWriter.OpenAsync(folder.File("a.mp4"), format, double.NaN, Options()));
+        _ = await Assert.ThrowsAsync<ArgumentException>(() => VideoWriter.OpenAsync(folder.File("a.mp4"), new FrameFormat(PixelFormat.Nv12, 64, 48), 25, Options()));
+    }
+
+    private static VideoWriterOptions Options() => new() { FfmpegPath = Clips.Ffmpeg() };
+
+    private static async Task<bool> RunAsync(string program, params string[] arguments)
+    {
+        try
+        {
+            ProcessStartInfo info = new(program, arguments) { RedirectStandardError = true };
+            using Process process = Process.Start(info)!;
+            await process.WaitForExitAsync();
+            return process.ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+}
