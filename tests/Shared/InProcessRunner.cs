@@ -4,10 +4,10 @@ using System.Reflection;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>Runs the xunit tests of an assembly in this process, one after another: for machines that have the published test program and no SDK.</summary>
+/// <summary>Runs xunit tests in this process, one after another: for machines with the published test program and no SDK.</summary>
 /// <remarks>
-/// Usage: <c>program [filter]</c>, where the filter is a part of <c>Namespace.Class.Method</c>. Knows facts and theories (inline and member data), class and
-/// collection fixtures, IDisposable, IAsyncDisposable and IAsyncLifetime, and skips. The last line is <c>N passed, N failed, N skipped</c>; the exit code is 1 on failure.
+/// Usage: <c>program [filter]</c>, the filter being a part of <c>Namespace.Class.Method</c>. Knows facts, theories, skips, class and collection
+/// fixtures, and every kind of disposal. The last line is <c>N passed, N failed, N skipped</c>; the exit code is 1 on failure.
 /// </remarks>
 internal sealed class InProcessRunner
 {
@@ -20,10 +20,10 @@ internal sealed class InProcessRunner
     {
         InProcessRunner runner = new();
         string filter = args.Length > 0 ? args[0] : "";
-        foreach (Type type in assembly.GetTypes().Where(type => type is { IsClass: true, IsAbstract: false }).OrderBy(type => type.FullName, StringComparer.Ordinal))
+        foreach (Type type in assembly.GetTypes().Where(type => type is { IsClass: true, IsAbstract: false }).OrderBy(type => type.FullName))
         {
-            MethodInfo[] tests = [.. type.GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static)
-                .Where(method => method.GetCustomAttribute<FactAttribute>() is not null && $"{type.FullName}.{method.Name}".Contains(filter, StringComparison.OrdinalIgnoreCase))];
+            bool IsWanted(MethodInfo method) => $"{type.FullName}.{method.Name}".Contains(filter, StringComparison.OrdinalIgnoreCase);
+            MethodInfo[] tests = [.. type.GetMethods().Where(method => method.GetCustomAttribute<FactAttribute>() is not null && IsWanted(method))];
             if (tests.Length > 0)
             {
                 await runner.RunClassAsync(type, tests);
@@ -73,11 +73,8 @@ internal sealed class InProcessRunner
         object? instance = test.IsStatic ? null : await CreateAsync(type, fixtures);
         try
         {
-            ParameterInfo[] parameters = test.GetParameters();
-            // Optional parameters that a row leaves out take their defaults.
-            object?[] values = [.. parameters.Select((parameter, i) => i < row.Length ? Fit(row[i], parameter.ParameterType) : parameter.DefaultValue)];
-            object? result = test.Invoke(instance, values);
-            await (result switch { Task task => task, ValueTask task => task.AsTask(), _ => Task.CompletedTask });
+            object?[] values = [.. test.GetParameters().Select((part, i) => i < row.Length ? Fit(row[i], part.ParameterType) : part.DefaultValue)];
+            await (test.Invoke(instance, values) switch { Task task => task, ValueTask task => task.AsTask(), _ => Task.CompletedTask });
         }
         finally
         {
@@ -87,11 +84,10 @@ internal sealed class InProcessRunner
 
     private async Task<object> CreateAsync(Type type, Dictionary<Type, object> fixtures)
     {
-        string? collection = (string?)type.GetCustomAttributesData().FirstOrDefault(data => data.AttributeType == typeof(CollectionAttribute))?.ConstructorArguments[0].Value;
-        Type? definition = collection is null ? null : type.Assembly.GetTypes().FirstOrDefault(candidate => candidate.GetCustomAttributesData()
-            .Any(data => data.AttributeType == typeof(CollectionDefinitionAttribute) && (string?)data.ConstructorArguments[0].Value == collection));
-        Type[] shared = FixtureTypes(definition, typeof(ICollectionFixture<>));
-        foreach (Type fixture in shared.Where(fixture => !collectionFixtures.ContainsKey(fixture)))
+        string? collection = Named(type, typeof(CollectionAttribute));
+        Type? definition = collection is null ? null
+            : type.Assembly.GetTypes().FirstOrDefault(other => Named(other, typeof(CollectionDefinitionAttribute)) == collection);
+        foreach (Type fixture in FixtureTypes(definition, typeof(ICollectionFixture<>)).Where(fixture => !collectionFixtures.ContainsKey(fixture)))
         {
             collectionFixtures.Add(fixture, await StartAsync(Activator.CreateInstance(fixture)!));
         }
@@ -102,15 +98,17 @@ internal sealed class InProcessRunner
         }
 
         ConstructorInfo constructor = type.GetConstructors().Single();
-        object[] arguments = [.. constructor.GetParameters().Select(parameter =>
-            fixtures.GetValueOrDefault(parameter.ParameterType)
-            ?? collectionFixtures.GetValueOrDefault(parameter.ParameterType)
-            ?? (parameter.ParameterType.Name == "ITestOutputHelper" ? null! : throw new InvalidOperationException($"{type} wants a fixture {parameter.ParameterType}.")))];
+        object[] arguments = [.. constructor.GetParameters().Select(parameter => parameter.ParameterType)
+            .Select(wanted => fixtures.GetValueOrDefault(wanted) ?? collectionFixtures.GetValueOrDefault(wanted)
+                ?? throw new InvalidOperationException($"{type} wants {wanted}, which is no fixture."))];
         return await StartAsync(constructor.Invoke(arguments));
     }
 
-    private static Type[] FixtureTypes(Type? type, Type kind) => type is null ? [] :
-        [.. type.GetInterfaces().Where(face => face.IsGenericType && face.GetGenericTypeDefinition() == kind).Select(face => face.GenericTypeArguments[0])];
+    private static string? Named(Type type, Type attribute) =>
+        (string?)type.GetCustomAttributesData().FirstOrDefault(data => data.AttributeType == attribute)?.ConstructorArguments[0].Value;
+
+    private static IEnumerable<Type> FixtureTypes(Type? type, Type kind) => (type?.GetInterfaces() ?? [])
+        .Where(face => face.IsGenericType && face.GetGenericTypeDefinition() == kind).Select(face => face.GenericTypeArguments[0]);
 
     private static async Task<object> StartAsync(object instance)
     {
@@ -136,10 +134,12 @@ internal sealed class InProcessRunner
     private static IEnumerable<object?[]> Rows(MethodInfo test) =>
         test.GetCustomAttributes().OfType<Xunit.Sdk.DataAttribute>().SelectMany(data => data.GetData(test) ?? []);
 
-    private static object? Fit(object? value, Type type) =>
-        value is null || type.IsInstanceOfType(value) ? value : type.IsEnum ? Enum.ToObject(type, value) : Convert.ChangeType(value, type, CultureInfo.InvariantCulture);
+    private static object? Fit(object? value, Type type) => value is null || type.IsInstanceOfType(value) ? value
+        : type.IsEnum ? Enum.ToObject(type, value)
+        : Convert.ChangeType(value, type, CultureInfo.InvariantCulture);
 
-    private static Exception Unwrap(Exception error) => error is TargetInvocationException { InnerException: Exception inner } ? Unwrap(inner) : error;
+    private static Exception Unwrap(Exception error) =>
+        error is TargetInvocationException { InnerException: Exception inner } ? Unwrap(inner) : error;
 
     private static void Report(string outcome, string name, string detail, ref int count)
     {

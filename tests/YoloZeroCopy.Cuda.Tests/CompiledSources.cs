@@ -12,7 +12,8 @@ public sealed class CompiledSources : IDisposable
 
     public CompiledSources()
     {
-        foreach (string name in typeof(CompiledSources).Assembly.GetManifestResourceNames().Where(name => name.Contains('/', StringComparison.Ordinal)))
+        string[] names = typeof(CompiledSources).Assembly.GetManifestResourceNames();
+        foreach (string name in names.Where(name => name.Contains('/', StringComparison.Ordinal)))
         {
             string file = Path.Combine(folder, name);
             _ = Directory.CreateDirectory(Path.GetDirectoryName(file)!);

@@ -64,7 +64,8 @@ internal static unsafe class CopyChecks
         {
             ReadOnlySpan<byte> given = from.AsSpan((nuint)(y * HostStride), Width);
             Assert.True(given.SequenceEqual(to.AsSpan((nuint)(y * HostStride), Width)), $"Row {y} changed on its way.");
-            Assert.True(to.AsSpan((nuint)((y * HostStride) + Width), HostStride - Width).IndexOfAnyExcept((byte)1) < 0, $"Bytes behind row {y} were written.");
+            ReadOnlySpan<byte> behind = to.AsSpan((nuint)((y * HostStride) + Width), HostStride - Width);
+            Assert.True(behind.IndexOfAnyExcept((byte)1) < 0, $"Bytes behind row {y} were written.");
         }
     }
 }

@@ -4,7 +4,9 @@ using YoloZeroCopy.Cuda.Interop;
 
 namespace YoloZeroCopy.Cuda.Tests;
 
-/// <summary>One loaded stand-in driver with a state of its own, and the strings to steer it. It stays loaded: finalizers may still reach it.</summary>
+/// <summary>
+/// One loaded stand-in driver with a state of its own, and the strings to steer it. It stays loaded: finalizers may still reach it.
+/// </summary>
 internal sealed unsafe class DriverDouble
 {
     public const string Version128 = "-DYZC_DOUBLE_VERSION=12080";

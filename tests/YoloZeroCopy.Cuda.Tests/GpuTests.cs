@@ -61,7 +61,8 @@ public unsafe class GpuTests
             stream.Synchronize();
             AssertWords(new ReadOnlySpan<uint>(own, Words), 11);
             Assert.Equal(
-                CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED, Assert.Throws<CudaException>(() => CudaPinnedMemory.Register(context, own, Words * 4)).Status);
+                CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED,
+                Assert.Throws<CudaException>(() => CudaPinnedMemory.Register(context, own, Words * 4)).Status);
             Assert.Equal(CudaPointerKind.Host, context.GetPointerInfo((ulong)own).Kind);
         }
         finally

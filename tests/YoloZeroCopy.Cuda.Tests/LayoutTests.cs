@@ -6,7 +6,9 @@ using YoloZeroCopy.Cuda.Interop;
 
 namespace YoloZeroCopy.Cuda.Tests;
 
-/// <summary>Sizes, offsets and constants against what a C compiler says: of our own declarations, and of the real header where it is installed.</summary>
+/// <summary>
+/// Sizes, offsets and constants against what a C compiler says: of our own declarations, and of the real header where it is installed.
+/// </summary>
 [Collection(CudaTests.Name)]
 public class LayoutTests(CompiledSources sources)
 {
@@ -120,7 +122,8 @@ public class LayoutTests(CompiledSources sources)
             ("Registers", "CU_FUNC_ATTRIBUTE_NUM_REGS"),
             ("MaxDynamicSharedBytes", "CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES"),
             ("PreferredSharedCarveout", "CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT"));
-        AddEnum<CudaGraphUpdateResult>("CU_GRAPH_EXEC_UPDATE_ERROR_", ("Success", "CU_GRAPH_EXEC_UPDATE_SUCCESS"), ("Error", "CU_GRAPH_EXEC_UPDATE_ERROR"));
+        AddEnum<CudaGraphUpdateResult>(
+            "CU_GRAPH_EXEC_UPDATE_ERROR_", ("Success", "CU_GRAPH_EXEC_UPDATE_SUCCESS"), ("Error", "CU_GRAPH_EXEC_UPDATE_ERROR"));
         AddEnum<CudaGraphOptions>("CUDA_GRAPH_INSTANTIATE_FLAG_", ("None", ""));
         AddEnum<CudaCaptureStatus>("CU_STREAM_CAPTURE_STATUS_");
         AddEnum<CudaSchedule>("CU_CTX_SCHED_");
@@ -132,5 +135,6 @@ public class LayoutTests(CompiledSources sources)
         return all;
     }
 
-    private static string Snake(string name) => string.Concat(name.Select((letter, i) => i > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{char.ToUpperInvariant(letter)}"));
+    private static string Snake(string name) => string.Concat(
+        name.Select((letter, i) => i > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{char.ToUpperInvariant(letter)}"));
 }

@@ -231,8 +231,8 @@ public class LifetimeTests(CompiledSources sources)
         CudaGraph graph = stream.EndCapture();
         return
         [
-            context, stream, pool, module, graph, graph.Instantiate(), new CudaEvent(context), new CudaDeviceMemory(context, 64), pool.AllocateOn(stream, 64),
-            CudaDeviceMemory.AllocateOn(stream, 64), CudaPinnedMemory.Allocate(context, 64),
+            context, stream, pool, module, graph, graph.Instantiate(), new CudaEvent(context), new CudaDeviceMemory(context, 64),
+            pool.AllocateOn(stream, 64), CudaDeviceMemory.AllocateOn(stream, 64), CudaPinnedMemory.Allocate(context, 64),
         ];
     }
 }

@@ -22,7 +22,8 @@ public class PublicApiTests
         string[] changes = [.. committed.Except(actual).Select(line => $"- {line}").Concat(actual.Except(committed).Select(line => $"+ {line}"))];
         Assert.True(
             changes.Length == 0,
-            $"The public surface is not that of {Listing}:\n{string.Join('\n', changes)}\nIf that is wanted, run this test with {UpdateVariable}=1 and commit the file.");
+            $"The public surface is not that of {Listing}:\n{string.Join('\n', changes)}\n"
+            + $"If that is wanted, run this test with {UpdateVariable}=1 and commit the file.");
         Assert.Equal(committed, actual);
     }
 

@@ -8,22 +8,24 @@ internal static unsafe class Scenario
     /// <summary>Functions that release: their failure is counted and does not throw.</summary>
     public static readonly string[] Releases =
     [
-        "cuDevicePrimaryCtxRelease_v2", "cuStreamDestroy_v2", "cuEventDestroy_v2", "cuMemFree_v2", "cuMemFreeHost", "cuMemHostUnregister", "cuMemFreeAsync",
-        "cuMemPoolDestroy", "cuModuleUnload", "cuGraphDestroy", "cuGraphExecDestroy", "cuIpcCloseMemHandle",
+        "cuDevicePrimaryCtxRelease_v2", "cuStreamDestroy_v2", "cuEventDestroy_v2", "cuMemFree_v2", "cuMemFreeHost", "cuMemHostUnregister",
+        "cuMemFreeAsync", "cuMemPoolDestroy", "cuModuleUnload", "cuGraphDestroy", "cuGraphExecDestroy", "cuIpcCloseMemHandle",
     ];
 
     /// <summary>Functions that make, ask and queue: their failure is an exception.</summary>
     public static readonly string[] Work =
     [
-        "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetUuid_v2", "cuDeviceTotalMem_v2", "cuDeviceGetPCIBusId", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain",
-        "cuDevicePrimaryCtxSetFlags_v2", "cuDevicePrimaryCtxGetState", "cuCtxSetCurrent", "cuCtxGetCurrent", "cuCtxGetStreamPriorityRange", "cuStreamCreateWithPriority",
-        "cuStreamWaitEvent", "cuStreamQuery", "cuStreamSynchronize", "cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuStreamIsCapturing", "cuEventCreate", "cuEventRecord",
-        "cuEventQuery", "cuEventSynchronize", "cuEventElapsedTime", "cuMemGetInfo_v2", "cuMemAlloc_v2", "cuMemHostAlloc", "cuMemHostRegister_v2",
-        "cuMemHostGetDevicePointer_v2", "cuMemAllocAsync", "cuMemAllocFromPoolAsync", "cuMemPoolCreate", "cuMemPoolSetAttribute", "cuMemPoolGetAttribute", "cuMemPoolTrimTo",
-        "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemcpyDtoDAsync_v2", "cuMemcpy2DAsync_v2", "cuMemsetD8Async", "cuMemsetD32Async", "cuPointerGetAttributes",
-        "cuIpcGetMemHandle", "cuIpcOpenMemHandle_v2", "cuIpcGetEventHandle", "cuIpcOpenEventHandle", "cuModuleLoadDataEx", "cuModuleGetFunction", "cuFuncGetAttribute",
-        "cuFuncSetAttribute", "cuOccupancyMaxActiveBlocksPerMultiprocessor", "cuLaunchKernel", "cuGraphGetNodes", "cuGraphInstantiateWithFlags", "cuGraphUpload",
-        "cuGraphLaunch", "cuGraphExecUpdate_v2",
+        "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetUuid_v2", "cuDeviceTotalMem_v2", "cuDeviceGetPCIBusId", "cuDeviceGetAttribute",
+        "cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxSetFlags_v2", "cuDevicePrimaryCtxGetState", "cuCtxSetCurrent", "cuCtxGetCurrent",
+        "cuCtxGetStreamPriorityRange", "cuStreamCreateWithPriority", "cuStreamWaitEvent", "cuStreamQuery", "cuStreamSynchronize",
+        "cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuStreamIsCapturing", "cuEventCreate", "cuEventRecord", "cuEventQuery",
+        "cuEventSynchronize", "cuEventElapsedTime", "cuMemGetInfo_v2", "cuMemAlloc_v2", "cuMemHostAlloc", "cuMemHostRegister_v2",
+        "cuMemHostGetDevicePointer_v2", "cuMemAllocAsync", "cuMemAllocFromPoolAsync", "cuMemPoolCreate", "cuMemPoolSetAttribute",
+        "cuMemPoolGetAttribute", "cuMemPoolTrimTo", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemcpyDtoDAsync_v2",
+        "cuMemcpy2DAsync_v2", "cuMemsetD8Async", "cuMemsetD32Async", "cuPointerGetAttributes", "cuIpcGetMemHandle",
+        "cuIpcOpenMemHandle_v2", "cuIpcGetEventHandle", "cuIpcOpenEventHandle", "cuModuleLoadDataEx", "cuModuleGetFunction",
+        "cuFuncGetAttribute", "cuFuncSetAttribute", "cuOccupancyMaxActiveBlocksPerMultiprocessor", "cuLaunchKernel", "cuGraphGetNodes",
+        "cuGraphInstantiateWithFlags", "cuGraphUpload", "cuGraphLaunch", "cuGraphExecUpdate_v2",
     ];
 
     public static void Run(DriverDouble driver)

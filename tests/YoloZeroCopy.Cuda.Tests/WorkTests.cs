@@ -12,7 +12,9 @@ public unsafe class WorkTests(CompiledSources sources)
         DriverDouble driver = new(sources);
         driver.Set("devices", 1);
         CudaDevice device = new(driver.Api, 1);
-        Assert.Equal((1, "Stand-in 1", "0000:02:00.0", 1UL << 30, 90), (device.Ordinal, device.Name, device.PciBusId, device.TotalMemory, device.ComputeCapability));
+        Assert.Equal(
+            (1, "Stand-in 1", "0000:02:00.0", 1UL << 30, 90),
+            (device.Ordinal, device.Name, device.PciBusId, device.TotalMemory, device.ComputeCapability));
         Assert.Equal("10111213-1415-1617-1819-1a1b1c1d1e1f", device.Uuid.ToString());
         Assert.Equal(132, device.GetAttribute(CudaDeviceAttribute.MultiprocessorCount));
         Assert.Equal("CUDA device 1: Stand-in 1, 0000:02:00.0", device.ToString());

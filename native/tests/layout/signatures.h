@@ -69,7 +69,8 @@ YZC_SIGNATURE(cuModuleGetFunction, (CUfunction *hfunc, CUmodule hmod, const char
 YZC_SIGNATURE(cuFuncGetAttribute, (int *pi, CUfunction_attribute attrib, CUfunction hfunc))
 YZC_SIGNATURE(cuFuncSetAttribute, (CUfunction hfunc, CUfunction_attribute attrib, int value))
 YZC_SIGNATURE(cuOccupancyMaxActiveBlocksPerMultiprocessor, (int *numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize))
-YZC_SIGNATURE(cuLaunchKernel, (CUfunction f, unsigned int, unsigned int, unsigned int, unsigned int, unsigned int, unsigned int, unsigned int, CUstream s, void **params, void **extra))
+YZC_SIGNATURE(cuLaunchKernel, (CUfunction f, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx, unsigned int by,
+                               unsigned int bz, unsigned int shared, CUstream s, void **params, void **extra))
 #if CUDA_VERSION >= 12040
 YZC_SIGNATURE(cuFuncGetParamInfo, (CUfunction func, size_t paramIndex, size_t *paramOffset, size_t *paramSize))
 #endif

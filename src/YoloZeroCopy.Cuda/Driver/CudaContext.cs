@@ -14,7 +14,8 @@ namespace YoloZeroCopy.Cuda;
 /// </para>
 /// <para>
 /// Dispose gives the share back. The driver destroys the context when the last share of the process is given back, that of other libraries included.
-/// An object that is being disposed must not be in use on another thread; a user on another thread can hold a lease (<see cref="SafeHandle.DangerousAddRef"/>).
+/// An object that is being disposed must not be in use on another thread; a user on another thread can hold a lease
+/// (<see cref="SafeHandle.DangerousAddRef"/>).
 /// </para>
 /// </remarks>
 public sealed unsafe class CudaContext : SafeHandle
@@ -81,7 +82,9 @@ public sealed unsafe class CudaContext : SafeHandle
 
     internal CUcontext RawHandle => new(handle);
 
-    /// <summary>Makes the context current on the calling thread, in place of any other. Call it once on each thread that queues or awaits work.</summary>
+    /// <summary>
+    /// Makes the context current on the calling thread, in place of any other. Call it once on each thread that queues or awaits work.
+    /// </summary>
     /// <remarks>It stays until the thread makes another one current. A thread of a pool keeps it, too.</remarks>
     /// <exception cref="ObjectDisposedException">The context is disposed or was reset.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
@@ -113,7 +116,8 @@ public sealed unsafe class CudaContext : SafeHandle
 
     /// <summary>Asks the driver what an address is. Any thread.</summary>
     /// <param name="address">A host or device address.</param>
-    /// <returns>What it is; its kind is <see cref="CudaPointerKind.Unknown"/> for memory that CUDA did not allocate and that is not registered.</returns>
+    /// <returns>What it is; its kind is <see cref="CudaPointerKind.Unknown"/> for memory that CUDA did not allocate and that is not
+    /// registered.</returns>
     /// <exception cref="ObjectDisposedException">The context is disposed or was reset.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
     public CudaPointerInfo GetPointerInfo(ulong address)
@@ -128,10 +132,12 @@ public sealed unsafe class CudaContext : SafeHandle
     /// <remarks>
     /// <para>
     /// All device and page-locked memory of the device in this process is unmapped, that of other libraries too: nobody may touch it afterwards, and
-    /// no other thread may be inside a driver call for this device. Every object made in any context of this device is dead from here on: its members throw,
+    /// no other thread may be inside a driver call for this device. Every object made in any context of this device is dead from here on: its members
+    /// throw,
     /// its Dispose works and reaches the driver no more. Dispose this context as well, then open a fresh one.
     /// </para>
-    /// <para>Blocks until the device has stopped. Whether a fresh context works depends on the error: after an uncorrectable ECC or NVLink error it may not.</para>
+    /// <para>Blocks until the device has stopped. Whether a fresh context works depends on the error: after an uncorrectable ECC or NVLink error it
+    /// may not.</para>
     /// </remarks>
     /// <exception cref="ObjectDisposedException">The context is disposed or was reset already.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>

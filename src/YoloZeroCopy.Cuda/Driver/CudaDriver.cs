@@ -26,11 +26,15 @@ public static class CudaDriver
     /// <exception cref="CudaUnavailableException">There is no usable driver or device.</exception>
     public static string Library => Api.Library;
 
-    /// <summary>Releases that the driver refused since the process began. Releasing never throws; this count and <see cref="LastFailedRelease"/> tell.</summary>
+    /// <summary>
+    /// Releases that the driver refused since the process began. Releasing never throws; this count and <see cref="LastFailedRelease"/> tell.
+    /// </summary>
     /// <remarks>After a sticky error the driver refuses most releases; what they held comes back with <see cref="CudaContext.Reset"/>.</remarks>
     public static long FailedReleases => IsAvailable ? Api.FailedReleases : 0;
 
-    /// <summary>Objects that were not disposed and that the finalizer released: each is a leak to be mended, because the release may stall the device.</summary>
+    /// <summary>
+    /// Objects that were not disposed and that the finalizer released: each is a leak to be mended, because the release may stall the device.
+    /// </summary>
     public static long FinalizerReleases => IsAvailable ? Api.FinalizerReleases : 0;
 
     /// <summary>The latest release that the driver refused, as <c>what: status</c>; null when there was none.</summary>

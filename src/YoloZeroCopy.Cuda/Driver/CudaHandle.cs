@@ -51,7 +51,9 @@ public abstract unsafe class CudaHandle : SafeHandle
         SetHandle(native);
     }
 
-    /// <summary>Compares and branches; the text is made elsewhere, and only on failure. Its use of this object also keeps it alive across the call.</summary>
+    /// <summary>
+    /// Compares and branches; the text is made elsewhere, and only on failure. Its use of this object also keeps it alive across the call.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private protected void ThrowIfFailed(CUresult status, string doing, [CallerArgumentExpression(nameof(status))] string call = "")
     {

@@ -83,9 +83,11 @@ public class CudaException : Exception
     private static string Hint(CUresult status) => status switch
     {
         CUresult.CUDA_ERROR_INVALID_CONTEXT => " No context, or another one, is current on this thread; call CudaContext.MakeCurrent on it first.",
-        CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED => " A page of this memory is page-locked already; two registrations must not share a page.",
+        CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED =>
+            " A page of this memory is page-locked already; two registrations must not share a page.",
         _ when IsStickyStatus(status) =>
-            " This error is sticky: the context cannot be used any more, and earlier work may have caused it. Dispose what is in the context, reset it and open a fresh one.",
+            " This error is sticky: the context cannot be used any more, and earlier work may have caused it."
+            + " Dispose what is in the context, reset it and open a fresh one.",
         _ => "",
     };
 

@@ -16,7 +16,9 @@ public sealed class CudaOutOfMemoryException : CudaException
     /// <summary>Bytes that were asked for; 0 when the call does not say, as for a stream or a module.</summary>
     public ulong RequestedBytes { get; }
 
-    /// <summary>Bytes of device memory that were free just afterwards; 0 when that could not be read. Free memory in pieces may not serve a large request.</summary>
+    /// <summary>
+    /// Bytes of device memory that were free just afterwards; 0 when that could not be read. Free memory in pieces may not serve a large request.
+    /// </summary>
     public ulong FreeBytes { get; }
 
     /// <summary>Bytes of device memory in all; 0 when that could not be read.</summary>
@@ -25,7 +27,9 @@ public sealed class CudaOutOfMemoryException : CudaException
     private static string Numbers(ulong requestedBytes, ulong freeBytes, ulong totalBytes)
     {
         string wanted = requestedBytes == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" Wanted were {requestedBytes:N0} bytes.");
-        string there = totalBytes == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" The device has {freeBytes:N0} of {totalBytes:N0} bytes free.");
+        string there = totalBytes == 0
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" The device has {freeBytes:N0} of {totalBytes:N0} bytes free.");
         return wanted + there;
     }
 }

@@ -14,7 +14,10 @@ public sealed class CudaPtxException : CudaException
     /// <summary>What the driver's PTX compiler wrote; empty when it wrote nothing.</summary>
     public string Log { get; }
 
-    /// <summary>Oldest driver, in the form of <see cref="CudaDriver.Version"/>, that knows a PTX ISA version (10 x major + minor); 0 when it is not known here.</summary>
+    /// <summary>
+    /// Oldest driver, in the form of <see cref="CudaDriver.Version"/>, that knows a PTX ISA version (10 x major + minor); 0 when it is not known
+    /// here.
+    /// </summary>
     internal static int DriverForPtx(int isa) => isa switch
     {
         <= 0 => 0,
@@ -71,7 +74,8 @@ public sealed class CudaPtxException : CudaException
         switch (status)
         {
             case CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND:
-                return " The driver's PTX compiler library (libnvidia-ptxjitcompiler.so.1, on Windows nvptxJITCompiler.dll) is not installed or, in a container, not mounted.";
+                return " The driver's PTX compiler library (libnvidia-ptxjitcompiler.so.1, on Windows nvptxJITCompiler.dll) is"
+                    + " not installed or, in a container, not mounted.";
             case CUresult.CUDA_ERROR_JIT_COMPILATION_DISABLED:
                 return " Compilation of PTX is switched off for this process: unset CUDA_DISABLE_PTX_JIT.";
             case CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION:

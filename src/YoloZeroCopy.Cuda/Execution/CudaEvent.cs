@@ -21,7 +21,8 @@ public enum CudaEventOptions
 
 /// <summary>A point in a stream that others can wait for.</summary>
 /// <remarks>
-/// The members allocate nothing and need the context current on the thread. <see cref="IsDone"/> and <see cref="Synchronize"/> may run on another thread than
+/// The members allocate nothing and need the context current on the thread. <see cref="IsDone"/> and <see cref="Synchronize"/> may run on another
+/// thread than
 /// <see cref="Record(CudaStream)"/>; they tell of the latest recording before them. Only <see cref="Synchronize"/> waits.
 /// </remarks>
 public sealed unsafe class CudaEvent : CudaHandle
@@ -112,7 +113,9 @@ public sealed unsafe class CudaEvent : CudaHandle
     /// <exception cref="CudaException">The work before the event failed.</exception>
     public void Synchronize() => ThrowIfFailed(Api.cuEventSynchronize(Handle), "waiting for an event");
 
-    /// <summary>Milliseconds on the device between two events, to about half a microsecond. Both must have passed, with <see cref="CudaEventOptions.Timing"/>.</summary>
+    /// <summary>
+    /// Milliseconds on the device between two events, to about half a microsecond. Both must have passed, with <see cref="CudaEventOptions.Timing"/>.
+    /// </summary>
     /// <param name="start">The earlier event.</param>
     /// <exception cref="ObjectDisposedException">An event is disposed or its context was reset.</exception>
     /// <exception cref="CudaException">An event has not passed, was not recorded or takes no time.</exception>

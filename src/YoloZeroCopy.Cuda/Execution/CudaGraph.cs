@@ -14,7 +14,9 @@ public enum CudaGraphOptions
     UseNodePriority = 8,
 }
 
-/// <summary>Work that a stream captured. Make it executable to launch it; after that it is needed only for <see cref="CudaGraphExec.TryUpdate"/>.</summary>
+/// <summary>
+/// Work that a stream captured. Make it executable to launch it; after that it is needed only for <see cref="CudaGraphExec.TryUpdate"/>.
+/// </summary>
 /// <remarks>One thread at a time. Nothing here waits for the device.</remarks>
 public sealed unsafe class CudaGraph : CudaHandle
 {

@@ -36,7 +36,8 @@ public enum CudaGraphUpdateResult
 /// <summary>A graph that can be launched, any number of times: a recorded piece of work for the price of one call.</summary>
 /// <remarks>
 /// One thread at a time. The addresses in it are fixed: memory, kernels' modules and events that were captured must stay alive as long as this.
-/// A launch waits, on the device, for an earlier launch of the same executable graph. Dispose may be called while it runs: the driver frees it afterwards.
+/// A launch waits, on the device, for an earlier launch of the same executable graph. Dispose may be called while it runs: the driver frees it
+/// afterwards.
 /// </remarks>
 public sealed unsafe class CudaGraphExec : CudaHandle
 {
@@ -68,7 +69,9 @@ public sealed unsafe class CudaGraphExec : CudaHandle
         GC.KeepAlive(stream);
     }
 
-    /// <summary>Takes over the parameters of a newly captured graph with the same nodes and edges. Launches that are queued keep the old ones. Any thread.</summary>
+    /// <summary>
+    /// Takes over the parameters of a newly captured graph with the same nodes and edges. Launches that are queued keep the old ones. Any thread.
+    /// </summary>
     /// <param name="graph">The graph to take over.</param>
     /// <returns><see cref="CudaGraphUpdateResult.Success"/>, or why a fresh executable graph must be made; this one is then unchanged.</returns>
     /// <exception cref="ObjectDisposedException">A graph is disposed or its context was reset.</exception>

@@ -102,7 +102,8 @@ public sealed unsafe class CudaKernel
     /// <param name="stream">Stream of the same context.</param>
     /// <param name="grid">Blocks.</param>
     /// <param name="block">Threads in a block.</param>
-    /// <param name="arguments">Address of the value of each parameter, in order; at least as many as the kernel has. Read before the call returns.</param>
+    /// <param name="arguments">Address of the value of each parameter, in order; at least as many as the kernel has. Read before the call
+    /// returns.</param>
     /// <param name="sharedBytes">Dynamic shared memory of a block; above 48 KB only after <see cref="SetAttribute"/> allowed it.</param>
     /// <exception cref="CudaException">The driver refused, or earlier work failed.</exception>
     /// <exception cref="ObjectDisposedException">The module or the stream is disposed or its context was reset.</exception>
@@ -149,7 +150,8 @@ public sealed unsafe class CudaKernel
         using ContextBinding binding = BindLive();
         int blocks;
         module.Context.ThrowIfFailed(
-            Api.cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, blockThreads, (nuint)sharedBytes), "reading the occupancy of a kernel");
+            Api.cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, blockThreads, (nuint)sharedBytes),
+            "reading the occupancy of a kernel");
         return blocks;
     }
 
@@ -217,6 +219,7 @@ public sealed unsafe class CudaKernel
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ThrowLaunch(CUresult status, CudaSize grid, CudaSize block, int sharedBytes) => module.Context.Throw(
         status,
-        $"launching the kernel '{Name}' with {grid.X} x {grid.Y} x {grid.Z} blocks of {block.X} x {block.Y} x {block.Z} threads and {sharedBytes} bytes of shared memory",
+        $"launching the kernel '{Name}' with {grid.X} x {grid.Y} x {grid.Z} blocks of {block.X} x {block.Y} x {block.Z} threads"
+        + $" and {sharedBytes} bytes of shared memory",
         nameof(DriverApi.cuLaunchKernel));
 }

@@ -6,7 +6,8 @@ namespace YoloZeroCopy.Cuda;
 
 /// <summary>Device code, compiled by the driver from PTX text (or loaded from a binary for one kind of GPU).</summary>
 /// <remarks>
-/// Any thread. Dispose unloads the code: nothing of it may be running or queued, and every graph that holds one of its kernels must be disposed before.
+/// Any thread. Dispose unloads the code: nothing of it may be running or queued, and every graph that holds one of its kernels must be disposed
+/// before.
 /// </remarks>
 public sealed unsafe class CudaModule : CudaHandle
 {
@@ -14,7 +15,8 @@ public sealed unsafe class CudaModule : CudaHandle
 
     /// <summary>Compiles and loads. Blocks for milliseconds to seconds the first time; the driver keeps compiled PTX in a cache on disk.</summary>
     /// <param name="context">Context to load into.</param>
-    /// <param name="image">PTX text, with or without a closing NUL, or a cubin or fatbin. Copied where a NUL is missing; not needed after the call.</param>
+    /// <param name="image">PTX text, with or without a closing NUL, or a cubin or fatbin. Copied where a NUL is missing; not needed after the
+    /// call.</param>
     /// <exception cref="ArgumentException">The image is empty.</exception>
     /// <exception cref="CudaPtxException">The driver does not compile it; the exception holds the compiler's log.</exception>
     /// <exception cref="CudaException">The driver refused for another reason.</exception>
@@ -60,7 +62,8 @@ public sealed unsafe class CudaModule : CudaHandle
     /// <summary>Finds a kernel and has its code loaded, so that the first launch does not wait and can be captured.</summary>
     /// <param name="name">Name of the <c>.entry</c> in the PTX: the C name of an <c>extern "C"</c> kernel.</param>
     /// <returns>The kernel, valid until this module is disposed.</returns>
-    /// <exception cref="CudaException">There is no such kernel (<see cref="CUresult.CUDA_ERROR_NOT_FOUND"/>), or its code cannot be loaded.</exception>
+    /// <exception cref="CudaException">There is no such kernel (<see cref="CUresult.CUDA_ERROR_NOT_FOUND"/>), or its code cannot be
+    /// loaded.</exception>
     /// <exception cref="ObjectDisposedException">The module is disposed or its context was reset.</exception>
     public CudaKernel GetKernel(string name)
     {

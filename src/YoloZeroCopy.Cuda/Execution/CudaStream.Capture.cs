@@ -32,8 +32,10 @@ public sealed unsafe partial class CudaStream
 
     /// <summary>Begins to collect what is queued on this stream in a graph instead of running it. End it on the same thread.</summary>
     /// <remarks>
-    /// Until then this thread must not wait for anything, ask events or streams, or allocate memory other than stream-ordered: such a call fails and makes the
-    /// capture invalid. Other threads are not affected (thread-local mode). A stream that is made to wait for an event of this one joins the capture; it must
+    /// Until then this thread must not wait for anything, ask events or streams, or allocate memory other than stream-ordered: such a call fails and
+    /// makes the
+    /// capture invalid. Other threads are not affected (thread-local mode). A stream that is made to wait for an event of this one joins the capture;
+    /// it must
     /// be joined back by an event before the end.
     /// </remarks>
     /// <exception cref="ObjectDisposedException">The stream is disposed or its context was reset.</exception>
@@ -59,7 +61,9 @@ public sealed unsafe partial class CudaStream
         return new CudaGraph(Context, graph);
     }
 
-    /// <summary>Ends a capture whose graph is not wanted, for example after an exception inside of it. Does nothing where none is under way.</summary>
+    /// <summary>
+    /// Ends a capture whose graph is not wanted, for example after an exception inside of it. Does nothing where none is under way.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The stream is disposed or its context was reset.</exception>
     /// <exception cref="CudaException">The driver refused to say whether the stream captures.</exception>
     public void DiscardCapture()

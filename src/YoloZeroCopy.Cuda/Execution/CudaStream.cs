@@ -13,7 +13,8 @@ public sealed unsafe partial class CudaStream : CudaHandle
 {
     /// <summary>Makes a stream. Any thread.</summary>
     /// <param name="context">Context to work in.</param>
-    /// <param name="priority">Priority; lower numbers go first. One outside of the device's range (<see cref="CudaContext.GetStreamPriorityRange"/>) is moved into it.</param>
+    /// <param name="priority">Priority; lower numbers go first. One outside of the device's range (<see cref="CudaContext.GetStreamPriorityRange"/>)
+    /// is moved into it.</param>
     /// <exception cref="ObjectDisposedException">The context is disposed or was reset.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
     public CudaStream(CudaContext context, int priority = 0)

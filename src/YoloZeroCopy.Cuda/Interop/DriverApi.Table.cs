@@ -96,7 +96,8 @@ internal sealed unsafe partial class DriverApi
         cuOccupancyMaxActiveBlocksPerMultiprocessor =
             (delegate* unmanaged<int*, CUfunction, int, nuint, CUresult>)exports.Required(nameof(cuOccupancyMaxActiveBlocksPerMultiprocessor));
         cuLaunchKernel =
-            (delegate* unmanaged<CUfunction, uint, uint, uint, uint, uint, uint, uint, CUstream, void**, void**, CUresult>)exports.Required(nameof(cuLaunchKernel));
+            (delegate* unmanaged<CUfunction, uint, uint, uint, uint, uint, uint, uint, CUstream, void**, void**, CUresult>)exports.Required(
+                nameof(cuLaunchKernel));
         cuFuncGetParamInfo = (delegate* unmanaged<CUfunction, nuint, nuint*, nuint*, CUresult>)exports.Optional(nameof(cuFuncGetParamInfo));
         cuGraphDestroy = (delegate* unmanaged<CUgraph, CUresult>)exports.Required(nameof(cuGraphDestroy));
         cuGraphGetNodes = (delegate* unmanaged<CUgraph, nint*, nuint*, CUresult>)exports.Required(nameof(cuGraphGetNodes));

@@ -37,7 +37,8 @@ internal sealed unsafe partial class DriverApi
         nint getVersion = exports.Optional(nameof(cuDriverGetVersion));
         if (exports.Optional(nameof(cuInit)) == 0 || getVersion == 0)
         {
-            return new DriverOpening(null, DriverProblem.UnusableLibrary, $"'{library}' is a library, but not a CUDA driver: it has no cuInit or no cuDriverGetVersion.");
+            return new DriverOpening(
+                null, DriverProblem.UnusableLibrary, $"'{library}' is a library, but not a CUDA driver: it has no cuInit or no cuDriverGetVersion.");
         }
 
         // The version first: an old driver also lacks functions, and its age is the reason that a user can act on. It can be asked before cuInit.
@@ -48,8 +49,8 @@ internal sealed unsafe partial class DriverApi
             return new DriverOpening(
                 null,
                 DriverProblem.TooOld,
-                $"The CUDA driver '{library}' is too old: it is CUDA {VersionText(version)} ({version}), wanted is CUDA {VersionText(CudaDriver.MinimumVersion)} "
-                + $"({CudaDriver.MinimumVersion}) or newer.");
+                $"The CUDA driver '{library}' is too old: it is CUDA {VersionText(version)} ({version}), wanted is "
+                + $"CUDA {VersionText(CudaDriver.MinimumVersion)} ({CudaDriver.MinimumVersion}) or newer.");
         }
 
         DriverApi api = new(exports) { Library = library, Version = version };
@@ -106,7 +107,9 @@ internal sealed unsafe partial class DriverApi
     public string TextOf(CUresult status)
     {
         byte* text = null;
-        return cuGetErrorString(status, &text) == CUresult.CUDA_SUCCESS && text != null ? Marshal.PtrToStringUTF8((nint)text)! : "no text from the driver";
+        return cuGetErrorString(status, &text) == CUresult.CUDA_SUCCESS && text != null
+            ? Marshal.PtrToStringUTF8((nint)text)!
+            : "no text from the driver";
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -121,7 +124,8 @@ internal sealed unsafe partial class DriverApi
     /// <inheritdoc cref="CudaException.From"/>
     [DoesNotReturn]
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public void Throw(CUresult status, string doing, string call, ulong requestedBytes = 0) => throw CudaException.From(this, status, doing, call, requestedBytes);
+    public void Throw(CUresult status, string doing, string call, ulong requestedBytes = 0) =>
+        throw CudaException.From(this, status, doing, call, requestedBytes);
 
     /// <summary>Takes note of how a release ended. Never throws.</summary>
     public void NoteRelease(CUresult status, string what)

@@ -80,8 +80,8 @@ internal sealed record DriverOpening(DriverApi? Api, DriverProblem Problem, stri
         return new DriverOpening(
             null,
             DriverProblem.NoLibrary,
-            $"No CUDA driver is installed: tried were {string.Join(", ", trouble)}. It comes with the NVIDIA display driver, not with the CUDA toolkit; "
-            + "in a container, the NVIDIA container runtime must provide it.");
+            $"No CUDA driver is installed: tried were {string.Join(", ", trouble)}. It comes with the NVIDIA display driver, not "
+            + "with the CUDA toolkit; in a container, the NVIDIA container runtime must provide it.");
     }
 
     /// <summary>Says in words why a driver did not start.</summary>
@@ -95,15 +95,18 @@ internal sealed record DriverOpening(DriverApi? Api, DriverProblem Problem, stri
             CUresult.CUDA_ERROR_NOT_PERMITTED => new DriverOpening(
                 null,
                 DriverProblem.NotPermitted,
-                $"This process may not use the GPU: {driver} answered {answer}. Check the rights on /dev/nvidia* and the limits of the container or the service."),
+                $"This process may not use the GPU: {driver} answered {answer}. "
+                + "Check the rights on /dev/nvidia* and the limits of the container or the service."),
             CUresult.CUDA_ERROR_STUB_LIBRARY => new DriverOpening(
                 null,
                 DriverProblem.UnusableLibrary,
-                $"'{library}' is the CUDA toolkit's stub for linking, not a driver ({answer}). Take the toolkit's stubs folder out of the library path."),
+                $"'{library}' is the CUDA toolkit's stub for linking, not a driver ({answer}). "
+                + "Take the toolkit's stubs folder out of the library path."),
             CUresult.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => new DriverOpening(
                 null,
                 DriverProblem.NotStarted,
-                $"The driver library '{library}' and the loaded kernel module are of different versions ({answer}). Restart the machine, or the container, after a driver update."),
+                $"The driver library '{library}' and the loaded kernel module are of different versions ({answer}). "
+                + "Restart the machine, or the container, after a driver update."),
             _ => new DriverOpening(null, DriverProblem.NotStarted, $"CUDA does not start: {driver} answered {answer}."),
         };
     }

@@ -91,7 +91,8 @@ public sealed unsafe class CudaDeviceMemory : CudaHandle
         CudaIpc.CheckLength(handle.Length);
         if (stream is not null)
         {
-            throw new InvalidOperationException("Memory that was allocated on a stream cannot be shared with another process; allocate it with the constructor.");
+            throw new InvalidOperationException(
+                "Memory that was allocated on a stream cannot be shared with another process; allocate it with the constructor.");
         }
 
         using ContextBinding binding = Context.Bind();

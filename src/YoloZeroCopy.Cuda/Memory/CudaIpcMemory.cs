@@ -20,7 +20,9 @@ public sealed unsafe class CudaIpcMemory : CudaHandle
         handle.CopyTo(new Span<byte>(shared.reserved, CudaIpc.HandleBytes));
         using ContextBinding binding = context.Bind();
         CUdeviceptr address;
-        ThrowIfFailed(Api.cuIpcOpenMemHandle_v2(&address, shared, CudaFlags.CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS), "mapping device memory of another process");
+        ThrowIfFailed(
+            Api.cuIpcOpenMemHandle_v2(&address, shared, CudaFlags.CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS),
+            "mapping device memory of another process");
         Own((nint)address.Value);
     }
 

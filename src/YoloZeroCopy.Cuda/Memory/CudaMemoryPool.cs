@@ -8,7 +8,8 @@ public sealed unsafe class CudaMemoryPool : CudaHandle
 {
     /// <summary>Makes a pool.</summary>
     /// <param name="context">Context of the device that the memory is on.</param>
-    /// <param name="releaseThreshold">Bytes that the pool keeps for reuse when a stream or event is waited for; above that it gives free memory back.</param>
+    /// <param name="releaseThreshold">Bytes that the pool keeps for reuse when a stream or event is waited for; above that it gives free memory
+    /// back.</param>
     /// <exception cref="CudaException">The driver refused, for example because the device has no pools.</exception>
     /// <exception cref="ObjectDisposedException">The context is disposed or was reset.</exception>
     public CudaMemoryPool(CudaContext context, ulong releaseThreshold = ulong.MaxValue)
@@ -41,7 +42,8 @@ public sealed unsafe class CudaMemoryPool : CudaHandle
     {
         get => Read(CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD);
         set => ThrowIfFailed(
-            Api.cuMemPoolSetAttribute(Handle, CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &value), "setting an attribute of a memory pool");
+            Api.cuMemPoolSetAttribute(Handle, CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &value),
+            "setting an attribute of a memory pool");
     }
 
     /// <summary>Bytes that the pool holds of the device now, used or not.</summary>
@@ -78,7 +80,8 @@ public sealed unsafe class CudaMemoryPool : CudaHandle
         ArgumentNullException.ThrowIfNull(stream);
         if (stream.Context.Device.Handle != Context.Device.Handle)
         {
-            throw new ArgumentException($"The pool is of {Context.Device} and the stream of {stream.Context.Device}; one device is wanted.", nameof(stream));
+            throw new ArgumentException(
+                $"The pool is of {Context.Device} and the stream of {stream.Context.Device}; one device is wanted.", nameof(stream));
         }
 
         return new CudaDeviceMemory(stream, this, bytes);

@@ -9,7 +9,9 @@ public enum CudaPinnedOptions
     /// <summary>Page-locked for every context of the process, which devices with unified addressing give anyway.</summary>
     None = 0,
 
-    /// <summary>Allocation only: not cached by the processor. Written in order it can be quick; reading it is very slow. Measure before use.</summary>
+    /// <summary>
+    /// Allocation only: not cached by the processor. Written in order it can be quick; reading it is very slow. Measure before use.
+    /// </summary>
     WriteCombined = 1,
 
     /// <summary>Registration only: the device reads the memory and never writes it; needed for memory that is mapped read-only.</summary>
@@ -19,7 +21,8 @@ public enum CudaPinnedOptions
 /// <summary>Page-locked host memory, which the device reads and writes by DMA beside other work.</summary>
 /// <remarks>
 /// <para>
-/// Any thread. Allocating, registering and releasing are slow (about 0.3 s for each GiB) and hold locks of the driver that stall other calls: do it at the start,
+/// Any thread. Allocating, registering and releasing are slow (about 0.3 s for each GiB) and hold locks of the driver that stall other calls: do it
+/// at the start,
 /// never for each frame. Release waits for the device.
 /// </para>
 /// <para>Who uses <see cref="Pointer"/> or <see cref="AsSpan"/> keeps this object alive and undisposed, as long as copies are queued, too.</para>
@@ -102,12 +105,15 @@ public sealed unsafe class CudaPinnedMemory : CudaHandle
         return new CudaPinnedMemory(context, bytes, options);
     }
 
-    /// <summary>Page-locks memory of the caller, for example the ring of a camera's SDK. Dispose unlocks it; the caller frees it after that.</summary>
+    /// <summary>
+    /// Page-locks memory of the caller, for example the ring of a camera's SDK. Dispose unlocks it; the caller frees it after that.
+    /// </summary>
     /// <param name="context">Context to register in.</param>
     /// <param name="memory">First address. Whole pages are locked: two registrations must not share a page.</param>
     /// <param name="bytes">Length in bytes, at least 1.</param>
     /// <param name="options">Options.</param>
-    /// <remarks>Memory of the garbage collector must be pinned for as long, for example allocated with <see cref="GC.AllocateUninitializedArray{T}"/>.</remarks>
+    /// <remarks>Memory of the garbage collector must be pinned for as long, for example allocated with
+    /// <see cref="GC.AllocateUninitializedArray{T}"/>.</remarks>
     /// <exception cref="ArgumentNullException">The address is null.</exception>
     /// <exception cref="ArgumentException">An option is for allocation only.</exception>
     /// <exception cref="CudaOutOfMemoryException">The system does not lock that much memory.</exception>
@@ -135,7 +141,8 @@ public sealed unsafe class CudaPinnedMemory : CudaHandle
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         if (offset > Bytes || (nuint)length > Bytes - offset)
         {
-            throw new ArgumentOutOfRangeException(nameof(offset), $"A window of {length} bytes at {offset} is not inside the memory of {Bytes} bytes.");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset), $"A window of {length} bytes at {offset} is not inside the memory of {Bytes} bytes.");
         }
 
         return new Span<byte>((byte*)Pointer + offset, length);

@@ -1,0 +1,135 @@
+/* Part of cuda_double.c: streams, events. */
+
+API CUresult cuStreamCreateWithPriority(object **stream, unsigned flags, int priority) {
+    ENTER;
+    CURRENT;
+    if (flags != 1) note_misuse(__func__, "the stream waits for the default stream");
+    *stream = make(STREAM, current->device, NULL, 0);
+    (*stream)->flags = priority;
+    return 0;
+}
+
+API CUresult cuStreamDestroy_v2(object *stream) {
+    ENTER;
+    CURRENT;
+    FIND(s, STREAM, stream);
+    s->alive = 0;
+    return 0;
+}
+
+API CUresult cuStreamWaitEvent(object *stream, object *event, unsigned flags) {
+    ENTER;
+    CURRENT;
+    (void)flags;
+    FIND(s, STREAM, stream);
+    FIND(e, EVENT, event);
+    (void)e;
+    s->nodes += s->capturing;
+    return 0;
+}
+
+API CUresult cuStreamQuery(object *stream) {
+    ENTER;
+    CURRENT;
+    FIND(s, STREAM, stream);
+    if (s->capturing) {
+        s->invalid = 1;
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
+    return *setting("not_ready") > 0 && (*setting("not_ready"))-- ? CUDA_ERROR_NOT_READY : 0;
+}
+
+API CUresult cuStreamSynchronize(object *stream) {
+    ENTER;
+    CURRENT;
+    FIND(s, STREAM, stream);
+    if (s->capturing) {
+        s->invalid = 1;
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
+    return 0;
+}
+
+API CUresult cuStreamBeginCapture_v2(object *stream, int mode) {
+    ENTER;
+    CURRENT;
+    FIND(s, STREAM, stream);
+    if (mode != CU_STREAM_CAPTURE_MODE_THREAD_LOCAL) note_misuse(__func__, "the capture is not thread-local");
+    if (s->capturing) return CUDA_ERROR_ILLEGAL_STATE;
+    s->capturing = 1;
+    s->invalid = 0;
+    s->nodes = 0;
+    return 0;
+}
+
+API CUresult cuStreamEndCapture(object *stream, object **graph) {
+    ENTER;
+    CURRENT;
+    FIND(s, STREAM, stream);
+    if (!s->capturing) return CUDA_ERROR_ILLEGAL_STATE;
+    s->capturing = 0;
+    *graph = NULL;
+    if (s->invalid && !*setting("graph_with_error")) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+    *graph = make(GRAPH, current->device, NULL, 0);
+    (*graph)->nodes = s->nodes;
+    return s->invalid ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : 0;
+}
+
+API CUresult cuStreamIsCapturing(object *stream, int *status) {
+    ENTER;
+    CURRENT;
+    FIND(s, STREAM, stream);
+    *status = s->capturing ? (s->invalid ? CU_STREAM_CAPTURE_STATUS_INVALIDATED : CU_STREAM_CAPTURE_STATUS_ACTIVE) : CU_STREAM_CAPTURE_STATUS_NONE;
+    return 0;
+}
+
+API CUresult cuEventCreate(object **event, unsigned flags) {
+    ENTER;
+    CURRENT;
+    *event = make(EVENT, current->device, NULL, 0);
+    (*event)->flags = (int)flags;
+    return 0;
+}
+
+API CUresult cuEventDestroy_v2(object *event) {
+    ENTER;
+    CURRENT;
+    FIND(e, EVENT, event);
+    e->alive = 0;
+    return 0;
+}
+
+API CUresult cuEventRecord(object *event, object *stream) {
+    ENTER;
+    CURRENT;
+    FIND(e, EVENT, event);
+    FIND(s, STREAM, stream);
+    s->nodes += s->capturing;
+    e->recorded = 1;
+    return 0;
+}
+
+API CUresult cuEventQuery(object *event) {
+    ENTER;
+    CURRENT;
+    FIND(e, EVENT, event);
+    return e->recorded && *setting("not_ready") > 0 && (*setting("not_ready"))-- ? CUDA_ERROR_NOT_READY : 0;
+}
+
+API CUresult cuEventSynchronize(object *event) {
+    ENTER;
+    CURRENT;
+    FIND(e, EVENT, event);
+    (void)e;
+    return 0;
+}
+
+API CUresult cuEventElapsedTime(float *milliseconds, object *start, object *end) {
+    ENTER;
+    CURRENT;
+    FIND(a, EVENT, start);
+    FIND(b, EVENT, end);
+    if (!a->recorded || !b->recorded || ((a->flags | b->flags) & CU_EVENT_DISABLE_TIMING)) return CUDA_ERROR_INVALID_HANDLE;
+    *milliseconds = 1.5f;
+    return 0;
+}
