@@ -28,7 +28,7 @@ internal sealed unsafe class EngineBenchmark : IDisposable
                 tensors[(2 * lane) + 1] = NativeMemory.AlignedAlloc((nuint)outputBytes, Alignment);
                 FillWithNoise(tensors[2 * lane], inputBytes / SizeOf(model.InputType), model.InputType);
                 NativeMemory.Clear(tensors[(2 * lane) + 1], (nuint)outputBytes);
-                contexts[lane] = engine.CreateContext(batch, (nint)tensors[2 * lane], (nint)tensors[(2 * lane) + 1]);
+                contexts[lane] = engine.CreateContext(batch, (nint)tensors[2 * lane], (nint)tensors[(2 * lane) + 1], stream: 0);
             }
         }
         catch
@@ -97,7 +97,7 @@ internal sealed unsafe class EngineBenchmark : IDisposable
         long runs = 0;
         do
         {
-            context.Enqueue(0);
+            context.Enqueue();
             runs++;
         }
         while (Stopwatch.GetElapsedTime(start) < duration && !stop.IsCancellationRequested);

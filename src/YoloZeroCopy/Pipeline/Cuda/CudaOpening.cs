@@ -8,12 +8,13 @@ internal static class CudaOpening
     // While one lane computes, another uploads and a third has its results read: measured, docs/performance.md.
     private const int DefaultLanes = 3;
 
+    // What a context takes beyond its weights grows with its input: activations and workspace. What CUDA, cuDNN and cuBLAS take once is nearly fixed.
+    private const int ActivationFactor = 16;
+    private const long LibraryBytes = 512L << 20;
+
     public static YoloDetector Open(string modelPath, DetectorOptions options, int ordinal, string why)
     {
-        if (!CudaDriver.TryInitialize(out string reason))
-        {
-            throw new CudaUnavailableException(reason);
-        }
+        CudaDevice device = CudaDevice.Get(ordinal);
 
         // Read and checked on the CPU, so that a bad model costs no device memory.
         OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(modelPath, new OnnxRuntimeCudaOptions
@@ -26,7 +27,6 @@ internal static class CudaOpening
         List<IDisposable?> made = [engine];
         try
         {
-            CudaDevice device = CudaDevice.Get(ordinal);
             CudaContext context = device.OpenContext();
             CudaContextOwner owner = new(context);
             made.Add(owner);
@@ -71,12 +71,15 @@ internal static class CudaOpening
 
     private static MemoryPlan Plan(InferenceEngine engine, in CudaLaneSizes sizes, int maxBatch, int laneCount, int slotCount, int slotBytes)
     {
-        int contexts = laneCount * BatchBucket.SizesFor(maxBatch, engine.Model.FixedBatch).Length;
+        long inputBytes = sizes.InputBytes;
+        int[] buckets = BatchBucket.SizesFor(maxBatch, engine.Model.FixedBatch);
+        long contextBytes = laneCount * buckets.Sum(size => engine.WeightBytes + (size * inputBytes * ActivationFactor));
         return new MemoryPlan(
             new MemoryPlanEntry($"slots, page-locked ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
             new MemoryPlanEntry($"results, page-locked ({laneCount} lanes)", laneCount * sizes.HostBytes),
             new MemoryPlanEntry($"frames, tensors, scratch on the device ({laneCount} lanes)", laneCount * sizes.DeviceBytes, IsOnDevice: true),
-            new MemoryPlanEntry($"engine contexts on the device ({contexts})", contexts * engine.ContextBytes(maxBatch), IsOnDevice: true));
+            new MemoryPlanEntry($"engine contexts on the device ({laneCount * buckets.Length})", contextBytes, IsOnDevice: true),
+            new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true));
     }
 
     private static void ThrowIfTooLittle(MemoryPlan plan, CudaMemoryInfo memory, double margin, CudaDevice device)
