@@ -1,1 +1,1 @@
-return 0;
+return await YoloZeroCopy.Cli.Tool.RunAsync(args);

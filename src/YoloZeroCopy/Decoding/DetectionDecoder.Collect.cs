@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -8,9 +7,6 @@ namespace YoloZeroCopy;
 /// <content>Finding the candidates in each layout.</content>
 internal sealed partial class DetectionDecoder
 {
-    private static readonly string[] CentreBox = ["centre x", "centre y", "width", "height"];
-    private static readonly string[] CornerBox = ["x1", "y1", "x2", "y2"];
-
     /// <summary>Layout <c>[4 + C, A]</c>: the running best of all classes for a block of anchors, then the few that are above the threshold.</summary>
     private void CollectByChannel(ReadOnlySpan<byte> output)
     {
@@ -115,8 +111,11 @@ internal sealed partial class DetectionDecoder
             }
         }
 
-        AddCentreBox(
-            anchor, classId, score, Read(output, anchor), Read(output, anchors + anchor), Read(output, (2 * anchors) + anchor), Read(output, (3 * anchors) + anchor));
+        float centreX = Read(output, anchor);
+        float centreY = Read(output, anchors + anchor);
+        float width = Read(output, (2 * anchors) + anchor);
+        float height = Read(output, (3 * anchors) + anchor);
+        AddCentreBox(anchor, classId, score, centreX, centreY, width, height);
     }
 
     /// <summary>Layouts <c>[A, 5 + C]</c> and <c>[K, 6]</c>: one row for each anchor.</summary>
@@ -229,51 +228,4 @@ internal sealed partial class DetectionDecoder
 
     private float Read(ReadOnlySpan<byte> output, int index) =>
         isHalf ? (float)MemoryMarshal.Cast<byte, Half>(output)[index] : MemoryMarshal.Cast<byte, float>(output)[index];
-
-    private void ThrowIfNotFinite(string[] names, int anchor, float first, float second, float third, float fourth)
-    {
-        if (!(((first * 0) + (second * 0) + (third * 0) + (fourth * 0)) == 0))
-        {
-            ReadOnlySpan<float> box = [first, second, third, fourth];
-            int wrong = IndexOfNotFinite(box);
-            ThrowNotFinite($"{names[wrong]} of the box", box[wrong], anchor);
-        }
-    }
-
-    /// <summary>Says which score of a block is the one that the scan met: of the lowest anchor, of its lowest class.</summary>
-    [DoesNotReturn]
-    private void ThrowNotFiniteScore(ReadOnlySpan<byte> output, int first, int count)
-    {
-        for (int anchor = first; anchor < first + count; anchor++)
-        {
-            for (int classId = 0; classId < classCount; classId++)
-            {
-                float score = Read(output, ((4 + classId) * anchors) + anchor);
-                if (!float.IsFinite(score))
-                {
-                    ThrowNotFinite($"score of class {classId}", score, anchor);
-                }
-            }
-        }
-
-        // Only when someone writes to the output while it is decoded.
-        throw new InferenceException($"The model gave a score that is not finite among anchors {first} to {first + count - 1} of {anchors}, and the output changed while it was read.");
-    }
-
-    [DoesNotReturn]
-    private void ThrowNotFinite(string what, float value, int anchor) =>
-        throw new InferenceException(FormattableString.Invariant($"The model gave {value} as the {what} at anchor {anchor} of {anchors}; wanted is a finite number."));
-
-    private static int IndexOfNotFinite(ReadOnlySpan<float> values)
-    {
-        for (int i = 0; i < values.Length; i++)
-        {
-            if (!float.IsFinite(values[i]))
-            {
-                return i;
-            }
-        }
-
-        return 0;
-    }
 }

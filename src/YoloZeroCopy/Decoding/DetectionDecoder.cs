@@ -1,15 +1,17 @@
 namespace YoloZeroCopy;
 
-/// <summary>Turns one picture's output of a model into detections in pixels of the frame: candidates, non-maximum suppression, mapping back, clipping.</summary>
+/// <summary>
+/// Turns one picture's output of a model into detections in pixels of the frame: candidates, non-maximum suppression, mapping back, clipping.
+/// </summary>
 /// <remarks>
 /// One thread at a time; a lane owns one. Everything it needs, for the worst case that every anchor is a candidate, is allocated by the constructor;
 /// <see cref="Decode"/> allocates nothing. The result depends on the output alone: equal scores are ordered by anchor.
-/// Semantics are Ultralytics': a candidate is an anchor whose best class score is strictly above the threshold (its class the lowest id among equals), boxes stay binary32 and
-/// suppression runs on them in pixels of the model's input.
+/// Semantics are Ultralytics': a candidate is an anchor whose best class score is strictly above the threshold (its class the lowest id among equals),
+/// boxes stay binary32 and suppression runs on them in pixels of the model's input.
 /// </remarks>
 internal sealed partial class DetectionDecoder
 {
-    /// <summary>Anchors of one step of the channels-first scan: four rows and the running best of this many floats stay in the first-level cache.</summary>
+    /// <summary>Anchors of one step of the channels-first scan: the running best of this many floats stays in the first-level cache.</summary>
     private const int BlockAnchors = 2048;
 
     /// <summary>Elements that one step of a row-by-row scan converts from half, at least one row.</summary>
@@ -51,12 +53,14 @@ internal sealed partial class DetectionDecoder
         };
         if (given != wanted)
         {
-            throw new ArgumentException($"An output of layout {layout} with {classCount} classes has {wanted} {dimension}; given is {rows} x {columns}.", dimension);
+            throw new ArgumentException(
+                $"An output of layout {layout} with {classCount} classes has {wanted} {dimension}; given is {rows} x {columns}.", dimension);
         }
 
         if (elementType is not (TensorElementType.Float32 or TensorElementType.Float16))
         {
-            throw new ArgumentException($"The output's elements are {elementType}; wanted is {TensorElementType.Float32} or {TensorElementType.Float16}.", nameof(elementType));
+            throw new ArgumentException(
+                $"The output's elements are {elementType}; wanted is {TensorElementType.Float32} or {TensorElementType.Float16}.", nameof(elementType));
         }
 
         isHalf = elementType == TensorElementType.Float16;

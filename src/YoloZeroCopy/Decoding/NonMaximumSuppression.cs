@@ -5,9 +5,9 @@ namespace YoloZeroCopy;
 
 /// <summary>Greedy non-maximum suppression: the best candidate stays, those of its class that overlap it too much go, and so on down the ranks.</summary>
 /// <remarks>
-/// One thread at a time. A candidate is compared with the boxes kept so far, and only with those of its class, so the work is candidates times kept boxes of a
-/// class and ends as soon as enough boxes are kept. Ultralytics keeps classes apart by moving each class's boxes by 7680 pixels times its id; that costs float precision
-/// (1/16 pixel from class 69 on) and fails on larger inputs. Comparing within a class is what that trick stands for.
+/// One thread at a time. A candidate is compared with the boxes kept so far, and only with those of its class, so the work is candidates times kept
+/// boxes of a class and ends as soon as enough boxes are kept. Ultralytics keeps classes apart by moving each class's boxes by 7680 pixels times its id;
+/// that costs float precision (1/16 pixel from class 69 on) and fails on larger inputs. Comparing within a class is what that trick stands for.
 /// </remarks>
 internal sealed class NonMaximumSuppression
 {
@@ -132,5 +132,6 @@ internal sealed class NonMaximumSuppression
         return false;
     }
 
-    private static Vector256<float> Load(float[] values, nuint offset) => Vector256.LoadUnsafe(ref MemoryMarshal.GetArrayDataReference(values), offset);
+    private static Vector256<float> Load(float[] values, nuint offset) =>
+        Vector256.LoadUnsafe(ref MemoryMarshal.GetArrayDataReference(values), offset);
 }

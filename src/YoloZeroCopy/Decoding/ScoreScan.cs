@@ -5,12 +5,12 @@ namespace YoloZeroCopy;
 
 /// <summary>Finds best scores and values that are no numbers in one pass over the scores.</summary>
 /// <remarks>
-/// Finiteness costs one multiply-add a value: x * 0 is 0 for every finite x and NaN for NaN and both infinities, and NaN survives every later addition.
+/// Finiteness costs one multiply-add a value: x * 0 is 0 for every finite x and NaN for NaN and both infinities, and NaN survives every addition.
 /// So the maximum may be the processor's own, quick one, which loses NaN.
 /// </remarks>
 internal static class ScoreScan
 {
-    /// <summary>Raises every <c>best[i]</c> to the largest of the four rows' <c>[i]</c>. All spans have one length; a row may be given twice.</summary>
+    /// <summary>Raises every <c>best[i]</c> to the largest of the four rows' <c>[i]</c>. Spans are of one length; a row may be given twice.</summary>
     /// <returns>False when a row holds a value that is not finite; <paramref name="best"/> is then of no use.</returns>
     /// <remarks>Four rows at a time because each reads and writes <paramref name="best"/> once.</remarks>
     public static bool RaiseToBest(
@@ -64,8 +64,8 @@ internal static class ScoreScan
 
     /// <summary>As the other, on the bits of halves.</summary>
     /// <remarks>
-    /// Halves from 0 up order as their bits do. Those below 0 are negative numbers here, too, and which of them is the best does not matter: no threshold is below 0.
-    /// Not finite is every half whose bits without the sign are at least infinity's.
+    /// Halves from 0 up order as their bits do. Those below 0 are negative numbers here, too, and which of them is the best does not matter:
+    /// no threshold is below 0. Not finite is every half whose bits without the sign are at least infinity's.
     /// </remarks>
     public static bool RaiseToBest(
         ReadOnlySpan<short> row0, ReadOnlySpan<short> row1, ReadOnlySpan<short> row2, ReadOnlySpan<short> row3, Span<short> best)
@@ -79,7 +79,8 @@ internal static class ScoreScan
             for (int i = 0; i < count; i++)
             {
                 best[i] = Math.Max(best[i], Math.Max(Math.Max(row0[i], row1[i]), Math.Max(row2[i], row3[i])));
-                most = Math.Max(most, Math.Max(Math.Max(row0[i] & Magnitude, row1[i] & Magnitude), Math.Max(row2[i] & Magnitude, row3[i] & Magnitude)));
+                most = Math.Max(most, Math.Max(row0[i] & Magnitude, row1[i] & Magnitude));
+                most = Math.Max(most, Math.Max(row2[i] & Magnitude, row3[i] & Magnitude));
             }
 
             return most < Infinity;

@@ -44,7 +44,7 @@ internal sealed unsafe class CpuLane : Lane
         (checked(3 * model.InputWidth * model.InputHeight * SizeOf(model.InputType)), checked(model.OutputShape.Rows * model.OutputShape.Columns * SizeOf(model.OutputType)));
 
     /// <summary>Makes the context for full batches, so that a model that cannot run says so on opening. Smaller batches get theirs at first use.</summary>
-    public void WarmUp() => ContextFor(contexts.Length - 1).Enqueue();
+    public override void Prepare() => ContextFor(contexts.Length - 1).Enqueue();
 
     public override void Start(LaneBatch batch)
     {

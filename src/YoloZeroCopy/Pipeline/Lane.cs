@@ -3,6 +3,12 @@ namespace YoloZeroCopy;
 /// <summary>Everything one batch in flight needs: the seam between the pipeline, which is the same everywhere, and a device.</summary>
 internal abstract class Lane : IDisposable
 {
+    /// <summary>Gets ready for the first batch: makes contexts, warms them, captures graphs. The dispatcher thread calls it once, before all else, because what a device binds to a thread
+    /// must be bound to the one that will use it.</summary>
+    public virtual void Prepare()
+    {
+    }
+
     /// <summary>Takes a batch and returns without waiting for it. The dispatcher thread calls it, and only while no batch is in flight on this lane.</summary>
     /// <remarks>
     /// From any thread the lane then gives back each slot as soon as it no longer reads it (<see cref="LaneBatch.ReleaseSlot"/>), sets a result or an error for each frame, and ends with

@@ -18,6 +18,7 @@ internal sealed class Pipeline : IAsyncDisposable
     private readonly FrameRecycler recycler;
     private readonly PipelineOptions options;
     private readonly Thread dispatcher;
+    private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long[] batchSizes;
     private FrameQueue waiting;
@@ -30,6 +31,8 @@ internal sealed class Pipeline : IAsyncDisposable
     private Exception? fault;
     private Counters counters;
 
+    /// <summary>Starts the dispatcher and returns when every lane is prepared.</summary>
+    /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the pipeline's once this returns.</exception>
     public Pipeline(FramePool pool, Lane[] lanes, PipelineOptions options)
     {
         Pool = pool;
@@ -52,9 +55,12 @@ internal sealed class Pipeline : IAsyncDisposable
 
         dispatcher = new Thread(Dispatch) { IsBackground = true, Name = "YoloZeroCopy dispatcher" };
         dispatcher.Start();
+        prepared.Task.GetAwaiter().GetResult();
     }
 
     public FramePool Pool { get; }
+
+    public int LaneCount => lanes.Length;
 
     /// <summary>Hears the latency of every completed frame, in seconds; for the histogram.</summary>
     public Action<double>? LatencyObserver { get; set; }
@@ -222,6 +228,20 @@ internal sealed class Pipeline : IAsyncDisposable
 
     private void Dispatch()
     {
+        try
+        {
+            foreach (Lane lane in lanes)
+            {
+                lane.Prepare();
+            }
+        }
+        catch (Exception error)
+        {
+            prepared.SetException(error);
+            return;
+        }
+
+        prepared.SetResult();
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         while (NextBatch() is LaneBatch batch)
         {

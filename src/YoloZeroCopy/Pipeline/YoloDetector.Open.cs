@@ -55,9 +55,7 @@ public sealed partial class YoloDetector
         {
             for (int number = 0; number < laneCount; number++)
             {
-                CpuLane lane = new(engine, maxBatch, decoding, number);
-                lanes.Add(lane);
-                lane.WarmUp();
+                lanes.Add(new CpuLane(engine, maxBatch, decoding, number));
             }
 
             pool = new FramePool(slotCount, options.SlotBytes);

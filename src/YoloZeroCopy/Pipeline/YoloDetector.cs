@@ -39,6 +39,11 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <summary>What the detector has done so far. Allocates; not for every frame.</summary>
     public DetectorStatistics Statistics => pipeline.Snapshot();
 
+    /// <summary>The engine, for measuring it alone; null where the lanes are fakes.</summary>
+    internal InferenceEngine? Engine => engine as InferenceEngine;
+
+    internal int LaneCount => pipeline.LaneCount;
+
     /// <inheritdoc cref="FramePool.TryRent"/>
     /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
     public bool TryRent(in FrameFormat format, out FrameSlot slot) => Frames.TryRent(format, out slot);

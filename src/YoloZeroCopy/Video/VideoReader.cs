@@ -90,6 +90,12 @@ public sealed class VideoReader : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier read was cancelled.</exception>
     public ValueTask<bool> ReadFrameAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
     {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // First, since a token that fired as a read ended has aborted the reader already.
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        }
+
         ObjectDisposedException.ThrowIf(aborted, this);
         Format.ThrowIfNotWithin(destination.Length, nameof(destination));
         return worker.RunAsync(destination, cancellationToken);

@@ -114,6 +114,7 @@ public sealed class VideoWriter : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">The writer was disposed, or an earlier write was cancelled.</exception>
     public async ValueTask WriteFrameAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         ObjectDisposedException.ThrowIf(aborted, this);
         Format.ThrowIfNotWithin(frame.Length, nameof(frame));
         if (completing)
@@ -131,13 +132,13 @@ public sealed class VideoWriter : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">The writer was disposed or cancelled.</exception>
     public async Task CompleteAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         ObjectDisposedException.ThrowIf(aborted, this);
         if (completing)
         {
             return;
         }
 
-        cancellationToken.ThrowIfCancellationRequested();
         completing = true;
         _ = await worker.RunAsync(default, cancellationToken).ConfigureAwait(false);
     }

@@ -12,6 +12,7 @@ public class DecodingErrorTests
     [InlineData(5, 6)]
     [InlineData(21, 3)]
     [InlineData(9, 17)]
+    [InlineData(35, 9)]
     [InlineData(2050, 2)]
     public void Finds_a_score_that_is_not_finite_at_every_place(int anchors, int classCount)
     {

@@ -16,7 +16,17 @@ internal sealed class FakeLane : Lane
 
     public int Started { get; private set; }
 
+    public Exception? PrepareError { get; init; }
+
     public static void Stamp(FrameSlot slot, int number) => MemoryMarshal.Write(slot.Span, number);
+
+    public override void Prepare()
+    {
+        if (PrepareError is not null)
+        {
+            throw PrepareError;
+        }
+    }
 
     public override void Start(LaneBatch batch)
     {

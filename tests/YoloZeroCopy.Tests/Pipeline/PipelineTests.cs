@@ -252,6 +252,13 @@ public sealed class PipelineTests
     }
 
     [Fact]
+    public void A_lane_that_cannot_be_prepared_says_so_to_the_one_who_opens()
+    {
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => new PipelineHarness([new FakeLane { PrepareError = new InvalidOperationException("no memory") }]));
+        Assert.Equal("no memory", error.Message);
+    }
+
+    [Fact]
     public async Task Dispose_lets_a_running_batch_finish_and_fails_what_waits()
     {
         FakeLane lane = new();

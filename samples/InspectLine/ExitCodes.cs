@@ -1,0 +1,25 @@
+using YoloZeroCopy;
+
+namespace InspectLine;
+
+/// <summary>What the program's exit code tells a script. Those of <c>yzc</c>, as far as both have them.</summary>
+internal static class ExitCodes
+{
+    public const int Done = 0;
+    public const int UnderTheBar = 1;
+    public const int WrongArguments = 2;
+    public const int InputUnreadable = 3;
+    public const int ModelUnusable = 4;
+    public const int OutputUnwritable = 5;
+
+    /// <summary>The exit code for an error that the user can mend; null for one that is a mistake in the program and must show where.</summary>
+    public static int? For(Exception error, string clipPath) => error switch
+    {
+        MediaException media => media.Path == clipPath ? InputUnreadable : OutputUnwritable,
+        InvalidDataException => InputUnreadable,
+        ModelException or NativeLibraryException or InferenceException or DetectorFaultedException or InsufficientMemoryException => ModelUnusable,
+        ArgumentException => WrongArguments,
+        IOException or UnauthorizedAccessException => OutputUnwritable,
+        _ => null,
+    };
+}

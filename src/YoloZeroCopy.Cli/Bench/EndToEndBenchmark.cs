@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>The whole way of a frame that already lies in a slot: rent, submit, await, read, dispose, with the pipeline kept full.</summary>
+internal sealed class EndToEndBenchmark
+{
+    private readonly YoloDetector detector;
+    private readonly FrameFormat format;
+    private readonly int batch;
+    private readonly ValueTask<DetectionResult>[] pending;
+
+    /// <summary>Writes a frame into every slot.</summary>
+    /// <param name="detector">Opened with <see cref="FillDelay"/>.</param>
+    /// <param name="format">Layout of the frames.</param>
+    /// <param name="batch">Frames in a batch.</param>
+    public EndToEndBenchmark(YoloDetector detector, FrameFormat format, int batch)
+    {
+        this.detector = detector;
+        this.format = format;
+        this.batch = batch;
+
+        // As many as can be on their way at once, so that waiting for the oldest result never leaves a slot unused.
+        pending = new ValueTask<DetectionResult>[detector.Frames.SlotCount + (batch * detector.LaneCount)];
+        WriteSlots(detector, format);
+    }
+
+    /// <summary>
+    /// How long the dispatcher waits for a batch to fill. A slice begins with an empty pipeline, and greedy batching would send its first frame alone;
+    /// then the engine would run batches of other sizes than the one it is compared with. While the pipeline is full this waits for nothing.
+    /// </summary>
+    public static TimeSpan FillDelay { get; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Time from submit to result of every frame since it was cleared.</summary>
+    public LatencyHistogram Latency { get; } = new();
+
+    /// <summary>Runs for a time; ends with the last result, so that filling and emptying the pipeline count against it.</summary>
+    [SuppressMessage("Reliability", "CA2012", Justification = "A ring of tasks, each awaited exactly once.")]
+    public async Task<EndToEndSlice> RunAsync(TimeSpan duration, CancellationToken stop)
+    {
+        long bytes = 0;
+        long framesBefore = 0;
+        TimeSpan cpu = Environment.CpuUsage.TotalTime;
+        long start = Stopwatch.GetTimestamp();
+        long frames = 0;
+        long drops = 0;
+        int submittedInBatch = 0;
+        int first = 0;
+        int count = 0;
+        while (true)
+        {
+            // The last batch is filled, too.
+            bool more = submittedInBatch != 0 || (Stopwatch.GetElapsedTime(start) < duration && !stop.IsCancellationRequested);
+            if (more && count < pending.Length)
+            {
+                FrameSlot slot = await detector.RentAsync(format, CancellationToken.None);
+                pending[(first + count) % pending.Length] = detector.SubmitAsync(slot, cancellationToken: CancellationToken.None);
+                count++;
+                submittedInBatch = (submittedInBatch + 1) % batch;
+                continue;
+            }
+
+            if (count == 0)
+            {
+                break;
+            }
+
+            if (bytes == 0 && frames > 0)
+            {
+                // Steady from here on: this method's state lies on the heap, and the thread pool, asleep between slices, has its threads back.
+                bytes = GC.GetTotalAllocatedBytes(precise: true);
+                framesBefore = frames;
+            }
+
+            DetectionResult result = await pending[first];
+            first = (first + 1) % pending.Length;
+            count--;
+            if (result.IsDropped)
+            {
+                drops++;
+            }
+            else
+            {
+                frames++;
+                Latency.Record(result.Latency);
+            }
+
+            result.Dispose();
+        }
+
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+        cpu = Environment.CpuUsage.TotalTime - cpu;
+        bytes = bytes == 0 ? 0 : GC.GetTotalAllocatedBytes(precise: true) - bytes;
+        return new EndToEndSlice(frames, drops, elapsed, cpu, bytes, frames - framesBefore);
+    }
+
+    /// <summary>One frame at a time, each alone in the pipeline: the latency of a lone camera.</summary>
+    public static async Task<LatencyHistogram> RunSingleAsync(
+        YoloDetector detector, FrameFormat format, TimeSpan duration, int leastFrames, CancellationToken stop)
+    {
+        WriteSlots(detector, format);
+        LatencyHistogram latency = new();
+        long start = Stopwatch.GetTimestamp();
+        while ((Stopwatch.GetElapsedTime(start) < duration || latency.Count < leastFrames) && !stop.IsCancellationRequested)
+        {
+            FrameSlot slot = await detector.RentAsync(format, CancellationToken.None);
+            using DetectionResult result = await detector.SubmitAsync(slot, cancellationToken: CancellationToken.None);
+            latency.Record(result.Latency);
+        }
+
+        return latency;
+    }
+
+    // Every slot gets its frame once. What it shows does not matter, but that its bytes were written does: untouched pages are all one page of zeros.
+    private static void WriteSlots(YoloDetector detector, FrameFormat format)
+    {
+        Random random = new(2);
+        List<FrameSlot> slots = [];
+        while (detector.TryRent(format, out FrameSlot slot))
+        {
+            random.NextBytes(slot.Span);
+            slots.Add(slot);
+        }
+
+        foreach (FrameSlot slot in slots)
+        {
+            slot.Return();
+        }
+    }
+}
+
+/// <summary>What the pipeline did in one slice of time.</summary>
+/// <param name="Frames">Frames with a result.</param>
+/// <param name="Drops">Frames without.</param>
+/// <param name="Elapsed">From the first frame's renting to the last result.</param>
+/// <param name="Cpu">Processor time of the whole process in it.</param>
+/// <param name="ManagedBytes">Bytes that the whole process allocated once it was steady, over <paramref name="SteadyFrames"/>.</param>
+/// <param name="SteadyFrames">Frames of the steady part.</param>
+internal readonly record struct EndToEndSlice(long Frames, long Drops, TimeSpan Elapsed, TimeSpan Cpu, long ManagedBytes, long SteadyFrames);

@@ -1,0 +1,99 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>Reads the values of options. Numbers are in the invariant culture; every refusal says what was given and what is wanted.</summary>
+internal static class OptionParsing
+{
+    private const int MaxEcho = 40;
+
+    /// <summary>A number from 0 to 1.</summary>
+    public static bool TryRatio(string text, out float value, [NotNullWhen(false)] out string? error)
+    {
+        // Written so that NaN fails.
+        const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        bool valid = float.TryParse(text, Style, CultureInfo.InvariantCulture, out value) && value is >= 0 and <= 1;
+        error = valid ? null : $"'{Echo(text)}' is not a number from 0 to 1";
+        return valid;
+    }
+
+    /// <summary>A whole number in a range.</summary>
+    public static bool TryInteger(string text, int least, int most, out int value, [NotNullWhen(false)] out string? error)
+    {
+        bool valid = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value) && value >= least && value <= most;
+        error = valid ? null : string.Create(CultureInfo.InvariantCulture, $"'{Echo(text)}' is not a whole number from {least} to {most}");
+        return valid;
+    }
+
+    /// <summary>A time in seconds.</summary>
+    public static bool TrySeconds(string text, double least, double most, out double value, [NotNullWhen(false)] out string? error)
+    {
+        bool valid = double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value)
+            && value >= least && value <= most;
+        error = valid ? null : string.Create(CultureInfo.InvariantCulture, $"'{Echo(text)}' is not a number of seconds from {least} to {most}");
+        return valid;
+    }
+
+    /// <summary>Width and height in pixels: <c>1920x1080</c>; where allowed, one number for both.</summary>
+    public static bool TrySize(string text, bool allowSquare, out (int Width, int Height) value, [NotNullWhen(false)] out string? error)
+    {
+        value = default;
+        ReadOnlySpan<char> rest = text;
+        int cross = rest.IndexOfAny('x', 'X');
+        bool valid = cross < 0
+            ? allowSquare && TrySide(rest, out value.Width) && (value.Height = value.Width) > 0
+            : TrySide(rest[..cross], out value.Width) && TrySide(rest[(cross + 1)..], out value.Height);
+        if (valid)
+        {
+            error = null;
+            return true;
+        }
+
+        value = default;
+        string example = allowSquare ? "640 or 640x384" : "1920x1080";
+        error = $"'{Echo(text)}' is not a size like {example} (width x height), each side 1 to {FrameFormat.MaxSize}";
+        return false;
+    }
+
+    /// <summary>The name of a pixel format, in any case.</summary>
+    public static bool TryPixelFormat(string text, out PixelFormat value, [NotNullWhen(false)] out string? error)
+    {
+        // Enum.TryParse would take numbers and lists of names, too.
+        foreach (PixelFormat format in Enum.GetValues<PixelFormat>())
+        {
+            if (string.Equals(text, format.ToString(), StringComparison.OrdinalIgnoreCase))
+            {
+                value = format;
+                error = null;
+                return true;
+            }
+        }
+
+        value = default;
+        error = $"'{Echo(text)}' is no pixel format; there are {string.Join(", ", Enum.GetNames<PixelFormat>()).ToLowerInvariant()}";
+        return false;
+    }
+
+    /// <summary>The name of a device.</summary>
+    public static bool TryDevice(string text, out Device value, [NotNullWhen(false)] out string? error)
+    {
+        try
+        {
+            value = Device.Parse(text);
+            error = null;
+            return true;
+        }
+        catch (FormatException refused)
+        {
+            value = default;
+            error = refused.Message.TrimEnd('.');
+            return false;
+        }
+    }
+
+    private static bool TrySide(ReadOnlySpan<char> text, out int side) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out side) && side is >= 1 and <= FrameFormat.MaxSize;
+
+    private static string Echo(string text) => text.Length <= MaxEcho ? text : string.Concat(text.AsSpan(0, MaxEcho), "...");
+}

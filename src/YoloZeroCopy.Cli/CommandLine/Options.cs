@@ -1,0 +1,95 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>Makes the options that several commands share. Each command takes its own instances.</summary>
+internal static class Options
+{
+    public const int MaxBatch = 256;
+    public const int MaxThreads = 1024;
+    public const int MaxLanes = 16;
+
+    private delegate bool Reader<T>(string text, out T value, out string? error);
+
+    public static Option<string> Model() => new("--model", "-m")
+    {
+        Description = "ONNX file of a YOLO detection model.",
+        HelpName = "FILE",
+        Required = true,
+    };
+
+    public static Option<Device> Device() =>
+        Parsed<Device>("--device", "Device to run on: auto or cpu. Default: auto.", "NAME", OptionParsing.TryDevice);
+
+    public static Option<(int Width, int Height)?> ImageSize() => Size(
+        "--imgsz", "Size of the model's input in pixels, 640 or 640x384 (width x height). Default: what the model says, else 640.", allowSquare: true);
+
+    public static Option<(int Width, int Height)?> FrameSize() =>
+        Size("--frame", "Size of a frame, width x height. Default: 1920x1080.", allowSquare: false);
+
+    public static Option<int> Batch() =>
+        Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8.", 1, MaxBatch);
+
+    public static Option<int> Threads() => Integer("--threads", "Threads the engine computes with. Default: one per core.", 1, MaxThreads);
+
+    public static Option<int> Lanes() => Integer("--lanes", "Batches in flight at once. Default: chosen for the device.", 1, MaxLanes);
+
+    public static Option<PixelFormat> PixelFormat() =>
+        Parsed<PixelFormat>("--format", "Pixel format of the frames. Default: bgr24.", "FORMAT", OptionParsing.TryPixelFormat);
+
+    public static Option<float> Ratio(string name, string description, float standard)
+    {
+        Option<float> option = Parsed<float>(name, description, "RATIO", OptionParsing.TryRatio);
+        option.DefaultValueFactory = _ => standard;
+        return option;
+    }
+
+    /// <summary>A whole number; 0 when the option is not given and has no standard.</summary>
+    public static Option<int> Integer(string name, string description, int least, int most, int? standard = null)
+    {
+        Option<int> option = Parsed(
+            name, description, "N", (string text, out int value, out string? error) => OptionParsing.TryInteger(text, least, most, out value, out error));
+        if (standard is int number)
+        {
+            option.DefaultValueFactory = _ => number;
+        }
+
+        return option;
+    }
+
+    public static Option<double> Seconds(string name, string description, double least, double most, double standard)
+    {
+        Option<double> option = Parsed(
+            name, description, "SECONDS", (string text, out double value, out string? error) => OptionParsing.TrySeconds(text, least, most, out value, out error));
+        option.DefaultValueFactory = _ => standard;
+        return option;
+    }
+
+    public static Option<bool> Json() => new("--json") { Description = "Print one JSON object instead of text." };
+
+    private static Option<(int Width, int Height)?> Size(string name, string description, bool allowSquare) => Parsed(
+        name,
+        description,
+        "SIZE",
+        (string text, out (int Width, int Height)? value, out string? error) =>
+        {
+            bool valid = OptionParsing.TrySize(text, allowSquare, out (int Width, int Height) size, out error);
+            value = valid ? size : null;
+            return valid;
+        });
+
+    private static Option<T> Parsed<T>(string name, string description, string helpName, Reader<T> read) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        CustomParser = result => read(result.Tokens[0].Value, out T value, out string? error) ? value : Refuse<T>(result, error),
+    };
+
+    private static T? Refuse<T>(ArgumentResult result, string? error)
+    {
+        string option = (result.Parent as OptionResult)?.Option.Name ?? "argument";
+        result.AddError($"{option}: {error}.");
+        return default;
+    }
+}

@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>Pictures and videos with the detections drawn into them, one file for each input.</summary>
+internal sealed class AnnotatedOutput : IFrameSink
+{
+    // A thin line disappears in a large picture once it is shown smaller: one pixel of line for every 400 of the picture.
+    private const int PixelsPerThickness = 400;
+
+    private readonly ImmutableArray<string> names;
+    private readonly Dictionary<InputItem, string> files;
+    private VideoWriter? video;
+    private InputItem? videoItem;
+
+    private AnnotatedOutput(ImmutableArray<string> names, Dictionary<InputItem, string> files)
+    {
+        this.names = names;
+        this.files = files;
+    }
+
+    public bool WantsPixels => true;
+
+    /// <summary>Chooses a file for every input and makes the folder.</summary>
+    public static AnnotatedOutput Create(string folder, IReadOnlyList<InputItem> items, ImmutableArray<string> names)
+    {
+        Dictionary<InputItem, string> files = PlanFiles(folder, items);
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw StandardOutput.Failed($"folder '{folder}'", error);
+        }
+
+        return new AnnotatedOutput(names, files);
+    }
+
+    /// <summary>A file of its own for every input: its name, with a number where two share it, and the ending of what is written.</summary>
+    public static Dictionary<InputItem, string> PlanFiles(string folder, IReadOnlyList<InputItem> items)
+    {
+        HashSet<string> inputs = [.. items.Select(static item => Path.GetFullPath(item.Path))];
+        HashSet<string> taken = new(StringComparer.OrdinalIgnoreCase);
+        Dictionary<InputItem, string> files = new(ReferenceEqualityComparer.Instance);
+        foreach (InputItem item in items)
+        {
+            string extension = item.Kind == InputKind.Video ? ".mp4" : IsPng(item.Path) ? ".png" : ".jpg";
+            string stem = Path.GetFileNameWithoutExtension(item.Path);
+            string file = Path.Combine(folder, stem + extension);
+            for (int number = 2; !taken.Add(file); number++)
+            {
+                file = Path.Combine(folder, FormattableString.Invariant($"{stem}-{number}{extension}"));
+            }
+
+            if (inputs.Contains(Path.GetFullPath(file)))
+            {
+                string message = $"--output: '{file}' is an input and would be overwritten.";
+                throw new CliException(ExitCode.WrongArguments, message, "Give a folder of its own to --output.");
+            }
+
+            files.Add(item, file);
+        }
+
+        return files;
+    }
+
+    public async ValueTask WriteAsync(FrameWork work, DetectionResult result)
+    {
+        FrameFormat format = result.Format;
+        byte[] pixels = work.Pixels ?? throw new InvalidOperationException("The frame's pixels were not kept.");
+        Draw(pixels.AsSpan(0, format.ByteCount), format, result.Detections);
+        string file = files[work.Item];
+        try
+        {
+            if (work.Item.Kind == InputKind.Video)
+            {
+                if (video is null)
+                {
+                    video = await VideoWriter.OpenAsync(file, format, work.Item.FrameRate);
+                    videoItem = work.Item;
+                }
+
+                await video.WriteFrameAsync(pixels.AsMemory(0, format.ByteCount));
+            }
+            else if (file.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
+            {
+                PictureFile.WritePng(file, pixels.AsSpan(0, format.ByteCount), format);
+            }
+            else
+            {
+                PictureFile.WriteJpeg(file, pixels.AsSpan(0, format.ByteCount), format);
+            }
+        }
+        catch (MediaException error)
+        {
+            throw new CliException(ExitCode.OutputFailed, error.Message, "Check the path, the free space and the permissions.", error);
+        }
+    }
+
+    public ValueTask EndItemAsync(InputItem item) => ReferenceEquals(item, videoItem) ? CompleteAsync() : ValueTask.CompletedTask;
+
+    public void Flush()
+    {
+    }
+
+    /// <summary>Finishes the video that is being written; what a broken video gave until then is kept.</summary>
+    public async ValueTask CompleteAsync()
+    {
+        if (video is null)
+        {
+            return;
+        }
+
+        try
+        {
+            await video.CompleteAsync();
+        }
+        catch (MediaException error)
+        {
+            throw new CliException(ExitCode.OutputFailed, error.Message, innerException: error);
+        }
+
+        await DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (video is not null)
+        {
+            await video.DisposeAsync();
+            video = null;
+            videoItem = null;
+        }
+    }
+
+    private static bool IsPng(string path) => Path.GetExtension(path).Equals(".png", StringComparison.OrdinalIgnoreCase);
+
+    private void Draw(Span<byte> pixels, FrameFormat format, ReadOnlySpan<Detection> detections)
+    {
+        int thickness = Math.Max(2, Math.Min(format.Width, format.Height) / PixelsPerThickness);
+        Annotator annotator = new(pixels, format);
+        for (int index = detections.Length - 1; index >= 0; index--)
+        {
+            // The best are drawn last, on top.
+            annotator.DrawDetection(detections[index], ClassNames.Of(names, detections[index].ClassId), thickness);
+        }
+    }
+}

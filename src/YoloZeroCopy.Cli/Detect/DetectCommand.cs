@@ -1,0 +1,158 @@
+using System.CommandLine;
+using System.Diagnostics;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary><c>yzc detect</c>: pictures, folders and videos in, detections out.</summary>
+internal static class DetectCommand
+{
+    // Bounds the memory of slots and of pixels kept for drawing when frames are very large.
+    private const long SlotBudget = 1L << 30;
+    private const long PixelBudget = 256L << 20;
+    private const int MaxWindow = 64;
+    private const int DefaultBatch = 8;
+
+    private static readonly Option<string> Model = Options.Model();
+    private static readonly Option<string[]> Input = InputOption();
+
+    private static readonly Option<string?> Json = new("--json")
+    {
+        Description = "Write one JSON object a line for each frame, in input order; - is standard output. Without it standard output gets a line of text for each frame.",
+        HelpName = "FILE",
+    };
+
+    private static readonly Option<string?> Output = new("--output", "-o")
+    {
+        Description = "Folder for pictures and videos with the detections drawn into them.",
+        HelpName = "DIR",
+    };
+
+    private static readonly Option<float> Confidence = Options.Ratio("--conf", "Detections with a score up to this are left out.", 0.25f);
+    private static readonly Option<float> Iou =
+        Options.Ratio("--iou", "Of two boxes of a class that overlap by more than this, the better stays.", 0.7f);
+
+    private static readonly Option<int> MaxDetections = Options.Integer("--max-det", "Most detections of a frame.", 1, 30000, 300);
+    private static readonly Option<bool> Agnostic = new("--agnostic") { Description = "Boxes of different classes suppress each other, too." };
+    private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
+    private static readonly Option<Device> Device = Options.Device();
+    private static readonly Option<int> Batch = Options.Batch();
+    private static readonly Option<int> Threads = Options.Threads();
+
+    public static Command Create()
+    {
+        Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
+        {
+            Model, Input, Json, Output, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads,
+        };
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
+    {
+        int failures = 0;
+        List<InputItem> items = await InputProbe.ReadAsync(InputList.Expand(arguments.GetRequiredValue(Input), Failed), Failed, stop);
+        string? folder = arguments.GetValue(Output);
+        if (folder is not null)
+        {
+            // Refused before anything is opened: an output must not replace an input.
+            _ = AnnotatedOutput.PlanFiles(folder, items);
+        }
+
+        DetectorOptions options = OptionsFor(arguments, items);
+        await using YoloDetector detector = DetectorOpening.Open(arguments.GetRequiredValue(Model), options);
+        stop.ThrowIfCancellationRequested();
+        string? json = arguments.GetValue(Json);
+        List<IFrameSink> sinks = [];
+        try
+        {
+            SummaryLines? summary = null;
+            if (json is not null)
+            {
+                sinks.Add(new JsonLines(LineWriter.Open(json), detector.Model.Names));
+            }
+            else
+            {
+                summary = new SummaryLines(LineWriter.Open("-"), detector.Model.Names);
+                sinks.Add(summary);
+            }
+
+            if (folder is not null)
+            {
+                sinks.Add(AnnotatedOutput.Create(folder, items, detector.Model.Names));
+            }
+
+            int window = folder is null ? MaxWindow : (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow);
+            DetectRun run = new(detector, sinks, window);
+            long start = Stopwatch.GetTimestamp();
+            await run.RunAsync(items, stop);
+            failures += run.Failures;
+            if (summary is not null)
+            {
+                double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                double rate = run.Frames / Math.Max(seconds, 1e-9);
+                summary.WriteLine(FormattableString.Invariant(
+                    $"{run.Frames} frames, {run.Detections} detections, {failures} failed, {seconds:F2} s ({rate:F1} frames/s)"));
+                summary.Flush();
+            }
+        }
+        finally
+        {
+            foreach (IFrameSink sink in sinks)
+            {
+                await sink.DisposeAsync();
+            }
+        }
+
+        return failures == 0 ? ExitCode.Done : ExitCode.InputFailed;
+
+        void Failed(string message)
+        {
+            failures++;
+            ErrorReport.Write(message);
+        }
+    }
+
+    private static Option<string[]> InputOption()
+    {
+        Option<string[]> option = new("--input", "-i")
+        {
+            Description = "JPEG and PNG files, videos, and folders with them.",
+            HelpName = "PATH",
+            Required = true,
+            Arity = ArgumentArity.OneOrMore,
+            AllowMultipleArgumentsPerToken = true,
+        };
+
+        // An option that takes any number of values would swallow a mistyped one.
+        option.Validators.Add(static result =>
+        {
+            IEnumerable<string> paths = result.Tokens.Select(static token => token.Value);
+            foreach (string path in paths.Where(static value => value.StartsWith('-') && !Path.Exists(value)))
+            {
+                result.AddError($"Unrecognized option '{path}'.");
+            }
+        });
+        return option;
+    }
+
+    private static DetectorOptions OptionsFor(ParseResult arguments, List<InputItem> items)
+    {
+        int slotBytes = items.Count == 0 ? 1 : items.Max(static item => item.Format.ByteCount);
+        int batch = arguments.GetValue(Batch);
+        int wantedSlots = 2 * (batch == 0 ? DefaultBatch : batch);
+        return new DetectorOptions
+        {
+            Device = arguments.GetValue(Device),
+            MaxBatch = batch,
+            Slots = (int)Math.Clamp(SlotBudget / slotBytes, 2, Math.Max(4, wantedSlots)),
+            SlotBytes = slotBytes,
+            ScoreThreshold = arguments.GetValue(Confidence),
+            IouThreshold = arguments.GetValue(Iou),
+            MaxDetections = arguments.GetValue(MaxDetections),
+            ClassAgnostic = arguments.GetValue(Agnostic),
+            InputSize = arguments.GetValue(ImageSize),
+            Threads = arguments.GetValue(Threads),
+        };
+    }
+}

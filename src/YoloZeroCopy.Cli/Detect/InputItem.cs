@@ -1,0 +1,21 @@
+namespace YoloZeroCopy.Cli;
+
+/// <summary>What a file holds.</summary>
+internal enum InputKind
+{
+    Picture,
+    Video,
+}
+
+/// <summary>One picture or video to be read.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Source">What results call it: the file's name, or its path as given where two inputs share a name.</param>
+/// <param name="Kind">What it holds.</param>
+internal sealed record InputItem(string Path, string Source, InputKind Kind)
+{
+    /// <summary>Layout of its frames, as they are decoded.</summary>
+    public FrameFormat Format { get; init; }
+
+    /// <summary>Frames a second, of a video.</summary>
+    public double FrameRate { get; init; }
+}

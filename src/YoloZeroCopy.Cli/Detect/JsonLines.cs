@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>One JSON object a line for every frame.</summary>
+internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) : IFrameSink
+{
+    // File names keep their letters; the output is UTF-8 and no part of a web page.
+    private static readonly JsonWriterOptions Format = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    private readonly Utf8JsonWriter json = new(lines.Line, Format);
+
+    public ValueTask WriteAsync(FrameWork work, DetectionResult result)
+    {
+        Write(work.Item.Source, work.Frame, result.Format.Width, result.Format.Height, result.Detections);
+        return ValueTask.CompletedTask;
+    }
+
+    public void Write(string source, int frame, int width, int height, ReadOnlySpan<Detection> detections)
+    {
+        json.Reset(lines.Line);
+        json.WriteStartObject();
+        json.WriteString("source"u8, source);
+        json.WriteNumber("frame"u8, frame);
+        json.WriteNumber("width"u8, width);
+        json.WriteNumber("height"u8, height);
+        json.WriteStartArray("detections"u8);
+        foreach (ref readonly Detection detection in detections)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("class"u8, detection.ClassId);
+            json.WriteString("name"u8, ClassNames.Of(names, detection.ClassId));
+            json.WritePropertyName("score"u8);
+            WriteNumber(detection.Score, "0.#####");
+            json.WriteStartArray("box"u8);
+            WriteNumber(detection.X1, "0.###");
+            WriteNumber(detection.Y1, "0.###");
+            WriteNumber(detection.X2, "0.###");
+            WriteNumber(detection.Y2, "0.###");
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.Flush();
+        lines.EndLine();
+    }
+
+    public void Flush() => lines.Flush();
+
+    public ValueTask CompleteAsync()
+    {
+        lines.Flush();
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        lines.Dispose();
+        return json.DisposeAsync();
+    }
+
+    private void WriteNumber(float value, string format)
+    {
+        Span<byte> text = stackalloc byte[64];
+        bool fits = ((double)value).TryFormat(text, out int length, format, CultureInfo.InvariantCulture);
+        if (!fits || !float.IsFinite(value))
+        {
+            throw new InferenceException(FormattableString.Invariant($"a detection holds {value}, which is no number."));
+        }
+
+        json.WriteRawValue(text[..length], skipInputValidation: true);
+    }
+}

@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary><c>yzc info</c>: what a model is and what running it takes.</summary>
+internal static class InfoCommand
+{
+    private static readonly Option<string> Model = Options.Model();
+    private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
+    private static readonly Option<Device> Device = Options.Device();
+    private static readonly Option<int> Batch = Options.Batch();
+    private static readonly Option<bool> Json = Options.Json();
+
+    public static Command Create()
+    {
+        Command command = new("info", "Describes a model: inputs, outputs, layout, names, memory. Exit codes: see `yzc --help`.")
+        {
+            Model, ImageSize, Device, Batch, Json,
+        };
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
+    {
+        DetectorOptions options = new()
+        {
+            Device = arguments.GetValue(Device),
+            MaxBatch = arguments.GetValue(Batch),
+            InputSize = arguments.GetValue(ImageSize),
+        };
+        await using YoloDetector detector = DetectorOpening.Open(arguments.GetRequiredValue(Model), options);
+        stop.ThrowIfCancellationRequested();
+        StandardOutput.Write(arguments.GetValue(Json) ? ToJson(detector) : ToText(detector));
+        return ExitCode.Done;
+    }
+
+    private static string TaskOf(ModelInfo model) => model.Metadata.GetValueOrDefault("task", "detect");
+
+    private static string BatchOf(ModelInfo model) => model.FixedBatch == 0 ? "any" : model.FixedBatch.ToString(CultureInfo.InvariantCulture);
+
+    private static string ToText(YoloDetector detector)
+    {
+        ModelInfo model = detector.Model;
+        StringBuilder text = new();
+        Line("model", model.Path);
+        Line("task", TaskOf(model));
+        foreach (TensorInfo input in model.Inputs)
+        {
+            Line("input", input.ToString());
+        }
+
+        foreach (TensorInfo output in model.Outputs)
+        {
+            Line("output", output.ToString());
+        }
+
+        Line("layout", FormattableString.Invariant($"{model.Layout}, {model.OutputShape.Rows} x {model.OutputShape.Columns} for each picture"));
+        Line("input size", FormattableString.Invariant($"{model.InputWidth}x{model.InputHeight} ({model.InputType})"));
+        Line("stride", model.Stride.ToString(CultureInfo.InvariantCulture));
+        Line("batch", BatchOf(model));
+        Line("names", string.Create(CultureInfo.InvariantCulture, $"{model.ClassCount}: {string.Join(", ", model.Names)}"));
+        Line("device", detector.Device);
+        text.AppendLine("memory");
+        foreach (string line in detector.Memory.ToString().Split('\n'))
+        {
+            text.Append("  ").AppendLine(line.TrimEnd('\r'));
+        }
+
+        return text.ToString();
+
+        void Line(string name, string value) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-12}{value}");
+    }
+
+    private static string ToJson(YoloDetector detector)
+    {
+        ModelInfo model = detector.Model;
+        return JsonText.Write(json =>
+        {
+            json.WriteString("model"u8, model.Path);
+            json.WriteString("task"u8, TaskOf(model));
+            WriteTensors(json, "inputs", model.Inputs);
+            WriteTensors(json, "outputs", model.Outputs);
+            json.WriteString("layout"u8, model.Layout.ToString());
+            json.WriteStartArray("output_shape"u8);
+            json.WriteNumberValue(model.OutputShape.Rows);
+            json.WriteNumberValue(model.OutputShape.Columns);
+            json.WriteEndArray();
+            json.WriteNumber("input_width"u8, model.InputWidth);
+            json.WriteNumber("input_height"u8, model.InputHeight);
+            json.WriteString("input_type"u8, model.InputType.ToString());
+            json.WriteNumber("stride"u8, model.Stride);
+            json.WriteNumber("fixed_batch"u8, model.FixedBatch);
+            json.WriteStartArray("names"u8);
+            foreach (string name in model.Names)
+            {
+                json.WriteStringValue(name);
+            }
+
+            json.WriteEndArray();
+            json.WriteString("device"u8, detector.Device);
+            json.WriteStartObject("memory"u8);
+            json.WriteStartArray("entries"u8);
+            foreach (MemoryPlanEntry entry in detector.Memory.Entries)
+            {
+                json.WriteStartObject();
+                json.WriteString("name"u8, entry.Name);
+                json.WriteNumber("bytes"u8, entry.Bytes);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteNumber("total_bytes"u8, detector.Memory.TotalBytes);
+            json.WriteEndObject();
+        });
+    }
+
+    private static void WriteTensors(Utf8JsonWriter json, string name, IEnumerable<TensorInfo> tensors)
+    {
+        json.WriteStartArray(name);
+        foreach (TensorInfo tensor in tensors)
+        {
+            json.WriteStartObject();
+            json.WriteString("name"u8, tensor.Name);
+            json.WriteString("type"u8, tensor.ElementType);
+            json.WriteStartArray("shape"u8);
+            foreach (long dimension in tensor.Shape)
+            {
+                json.WriteNumberValue(dimension);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+}

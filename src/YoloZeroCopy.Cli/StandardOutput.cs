@@ -1,0 +1,42 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>The tool's standard output. A reader that has gone and a disk that is full are exit code 5.</summary>
+internal static class StandardOutput
+{
+    private const string Name = "standard output";
+
+    /// <summary>Opens it for bytes, without a buffer.</summary>
+    public static Stream OpenStream()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return Console.OpenStandardOutput();
+        }
+
+        // The framework's console stream on Unix swallows EPIPE: `yzc ... | head` would work on for nobody. A file stream does not, but in a file it
+        // writes at a position of its own and leaves the shared one behind, so that the next program of a script would overwrite what this one wrote.
+        FileStream stream = new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        return stream.CanSeek ? Console.OpenStandardOutput() : stream;
+    }
+
+    /// <summary>Writes a text, complete, or fails with exit code 5.</summary>
+    public static void Write(string text)
+    {
+        try
+        {
+            using Stream stream = OpenStream();
+            stream.Write(Encoding.UTF8.GetBytes(text));
+        }
+        catch (IOException error)
+        {
+            throw Failed(Name, error);
+        }
+    }
+
+    /// <summary>The error for an output that takes no more bytes.</summary>
+    public static CliException Failed(string target, Exception error) =>
+        new(ExitCode.OutputFailed, $"{target} cannot be written: {error.Message}", "Check the path, the free space and the permissions.", error);
+}

@@ -1,0 +1,127 @@
+using System.Text.Json;
+
+namespace YoloZeroCopy.Cli.Tests;
+
+/// <summary>What the commands give when all is well, on a tiny model.</summary>
+public sealed class RunTests : IDisposable
+{
+    private const int Interrupt = 2;
+    private const int Terminate = 15;
+
+    private readonly TestInputs inputs = new();
+
+    public void Dispose() => inputs.Dispose();
+
+    [Fact]
+    public void Detections_come_in_input_order_whatever_the_batch()
+    {
+        string folder = inputs.Folder("pictures");
+        List<string> names = [];
+        for (int number = 0; number < 40; number++)
+        {
+            // Sizes differ, so that later pictures are decoded earlier.
+            string name = FormattableString.Invariant($"{number:D2}.{(number % 2 == 0 ? "jpg" : "png")}");
+            names.Add(name);
+            inputs.Picture($"pictures/{name}", number % 5 == 0 ? 1200 : 64, number % 5 == 0 ? 800 : 48);
+        }
+
+        string one = YzcProcess.Run("detect", "--model", inputs.Model, "--input", folder, "--json", "-", "--batch", "1").Succeeded().Output;
+        string file = inputs.File("eight.jsonl");
+        YzcResult eight = YzcProcess.Run("detect", "--model", inputs.Model, "--input", folder, "--json", file, "--batch", "8").Succeeded();
+        Assert.Empty(eight.Output);
+        Assert.Equal(one, File.ReadAllText(file));
+        string[] lines = File.ReadAllLines(file);
+        Assert.Equal(names, lines.Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("source").GetString()));
+        using JsonDocument first = JsonDocument.Parse(lines[1]);
+        JsonElement best = first.RootElement.GetProperty("detections")[0];
+        Assert.Equal("part1", best.GetProperty("name").GetString());
+
+        // The tiny model's first object: centre 20, 24, size 16 x 12 in a 64x64 input; the picture is 64x48 with 8 rows of padding above.
+        Assert.Equal([12.0, 10.0, 28.0, 22.0], best.GetProperty("box").EnumerateArray().Select(static edge => edge.GetDouble()));
+    }
+
+    [Fact]
+    public void Without_json_there_is_a_line_for_people()
+    {
+        YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--input", inputs.Picture("a.png"), "--conf", "0.6").Succeeded();
+        Assert.StartsWith("a.png 64x64: 1 part1 (", result.Lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("1 frames, 1 detections, 0 failed", result.Lines[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Annotated_pictures_show_the_boxes()
+    {
+        string output = inputs.File("annotated");
+        string picture = inputs.Picture("a.png");
+        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, inputs.Picture("b.jpg", 90, 70), "--output", output).Succeeded();
+        byte[] before = PictureFile.Read(picture, out FrameFormat format);
+        byte[] after = PictureFile.Read(Path.Combine(output, "a.png"), out FrameFormat written);
+        Assert.Equal(format, written);
+        Assert.NotEqual(before, after);
+        Assert.Equal((90, 70), (PictureFile.ReadInfo(Path.Combine(output, "b.jpg")).Width, PictureFile.ReadInfo(Path.Combine(output, "b.jpg")).Height));
+    }
+
+    [Fact]
+    public void Info_describes_the_model()
+    {
+        using JsonDocument info = JsonDocument.Parse(YzcProcess.Run("info", "--model", inputs.Model, "--json").Succeeded().Output);
+        JsonElement root = info.RootElement;
+        Assert.Equal(inputs.Model, root.GetProperty("model").GetString());
+        Assert.Equal("detect", root.GetProperty("task").GetString());
+        Assert.Equal("images", root.GetProperty("inputs")[0].GetProperty("name").GetString());
+        Assert.Equal([-1L, 3, -1, -1], root.GetProperty("inputs")[0].GetProperty("shape").EnumerateArray().Select(static size => size.GetInt64()));
+        Assert.Equal("ChannelsFirst", root.GetProperty("layout").GetString());
+        Assert.Equal((64, 64), (root.GetProperty("input_width").GetInt32(), root.GetProperty("input_height").GetInt32()));
+        Assert.Equal(["part0", "part1", "part2"], root.GetProperty("names").EnumerateArray().Select(static name => name.GetString()));
+        Assert.Contains("ONNX Runtime", root.GetProperty("device").GetString(), StringComparison.Ordinal);
+        Assert.True(root.GetProperty("memory").GetProperty("total_bytes").GetInt64() > 0);
+
+        string text = YzcProcess.Run("info", "--model", inputs.Model).Succeeded().Output;
+        foreach (string word in (string[])["images float[-1,3,-1,-1]", "ChannelsFirst", "part0, part1, part2", "64x64", "total", "ONNX Runtime"])
+        {
+            Assert.Contains(word, text, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Bench_measures_and_allocates_nothing_for_a_frame()
+    {
+        using JsonDocument report = JsonDocument.Parse(
+            YzcProcess.Run("bench", "--model", inputs.Model, "--frame", "320x240", "--format", "NV12", "--batch", "4", "--seconds", "1", "--json").Succeeded().Output);
+        JsonElement root = report.RootElement;
+        Assert.True(root.GetProperty("engine_only_fps").GetDouble() > 0);
+        Assert.True(root.GetProperty("end_to_end_fps").GetDouble() > 0);
+        Assert.InRange(root.GetProperty("ratio").GetDouble(), 0.001, 100);
+        JsonElement latency = root.GetProperty("latency_us");
+        Assert.InRange(latency.GetProperty("p50").GetDouble(), 1, latency.GetProperty("p95").GetDouble());
+        Assert.InRange(latency.GetProperty("p95").GetDouble(), 1, latency.GetProperty("p99").GetDouble());
+        Assert.InRange(root.GetProperty("single_latency_us").GetProperty("p50").GetDouble(), 1, 1e7);
+        Assert.True(root.GetProperty("cpu_us_per_frame").GetDouble() > 0);
+        Assert.True(root.GetProperty("engine_only_cpu_us_per_frame").GetDouble() > 0);
+
+        // The whole process: a frame costs none, a rare event of the runtime (a pool thread that starts) a few hundred for thousands of frames.
+        Assert.InRange(root.GetProperty("managed_bytes_per_frame").GetDouble(), 0, 1);
+        Assert.Equal(0, root.GetProperty("host_copies_per_frame").GetDouble());
+        Assert.True(root.GetProperty("frames").GetInt64() > 0);
+        Assert.Equal(0, root.GetProperty("drops").GetInt64());
+        Assert.Equal(("320x240", "nv12"), (root.GetProperty("frame").GetString(), root.GetProperty("format").GetString()));
+        Assert.Equal((4, 1), (root.GetProperty("batch").GetInt32(), root.GetProperty("lanes").GetInt32()));
+        JsonElement machine = root.GetProperty("machine");
+        Assert.Equal(Environment.ProcessorCount, machine.GetProperty("cores").GetInt32());
+        Assert.StartsWith(".NET", machine.GetProperty("dotnet").GetString(), StringComparison.Ordinal);
+        Assert.All(["os", "cpu", "engine", "date"], name => Assert.NotEmpty(machine.GetProperty(name).GetString()!));
+    }
+
+    [SkippableTheory]
+    [InlineData(Interrupt, 130, "interrupted")]
+    [InlineData(Terminate, 143, "terminated")]
+    public void A_signal_ends_a_benchmark_early(int signal, int code, string word)
+    {
+        Signals.SkipIfIgnored(signal);
+        using YzcProcess process = YzcProcess.Start([], "bench", "--model", inputs.Model, "--seconds", "600");
+        Thread.Sleep(TimeSpan.FromSeconds(2));
+        Assert.False(process.HasExited);
+        process.Signal(signal);
+        process.WaitForEnd().Failed(code, word);
+    }
+}
