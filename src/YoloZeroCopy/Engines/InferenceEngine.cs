@@ -24,7 +24,8 @@ internal abstract class InferenceEngine : IDisposable
     /// </param>
     /// <param name="output">Address of the output tensor on the engine's device, <c>[batch, rows, columns]</c>; likewise.</param>
     /// <param name="stream">
-    /// Stream on which the context runs for good, because a captured graph replays there; the caller owns it and keeps it alive. Not looked at on the CPU.
+    /// Stream on which the context runs for good, because a captured graph replays there; the caller owns it and keeps it alive. Not looked at on the
+    /// CPU.
     /// </param>
     public abstract EngineContext CreateContext(int batch, nint input, nint output, nint stream);
 
@@ -33,20 +34,20 @@ internal abstract class InferenceEngine : IDisposable
 
 /// <summary>One batch size of an engine, bound to its tensors and its stream.</summary>
 /// <remarks>
-/// Used by one thread at a time. A context of a GPU engine is created and run by one and the same thread, the dispatcher; it is disposed when its stream
-/// is idle.
+/// Used by one thread at a time. A context of a GPU engine is created, warmed up and run by one and the same thread, the dispatcher; it is disposed
+/// when its stream is idle.
 /// </remarks>
 internal abstract class EngineContext : IDisposable
 {
     /// <summary>
-    /// Why the runs of this context neither are replays of a CUDA graph nor can be captured into one; null when they are or can, and on the CPU. A run
-    /// without a graph is right, too, but <see cref="Enqueue"/> may wait for the stream.
+    /// Why the runs of this context neither are replays of a CUDA graph nor can be captured into one; null when they are or can, and on the CPU. A
+    /// run without a graph is right, too, but <see cref="Enqueue"/> may wait for the stream.
     /// </summary>
     public virtual string? GraphFallbackReason => null;
 
     /// <summary>
-    /// Whether the caller may capture <see cref="Enqueue"/> into a CUDA graph of its own, with what comes before and after it on the stream. That graph is
-    /// launched by the caller and destroyed before this context.
+    /// Whether the caller may capture <see cref="Enqueue"/> into a CUDA graph of its own, with what comes before and after it on the stream. That graph
+    /// is launched by the caller and destroyed before this context.
     /// </summary>
     public virtual bool CanCapture => false;
 

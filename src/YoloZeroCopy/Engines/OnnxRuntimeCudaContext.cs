@@ -21,7 +21,9 @@ internal sealed class OnnxRuntimeCudaContext : EngineContext
     public override bool CanCapture { get; }
 
     /// <inheritdoc/>
-    /// <remarks>Returns when the run is queued; where there is a <see cref="GraphFallbackReason"/>, when it is done. Allocates no managed memory.</remarks>
+    /// <remarks>
+    /// Returns when the run is queued; where there is a <see cref="GraphFallbackReason"/>, when it is done. Allocates no managed memory.
+    /// </remarks>
     /// <exception cref="InvalidOperationException">This is not the thread that created the context.</exception>
     public override void Enqueue()
     {

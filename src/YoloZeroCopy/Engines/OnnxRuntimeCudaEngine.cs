@@ -4,8 +4,8 @@ namespace YoloZeroCopy;
 
 /// <summary>A detection model in ONNX Runtime on a CUDA device: one session per context, each with its own copy of the weights.</summary>
 /// <remarks>
-/// Opening reads the model on the CPU only; the device is first used by <see cref="CreateContext"/>. Contexts are created, run and disposed by one thread,
-/// because the runtime keeps a captured graph per thread.
+/// Opening reads the model on the CPU only; the device is first used by <see cref="CreateContext"/>. Contexts are created, run and disposed by one
+/// thread, because the runtime keeps a captured graph per thread.
 /// </remarks>
 internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
 {
@@ -35,7 +35,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     /// <inheritdoc/>
     public override string Description =>
         $"ONNX Runtime {model.Library.Version} on CUDA device {options.DeviceOrdinal} ({model.Library.Path})"
-        + (graphFallbackReason is string reason ? $", without CUDA graphs: {reason}" : string.Empty);
+        + (graphFallbackReason is string reason ? $", {(graphRefused ? string.Empty : "partly ")}without CUDA graphs: {reason}" : string.Empty);
 
     /// <inheritdoc/>
     public override long WeightBytes => model.FileBytes;
@@ -80,7 +80,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
             {
                 return Retry(batch, input, output, stream, useGraph: true);
             }
-            catch (YoloZeroCopyException error) when (error is ModelException or InferenceException && OnnxRuntimeCudaErrors.IsCaptureRefusal(error.Message))
+            catch (YoloZeroCopyException error)
+                when (error is ModelException or InferenceException && OnnxRuntimeCudaErrors.IsCaptureRefusal(error.Message))
             {
                 // What refuses a model refuses it for every batch; a capture that broke may be another thread's doing.
                 graphRefused = error is ModelException;

@@ -24,7 +24,9 @@ internal static class OnnxRuntimeCudaErrors
 
     /// <summary>The exception for memory that does not suffice.</summary>
     public static InsufficientMemoryException OutOfMemory(OnnxRuntimeModel model, OnnxRuntimeCudaOptions options, int batch, Exception error) =>
-        new($"CUDA device {options.DeviceOrdinal} has too little free memory for a context of batch {batch} of model '{model.Info.Path}': {error.Message}", error);
+        new(
+            $"CUDA device {options.DeviceOrdinal} has too little free memory for a context of batch {batch} of model '{model.Info.Path}': {error.Message}",
+            error);
 
     /// <summary>The exception for a runtime that cannot use CUDA: says which file is missing and what to install.</summary>
     public static NativeLibraryException NoProvider(OnnxRuntimeLibrary library, OnnxRuntimeCudaOptions options, string message)
@@ -34,17 +36,20 @@ internal static class OnnxRuntimeCudaErrors
             + $"{OnnxRuntimeSearch.FileNames[0]}, {SharedFile} and {ProviderFile} of one version.";
         if (Path.GetDirectoryName(library.Path) is { Length: > 0 } folder)
         {
-            string? missing = ((string[])[SharedFile, ProviderFile]).Select(name => Path.Combine(folder, name)).FirstOrDefault(static file => !File.Exists(file));
+            string[] files = [Path.Combine(folder, SharedFile), Path.Combine(folder, ProviderFile)];
+            string? missing = Array.Find(files, static file => !File.Exists(file));
             advice = missing is null
-                ? $"{ProviderFile} must be of version {library.Version}, too, and needs NVIDIA's driver, the CUDA libraries (cudart, cublas, cublasLt, curand) of the CUDA "
-                    + "version it was made for, and cuDNN 9, all where the system's loader looks."
+                ? $"{ProviderFile} must be of version {library.Version}, too, and needs NVIDIA's driver, the CUDA libraries (cudart, cublas, cublasLt, "
+                    + "curand) of the CUDA version it was made for, and cuDNN 9, all where the system's loader looks."
                 : $"'{missing}' is missing. {advice}";
         }
 
         return new NativeLibraryException(OnnxRuntimeSearch.LibraryName, $"{own} {advice}");
     }
 
-    /// <summary>What a message says in the end: the runtime puts its source line, function and code before that, and the place behind a CUDA failure.</summary>
+    /// <summary>
+    /// What a message says in the end: the runtime puts its source line, function and code before that, and the place behind a CUDA failure.
+    /// </summary>
     public static string Words(string message)
     {
         const string Mark = " : FAIL : ";

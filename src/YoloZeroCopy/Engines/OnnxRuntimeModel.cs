@@ -77,7 +77,11 @@ internal sealed class OnnxRuntimeModel
     }
 
     private static (OnnxRuntimeModel Model, OrtHandle Session) Open(
-        OnnxRuntimeLibrary library, string path, long fileBytes, (int Width, int Height)? imageSize, Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
+        OnnxRuntimeLibrary library,
+        string path,
+        long fileBytes,
+        (int Width, int Height)? imageSize,
+        Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
     {
         Declaration declared = Describe(library, path);
         ImmutableDictionary<string, string> metadata = declared.Metadata;

@@ -1,19 +1,22 @@
 namespace YoloZeroCopy.Tests;
 
-/// <summary>The CUDA engine against a stand-in runtime that plays a CUDA provider, so without a GPU: what it asks for, and what it does when that fails.</summary>
+/// <summary>
+/// The CUDA engine against a stand-in runtime that plays a CUDA provider, so without a GPU: what it asks for, and what it does when that fails.
+/// </summary>
 public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDoubles>, IDisposable
 {
     // Words of ONNX Runtime 1.31 on an H200.
-    private const string Refusal = "This session cannot use the graph capture feature as requested by the user  as all compute graph nodes have not been partitioned "
-        + "to the CUDAExecutionProvider";
+    private const string Refusal = "This session cannot use the graph capture feature as requested by the user  as all compute graph nodes have not been "
+        + "partitioned to the CUDAExecutionProvider";
 
-    private const string BrokenCapture = "/onnxruntime_src/cuda_call.cc:146 CUDA failure 901: operation failed due to a previous error during capture ; GPU=0 ; hostname=vm ; "
-        + "expr=cudaStreamEndCapture(stream_, &graph);";
+    private const string BrokenCapture = "/onnxruntime_src/cuda_call.cc:146 CUDA failure 901: operation failed due to a previous error during capture ; "
+        + "GPU=0 ; hostname=vm ; expr=cudaStreamEndCapture(stream_, &graph);";
 
     private const string ArenaFull = "Non-zero status code returned while running Softmax node. Name:'/Softmax' Status Message: bfc_arena.cc:360 "
         + "Failed to allocate memory for requested buffer of size 34406400";
 
-    private const string CublasFull = "Exception during initialization: CUBLAS failure 3: the resource allocation failed ; GPU=0 ; expr=cublasCreate(&cublas_handle_);";
+    private const string CublasFull = "Exception during initialization: CUBLAS failure 3: the resource allocation failed ; GPU=0 ; "
+        + "expr=cublasCreate(&cublas_handle_);";
 
     private const nint Input = 0x1000;
     private const nint Output = 0x2000;
@@ -38,8 +41,9 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
             string[] capture = ["run option gpu_graph_id=1", "run", "run", "run"];
             string[] wanted =
             [
-                "override batch=2", "override height=64", "override width=64", "device_id=3", "do_copy_in_default_stream=1", "prefer_nhwc=1", "enable_cuda_graph=1",
-                "cudnn_conv_algo_search=HEURISTIC", "fuse_conv_bias=1", "arena_extend_strategy=kSameAsRequested", "user_compute_stream=77", "session", "memory Cuda 0 3 0",
+                "override batch=2", "override height=64", "override width=64",
+                "device_id=3", "do_copy_in_default_stream=1", "prefer_nhwc=1", "enable_cuda_graph=1", "cudnn_conv_algo_search=HEURISTIC",
+                "fuse_conv_bias=1", "arena_extend_strategy=kSameAsRequested", "user_compute_stream=77", "session", "memory Cuda 0 3 0",
                 .. warmUp, .. capture, "run option disable_synchronize_execution_providers=1",
             ];
             Assert.Equal(wanted, runtime.Said);
@@ -130,6 +134,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
             using (EngineContext context = engine.CreateContext(1, Input, Output, Stream))
             {
                 Assert.Equal("CUDA failure 901: operation failed due to a previous error during capture", context.GraphFallbackReason);
+                Assert.Contains(", partly without CUDA graphs: CUDA failure 901", engine.Description, StringComparison.Ordinal);
                 context.Enqueue();
             }
 
