@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Xml.Linq;
 using YoloZeroCopy.Cuda;
@@ -55,6 +56,7 @@ public sealed class BenchCudaTests
 
         Assert.Equal(0, CudaDriver.FinalizerReleases);
         Assert.Equal(0, CudaDriver.FailedReleases);
+        Assert.Equal("", StandInDriver.Misuse());
     }
 
     private static void Check(BenchReport report)
@@ -100,6 +102,10 @@ internal static class StandInDriver
         why = Problem.Value;
         return why.Length == 0;
     }
+
+    /// <summary>What was done wrong first; empty when nothing was.</summary>
+    public static unsafe string Misuse() =>
+        Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)NativeLibrary.GetExport(NativeLibrary.Load(CudaDriver.Library), "yzc_misuse"))())!;
 
     private static string Build()
     {

@@ -5,6 +5,8 @@ namespace YoloZeroCopy.Cli;
 /// <summary><c>yzc bench</c>: how much of the engine's own speed is left once a frame goes the whole way.</summary>
 internal static class BenchCommand
 {
+    private const double QuickSeconds = 0.5;
+
     private static readonly Option<string> Model = Options.Model();
     private static readonly Option<(int Width, int Height)?> Frame = Options.FrameSize();
     private static readonly Option<PixelFormat> Format = Options.PixelFormat();
@@ -34,6 +36,11 @@ internal static class BenchCommand
 
     private static readonly Option<bool> Quick = new("--quick") { Description = "Shorten everything whose length no option says: for trying it out." };
     private static readonly Option<bool> Json = Options.Json();
+    private static readonly Option<string> JsonFile = new("--json-file")
+    {
+        Description = "Write the JSON object to this file, too.",
+        HelpName = "FILE",
+    };
 
     public static Command Create()
     {
@@ -42,7 +49,7 @@ internal static class BenchCommand
             "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full "
             + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, Json,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -52,6 +59,7 @@ internal static class BenchCommand
     {
         (int width, int height) = arguments.GetValue(Frame) ?? (1920, 1080);
         FrameFormat format = new(arguments.GetValue(Format), width, height);
+        bool quick = arguments.GetValue(Quick);
         BenchSettings settings = new()
         {
             Model = arguments.GetRequiredValue(Model),
@@ -68,16 +76,33 @@ internal static class BenchCommand
                 InputSize = arguments.GetValue(ImageSize),
                 Threads = arguments.GetValue(Threads),
             },
-            Time = TimeSpan.FromSeconds(arguments.GetValue(Seconds)),
+            Time = TimeSpan.FromSeconds(quick && (arguments.GetResult(Seconds)?.Implicit ?? true) ? QuickSeconds : arguments.GetValue(Seconds)),
             SingleFrames = arguments.GetValue(SingleFrames),
             Ordinary = arguments.GetValue(Ordinary),
             Producers = arguments.GetValue(Producers),
             Soak = TimeSpan.FromSeconds(arguments.GetValue(Soak)),
             Timeline = arguments.GetValue(Timeline),
-            Quick = arguments.GetValue(Quick),
+            Quick = quick,
         };
         BenchReport report = await BenchRun.RunAsync(settings, stop);
+        if (arguments.GetValue(JsonFile) is string path)
+        {
+            WriteFile(path, report.ToJson());
+        }
+
         StandardOutput.Write(arguments.GetValue(Json) ? report.ToJson() : report.ToText());
         return ExitCode.Done;
+    }
+
+    private static void WriteFile(string path, string text)
+    {
+        try
+        {
+            File.WriteAllText(path, text);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw StandardOutput.Failed($"'{path}'", error);
+        }
     }
 }

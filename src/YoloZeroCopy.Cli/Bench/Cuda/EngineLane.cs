@@ -20,6 +20,7 @@ internal sealed unsafe class EngineLane : IDisposable
             Input = input.Address;
             Output = output.Address;
             Fill(engine.Model.InputType, inputBytes, batch);
+            Stream.Fill(Output, 0, output.Bytes);
             context = Keep(engine.CreateContext(batch, (nint)Input.Value, (nint)Output.Value, Stream.Handle.Value));
             graph = useGraph && context.CanCapture ? Keep(Capture()) : null;
             Launch();
