@@ -243,9 +243,61 @@ struct suppression {
         warp_sync();
     }
 
+    // Sorts up to YZC_SUPPRESS_THREADS / 2 keys, ascending: every warp its 32 in registers; then a key's place is its place in each warp's run together.
+    YZC_DEVICE_MEMBER void sort_few(int count) const
+    {
+        int i = thread_index();
+        uint64_t key = i < count ? shared.keys[i] : ~0ull;
+        int runs = (count + 31) / 32;
+        if (warp_index() < runs) {
+#pragma unroll
+            for (int run = 2; run <= 32; run *= 2) {
+#pragma unroll
+                for (int distance = run / 2; distance > 0; distance /= 2) {
+                    uint64_t other = (uint64_t)(uint32_t)warp_xor((int)(uint32_t)(key >> 32), distance) << 32 | (uint32_t)warp_xor((int)(uint32_t)key, distance);
+                    bool low = (lane_index() & distance) == 0;
+                    bool ascending = (lane_index() & run) == 0;
+                    bool take = (other < key) == (low == ascending) && other != key;
+                    key = take ? other : key;
+                }
+            }
+
+            shared.keys[i] = key;
+        }
+
+        block_sync();
+        int place = lane_index();
+        if (warp_index() < runs) {
+            for (int run = 0; run < runs; run++) {
+                // Keys of the run below this one.
+                const uint64_t* keys = shared.keys + 32 * run;
+                int below = 0;
+#pragma unroll
+                for (int step = 16; step > 0; step /= 2) {
+                    below += keys[below + step - 1] < key ? step : 0;
+                }
+
+                below += keys[below] < key ? 1 : 0;
+                place += run == warp_index() ? 0 : below;
+            }
+        }
+
+        block_sync();
+        if (key != ~0ull) {
+            shared.keys[place] = key;
+        }
+
+        block_sync();
+    }
+
     // Bitonic sort, ascending, of `count` keys. Thread t compares pairs; while pairs lie within 64 neighbours they belong to one warp, which needs no other.
     YZC_DEVICE_MEMBER void sort(int count) const
     {
+        if (count <= Threads / 2) {
+            sort_few(count);
+            return;
+        }
+
         int size = 64;
         while (size < count) {
             size *= 2;
@@ -293,17 +345,24 @@ struct suppression {
         constexpr float Least = 1e-30f;
         uint32_t over = 0;
         uint32_t unsure = 0;
+        area_class others[Slice];
 #pragma unroll
         for (int k = 0; k < Slice; k++) {
-            box4 other = boxes.box(first + k);
-            area_class of_other = boxes.other(first + k);
-            float intersection = intersect(box, other);
-            float product = (own.area + of_other.area - intersection) * params.iou_threshold;
-            bool is_over = product > Least && intersection > product * Above;
-            bool is_under = product > Least && intersection < product * Below;
-            bool same = own.class_id == of_other.class_id;
-            over |= (uint32_t)(same && is_over) << k;
-            unsure |= (uint32_t)(same && intersection > 0 && !is_over && !is_under) << k;
+            others[k] = boxes.other(first + k);
+        }
+
+#pragma unroll
+        for (int k = 0; k < Slice; k++) {
+            // With many classes most boxes have no fellow in the warp.
+            bool same = own.class_id == others[k].class_id;
+            if (warp_ballot(same) != 0) {
+                float intersection = intersect(box, boxes.box(first + k));
+                float product = (own.area + others[k].area - intersection) * params.iou_threshold;
+                bool is_over = product > Least && intersection > product * Above;
+                bool is_under = product > Least && intersection < product * Below;
+                over |= (uint32_t)(same && is_over) << k;
+                unsure |= (uint32_t)(same && intersection > 0 && !is_over && !is_under) << k;
+            }
         }
 
         for (; unsure != 0; unsure &= unsure - 1) {
@@ -563,6 +622,9 @@ YZC_DEVICE void suppress(const yzc_decode_params& params)
 {
     YZC_SHARED suppress_memory shared;
     suppression work(params, shared);
+
+    // Early, so that it arrives meanwhile.
+    yzc_picture picture = read_picture(params.pictures, block_x());
     int candidates = work.gather();
     int cut = candidates > YZC_MAX_CANDIDATES ? candidates - YZC_MAX_CANDIDATES : 0;
     uint64_t wrong = shared.wrong;
@@ -570,7 +632,6 @@ YZC_DEVICE void suppress(const yzc_decode_params& params)
     if (wrong != ~0ull) {
         work.find_wrong_value();
     } else {
-        yzc_picture picture = read_picture(params.pictures, block_x());
         if (cut > 0) {
             work.gather_best();
         }
