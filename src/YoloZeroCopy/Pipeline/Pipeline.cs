@@ -28,6 +28,7 @@ internal sealed class Pipeline : IAsyncDisposable
     private bool stopping;
     private bool dispatcherDone;
     private int inFlight;
+    private int wakeUps;
     private Exception? fault;
     private Counters counters;
 
@@ -112,7 +113,10 @@ internal sealed class Pipeline : IAsyncDisposable
                 }
 
                 waiting.Add(frame);
-                Monitor.PulseAll(gate);
+                if (idle.Count > 0)
+                {
+                    WakeDispatcher();
+                }
             }
         }
 
@@ -179,7 +183,10 @@ internal sealed class Pipeline : IAsyncDisposable
                 FaultLocked(cause);
             }
 
-            Monitor.PulseAll(gate);
+            if (waiting.Count > 0 || fault is not null)
+            {
+                WakeDispatcher();
+            }
         }
 
         Retire();
@@ -210,7 +217,7 @@ internal sealed class Pipeline : IAsyncDisposable
             first = !stopping;
             stopping = true;
             FailWaiting();
-            Monitor.PulseAll(gate);
+            WakeDispatcher();
             SignalIfDrained();
         }
 
@@ -275,12 +282,16 @@ internal sealed class Pipeline : IAsyncDisposable
     /// <summary>Waits for frames and an idle lane, and joins them; null when the pipeline ends.</summary>
     private LaneBatch? NextBatch()
     {
+        bool maySleep = options.SpinTime == TimeSpan.Zero;
         while (true)
         {
             bool dropped;
+            bool hasNothing = false;
+            int seenWakeUps;
             LaneBatch? batch = null;
             lock (gate)
             {
+                seenWakeUps = wakeUps;
                 dropped = DropTooOld();
                 if (!dropped)
                 {
@@ -289,23 +300,27 @@ internal sealed class Pipeline : IAsyncDisposable
                         return null;
                     }
 
-                    if (idle.Count == 0 || waiting.Count == 0)
-                    {
-                        bool pulsed = Monitor.Wait(gate);
-                        _ = pulsed;
-                        continue;
-                    }
-
-                    TimeSpan left = DelayLeft();
-                    if (left > TimeSpan.Zero)
+                    hasNothing = idle.Count == 0 || waiting.Count == 0;
+                    TimeSpan left = hasNothing ? Timeout.InfiniteTimeSpan : DelayLeft();
+                    if (hasNothing ? maySleep : left > TimeSpan.Zero)
                     {
                         bool pulsed = Monitor.Wait(gate, left);
                         _ = pulsed;
+                        maySleep = options.SpinTime == TimeSpan.Zero;
                         continue;
                     }
 
-                    batch = FillBatch();
+                    if (!hasNothing)
+                    {
+                        batch = FillBatch();
+                    }
                 }
+            }
+
+            if (hasNothing)
+            {
+                maySleep = !SpinUntilWoken(seenWakeUps);
+                continue;
             }
 
             if (dropped)
@@ -316,6 +331,30 @@ internal sealed class Pipeline : IAsyncDisposable
 
             return batch;
         }
+    }
+
+    // Called with the gate held, when there may be something to do: a thread woken for nothing costs more than a frame's whole way through here.
+    private void WakeDispatcher()
+    {
+        wakeUps++;
+        Monitor.Pulse(gate);
+    }
+
+    /// <summary>Looks for work without sleeping: a sleeping thread takes tens of microseconds to wake. True when woken, false when it was in vain for the whole time.</summary>
+    private bool SpinUntilWoken(int seenWakeUps)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (Volatile.Read(ref wakeUps) == seenWakeUps)
+        {
+            if (Stopwatch.GetElapsedTime(start) > options.SpinTime)
+            {
+                return false;
+            }
+
+            Thread.SpinWait(8);
+        }
+
+        return true;
     }
 
     // Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.
