@@ -96,17 +96,19 @@ internal sealed class EndToEndBenchmark
     }
 
     /// <summary>One frame at a time, each alone in the pipeline: the latency of a lone camera.</summary>
-    public static async Task<LatencyHistogram> RunSingleAsync(
+    public static async Task<SingleLatency> RunSingleAsync(
         YoloDetector detector, FrameFormat format, TimeSpan duration, int leastFrames, CancellationToken stop)
     {
         WriteSlots(detector, format);
-        LatencyHistogram latency = new();
+        SingleLatency latency = new(new LatencyHistogram(), new LatencyHistogram());
         long start = Stopwatch.GetTimestamp();
-        while ((Stopwatch.GetElapsedTime(start) < duration || latency.Count < leastFrames) && !stop.IsCancellationRequested)
+        while ((Stopwatch.GetElapsedTime(start) < duration || latency.Caller.Count < leastFrames) && !stop.IsCancellationRequested)
         {
             FrameSlot slot = await detector.RentAsync(format, CancellationToken.None);
+            long submitted = Stopwatch.GetTimestamp();
             using DetectionResult result = await detector.SubmitAsync(slot, cancellationToken: CancellationToken.None);
-            latency.Record(result.Latency);
+            latency.Caller.Record(Stopwatch.GetElapsedTime(submitted));
+            latency.Result.Record(result.Latency);
         }
 
         return latency;
@@ -138,3 +140,6 @@ internal sealed class EndToEndBenchmark
 /// <param name="ManagedBytes">Bytes that the whole process allocated once it was steady, over <paramref name="SteadyFrames"/>.</param>
 /// <param name="SteadyFrames">Frames of the steady part.</param>
 internal readonly record struct EndToEndSlice(long Frames, long Drops, TimeSpan Elapsed, TimeSpan Cpu, long ManagedBytes, long SteadyFrames);
+
+/// <summary>Latencies of frames that were alone in the pipeline: as their caller sees them, and as the results say.</summary>
+internal sealed record SingleLatency(LatencyHistogram Caller, LatencyHistogram Result);
