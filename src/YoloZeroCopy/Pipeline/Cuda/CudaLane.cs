@@ -163,18 +163,14 @@ internal sealed unsafe class CudaLane : Lane
         }
 
         WarmUp(context, size);
-        stream.BeginCapture();
-        try
+        if (TryCapture(context, size) is not CudaGraph captured)
         {
-            Enqueue(context, size);
-        }
-        catch
-        {
-            stream.DiscardCapture();
-            throw;
+            // What broke the capture is asked for once more, as CUDA reports it again to the next caller; after that the context runs without a graph.
+            WarmUpAfterBrokenCapture(context, size);
+            return null;
         }
 
-        using CudaGraph graph = stream.EndCapture();
+        using CudaGraph graph = captured;
         CudaGraphExec executable = graph.Instantiate();
         try
         {
@@ -186,6 +182,40 @@ internal sealed unsafe class CudaLane : Lane
         {
             executable.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Captures a run; null, with <see cref="GraphFallbackReason"/> set, when the engine does something that no graph can hold, such as waiting for the device.</summary>
+    private CudaGraph? TryCapture(EngineContext context, int size)
+    {
+        stream.BeginCapture();
+        try
+        {
+            Enqueue(context, size);
+            return stream.EndCapture();
+        }
+        catch (Exception error) when (error is InferenceException or CudaException { IsSticky: false })
+        {
+            stream.DiscardCapture();
+            GraphFallbackReason ??= error.Message;
+            return null;
+        }
+        catch
+        {
+            stream.DiscardCapture();
+            throw;
+        }
+    }
+
+    private void WarmUpAfterBrokenCapture(EngineContext context, int size)
+    {
+        try
+        {
+            WarmUp(context, size);
+        }
+        catch (InferenceException)
+        {
+            WarmUp(context, size);
         }
     }
 

@@ -54,8 +54,13 @@ internal static class CudaOpening
             }
 
             Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch);
-            string graphs = lanes[0].GraphFallbackReason is string fallback ? $", without CUDA graphs: {fallback}" : "";
-            return new YoloDetector(pipeline, engine, [shared, owner], model, $"cuda:{ordinal}, {device.Name}, {engine.Description}{graphs}{why}", plan);
+
+            // What the engine itself refuses it says itself.
+            string description = engine.Description;
+            string graphs = lanes[0].GraphFallbackReason is string reason && !description.Contains("without CUDA graphs", StringComparison.Ordinal)
+                ? $", without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}"
+                : "";
+            return new YoloDetector(pipeline, engine, [shared, owner], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
         }
         catch
         {
