@@ -19,6 +19,19 @@ internal static class BenchCommand
     private static readonly Option<int> SingleFrames = Options.Integer(
         "--single-frames", "Frames that are measured one at a time. Default: 10000 on CUDA, elsewhere those of a second.", 1, 10_000_000);
 
+    private static readonly Option<bool> Ordinary = new("--ordinary")
+    {
+        Description = "CUDA: measure the ordinary way, too: managed array, letterbox and suppression on the processor, pageable copies, one frame at a time.",
+    };
+
+    private static readonly Option<int> Producers = Options.Integer("--producers", "Measure this many producers that copy their frames into slots, too.", 1, 256);
+    private static readonly Option<double> Soak = Options.Seconds("--soak", "Watch full load for this long, too: memory, rate, lost frames. Default: not.", 0, 86400, 0);
+    private static readonly Option<string> Timeline = new("--timeline")
+    {
+        Description = "CUDA: draw when the device uploads and computes some batches, as SVG.",
+        HelpName = "FILE",
+    };
+
     private static readonly Option<bool> Quick = new("--quick") { Description = "Shorten everything whose length no option says: for trying it out." };
     private static readonly Option<bool> Json = Options.Json();
 
@@ -29,7 +42,7 @@ internal static class BenchCommand
             "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full "
             + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, ImageSize, SingleFrames, Quick, Json,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, Json,
         };
         command.SetAction(RunAsync);
         return command;
@@ -57,6 +70,10 @@ internal static class BenchCommand
             },
             Time = TimeSpan.FromSeconds(arguments.GetValue(Seconds)),
             SingleFrames = arguments.GetValue(SingleFrames),
+            Ordinary = arguments.GetValue(Ordinary),
+            Producers = arguments.GetValue(Producers),
+            Soak = TimeSpan.FromSeconds(arguments.GetValue(Soak)),
+            Timeline = arguments.GetValue(Timeline),
             Quick = arguments.GetValue(Quick),
         };
         BenchReport report = await BenchRun.RunAsync(settings, stop);

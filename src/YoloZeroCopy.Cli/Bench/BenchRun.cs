@@ -15,9 +15,20 @@ internal static class BenchRun
     {
         BenchReport report;
         DetectorOptions options = settings.Detector;
+        if (options.Slots == 0 && settings.Producers > 0)
+        {
+            // Producers hold slots while they copy; the lanes must not go short for it.
+            options = options with { Slots = DefaultSlots(options) + (2 * settings.Producers) };
+        }
+
         await using (YoloDetector detector = DetectorOpening.Open(settings.Model, options))
         {
             using BenchDevice? device = BenchDevice.Open(detector, options.Device);
+            if (device is null && (settings.Ordinary || settings.Timeline is not null))
+            {
+                throw new CliException(ExitCode.WrongArguments, $"--ordinary and --timeline need a CUDA device; the detector runs on {detector.Device}.");
+            }
+
             report = await MeasureAsync(detector, device, settings, stop);
         }
 
@@ -45,7 +56,8 @@ internal static class BenchRun
         return report;
     }
 
-    private static async Task<BenchReport> MeasureAsync(YoloDetector detector, BenchDevice? device, BenchSettings settings, CancellationToken stop)
+    /// <summary>Everything that one detector is measured for, but single frames.</summary>
+    internal static async Task<BenchReport> MeasureAsync(YoloDetector detector, BenchDevice? device, BenchSettings settings, CancellationToken stop)
     {
         DetectorOptions options = settings.Detector;
         TimeSpan time = settings.Time;
@@ -98,11 +110,38 @@ internal static class BenchRun
         stop.ThrowIfCancellationRequested();
         double each = 1.0 / Math.Max(1, frames);
         double fps = frames / pipelineTime.TotalSeconds;
+
+        // What follows runs the pipeline, too, in other ways.
+        LatencyHistogram latency = pipeline.Latency.Copy();
         List<IReportSection> sections = [];
         if (device is not null)
         {
             sections.Add(DeviceSection.Of(device.Context, options.WaitMode, deviceBytes, frames));
             sections.Add(await CudaParts.LinkAsync(device, engine, settings, fps, stop));
+            sections.Add(CudaParts.Kernels(detector, device, settings, stop));
+            if (settings.Ordinary)
+            {
+                sections.Add(OrdinaryBenchmark.Run(device, shared, settings.Format, Opening.DecodingOf(options), settings.PartTime * 2, fps, stop));
+            }
+
+            if (settings.Timeline is string path)
+            {
+                sections.Add(await CudaParts.TimelineAsync(detector, device, pipeline, path, stop));
+            }
+        }
+
+        if (settings.Producers > 0)
+        {
+            using ProducerBenchmark producers = new(detector, settings.Format, settings.Producers, batch);
+            _ = await producers.RunAsync(settings.PartTime / 2, stop);
+            double copied = await producers.RunAsync(settings.PartTime * 3, stop);
+            double memcpy = producers.CopyOnly(settings.PartTime, stop);
+            sections.Add(new ProducerSection(settings.Producers, copied, memcpy, settings.Format.ByteCount));
+        }
+
+        if (settings.Soak > TimeSpan.Zero)
+        {
+            sections.Add(await SoakBenchmark.RunAsync(detector, pipeline, device, settings.Soak, stop));
         }
 
         stop.ThrowIfCancellationRequested();
@@ -114,7 +153,7 @@ internal static class BenchRun
             Lanes = lanes,
             EngineOnlyFps = engineFrames / engineTime.TotalSeconds,
             EndToEndFps = fps,
-            Latency = pipeline.Latency,
+            Latency = latency,
             EngineCpuMicrosecondsPerFrame = engineCpu.TotalMicroseconds / Math.Max(1, engineFrames),
             CpuMicrosecondsPerFrame = cpu.TotalMicroseconds * each,
 
@@ -127,6 +166,13 @@ internal static class BenchRun
             Machine = MachineDescription.Of(detector),
             Sections = sections,
         };
+    }
+
+    private static int DefaultSlots(DetectorOptions options)
+    {
+        const int MostDefaultLanes = 3;
+        int batch = options.MaxBatch == 0 ? DefaultBatch : options.MaxBatch;
+        return ((options.Lanes == 0 ? MostDefaultLanes : options.Lanes) + 1) * batch;
     }
 
     private static long FreeBytes(BenchDevice? device) => device is null ? 0 : (long)device.Context.GetMemoryInfo().FreeBytes;

@@ -15,6 +15,18 @@ internal sealed record BenchSettings
     /// <summary>Frames that are measured one at a time; 0 leaves it to the device.</summary>
     public int SingleFrames { get; init; }
 
+    /// <summary>Whether the ordinary way is measured beside it.</summary>
+    public bool Ordinary { get; init; }
+
+    /// <summary>Producers that copy their frames into slots; 0 for none.</summary>
+    public int Producers { get; init; }
+
+    /// <summary>Time at full load that is watched; zero for none.</summary>
+    public TimeSpan Soak { get; init; }
+
+    /// <summary>File for the picture of the stages; null for none.</summary>
+    public string? Timeline { get; init; }
+
     public bool Quick { get; init; }
 
     /// <summary>How long parts are measured that are steady after a moment.</summary>

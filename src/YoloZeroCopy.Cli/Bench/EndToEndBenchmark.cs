@@ -10,6 +10,7 @@ internal sealed class EndToEndBenchmark
     private readonly FrameFormat format;
     private readonly int batch;
     private readonly ValueTask<DetectionResult>[] pending;
+    private long answered;
 
     /// <summary>Writes a frame into every slot.</summary>
     /// <param name="detector">Opened with <see cref="FillDelay"/>.</param>
@@ -34,6 +35,9 @@ internal sealed class EndToEndBenchmark
 
     /// <summary>Time from submit to result of every frame since it was cleared.</summary>
     public LatencyHistogram Latency { get; } = new();
+
+    /// <summary>Frames that came back so far. Any thread.</summary>
+    public long Answered => Volatile.Read(ref answered);
 
     /// <summary>Runs for a time; ends with the last result, so that filling and emptying the pipeline count against it.</summary>
     [SuppressMessage("Reliability", "CA2012", Justification = "A ring of tasks, each awaited exactly once.")]
@@ -75,6 +79,7 @@ internal sealed class EndToEndBenchmark
 
             DetectionResult result = await pending[first];
             first = (first + 1) % pending.Length;
+            Volatile.Write(ref answered, answered + 1);
             count--;
             if (result.IsDropped)
             {

@@ -37,6 +37,13 @@ internal sealed class LatencyHistogram
         longest = 0;
     }
 
+    public LatencyHistogram Copy()
+    {
+        LatencyHistogram copy = new() { Count = Count, longest = longest };
+        counts.CopyTo(copy.counts, 0);
+        return copy;
+    }
+
     /// <summary>The latency that a share of all frames does not exceed, in microseconds; 0 when nothing was recorded.</summary>
     /// <param name="share">0 to 1: 0.99 is the 99th percentile, by the nearest rank.</param>
     public double Microseconds(double share)

@@ -43,6 +43,9 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <summary>The engine, for measuring it alone; null where the lanes are fakes.</summary>
     internal InferenceEngine? Engine { get; }
 
+    /// <summary>What the lanes share on CUDA, for measuring; null elsewhere.</summary>
+    internal CudaLaneDevice? Cuda => Array.Find(resources, static resource => resource is CudaLaneDevice) as CudaLaneDevice;
+
     internal int LaneCount => pipeline.LaneCount;
 
     /// <inheritdoc cref="FramePool.TryRent"/>

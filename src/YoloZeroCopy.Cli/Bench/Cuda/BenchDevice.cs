@@ -19,7 +19,7 @@ internal sealed class BenchDevice : IDisposable
     /// <summary>Null when the detector does not run on CUDA.</summary>
     public static BenchDevice? Open(YoloDetector detector, Device device)
     {
-        if (detector.Engine is not OnnxRuntimeCudaEngine)
+        if (detector.Cuda is null)
         {
             return null;
         }

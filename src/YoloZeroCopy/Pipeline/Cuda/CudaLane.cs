@@ -86,12 +86,17 @@ internal sealed unsafe class CudaLane : Lane
         failure = null;
         startedAt = Stopwatch.GetTimestamp();
         BatchBucket bucket = BucketFor(batch.Count);
+        TimelineBatch? moments = device.Timeline?.Next(this, batch.Count);
         try
         {
+            moments?.UploadStart.Record(device.CopyStream);
             Upload(batch, bucket.Size);
+            moments?.UploadEnd.Record(device.CopyStream);
             uploaded.Record(device.CopyStream);
             stream.WaitFor(uploaded);
+            moments?.ComputeStart.Record(stream);
             Run(bucket);
+            moments?.ComputeEnd.Record(stream);
             done.Record(stream);
         }
         catch
