@@ -14,7 +14,7 @@ internal sealed class Pipeline : IAsyncDisposable
 {
     private readonly object gate = new();
     private readonly Lane[] lanes;
-    private readonly Stack<LaneBatch> idle;
+    private readonly Queue<LaneBatch> idle;
     private readonly FrameRecycler recycler;
     private readonly PipelineOptions options;
     private readonly Thread dispatcher;
@@ -43,10 +43,10 @@ internal sealed class Pipeline : IAsyncDisposable
         // One for each slot in the pipeline and as many whose results callers still read.
         recycler.Fill(pool.SlotCount * 2);
         batchSizes = new long[options.MaxBatch + 1];
-        idle = new Stack<LaneBatch>(lanes.Length);
+        idle = new Queue<LaneBatch>(lanes.Length);
         foreach (Lane lane in lanes)
         {
-            idle.Push(new LaneBatch(this, lane, options.MaxBatch));
+            idle.Enqueue(new LaneBatch(this, lane, options.MaxBatch));
         }
 
         if (options.Overflow == OverflowPolicy.DropOldest)
@@ -177,7 +177,7 @@ internal sealed class Pipeline : IAsyncDisposable
             counters.CutCandidates += batch.CutCandidates;
             batch.Clear();
             inFlight--;
-            idle.Push(batch);
+            idle.Enqueue(batch);
             if (cause is not null)
             {
                 FaultLocked(cause);
@@ -364,7 +364,7 @@ internal sealed class Pipeline : IAsyncDisposable
 
     private LaneBatch FillBatch()
     {
-        LaneBatch batch = idle.Pop();
+        LaneBatch batch = idle.Dequeue();
         long now = Stopwatch.GetTimestamp();
         while (batch.Count < options.MaxBatch && waiting.First is PendingFrame frame)
         {
