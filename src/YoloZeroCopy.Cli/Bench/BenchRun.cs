@@ -64,7 +64,7 @@ internal static class BenchRun
         int batch = options.MaxBatch != 0 ? options.MaxBatch : detector.Model.FixedBatch != 0 ? detector.Model.FixedBatch : DefaultBatch;
         int lanes = detector.LaneCount;
         InferenceEngine shared = detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own.");
-        using IEngineBenchmark engine = device is null ? new EngineBenchmark(shared, batch, lanes) : new CudaEngineBenchmark(device, shared, batch, lanes);
+        using IEngineBenchmark engine = device is null ? new EngineBenchmark(shared, batch, detector.EngineStreams) : new CudaEngineBenchmark(device, shared, batch, detector.EngineStreams);
         EndToEndBenchmark pipeline = new(detector, settings.Format, batch);
         TimeSpan slice = time / Slices;
         _ = engine.Run(Shorter(WarmUp, time), stop);

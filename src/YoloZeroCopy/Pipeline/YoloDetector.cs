@@ -48,6 +48,9 @@ public sealed partial class YoloDetector : IAsyncDisposable
 
     internal int LaneCount => pipeline.LaneCount;
 
+    /// <summary>Runs of the engine that can be on the device at once: what measuring the engine alone must keep busy.</summary>
+    internal int EngineStreams => Engine is OnnxRuntimeCudaEngine ? CudaOpening.ComputesOf(LaneCount) : LaneCount;
+
     /// <inheritdoc cref="FramePool.TryRent"/>
     /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
     public bool TryRent(in FrameFormat format, out FrameSlot slot) => Frames.TryRent(format, out slot);

@@ -1,0 +1,36 @@
+using System.Diagnostics;
+
+namespace YoloZeroCopy.Gpu.Tests;
+
+/// <summary>This test program as a process of its own: for what is chosen once in a process, and for faults that must not reach other tests.</summary>
+internal static class ChildProcess
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    public static (int ExitCode, string Output) Run(string name, params (string Name, string? Value)[] environment)
+    {
+        // Published there is a program; under `dotnet test` this process is the test host.
+        const string Program = "YoloZeroCopy.Gpu.Tests";
+        bool isProgram = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == Program || Path.GetFileName(Environment.ProcessPath) == Program;
+        ProcessStartInfo start = isProgram
+            ? new(Environment.ProcessPath!, ["--child", name])
+            : new("dotnet", [Path.Combine(AppContext.BaseDirectory, $"{Program}.dll"), "--child", name]);
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        foreach ((string variable, string? value) in environment)
+        {
+            start.Environment[variable] = value;
+        }
+
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(Limit))
+        {
+            process.Kill(entireProcessTree: true);
+        }
+
+        process.WaitForExit();
+        return (process.ExitCode, (output.GetAwaiter().GetResult() + errors.GetAwaiter().GetResult()).Trim());
+    }
+}

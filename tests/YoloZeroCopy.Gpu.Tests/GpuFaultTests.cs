@@ -1,0 +1,90 @@
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy.Gpu.Tests;
+
+/// <summary>What goes wrong on a device, and what the caller hears of it.</summary>
+public sealed class GpuFaultTests : IDisposable
+{
+    private readonly ModelFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [GpuFact]
+    public void A_plan_larger_than_the_device_is_refused_with_its_table()
+    {
+        InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(() => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions
+        {
+            Device = Device.Cuda(),
+            MaxBatch = 256,
+            Lanes = 16,
+            Slots = 4,
+            SlotBytes = 8192 * 8192 * 4,
+        }));
+        Assert.Contains("frames, tensors, scratch on the device (16 lanes)", error.Message, StringComparison.Ordinal);
+        Assert.Contains("MiB free", error.Message, StringComparison.Ordinal);
+        Assert.Contains("total", error.Message, StringComparison.Ordinal);
+    }
+
+    [GpuFact]
+    public async Task A_device_that_others_have_filled_is_refused_and_serves_again_once_they_let_go()
+    {
+        string model = GpuModels.Brightness(folder);
+        DetectorOptions options = new() { Device = Device.Cuda(), MaxBatch = 2, Lanes = 1, SlotBytes = 64 * 1024 };
+        using CudaContext context = CudaDevice.Get(0).OpenContext();
+        ulong before = context.GetMemoryInfo().FreeBytes;
+        const ulong Left = 256UL << 20;
+        using (CudaDeviceMemory hog = new(context, (nuint)(before - Left)))
+        {
+            InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(() => YoloDetector.Open(model, options));
+            Assert.Contains("engine contexts on the device", error.Message, StringComparison.Ordinal);
+
+            // Choosing for itself it goes to the processor instead, and says so.
+            await using YoloDetector chosen = YoloDetector.Open(model, options with { Device = Device.Auto });
+            Assert.StartsWith("cpu, ", chosen.Device, StringComparison.Ordinal);
+            Assert.Contains("auto: CUDA cannot be used", chosen.Device, StringComparison.Ordinal);
+        }
+
+        await using YoloDetector detector = YoloDetector.Open(model, options);
+        await Feed.RunAsync(detector, frames: 10, inFlight: 2);
+    }
+
+    [GpuFact]
+    public async Task Auto_takes_the_device_and_says_why()
+    {
+        await using YoloDetector detector = YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { MaxBatch = 1, Lanes = 1 });
+        Assert.StartsWith("cuda:0, ", detector.Device, StringComparison.Ordinal);
+        Assert.Contains("(auto: ", detector.Device, StringComparison.Ordinal);
+    }
+
+    [GpuFact]
+    public void A_device_that_is_not_there_is_refused_by_number() =>
+        Assert.Contains("999", Assert.Throws<ArgumentOutOfRangeException>(
+            () => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { Device = Device.Cuda(999) })).Message, StringComparison.Ordinal);
+
+    [GpuFact]
+    public void A_faulting_kernel_ends_the_detector_and_a_fresh_one_works() => RunChild("fault");
+
+    [GpuFact]
+    public void A_faulting_kernel_ends_both_detectors_of_a_device_and_fresh_ones_work() => RunChild("fault-two");
+
+    [GpuFact]
+    public void A_faulted_detector_whose_producer_keeps_a_slot_is_disposed_and_its_memory_stays() => RunChild("fault-kept-slot");
+
+    [GpuFact]
+    public void No_visible_device_is_named_and_auto_takes_the_processor() => RunChild("no-device", ("CUDA_VISIBLE_DEVICES", ""));
+
+    [GpuFact]
+    public void A_runtime_without_its_CUDA_provider_is_named()
+    {
+        // The library alone, in a folder of its own.
+        File.Copy(OnnxRuntimeLibrary.Load().Path, folder.File("libonnxruntime.so.1"));
+        RunChild("no-provider", (OnnxRuntimeSearch.VariableName, folder.Path));
+    }
+
+    private static void RunChild(string name, params (string Name, string? Value)[] environment)
+    {
+        (int exitCode, string output) = ChildProcess.Run(name, environment);
+        Console.WriteLine($"  {name}:{Environment.NewLine}    {output.ReplaceLineEndings($"{Environment.NewLine}    ")}");
+        Assert.True(exitCode == 0, $"{name} ended with {exitCode}:{Environment.NewLine}{output}");
+    }
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+
+namespace YoloZeroCopy.Gpu.Tests;
+
+/// <summary>The sample model on the sample pictures: against the independent reference (PyTorch with OpenCV) and against this library's CPU lane.</summary>
+public sealed class GpuParityTests
+{
+    [GpuTheory]
+    [InlineData(1)]
+    [InlineData(8)]
+    public async Task Detections_equal_the_reference_and_those_of_the_processor(int batch)
+    {
+        TestPicture[] pictures = TestData.ReadPictures();
+        Assert.Equal(8, pictures.Length);
+        Detection[][] onProcessor = await RunAsync(TestData.Model, Device.Cpu, 1, pictures);
+        Detection[][] onGpu = await RunAsync(TestData.Model, Device.Cuda(), batch, pictures);
+        (float box, float score) = (0, 0);
+        for (int index = 0; index < pictures.Length; index++)
+        {
+            string name = pictures[index].Name;
+            _ = Same.Check($"{name} against the reference", pictures[index].Reference, onGpu[index], minIou: 0.98f, maxScore: 0.01f);
+            (float boxHere, float scoreHere) = Same.Check($"{name} against the processor", onProcessor[index], onGpu[index], minIou: 0.98f, maxScore: 0.005f, maxBox: 0.5f);
+            box = Math.Max(box, boxHere);
+            score = Math.Max(score, scoreHere);
+        }
+
+        Say($"batch {batch}: cuda:0 differs from the processor by at most {box:F3} px and {score:F5} of score");
+    }
+
+    [GpuFact]
+    public async Task The_model_that_YZC_FP16_MODEL_names_repeats_itself_and_equals_the_reference_where_it_is_the_sample_model()
+    {
+        string? path = Environment.GetEnvironmentVariable("YZC_FP16_MODEL");
+        Skip.If(string.IsNullOrEmpty(path), "YZC_FP16_MODEL names no model.");
+        TestPicture[] pictures = TestData.ReadPictures();
+        await using YoloDetector detector = Open(path!, Device.Cuda(), 8);
+        Assert.Equal(TensorElementType.Float16, detector.Model.InputType);
+        Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
+        Detection[][] first = await Feed.DetectAllAsync(detector, pictures);
+        Detection[][] second = await Feed.DetectAllAsync(detector, pictures);
+        Assert.Equal(first, second);
+        if (!detector.Model.Names.Contains("washer_cracked"))
+        {
+            Say($"{Path.GetFileName(path)}: {first.Sum(static found => found.Length)} detections, twice the same");
+            return;
+        }
+
+        (float box, float score) = (0, 0);
+        for (int index = 0; index < pictures.Length; index++)
+        {
+            (float boxHere, float scoreHere) = Same.Check(pictures[index].Name, pictures[index].Reference, first[index], minIou: 0.95f, maxScore: 0.02f);
+            box = Math.Max(box, boxHere);
+            score = Math.Max(score, scoreHere);
+        }
+
+        Say($"{Path.GetFileName(path)}: half precision differs from the reference by at most {box:F3} px and {score:F5} of score");
+    }
+
+    private static async Task<Detection[][]> RunAsync(string model, Device device, int batch, TestPicture[] pictures)
+    {
+        await using YoloDetector detector = Open(model, device, batch);
+        Detection[][] found = await Feed.DetectAllAsync(detector, pictures);
+        Assert.Equal(8 / batch, detector.Statistics.Batches);
+        Assert.StartsWith(device.Name, detector.Device, StringComparison.Ordinal);
+        Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
+        return found;
+    }
+
+    private static YoloDetector Open(string model, Device device, int batch) => YoloDetector.Open(model, new DetectorOptions
+    {
+        Device = device,
+        InputSize = (640, 640),
+        MaxBatch = batch,
+        MaxBatchDelay = TimeSpan.FromSeconds(5),
+        SlotBytes = 3840 * 2160 * 3,
+        Slots = 8,
+    });
+
+    private static void Say(FormattableString text) => Console.WriteLine($"  {text.ToString(CultureInfo.InvariantCulture)}");
+}
