@@ -18,9 +18,10 @@ internal static class FakeCudaDetector
         FramePool pool = new(
             Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => new PinnedFrameMemory(context, bytes));
         owner.Pool = pool;
-        Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, engine, sizes))];
+        CudaCompute compute = new(context, engine, sizes);
+        Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
         Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch);
-        return new YoloDetector(pipeline, engine, [shared, owner], engine.Model, "stand-in", new MemoryPlan());
+        return new YoloDetector(pipeline, engine, [compute, shared, owner], engine.Model, "stand-in", new MemoryPlan());
     }
 }
 

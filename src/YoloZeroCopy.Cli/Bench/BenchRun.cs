@@ -170,9 +170,8 @@ internal static class BenchRun
 
     private static int DefaultSlots(DetectorOptions options)
     {
-        const int MostDefaultLanes = 3;
         int batch = options.MaxBatch == 0 ? DefaultBatch : options.MaxBatch;
-        return ((options.Lanes == 0 ? MostDefaultLanes : options.Lanes) + 1) * batch;
+        return ((options.Lanes == 0 ? CudaOpening.DefaultLanes : options.Lanes) + 1) * batch;
     }
 
     private static long FreeBytes(BenchDevice? device) => device is null ? 0 : (long)device.Context.GetMemoryInfo().FreeBytes;

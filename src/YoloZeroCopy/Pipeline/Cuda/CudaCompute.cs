@@ -20,11 +20,9 @@ internal sealed class CudaCompute : IDisposable
         try
         {
             tensors = new CudaDeviceMemory(context, (nuint)sizes.ComputeBytes);
-            Stream.Fill(tensors.Address, 0, tensors.Bytes);
         }
         catch
         {
-            tensors?.Dispose();
             Stream.Dispose();
             throw;
         }
@@ -48,6 +46,12 @@ internal sealed class CudaCompute : IDisposable
     {
         if (!contexts.TryGetValue(size, out EngineContext? context))
         {
+            if (contexts.Count == 0)
+            {
+                // Here and not where the memory is made: on that thread no context is current.
+                Stream.Fill(tensors.Address, 0, tensors.Bytes);
+            }
+
             context = engine.CreateContext(size, (nint)Input, (nint)Output, Stream.Handle.Value);
             contexts.Add(size, context);
         }

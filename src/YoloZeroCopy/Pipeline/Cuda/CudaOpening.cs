@@ -6,7 +6,7 @@ namespace YoloZeroCopy;
 internal static class CudaOpening
 {
     // Three compute streams fill each other's gaps between kernels, each with one batch on the device and the next one queued. Measured: docs/performance.md.
-    private const int DefaultLanes = 6;
+    internal const int DefaultLanes = 6;
     private const int LanesPerCompute = 2;
 
     // What a context takes beyond its weights: code and workspace, and activations that grow with its input. Measured with YOLOv8n at 640x640: 87 MiB and 19 MiB a picture in half,
