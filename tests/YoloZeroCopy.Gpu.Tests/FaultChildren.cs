@@ -44,12 +44,18 @@ internal static class FaultChildren
             await Feed.RunAsync(faulted[number], frames: 20, inFlight: 4);
         }
 
+        // The last one's producer is slow: its slot must stay mapped while the others end.
+        FrameSlot held = await Feed.RentGrayAsync(faulted[^1], 3);
         await BreakAsync(faulted);
-        foreach (YoloDetector detector in faulted)
+        foreach (YoloDetector detector in faulted.SkipLast(1))
         {
             await DisposeAsync(detector);
         }
 
+        held.Span.Fill(5);
+        Assert.Equal(5, held.Span[^1]);
+        held.Return();
+        await DisposeAsync(faulted[^1]);
         for (int turn = 1; turn <= 2; turn++)
         {
             Console.WriteLine($"opening a fresh detector, {turn}");

@@ -40,6 +40,7 @@ typedef struct object {
     int capturing, invalid, nodes;
     int recorded;
     unsigned long long threshold;
+    char *image;
     struct object *owner;
     struct object *next;
 } object;

@@ -24,6 +24,7 @@ API CUresult cuModuleLoadDataEx(object **module, const void *image, unsigned cou
     }
     snprintf(info, info_bytes, "compiled");
     *module = make(MODULE, current->device, NULL, 0);
+    (*module)->image = strdup(image);
     return 0;
 }
 
@@ -44,11 +45,11 @@ API CUresult cuModuleGetFunction(object **function, object *module, const char *
     FIND(m, MODULE, module);
     char entry[128];
     snprintf(entry, sizeof entry, ".entry %s(", name);
-    if (!strstr(last_image, entry)) return CUDA_ERROR_NOT_FOUND;
+    if (!strstr(m->image, entry)) return CUDA_ERROR_NOT_FOUND;
     *function = make(FUNCTION, current->device, NULL, 0);
     (*function)->owner = m;
     /* Size of the first parameter in `bytes`, and in `nodes` how many there are. */
-    const char *list = strstr(last_image, entry) + strlen(entry);
+    const char *list = strstr(m->image, entry) + strlen(entry);
     for (const char *c = list; *c && *c != ')'; c++) {
         (*function)->nodes += !strncmp(c, ".param", 6);
         if ((*function)->nodes != 1) continue;

@@ -45,7 +45,7 @@ internal static class CudaOpening
 
             FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
-            owner.Pool = pool;
+            owner.Add(pool);
             CudaLane[] lanes = new CudaLane[laneCount];
             for (int number = 0; number < laneCount; number++)
             {
