@@ -120,6 +120,24 @@ public sealed class GpuModelTests : IDisposable
         Assert.Equal(0, detector.Statistics.FramesFailed);
     }
 
+    [GpuFact]
+    public async Task More_than_the_device_decodes_is_refused_by_name_and_auto_takes_the_processor()
+    {
+        string model = OnnxModelBuilder.Detector(new FakeDetector { Classes = DecodeKernels.ClassLimit + 1 }).Save(folder.Path, "classes.onnx");
+        Assert.Contains("1025 classes", Assert.Throws<ModelException>(() => Open(model)).Message, StringComparison.Ordinal);
+        await using (YoloDetector detector = YoloDetector.Open(model, new DetectorOptions { SlotBytes = 64 * 1024 }))
+        {
+            Assert.StartsWith("cpu, ", detector.Device, StringComparison.Ordinal);
+            Assert.Contains("1025 classes", detector.Device, StringComparison.Ordinal);
+        }
+
+        DetectorOptions many = new() { MaxDetections = DecodeKernels.DetectionLimit + 1, SlotBytes = 64 * 1024 };
+        string usual = GpuModels.Brightness(folder);
+        Assert.Contains("1024", Assert.Throws<ArgumentOutOfRangeException>(() => YoloDetector.Open(usual, many with { Device = Device.Cuda() })).Message, StringComparison.Ordinal);
+        await using YoloDetector chosen = YoloDetector.Open(usual, many);
+        Assert.Contains("auto: CUDA gives up to 1024 detections", chosen.Device, StringComparison.Ordinal);
+    }
+
     // The logarithm of a black picture's mean is minus infinity, and times zero that is NaN, in every value of its output and of no other picture's.
     private string LogOfMean()
     {

@@ -29,6 +29,7 @@ internal static class CudaOpening
         List<IDisposable?> made = [engine];
         try
         {
+            ThrowIfNotDecodable(engine.Model, options);
             CudaContext context = device.OpenContext();
             CudaContextOwner owner = new(context);
             made.Add(owner);
@@ -66,6 +67,20 @@ internal static class CudaOpening
         {
             Opening.Dispose(made);
             throw;
+        }
+    }
+
+    private static void ThrowIfNotDecodable(ModelInfo model, DetectorOptions options)
+    {
+        if (model.ClassCount > DecodeKernels.ClassLimit)
+        {
+            throw new ModelException(model.Path, $"it has {model.ClassCount} classes; a CUDA device decodes up to {DecodeKernels.ClassLimit}, the CPU any number.");
+        }
+
+        if (options.MaxDetections > DecodeKernels.DetectionLimit)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.MaxDetections, $"{nameof(DetectorOptions.MaxDetections)} is at most {DecodeKernels.DetectionLimit} on a CUDA device.");
         }
     }
 
