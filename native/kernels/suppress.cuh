@@ -1,5 +1,5 @@
 // One block ranks a picture's candidates, suppresses overlapping ones and writes the detections in pixels of the frame.
-// Candidates are taken by rank in tiles of 256. In a tile every pair is compared at once; which stay is then found by repetition: a candidate goes when one that stays
+// Candidates are taken by rank in tiles of 256, or of 384 where few keys leave room for that. In a tile every pair is compared at once; which stay is then found by repetition: a candidate goes when one that stays
 // suppresses it, and stays when all that could suppress it have gone. That ends with what deciding one after the other gives, in as many rounds as the
 // longest chain of boxes that suppress each other, most often two or three.
 #pragma once
@@ -8,11 +8,11 @@
 
 namespace {
 
-constexpr int Tile = 256;
-constexpr int TileWords = Tile / 32;
 constexpr int Slice = 8;
+constexpr int FewCandidates = 2048;
 constexpr int Threads = YZC_SUPPRESS_THREADS;
 constexpr int Warps = Threads / 32;
+static_assert(Warps == 32, "sums of warps are summed by one warp");
 constexpr int DigitBits = 8;
 constexpr int Digits = 1 << DigitBits;
 
@@ -45,7 +45,10 @@ struct kept_boxes {
 };
 
 // 48 KiB of shared memory is what every GPU gives without being asked.
+template <int Tile>
 struct tile_memory {
+    static constexpr int TileWords = Tile / 32;
+
     box4 boxes[Tile];
     area_class others[Tile];
     uint32_t suppressors[Tile][TileWords + 1]; // Bit j of row i: candidate j < i suppresses i. One word more, so that rows begin in different banks.
@@ -64,14 +67,26 @@ struct gather_memory {
 };
 
 struct alignas(16) suppress_memory {
-    uint64_t keys[YZC_MAX_CANDIDATES];
     union {
-        gather_memory gather;
-        tile_memory tile;
+        struct {
+            uint64_t keys[YZC_MAX_CANDIDATES];
+            union {
+                gather_memory gather;
+                tile_memory<256> tile;
+            };
+        };
+
+        // The same keys, when there are not more.
+        struct {
+            uint64_t few_keys[FewCandidates];
+            tile_memory<384> large_tile;
+        };
     };
     uint64_t wrong;
     uint32_t wrong_value;
 };
+
+static_assert(sizeof(suppress_memory) <= 48 * 1024, "more shared memory than a block has");
 
 struct suppression {
     const yzc_decode_params& params;
@@ -243,9 +258,61 @@ struct suppression {
         warp_sync();
     }
 
+    // Sorts up to YZC_SUPPRESS_THREADS / 2 keys, ascending: every warp its 32 in registers; then a key's place is its place in each warp's run together.
+    YZC_DEVICE_MEMBER void sort_few(int count) const
+    {
+        int i = thread_index();
+        uint64_t key = i < count ? shared.keys[i] : ~0ull;
+        int runs = (count + 31) / 32;
+        if (warp_index() < runs) {
+#pragma unroll
+            for (int run = 2; run <= 32; run *= 2) {
+#pragma unroll
+                for (int distance = run / 2; distance > 0; distance /= 2) {
+                    uint64_t other = (uint64_t)(uint32_t)warp_xor((int)(uint32_t)(key >> 32), distance) << 32 | (uint32_t)warp_xor((int)(uint32_t)key, distance);
+                    bool low = (lane_index() & distance) == 0;
+                    bool ascending = (lane_index() & run) == 0;
+                    bool take = (other < key) == (low == ascending) && other != key;
+                    key = take ? other : key;
+                }
+            }
+
+            shared.keys[i] = key;
+        }
+
+        block_sync();
+        int place = lane_index();
+        if (warp_index() < runs) {
+            for (int run = 0; run < runs; run++) {
+                // Keys of the run below this one.
+                const uint64_t* keys = shared.keys + 32 * run;
+                int below = 0;
+#pragma unroll
+                for (int step = 16; step > 0; step /= 2) {
+                    below += keys[below + step - 1] < key ? step : 0;
+                }
+
+                below += keys[below] < key ? 1 : 0;
+                place += run == warp_index() ? 0 : below;
+            }
+        }
+
+        block_sync();
+        if (key != ~0ull) {
+            shared.keys[place] = key;
+        }
+
+        block_sync();
+    }
+
     // Bitonic sort, ascending, of `count` keys. Thread t compares pairs; while pairs lie within 64 neighbours they belong to one warp, which needs no other.
     YZC_DEVICE_MEMBER void sort(int count) const
     {
+        if (count <= Threads / 2) {
+            sort_few(count);
+            return;
+        }
+
         int size = 64;
         while (size < count) {
             size *= 2;
@@ -293,17 +360,24 @@ struct suppression {
         constexpr float Least = 1e-30f;
         uint32_t over = 0;
         uint32_t unsure = 0;
+        area_class others[Slice];
 #pragma unroll
         for (int k = 0; k < Slice; k++) {
-            box4 other = boxes.box(first + k);
-            area_class of_other = boxes.other(first + k);
-            float intersection = intersect(box, other);
-            float product = (own.area + of_other.area - intersection) * params.iou_threshold;
-            bool is_over = product > Least && intersection > product * Above;
-            bool is_under = product > Least && intersection < product * Below;
-            bool same = own.class_id == of_other.class_id;
-            over |= (uint32_t)(same && is_over) << k;
-            unsure |= (uint32_t)(same && intersection > 0 && !is_over && !is_under) << k;
+            others[k] = boxes.other(first + k);
+        }
+
+#pragma unroll
+        for (int k = 0; k < Slice; k++) {
+            // With many classes most boxes have no fellow in the warp.
+            bool same = own.class_id == others[k].class_id;
+            if (warp_ballot(same) != 0) {
+                float intersection = intersect(box, boxes.box(first + k));
+                float product = (own.area + others[k].area - intersection) * params.iou_threshold;
+                bool is_over = product > Least && intersection > product * Above;
+                bool is_under = product > Least && intersection < product * Below;
+                over |= (uint32_t)(same && is_over) << k;
+                unsure |= (uint32_t)(same && intersection > 0 && !is_over && !is_under) << k;
+            }
         }
 
         for (; unsure != 0; unsure &= unsure - 1) {
@@ -332,9 +406,21 @@ struct suppression {
         return load_box(scratch + at.boxes, (int)((uint32_t)key >> 10));
     }
 
+    template <int Tile>
+    YZC_DEVICE_MEMBER tile_memory<Tile>& tile_of() const
+    {
+        if constexpr (Tile == 256) {
+            return shared.tile;
+        } else {
+            return shared.large_tile;
+        }
+    }
+
+    template <int Tile>
     YZC_DEVICE_MEMBER void load_tile(int first, int size) const
     {
-        tile_memory& tile = shared.tile;
+        constexpr int TileWords = Tile / 32;
+        tile_memory<Tile>& tile = tile_of<Tile>();
         if (thread_index() < Tile) {
             int i = thread_index();
             box4 box = { 0, 0, 0, 0 };
@@ -361,9 +447,10 @@ struct suppression {
     }
 
     // Lets boxes kept from earlier tiles suppress this one's. A warp takes 32 candidates, one in each lane, and a slice of the kept boxes.
+    template <int Tile>
     YZC_DEVICE_MEMBER void apply_kept(int kept, int size) const
     {
-        tile_memory& tile = shared.tile;
+        tile_memory<Tile>& tile = tile_of<Tile>();
         kept_boxes boxes = { scratch + at.kept_boxes, scratch + at.kept_areas, scratch + at.kept_classes };
         int words = (size + 31) / 32;
         int slices = (kept + Slice - 1) / Slice;
@@ -382,10 +469,11 @@ struct suppression {
     }
 
     // Fills the tile's suppressors. A warp takes 32 candidates, one in each lane, and a slice of those that rank behind the first of them.
+    template <int Tile>
     YZC_DEVICE_MEMBER void compare_pairs(int size) const
     {
         constexpr int SlicesOfWord = 32 / Slice;
-        tile_memory& tile = shared.tile;
+        tile_memory<Tile>& tile = tile_of<Tile>();
         tile_boxes boxes = { tile.boxes, tile.others };
         int words = (size + 31) / 32;
         for (int task = warp_index(); task < SlicesOfWord * words * (words + 1) / 2; task += Warps) {
@@ -420,9 +508,11 @@ struct suppression {
     }
 
     // Decides which candidates of the tile stay: kept and gone end as complements.
+    template <int Tile>
     YZC_DEVICE_MEMBER void resolve() const
     {
-        tile_memory& tile = shared.tile;
+        constexpr int TileWords = Tile / 32;
+        tile_memory<Tile>& tile = tile_of<Tile>();
         int i = thread_index();
         bool mine = i < Tile;
         uint32_t suppressors[TileWords] = {};
@@ -495,9 +585,11 @@ struct suppression {
     }
 
     // Writes the tile's kept candidates behind those of earlier tiles; returns how many there are now.
+    template <int Tile>
     YZC_DEVICE_MEMBER int write_kept(const yzc_picture& picture, int first, int kept_before) const
     {
-        tile_memory& tile = shared.tile;
+        constexpr int TileWords = Tile / 32;
+        tile_memory<Tile>& tile = tile_of<Tile>();
         int i = thread_index();
         int total = kept_before;
         int position = kept_before;
@@ -519,18 +611,19 @@ struct suppression {
         return lesser(total, params.max_detections);
     }
 
+    template <int Tile>
     YZC_DEVICE_MEMBER int run(const yzc_picture& picture, int count) const
     {
         int kept = 0;
         for (int first = 0; first < count && kept < params.max_detections; first += Tile) {
             int size = lesser(Tile, count - first);
-            load_tile(first, size);
+            load_tile<Tile>(first, size);
             block_sync();
-            apply_kept(kept, size);
-            compare_pairs(size);
+            apply_kept<Tile>(kept, size);
+            compare_pairs<Tile>(size);
             block_sync();
-            resolve();
-            kept = write_kept(picture, first, kept);
+            resolve<Tile>();
+            kept = write_kept<Tile>(picture, first, kept);
         }
 
         return kept;
@@ -563,6 +656,9 @@ YZC_DEVICE void suppress(const yzc_decode_params& params)
 {
     YZC_SHARED suppress_memory shared;
     suppression work(params, shared);
+
+    // Early, so that it arrives meanwhile.
+    yzc_picture picture = read_picture(params.pictures, block_x());
     int candidates = work.gather();
     int cut = candidates > YZC_MAX_CANDIDATES ? candidates - YZC_MAX_CANDIDATES : 0;
     uint64_t wrong = shared.wrong;
@@ -570,13 +666,18 @@ YZC_DEVICE void suppress(const yzc_decode_params& params)
     if (wrong != ~0ull) {
         work.find_wrong_value();
     } else {
-        yzc_picture picture = read_picture(params.pictures, block_x());
         if (cut > 0) {
             work.gather_best();
         }
 
         work.sort(candidates - cut);
-        count = params.flags & YZC_END_TO_END ? work.take_best(picture, candidates - cut) : work.run(picture, candidates - cut);
+        if (params.flags & YZC_END_TO_END) {
+            count = work.take_best(picture, candidates - cut);
+        } else if (candidates <= FewCandidates) {
+            count = work.run<384>(picture, candidates);
+        } else {
+            count = work.run<256>(picture, candidates - cut);
+        }
     }
 
     if (thread_index() == 0) {

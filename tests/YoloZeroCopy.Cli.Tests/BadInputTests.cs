@@ -21,6 +21,9 @@ public sealed class BadInputTests : IDisposable
     [InlineData("bench --model m.onnx --frame 1920", "--frame: '1920'")]
     [InlineData("bench --model m.onnx --frame 9000x100", "each side 1 to 8192")]
     [InlineData("bench --model m.onnx --format yuv", "nv12")]
+    [InlineData("bench --model m.onnx --wait sleep", "block, yield, spin")]
+    [InlineData("bench --model m.onnx --soak -1", "--soak: '-1'")]
+    [InlineData("bench --model m.onnx --producers 0", "--producers: '0'")]
     [InlineData("bench --model m.onnx --seconds 0", "--seconds: '0'")]
     [InlineData("", "command was not provided")]
     public void Wrong_arguments_end_with_2(string arguments, string words) =>

@@ -112,6 +112,29 @@ public sealed class RunTests : IDisposable
         Assert.All(["os", "cpu", "engine", "date"], name => Assert.NotEmpty(machine.GetProperty(name).GetString()!));
     }
 
+    [Fact]
+    public void Bench_on_the_processor_soaks_and_copies_and_refuses_what_needs_a_gpu()
+    {
+        string[] bench = ["bench", "--model", inputs.Model, "--device", "cpu", "--frame", "320x240", "--batch", "2", "--quick"];
+        string file = Path.Combine(Path.GetTempPath(), $"yzc-bench-{Environment.ProcessId}.json");
+        try
+        {
+            string text = YzcProcess.Run([.. bench, "--soak", "1", "--producers", "2", "--single-frames", "5", "--json-file", file]).Succeeded().Output;
+            Assert.Contains("2 producers copying", text, StringComparison.Ordinal);
+            using JsonDocument report = JsonDocument.Parse(File.ReadAllText(file));
+            JsonElement soak = report.RootElement.GetProperty("soak");
+            Assert.All(["lost", "failed", "dropped", "slots_in_use_at_end"], name => Assert.Equal(0, soak.GetProperty(name).GetInt64()));
+            Assert.False(soak.TryGetProperty("device_free_bytes", out _));
+            Assert.False(report.RootElement.TryGetProperty("cuda", out _));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+
+        YzcProcess.Run([.. bench, "--ordinary"]).Failed(ExitCode.WrongArguments, "need a CUDA device");
+    }
+
     [SkippableTheory]
     [InlineData(Interrupt, 130, "interrupted")]
     [InlineData(Terminate, 143, "terminated")]

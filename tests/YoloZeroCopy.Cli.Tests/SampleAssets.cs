@@ -9,7 +9,7 @@ internal static class SampleAssets
 
     public static string Clip => Find("samples/media/conveyor.mp4");
 
-    private static string Find(string path)
+    public static string Find(string path)
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

@@ -6,11 +6,13 @@ namespace YoloZeroCopy.Tests;
 [Collection(PackagesOnce.Name)]
 public class PackageContentTests(PackedPackages packages)
 {
-    [Fact]
-    public void Library_package_holds_these_files_and_no_other()
+    [Theory]
+    [InlineData("YoloZeroCopy")]
+    [InlineData("YoloZeroCopy.Cuda")]
+    public void Library_package_holds_these_files_and_no_other(string id)
     {
-        using ZipArchive package = ZipFile.OpenRead(packages.PathOf("YoloZeroCopy"));
-        string[] wanted = ["README.md", "YoloZeroCopy.nuspec", "lib/net10.0/YoloZeroCopy.dll", "lib/net10.0/YoloZeroCopy.xml"];
+        using ZipArchive package = ZipFile.OpenRead(packages.PathOf(id));
+        string[] wanted = ["README.md", $"{id}.nuspec", $"lib/net10.0/{id}.dll", $"lib/net10.0/{id}.xml"];
         Assert.Equal(wanted, Files(package));
         Assert.All(package.Entries, entry => Assert.True(entry.Length > 0, $"{entry.FullName} is empty."));
     }
@@ -22,7 +24,8 @@ public class PackageContentTests(PackedPackages packages)
         string[] files = Files(package);
         string[] wanted =
         [
-            "README.md", "YoloZeroCopy.Cli.nuspec", "tools/net10.0/any/DotnetToolSettings.xml", "tools/net10.0/any/YoloZeroCopy.dll",
+            "README.md", "YoloZeroCopy.Cli.nuspec", "tools/net10.0/any/DotnetToolSettings.xml", "tools/net10.0/any/YoloZeroCopy.Cuda.dll",
+            "tools/net10.0/any/YoloZeroCopy.dll",
             "tools/net10.0/any/yzc.deps.json", "tools/net10.0/any/yzc.dll", "tools/net10.0/any/yzc.runtimeconfig.json",
         ];
         Assert.Empty(wanted.Except(files));
@@ -34,6 +37,7 @@ public class PackageContentTests(PackedPackages packages)
 
     [Theory]
     [InlineData("YoloZeroCopy")]
+    [InlineData("YoloZeroCopy.Cuda")]
     [InlineData("YoloZeroCopy.Cli")]
     public void Package_says_what_it_is(string id)
     {

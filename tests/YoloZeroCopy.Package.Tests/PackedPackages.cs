@@ -10,6 +10,7 @@ public sealed class PackedPackages : IDisposable
         // A version that no folder and no feed has seen.
         Version = $"0.0.0-test.{DateTime.UtcNow:yyyyMMddHHmmss}.{Environment.ProcessId}";
         Feed = Path.Combine(Folder, "feed");
+        Pack("YoloZeroCopy.Cuda");
         Pack("YoloZeroCopy");
         Pack("YoloZeroCopy.Cli");
     }

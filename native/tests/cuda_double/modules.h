@@ -33,6 +33,8 @@ API CUresult cuModuleUnload(object *module) {
     CURRENT;
     FIND(m, MODULE, module);
     m->alive = 0;
+    free(m->image);
+    m->image = NULL;
     for (object *o = objects; o; o = o->next) {
         if (o->kind == FUNCTION && o->owner == m) o->alive = 0;
     }
@@ -45,11 +47,12 @@ API CUresult cuModuleGetFunction(object **function, object *module, const char *
     FIND(m, MODULE, module);
     char entry[128];
     snprintf(entry, sizeof entry, ".entry %s(", name);
-    if (!strstr(m->image, entry)) return CUDA_ERROR_NOT_FOUND;
+    const char *found = strstr(m->image, entry);
+    if (!found) return CUDA_ERROR_NOT_FOUND;
     *function = make(FUNCTION, current->device, NULL, 0);
     (*function)->owner = m;
     /* Size of the first parameter in `bytes`, and in `nodes` how many there are. */
-    const char *list = strstr(m->image, entry) + strlen(entry);
+    const char *list = found + strlen(entry);
     for (const char *c = list; *c && *c != ')'; c++) {
         (*function)->nodes += !strncmp(c, ".param", 6);
         if ((*function)->nodes != 1) continue;

@@ -55,7 +55,12 @@ public:
     }
 
     void release(uint64_t address) override { CHECK(cuMemFree(address)); }
-    void upload(uint64_t to, const void* from, size_t bytes) override { CHECK(cuMemcpyHtoD(to, from, bytes)); }
+    void upload(uint64_t to, const void* from, size_t bytes) override
+    {
+        // On the kernels' stream: a copy from pageable memory may return before it has arrived, and this stream does not wait for the default one.
+        CHECK(cuMemcpyHtoDAsync(to, from, bytes, stream));
+        synchronize();
+    }
 
     void download(void* to, uint64_t from, size_t bytes) override
     {

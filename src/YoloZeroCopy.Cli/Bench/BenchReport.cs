@@ -37,6 +37,9 @@ internal sealed record BenchReport
 
     public required MachineDescription Machine { get; init; }
 
+    /// <summary>What was measured beyond the two rates.</summary>
+    public IReadOnlyList<IReportSection> Sections { get; init; } = [];
+
     public double Ratio => EngineOnlyFps > 0 ? EndToEndFps / EngineOnlyFps : 0;
 
     public string ToJson() => JsonText.Write(json =>
@@ -64,6 +67,11 @@ internal sealed record BenchReport
         json.WriteNumber("host_copies_per_frame"u8, Math.Round(HostCopiesPerFrame, 4));
         json.WriteNumber("frames"u8, Frames);
         json.WriteNumber("drops"u8, Drops);
+        foreach (IReportSection section in Sections)
+        {
+            section.Write(json);
+        }
+
         Machine.Write(json);
     });
 
@@ -82,6 +90,11 @@ internal sealed record BenchReport
         Line("CPU time", $"{CpuMicrosecondsPerFrame:F1} us a frame, {EngineCpuMicrosecondsPerFrame:F1} us of the engine alone");
         Line("managed bytes", $"{ManagedBytesPerFrame:F3} a frame");
         Line("host copies", $"{HostCopiesPerFrame:F2} a frame");
+        foreach ((string name, string sentence) in Sections.SelectMany(static section => section.Lines()))
+        {
+            Line(name, $"{sentence}");
+        }
+
         Line("machine", $"{Machine.Processor}, {Machine.Cores} cores, {Machine.System}, {Machine.DotNet}");
         Line("engine", $"{Machine.Engine}");
         Line("date", $"{Machine.Date}");

@@ -10,6 +10,7 @@ internal sealed class EndToEndBenchmark
     private readonly FrameFormat format;
     private readonly int batch;
     private readonly ValueTask<DetectionResult>[] pending;
+    private long answered;
 
     /// <summary>Writes a frame into every slot.</summary>
     /// <param name="detector">Opened with <see cref="FillDelay"/>.</param>
@@ -34,6 +35,9 @@ internal sealed class EndToEndBenchmark
 
     /// <summary>Time from submit to result of every frame since it was cleared.</summary>
     public LatencyHistogram Latency { get; } = new();
+
+    /// <summary>Frames that came back so far. Any thread.</summary>
+    public long Answered => Volatile.Read(ref answered);
 
     /// <summary>Runs for a time; ends with the last result, so that filling and emptying the pipeline count against it.</summary>
     [SuppressMessage("Reliability", "CA2012", Justification = "A ring of tasks, each awaited exactly once.")]
@@ -75,6 +79,7 @@ internal sealed class EndToEndBenchmark
 
             DetectionResult result = await pending[first];
             first = (first + 1) % pending.Length;
+            Volatile.Write(ref answered, answered + 1);
             count--;
             if (result.IsDropped)
             {
@@ -96,17 +101,19 @@ internal sealed class EndToEndBenchmark
     }
 
     /// <summary>One frame at a time, each alone in the pipeline: the latency of a lone camera.</summary>
-    public static async Task<LatencyHistogram> RunSingleAsync(
+    public static async Task<SingleLatency> RunSingleAsync(
         YoloDetector detector, FrameFormat format, TimeSpan duration, int leastFrames, CancellationToken stop)
     {
         WriteSlots(detector, format);
-        LatencyHistogram latency = new();
+        SingleLatency latency = new(new LatencyHistogram(), new LatencyHistogram());
         long start = Stopwatch.GetTimestamp();
-        while ((Stopwatch.GetElapsedTime(start) < duration || latency.Count < leastFrames) && !stop.IsCancellationRequested)
+        while ((Stopwatch.GetElapsedTime(start) < duration || latency.Caller.Count < leastFrames) && !stop.IsCancellationRequested)
         {
             FrameSlot slot = await detector.RentAsync(format, CancellationToken.None);
+            long submitted = Stopwatch.GetTimestamp();
             using DetectionResult result = await detector.SubmitAsync(slot, cancellationToken: CancellationToken.None);
-            latency.Record(result.Latency);
+            latency.Caller.Record(Stopwatch.GetElapsedTime(submitted));
+            latency.Result.Record(result.Latency);
         }
 
         return latency;
@@ -138,3 +145,6 @@ internal sealed class EndToEndBenchmark
 /// <param name="ManagedBytes">Bytes that the whole process allocated once it was steady, over <paramref name="SteadyFrames"/>.</param>
 /// <param name="SteadyFrames">Frames of the steady part.</param>
 internal readonly record struct EndToEndSlice(long Frames, long Drops, TimeSpan Elapsed, TimeSpan Cpu, long ManagedBytes, long SteadyFrames);
+
+/// <summary>Latencies of frames that were alone in the pipeline: as their caller sees them, and as the results say.</summary>
+internal sealed record SingleLatency(LatencyHistogram Caller, LatencyHistogram Result);

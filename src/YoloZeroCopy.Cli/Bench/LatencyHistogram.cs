@@ -15,12 +15,18 @@ internal sealed class LatencyHistogram
     // 64 - SubBits powers of two of SubCount buckets each, and the exact ones below them.
     private readonly long[] counts = new long[(64 - SubBits + 1) * SubCount];
 
+    private long longest;
+
     public long Count { get; private set; }
+
+    /// <summary>The longest latency, exactly.</summary>
+    public double MaxMicroseconds => longest / 1000.0;
 
     public void Record(TimeSpan latency)
     {
         long nanoseconds = Math.Max(0, latency.Ticks) * TimeSpan.NanosecondsPerTick;
         counts[BucketOf(nanoseconds)]++;
+        longest = Math.Max(longest, nanoseconds);
         Count++;
     }
 
@@ -28,6 +34,14 @@ internal sealed class LatencyHistogram
     {
         Array.Clear(counts);
         Count = 0;
+        longest = 0;
+    }
+
+    public LatencyHistogram Copy()
+    {
+        LatencyHistogram copy = new() { Count = Count, longest = longest };
+        counts.CopyTo(copy.counts, 0);
+        return copy;
     }
 
     /// <summary>The latency that a share of all frames does not exceed, in microseconds; 0 when nothing was recorded.</summary>

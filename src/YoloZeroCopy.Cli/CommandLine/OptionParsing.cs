@@ -57,23 +57,12 @@ internal static class OptionParsing
     }
 
     /// <summary>The name of a pixel format, in any case.</summary>
-    public static bool TryPixelFormat(string text, out PixelFormat value, [NotNullWhen(false)] out string? error)
-    {
-        // Enum.TryParse would take numbers and lists of names, too.
-        foreach (PixelFormat format in Enum.GetValues<PixelFormat>())
-        {
-            if (string.Equals(text, format.ToString(), StringComparison.OrdinalIgnoreCase))
-            {
-                value = format;
-                error = null;
-                return true;
-            }
-        }
+    public static bool TryPixelFormat(string text, out PixelFormat value, [NotNullWhen(false)] out string? error) =>
+        TryName(text, "pixel format", out value, out error);
 
-        value = default;
-        error = $"'{Echo(text)}' is no pixel format; there are {string.Join(", ", Enum.GetNames<PixelFormat>()).ToLowerInvariant()}";
-        return false;
-    }
+    /// <summary>The name of a way to wait for a GPU, in any case.</summary>
+    public static bool TryWaitMode(string text, out WaitMode value, [NotNullWhen(false)] out string? error) =>
+        TryName(text, "wait mode", out value, out error);
 
     /// <summary>The name of a device.</summary>
     public static bool TryDevice(string text, out Device value, [NotNullWhen(false)] out string? error)
@@ -90,6 +79,25 @@ internal static class OptionParsing
             error = refused.Message.TrimEnd('.');
             return false;
         }
+    }
+
+    private static bool TryName<T>(string text, string what, out T value, [NotNullWhen(false)] out string? error)
+        where T : struct, Enum
+    {
+        // Enum.TryParse would take numbers and lists of names, too.
+        foreach (T candidate in Enum.GetValues<T>())
+        {
+            if (string.Equals(text, candidate.ToString(), StringComparison.OrdinalIgnoreCase))
+            {
+                value = candidate;
+                error = null;
+                return true;
+            }
+        }
+
+        value = default;
+        error = $"'{Echo(text)}' is no {what}; there are {string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant()}";
+        return false;
     }
 
     private static bool TrySide(ReadOnlySpan<char> text, out int side) =>

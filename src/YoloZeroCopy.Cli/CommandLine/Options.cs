@@ -20,7 +20,7 @@ internal static class Options
     };
 
     public static Option<Device> Device() =>
-        Parsed<Device>("--device", "Device to run on: auto or cpu. Default: auto.", "NAME", OptionParsing.TryDevice);
+        Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N. Default: auto.", "NAME", OptionParsing.TryDevice);
 
     public static Option<(int Width, int Height)?> ImageSize() => Size(
         "--imgsz", "Size of the model's input in pixels, 640 or 640x384 (width x height). Default: what the model says, else 640.", allowSquare: true);
@@ -37,6 +37,9 @@ internal static class Options
 
     public static Option<PixelFormat> PixelFormat() =>
         Parsed<PixelFormat>("--format", "Pixel format of the frames. Default: bgr24.", "FORMAT", OptionParsing.TryPixelFormat);
+
+    public static Option<WaitMode> Wait() => Parsed<WaitMode>(
+        "--wait", "How threads wait for a GPU: block, yield or spin. Default: block.", "MODE", OptionParsing.TryWaitMode);
 
     public static Option<float> Ratio(string name, string description, float standard)
     {

@@ -5,6 +5,9 @@ internal static class Opening
 {
     private const int DefaultBatch = 8;
 
+    // A camera's next frame comes tens of milliseconds later, a caller's who awaits one frame at a time some microseconds: spinning is for the latter.
+    private static readonly TimeSpan DispatcherSpin = TimeSpan.FromMilliseconds(2);
+
     public static int MaxBatchOf(ModelInfo model, DetectorOptions options)
     {
         if (model.FixedBatch == 0)
@@ -36,8 +39,9 @@ internal static class Opening
     public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch)
     {
         int queueCapacity = options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
+        TimeSpan spinTime = options.Device != Device.Cpu && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero;
         return new Pipeline(
-            pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections));
+            pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections, spinTime));
     }
 
     /// <summary>Undoes an opening that failed, in the opposite order.</summary>

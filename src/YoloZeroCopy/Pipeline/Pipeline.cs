@@ -14,7 +14,7 @@ internal sealed class Pipeline : IAsyncDisposable
 {
     private readonly object gate = new();
     private readonly Lane[] lanes;
-    private readonly Stack<LaneBatch> idle;
+    private readonly Queue<LaneBatch> idle;
     private readonly FrameRecycler recycler;
     private readonly PipelineOptions options;
     private readonly Thread dispatcher;
@@ -28,6 +28,7 @@ internal sealed class Pipeline : IAsyncDisposable
     private bool stopping;
     private bool dispatcherDone;
     private int inFlight;
+    private int wakeUps;
     private Exception? fault;
     private Counters counters;
 
@@ -42,10 +43,10 @@ internal sealed class Pipeline : IAsyncDisposable
         // One for each slot in the pipeline and as many whose results callers still read.
         recycler.Fill(pool.SlotCount * 2);
         batchSizes = new long[options.MaxBatch + 1];
-        idle = new Stack<LaneBatch>(lanes.Length);
+        idle = new Queue<LaneBatch>(lanes.Length);
         foreach (Lane lane in lanes)
         {
-            idle.Push(new LaneBatch(this, lane, options.MaxBatch));
+            idle.Enqueue(new LaneBatch(this, lane, options.MaxBatch));
         }
 
         if (options.Overflow == OverflowPolicy.DropOldest)
@@ -112,7 +113,10 @@ internal sealed class Pipeline : IAsyncDisposable
                 }
 
                 waiting.Add(frame);
-                Monitor.PulseAll(gate);
+                if (idle.Count > 0)
+                {
+                    WakeDispatcher();
+                }
             }
         }
 
@@ -173,13 +177,16 @@ internal sealed class Pipeline : IAsyncDisposable
             counters.CutCandidates += batch.CutCandidates;
             batch.Clear();
             inFlight--;
-            idle.Push(batch);
+            idle.Enqueue(batch);
             if (cause is not null)
             {
                 FaultLocked(cause);
             }
 
-            Monitor.PulseAll(gate);
+            if (waiting.Count > 0 || fault is not null)
+            {
+                WakeDispatcher();
+            }
         }
 
         Retire();
@@ -210,7 +217,7 @@ internal sealed class Pipeline : IAsyncDisposable
             first = !stopping;
             stopping = true;
             FailWaiting();
-            Monitor.PulseAll(gate);
+            WakeDispatcher();
             SignalIfDrained();
         }
 
@@ -275,12 +282,16 @@ internal sealed class Pipeline : IAsyncDisposable
     /// <summary>Waits for frames and an idle lane, and joins them; null when the pipeline ends.</summary>
     private LaneBatch? NextBatch()
     {
+        bool maySleep = options.SpinTime == TimeSpan.Zero;
         while (true)
         {
             bool dropped;
+            bool hasNothing = false;
+            int seenWakeUps;
             LaneBatch? batch = null;
             lock (gate)
             {
+                seenWakeUps = wakeUps;
                 dropped = DropTooOld();
                 if (!dropped)
                 {
@@ -289,23 +300,27 @@ internal sealed class Pipeline : IAsyncDisposable
                         return null;
                     }
 
-                    if (idle.Count == 0 || waiting.Count == 0)
-                    {
-                        bool pulsed = Monitor.Wait(gate);
-                        _ = pulsed;
-                        continue;
-                    }
-
-                    TimeSpan left = DelayLeft();
-                    if (left > TimeSpan.Zero)
+                    hasNothing = idle.Count == 0 || waiting.Count == 0;
+                    TimeSpan left = hasNothing ? Timeout.InfiniteTimeSpan : DelayLeft();
+                    if (hasNothing ? maySleep : left > TimeSpan.Zero)
                     {
                         bool pulsed = Monitor.Wait(gate, left);
                         _ = pulsed;
+                        maySleep = options.SpinTime == TimeSpan.Zero;
                         continue;
                     }
 
-                    batch = FillBatch();
+                    if (!hasNothing)
+                    {
+                        batch = FillBatch();
+                    }
                 }
+            }
+
+            if (hasNothing)
+            {
+                maySleep = !SpinUntilWoken(seenWakeUps);
+                continue;
             }
 
             if (dropped)
@@ -318,6 +333,30 @@ internal sealed class Pipeline : IAsyncDisposable
         }
     }
 
+    // Called with the gate held, when there may be something to do: a thread woken for nothing costs more than a frame's whole way through here.
+    private void WakeDispatcher()
+    {
+        wakeUps++;
+        Monitor.Pulse(gate);
+    }
+
+    /// <summary>Looks for work without sleeping: a sleeping thread takes tens of microseconds to wake. True when woken, false when it was in vain for the whole time.</summary>
+    private bool SpinUntilWoken(int seenWakeUps)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (Volatile.Read(ref wakeUps) == seenWakeUps)
+        {
+            if (Stopwatch.GetElapsedTime(start) > options.SpinTime)
+            {
+                return false;
+            }
+
+            Thread.SpinWait(8);
+        }
+
+        return true;
+    }
+
     // Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.
     private TimeSpan DelayLeft() => options.MaxBatchDelay == TimeSpan.Zero || waiting.Count >= options.MaxBatch
         ? TimeSpan.Zero
@@ -325,7 +364,7 @@ internal sealed class Pipeline : IAsyncDisposable
 
     private LaneBatch FillBatch()
     {
-        LaneBatch batch = idle.Pop();
+        LaneBatch batch = idle.Dequeue();
         long now = Stopwatch.GetTimestamp();
         while (batch.Count < options.MaxBatch && waiting.First is PendingFrame frame)
         {

@@ -1,10 +1,11 @@
 namespace YoloZeroCopy;
 
-/// <summary>The part of <see cref="DetectorOptions"/> that the pipeline needs, resolved to numbers.</summary>
+/// <summary>The part of <see cref="DetectorOptions"/> that the pipeline needs, resolved to numbers. The dispatcher looks for work for <c>SpinTime</c> before it sleeps.</summary>
 internal readonly record struct PipelineOptions(
     int MaxBatch,
     TimeSpan MaxBatchDelay,
     OverflowPolicy Overflow,
     int QueueCapacity,
     TimeSpan MaxFrameAge,
-    int MaxDetections);
+    int MaxDetections,
+    TimeSpan SpinTime = default);

@@ -43,7 +43,13 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <summary>The engine, for measuring it alone; null where the lanes are fakes.</summary>
     internal InferenceEngine? Engine { get; }
 
+    /// <summary>What the lanes share on CUDA, for measuring; null elsewhere.</summary>
+    internal CudaLaneDevice? Cuda => Array.Find(resources, static resource => resource is CudaLaneDevice) as CudaLaneDevice;
+
     internal int LaneCount => pipeline.LaneCount;
+
+    /// <summary>Runs of the engine that can be on the device at once: what measuring the engine alone must keep busy.</summary>
+    internal int EngineStreams => Engine is OnnxRuntimeCudaEngine ? CudaOpening.ComputesOf(LaneCount) : LaneCount;
 
     /// <inheritdoc cref="FramePool.TryRent"/>
     /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>

@@ -54,7 +54,8 @@ public sealed class InterleavingTests
                 overflow: overflow,
                 queueCapacity: overflow == OverflowPolicy.Wait ? 0 : random.Next(1, 4),
                 maxFrameAge: random.Next(4) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero,
-                maxBatchDelay: random.Next(6) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero);
+                maxBatchDelay: random.Next(6) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero,
+                spinTime: random.Next(3) == 0 ? TimeSpan.FromMicroseconds(50) : TimeSpan.Zero);
         }
 
         public async Task ExecuteAsync()

@@ -14,12 +14,13 @@ internal sealed class PipelineHarness : IAsyncDisposable
         OverflowPolicy overflow = OverflowPolicy.Wait,
         int queueCapacity = 0,
         TimeSpan maxFrameAge = default,
-        TimeSpan maxBatchDelay = default)
+        TimeSpan maxBatchDelay = default,
+        TimeSpan spinTime = default)
     {
         Lanes = lanes;
         Pool = new FramePool(slots, Format.ByteCount);
         Pipeline = new Pipeline(
-            Pool, lanes, new PipelineOptions(maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4));
+            Pool, lanes, new PipelineOptions(maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime));
     }
 
     public FakeLane[] Lanes { get; }

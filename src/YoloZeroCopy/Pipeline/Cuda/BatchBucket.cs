@@ -2,7 +2,7 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>A batch size that a lane is ready for: the engine's context and, where the engine can be captured, one graph of all work from tensor to results.</summary>
+/// <summary>A batch size that a lane is ready for: the engine's context, which the lane borrows, and, where the engine can be captured, one graph of all work from tensor to results.</summary>
 internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec? graph) : IDisposable
 {
     public int Size => size;
@@ -34,9 +34,5 @@ internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec
         return [.. sizes];
     }
 
-    public void Dispose()
-    {
-        graph?.Dispose();
-        context.Dispose();
-    }
+    public void Dispose() => graph?.Dispose();
 }

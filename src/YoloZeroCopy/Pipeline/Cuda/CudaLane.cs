@@ -4,7 +4,7 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>A lane on a CUDA device. Frames go up on the shared copy stream; everything else runs on a stream of the lane's own, where it can, as one graph.</summary>
+/// <summary>A lane on a CUDA device. Frames go up on the copy stream of all lanes; everything else runs on a compute stream that two lanes share, where it can, as one graph.</summary>
 /// <remarks>
 /// The dispatcher thread queues a batch: a copy per frame and one for their descriptors, the event <em>uploaded</em>, a wait for it on the compute stream, the graph of the batch bucket,
 /// the event <em>done</em>. Two waiting threads answer: after <em>uploaded</em> the slots go back, before inference ends; after <em>done</em> the results are read and the lane is free.
@@ -15,7 +15,7 @@ internal sealed unsafe class CudaLane : Lane
     private static readonly FrameFormat Filler = new(PixelFormat.Gray8, 1, 1);
 
     private readonly CudaLaneDevice device;
-    private readonly InferenceEngine engine;
+    private readonly CudaCompute compute;
     private readonly ModelInfo model;
     private readonly CudaLaneSizes sizes;
     private readonly CudaStream stream;
@@ -31,27 +31,26 @@ internal sealed unsafe class CudaLane : Lane
     private long startedAt;
     private long uploadedAt;
 
-    public CudaLane(CudaLaneDevice device, InferenceEngine engine, in CudaLaneSizes sizes)
+    public CudaLane(CudaLaneDevice device, CudaCompute compute, in CudaLaneSizes sizes)
     {
         this.device = device;
-        this.engine = engine;
+        this.compute = compute;
         this.sizes = sizes;
-        model = engine.Model;
+        stream = compute.Stream;
+        model = device.Model;
         onUploaded = OnUploaded;
         onDone = OnDone;
         CudaEventOptions waiting = EventWaiter.OptionsFor(device.WaitMode);
-        stream = new CudaStream(device.Context);
+        memory = new CudaLaneMemory(device.Context, sizes);
         try
         {
-            memory = new CudaLaneMemory(device.Context, sizes);
             uploaded = new CudaEvent(device.Context, waiting);
             done = new CudaEvent(device.Context, waiting);
         }
         catch
         {
             uploaded?.Dispose();
-            memory?.Dispose();
-            stream.Dispose();
+            memory.Dispose();
             throw;
         }
     }
@@ -67,16 +66,8 @@ internal sealed unsafe class CudaLane : Lane
         device.CopyStream.Synchronize();
         foreach (int size in BatchBucket.SizesFor(sizes.Batch, model.FixedBatch))
         {
-            EngineContext context = engine.CreateContext(size, (nint)memory.Input, (nint)memory.Output, stream.Handle.Value);
-            try
-            {
-                buckets.Add(new BatchBucket(size, context, Capture(context, size)));
-            }
-            catch
-            {
-                context.Dispose();
-                throw;
-            }
+            EngineContext context = compute.ContextFor(size);
+            buckets.Add(new BatchBucket(size, context, Capture(context, size)));
         }
     }
 
@@ -86,12 +77,17 @@ internal sealed unsafe class CudaLane : Lane
         failure = null;
         startedAt = Stopwatch.GetTimestamp();
         BatchBucket bucket = BucketFor(batch.Count);
+        TimelineBatch? moments = device.Timeline?.Next(this, batch.Count);
         try
         {
+            moments?.UploadStart.Record(device.CopyStream);
             Upload(batch, bucket.Size);
+            moments?.UploadEnd.Record(device.CopyStream);
             uploaded.Record(device.CopyStream);
             stream.WaitFor(uploaded);
+            moments?.ComputeStart.Record(stream);
             Run(bucket);
+            moments?.ComputeEnd.Record(stream);
             done.Record(stream);
         }
         catch
@@ -107,7 +103,6 @@ internal sealed unsafe class CudaLane : Lane
 
     public override void Dispose()
     {
-        // Graphs before the contexts whose kernels they hold; all of it before the stream and the memory it works on.
         foreach (BatchBucket bucket in buckets)
         {
             bucket.Dispose();
@@ -116,7 +111,6 @@ internal sealed unsafe class CudaLane : Lane
         done.Dispose();
         uploaded.Dispose();
         memory.Dispose();
-        stream.Dispose();
         slotsReleased.Dispose();
     }
 
@@ -272,9 +266,9 @@ internal sealed unsafe class CudaLane : Lane
     private void Enqueue(EngineContext context, int size)
     {
         Launch(device.Preprocess, PreprocessKernel.GridOf(model.InputWidth, model.InputHeight, size),
-            new PreprocessParameters(memory.Pictures, memory.Input, model.InputWidth, model.InputHeight));
+            new PreprocessParameters(memory.Pictures, compute.Input, model.InputWidth, model.InputHeight));
         context.Enqueue();
-        DecodeParameters decode = device.Decode.ParametersFor(memory.Pictures, memory.Output, memory.Scratch, memory.Results);
+        DecodeParameters decode = device.Decode.ParametersFor(memory.Pictures, compute.Output, compute.Scratch, memory.Results);
         Launch(device.Scan, device.Decode.ScanGrid(size), decode);
         Launch(device.Suppress, DecodeKernels.SuppressGrid(size), decode);
         stream.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)size * (nuint)sizes.ResultBytes);

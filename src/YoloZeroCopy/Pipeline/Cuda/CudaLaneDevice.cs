@@ -56,6 +56,9 @@ internal sealed class CudaLaneDevice : IDisposable
 
     public EventWaiter Results { get; }
 
+    /// <summary>Records when batches are uploaded and computed, where somebody looks; null otherwise. Set and taken away between batches.</summary>
+    public CudaTimeline? Timeline { get; set; }
+
     public static int AnchorsOf(ModelInfo model) => model.Layout == OutputLayout.ChannelsFirst ? model.OutputShape.Columns : model.OutputShape.Rows;
 
     /// <summary>Called when every lane is disposed.</summary>

@@ -26,24 +26,13 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
             throw;
         }
 
-        // Part by part in the order of CudaLaneSizes.
-        ulong next = device.Address.Value;
-        Frames = next;
-        Input = next += (ulong)Align(sizes.Batch * sizes.FrameStep);
-        Output = next += (ulong)Align(sizes.TensorBatch * sizes.InputBytes);
-        Scratch = next += (ulong)Align(sizes.TensorBatch * sizes.OutputBytes);
-        Results = next += (ulong)Align(sizes.TensorBatch * sizes.ScratchBytes);
-        Pictures = next + (ulong)Align((long)sizes.TensorBatch * sizes.ResultBytes);
+        Frames = device.Address.Value;
+        Results = Frames + (ulong)Align(sizes.Batch * sizes.FrameStep);
+        Pictures = Results + (ulong)Align((long)sizes.TensorBatch * sizes.ResultBytes);
     }
 
     /// <summary>Device addresses.</summary>
     public ulong Frames { get; }
-
-    public ulong Input { get; }
-
-    public ulong Output { get; }
-
-    public ulong Scratch { get; }
 
     public ulong Results { get; }
 
@@ -82,13 +71,18 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
 /// <param name="ResultBytes">Bytes of a picture's result.</param>
 internal readonly record struct CudaLaneSizes(int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes)
 {
+    /// <summary>Bytes of a lane on the device.</summary>
     public long DeviceBytes =>
         CudaLaneMemory.Align(Batch * FrameStep)
-        + CudaLaneMemory.Align(TensorBatch * InputBytes)
-        + CudaLaneMemory.Align(TensorBatch * OutputBytes)
-        + CudaLaneMemory.Align(TensorBatch * ScratchBytes)
         + CudaLaneMemory.Align((long)TensorBatch * ResultBytes)
         + CudaLaneMemory.PicturesBytes(TensorBatch);
 
+    /// <summary>Bytes that two lanes share on the device.</summary>
+    public long ComputeBytes =>
+        CudaLaneMemory.Align(TensorBatch * InputBytes)
+        + CudaLaneMemory.Align(TensorBatch * OutputBytes)
+        + CudaLaneMemory.Align(TensorBatch * ScratchBytes);
+
+    /// <summary>Page-locked bytes of a lane on the host.</summary>
     public long HostBytes => CudaLaneMemory.PicturesBytes(TensorBatch) + CudaLaneMemory.Align((long)TensorBatch * ResultBytes);
 }

@@ -5,8 +5,9 @@ namespace YoloZeroCopy;
 /// <summary>Opens a detector on a CUDA device.</summary>
 internal static class CudaOpening
 {
-    // While one lane computes, another uploads and a third has its results read: measured, docs/performance.md.
-    private const int DefaultLanes = 3;
+    // Three compute streams fill each other's gaps between kernels, each with one batch on the device and the next one queued. Measured: docs/performance.md.
+    internal const int DefaultLanes = 6;
+    private const int LanesPerCompute = 2;
 
     // What a context takes beyond its weights: code and workspace, and activations that grow with its input. Measured with YOLOv8n at 640x640: 87 MiB and 19 MiB a picture in half,
     // 100 and 40 MiB in single precision. What CUDA, cuDNN and cuBLAS take once is nearly fixed.
@@ -31,8 +32,7 @@ internal static class CudaOpening
         {
             ThrowIfNotDecodable(engine.Model, options);
             CudaContext context = device.OpenContext();
-            CudaContextOwner owner = new(context);
-            made.Add(owner);
+            made.Add(context);
             ModelInfo model = engine.Model;
             int maxBatch = Opening.MaxBatchOf(model, options);
             int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
@@ -46,11 +46,17 @@ internal static class CudaOpening
 
             FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
-            owner.Add(pool);
+            CudaCompute[] computes = new CudaCompute[ComputesOf(laneCount)];
+            for (int number = 0; number < computes.Length; number++)
+            {
+                computes[number] = new CudaCompute(context, engine, sizes);
+                made.Add(computes[number]);
+            }
+
             CudaLane[] lanes = new CudaLane[laneCount];
             for (int number = 0; number < laneCount; number++)
             {
-                lanes[number] = new CudaLane(shared, engine, sizes);
+                lanes[number] = new CudaLane(shared, computes[number % computes.Length], sizes);
                 made.Add(lanes[number]);
             }
 
@@ -61,7 +67,7 @@ internal static class CudaOpening
             string graphs = lanes[0].GraphFallbackReason is string reason && !description.Contains("without CUDA graphs", StringComparison.Ordinal)
                 ? $", without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}"
                 : "";
-            return new YoloDetector(pipeline, engine, [shared, owner], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
+            return new YoloDetector(pipeline, engine, [.. computes, shared, context], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
         }
         catch
         {
@@ -84,6 +90,9 @@ internal static class CudaOpening
         }
     }
 
+    /// <summary>Compute streams of a detector with so many lanes.</summary>
+    public static int ComputesOf(int laneCount) => (laneCount + LanesPerCompute - 1) / LanesPerCompute;
+
     private static CudaLaneSizes SizesOf(ModelInfo model, DecodeKernels decode, int maxBatch, int slotBytes)
     {
         (int inputBytes, int outputBytes) = CpuLane.TensorBytes(model);
@@ -95,12 +104,14 @@ internal static class CudaOpening
     {
         long inputBytes = sizes.InputBytes;
         int[] buckets = BatchBucket.SizesFor(maxBatch, engine.Model.FixedBatch);
-        long contextBytes = laneCount * buckets.Sum(size => engine.WeightBytes + ContextBytes + (size * inputBytes * ActivationFactor));
+        int computes = ComputesOf(laneCount);
+        long contextBytes = computes * buckets.Sum(size => engine.WeightBytes + ContextBytes + (size * inputBytes * ActivationFactor));
         return new MemoryPlan(
             new MemoryPlanEntry($"slots, page-locked ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
             new MemoryPlanEntry($"results, page-locked ({laneCount} lanes)", laneCount * sizes.HostBytes),
-            new MemoryPlanEntry($"frames, tensors, scratch on the device ({laneCount} lanes)", laneCount * sizes.DeviceBytes, IsOnDevice: true),
-            new MemoryPlanEntry($"engine contexts on the device ({laneCount * buckets.Length})", contextBytes, IsOnDevice: true),
+            new MemoryPlanEntry($"frames and results on the device ({laneCount} lanes)", laneCount * sizes.DeviceBytes, IsOnDevice: true),
+            new MemoryPlanEntry($"tensors and scratch on the device ({computes} compute streams)", computes * sizes.ComputeBytes, IsOnDevice: true),
+            new MemoryPlanEntry($"engine contexts on the device ({computes * buckets.Length})", contextBytes, IsOnDevice: true),
             new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true));
     }
 

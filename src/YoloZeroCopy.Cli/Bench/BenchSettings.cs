@@ -1,0 +1,34 @@
+namespace YoloZeroCopy.Cli;
+
+/// <summary>What a run of <c>yzc bench</c> measures.</summary>
+internal sealed record BenchSettings
+{
+    public required string Model { get; init; }
+
+    public required FrameFormat Format { get; init; }
+
+    public required DetectorOptions Detector { get; init; }
+
+    /// <summary>How long each of the two rates is measured.</summary>
+    public required TimeSpan Time { get; init; }
+
+    /// <summary>Frames that are measured one at a time; 0 leaves it to the device.</summary>
+    public int SingleFrames { get; init; }
+
+    /// <summary>Whether the ordinary way is measured beside it.</summary>
+    public bool Ordinary { get; init; }
+
+    /// <summary>Producers that copy their frames into slots; 0 for none.</summary>
+    public int Producers { get; init; }
+
+    /// <summary>Time at full load that is watched; zero for none.</summary>
+    public TimeSpan Soak { get; init; }
+
+    /// <summary>File for the picture of the stages; null for none.</summary>
+    public string? Timeline { get; init; }
+
+    public bool Quick { get; init; }
+
+    /// <summary>How long parts are measured that are steady after a moment.</summary>
+    public TimeSpan PartTime => TimeSpan.FromSeconds(Quick ? 0.1 : 1);
+}

@@ -1,0 +1,116 @@
+namespace YoloZeroCopy.Cli;
+
+/// <summary>The parts of a frame's way on CUDA, each measured alone in the same run.</summary>
+internal static class CudaParts
+{
+    private const int SingleFrames = 10_000;
+    private const int QuickSingleFrames = 200;
+    private const int SoloRepeats = 2_000;
+    private const int KernelRepeats = 200;
+    private const int QuickKernelRepeats = 5;
+
+    // Recorded; the pipeline fills first. Drawn.
+    private const int TimelineBatches = 64;
+    private const int TimelineSkipped = 24;
+    private const int TimelineDrawn = 12;
+
+    private static readonly int[] KernelBatches = [1, 8];
+    private static readonly TimeSpan TimelineTime = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>The link alone, beside the engine, and as far as the pipeline used it.</summary>
+    public static async Task<LinkSection> LinkAsync(BenchDevice device, IEngineBenchmark engine, BenchSettings settings, double endToEndFps, CancellationToken stop)
+    {
+        int frameBytes = settings.Format.ByteCount;
+        using LinkBenchmark link = new(device.Context, frameBytes);
+        _ = link.Run(settings.PartTime / 4, stop);
+        double alone = link.Run(settings.PartTime, stop);
+
+        // The engine begins before the uploads and ends after them.
+        using CancellationTokenSource enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        Task computing = Task.Run(() => engine.Run(TimeSpan.FromHours(1), enough.Token), CancellationToken.None);
+        double beside;
+        try
+        {
+            _ = link.Run(settings.PartTime / 4, stop);
+            beside = link.Run(settings.PartTime, stop);
+        }
+        finally
+        {
+            await enough.CancelAsync();
+            await computing;
+        }
+
+        return new LinkSection(alone, beside, endToEndFps * frameBytes, frameBytes);
+    }
+
+    /// <summary>One frame at a time, and its upload and its run alone.</summary>
+    public static async Task<SingleSection> SingleAsync(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop)
+    {
+        InferenceEngine engine = detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own.");
+        int frames = settings.SingleFrames != 0 ? settings.SingleFrames : settings.Quick ? QuickSingleFrames : SingleFrames;
+        int repeats = Math.Min(SoloRepeats, frames);
+        WaitMode mode = settings.Detector.WaitMode;
+        EngineLane lane = device.Thread.Run(() => new EngineLane(device.Context, engine, batch: Math.Max(1, engine.Model.FixedBatch)));
+        try
+        {
+            using LinkBenchmark link = new(device.Context, settings.Format.ByteCount);
+            _ = await EndToEndBenchmark.RunSingleAsync(detector, settings.Format, settings.PartTime / 2, leastFrames: 1, stop);
+            SingleLatency latency = await EndToEndBenchmark.RunSingleAsync(detector, settings.Format, TimeSpan.Zero, frames, stop);
+            SoloTime run = device.Thread.Run(() => SoloTime.Measure(device.Context, lane.Stream, mode, repeats, _ => lane.Launch(), stop));
+            SoloTime upload = link.Solo(device.Context, mode, repeats, stop);
+            return new SingleSection(latency.Caller, latency.Result, run, upload);
+        }
+        finally
+        {
+            device.Thread.Run(lane.Dispose);
+        }
+    }
+
+    /// <summary>The library's own kernels alone.</summary>
+    public static KernelSection Kernels(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop) => device.Thread.Run(() =>
+    {
+        ModelInfo model = detector.Model;
+        int repeats = settings.Quick ? QuickKernelRepeats : KernelRepeats;
+        using KernelBenchmark kernels = new(device.Context, model, settings.Format, Opening.DecodingOf(settings.Detector));
+        List<KernelTime> times = [];
+        foreach (int batch in KernelBatches)
+        {
+            double preprocess = kernels.Preprocess(batch, repeats, stop);
+            (double decode, int candidates) = kernels.Decode(batch, repeats, stop);
+            times.Add(new KernelTime(batch, preprocess, decode, candidates));
+        }
+
+        return new KernelSection(times, CudaLaneDevice.AnchorsOf(model), model.ClassCount);
+    });
+
+    /// <summary>A short run of its own, because events that take the time cost a little.</summary>
+    public static async Task<TimelineSection> TimelineAsync(
+        YoloDetector detector, BenchDevice device, EndToEndBenchmark pipeline, string path, CancellationToken stop)
+    {
+        CudaLaneDevice lanes = detector.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
+        using CudaTimeline timeline = new(device.Context, TimelineBatches);
+        lanes.Timeline = timeline;
+        try
+        {
+            _ = await pipeline.RunAsync(TimelineTime, stop);
+        }
+        finally
+        {
+            lanes.Timeline = null;
+        }
+
+        TimelineSpan[] all = device.Thread.Run(timeline.Read);
+        TimelineSpan[] drawn = [.. all.Skip(Math.Min(TimelineSkipped, Math.Max(0, all.Length - TimelineDrawn))).Take(TimelineDrawn)];
+        string title = FormattableString.Invariant($"{drawn.Length} consecutive batches of {(drawn.Length == 0 ? 0 : drawn[0].Frames)} frames on {device.Context.Device.Name}");
+        try
+        {
+            await File.WriteAllTextAsync(path, TimelineSvg.Draw(drawn, title), CancellationToken.None);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw StandardOutput.Failed($"'{path}'", error);
+        }
+
+        return new TimelineSection(path, drawn);
+    }
+}

@@ -1,0 +1,103 @@
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>What of a lane the engine needs: a stream, tensors, a context and, where the engine can be captured, its runs as a graph. On one thread, the device's.</summary>
+internal sealed unsafe class EngineLane : IDisposable
+{
+    private readonly EngineContext context;
+    private readonly CudaGraphExec? graph;
+    private readonly List<IDisposable> made = [];
+
+    public EngineLane(CudaContext cuda, InferenceEngine engine, int batch, bool useGraph = true)
+    {
+        try
+        {
+            (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
+            Stream = Keep(new CudaStream(cuda));
+            CudaDeviceMemory input = Keep(new CudaDeviceMemory(cuda, (nuint)batch * (nuint)inputBytes));
+            CudaDeviceMemory output = Keep(new CudaDeviceMemory(cuda, (nuint)batch * (nuint)outputBytes));
+            Input = input.Address;
+            Output = output.Address;
+            Fill(engine.Model.InputType, inputBytes, batch);
+            Stream.Fill(Output, 0, output.Bytes);
+            context = Keep(engine.CreateContext(batch, (nint)Input.Value, (nint)Output.Value, Stream.Handle.Value));
+            graph = useGraph && context.CanCapture ? Keep(Capture()) : null;
+            Launch();
+            Stream.Synchronize();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public CudaStream Stream { get; }
+
+    public CUdeviceptr Input { get; }
+
+    public CUdeviceptr Output { get; }
+
+    /// <summary>Queues a run.</summary>
+    public void Launch()
+    {
+        if (graph is null)
+        {
+            context.Enqueue();
+        }
+        else
+        {
+            graph.Launch(Stream);
+        }
+    }
+
+    public void Dispose()
+    {
+        // Backwards: the graph before the context whose kernels it holds, the memory and the stream last.
+        for (int index = made.Count - 1; index >= 0; index--)
+        {
+            made[index].Dispose();
+        }
+
+        made.Clear();
+    }
+
+    private T Keep<T>(T part)
+        where T : IDisposable
+    {
+        made.Add(part);
+        return part;
+    }
+
+    private CudaGraphExec Capture()
+    {
+        Stream.BeginCapture();
+        try
+        {
+            context.Enqueue();
+        }
+        catch
+        {
+            Stream.DiscardCapture();
+            throw;
+        }
+
+        using CudaGraph captured = Stream.EndCapture();
+        return captured.Instantiate();
+    }
+
+    private void Fill(TensorElementType type, int inputBytes, int batch)
+    {
+        byte[] picture = NoisePicture.Make(type, inputBytes);
+        fixed (byte* source = picture)
+        {
+            for (int index = 0; index < batch; index++)
+            {
+                Stream.CopyToDevice(new CUdeviceptr(Input.Value + ((ulong)index * (ulong)inputBytes)), source, (nuint)inputBytes);
+            }
+
+            Stream.Synchronize();
+        }
+    }
+}

@@ -1,0 +1,202 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>Our own kernels alone: replays of a graph of many launches, each on other memory than the one before, so that no cache holds what it reads.</summary>
+/// <remarks>On the device's thread. A launch's time includes the step from one node of a graph to the next, as it does in a lane.</remarks>
+internal sealed unsafe class KernelBenchmark : IDisposable
+{
+    public const int Candidates = 300;
+
+    // Several times what the largest cache of a GPU holds.
+    private const long Footprint = 256L << 20;
+    private const int LeastLaunches = 16;
+    private const int MostSets = 64;
+
+    private readonly CudaContext context;
+    private readonly ModelInfo model;
+    private readonly FrameFormat format;
+    private readonly DecodeKernels decode;
+    private readonly CudaStream stream;
+    private readonly CudaModule preprocessModule;
+    private readonly CudaModule decodeModule;
+    private readonly List<IDisposable> made = [];
+
+    public KernelBenchmark(CudaContext context, ModelInfo model, FrameFormat format, DecodingOptions decoding)
+    {
+        this.context = context;
+        this.model = model;
+        this.format = format;
+        decode = new DecodeKernels(
+            model.Layout, CudaLaneDevice.AnchorsOf(model), Math.Min(model.ClassLimit, DecodeKernels.ClassLimit), model.OutputType, decoding);
+        try
+        {
+            stream = Keep(new CudaStream(context));
+            preprocessModule = Keep(new CudaModule(context, KernelSource.Preprocess()));
+            decodeModule = Keep(new CudaModule(context, KernelSource.Decode()));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Median microseconds of preprocessing a batch of frames.</summary>
+    public double Preprocess(int batch, int repeats, CancellationToken stop)
+    {
+        long frameStep = CudaLaneMemory.Align(format.ByteCount);
+        long tensorBytes = CudaLaneMemory.Align((long)batch * CpuLane.TensorBytes(model).Input);
+        int sets = SetsFor((batch * frameStep) + tensorBytes);
+        using CudaDeviceMemory frames = new(context, (nuint)(sets * batch * frameStep));
+        using CudaDeviceMemory tensors = new(context, (nuint)(sets * tensorBytes));
+        byte[] noise = new byte[format.ByteCount];
+        new Random(4).NextBytes(noise);
+        for (int index = 0; index < sets * batch; index++)
+        {
+            Upload(frames.Address.Value + (ulong)(index * frameStep), noise);
+        }
+
+        using CudaDeviceMemory pictures = Pictures(sets * batch, index => frames.Address.Value + (ulong)(index * frameStep));
+        CudaKernel kernel = preprocessModule.GetKernel(PreprocessKernel.NameOf(model.InputType));
+        KernelGrid grid = PreprocessKernel.GridOf(model.InputWidth, model.InputHeight, batch);
+        return Time(
+            sets,
+            repeats,
+            set => Launch(kernel, grid, new PreprocessParameters(
+                PictureOf(pictures, set * batch), tensors.Address.Value + (ulong)(set * tensorBytes), model.InputWidth, model.InputHeight)),
+            stop);
+    }
+
+    /// <summary>Median microseconds of decoding and suppression for a batch, and the candidates that the kernels found in its first picture.</summary>
+    public (double Microseconds, int Candidates) Decode(int batch, int repeats, CancellationToken stop)
+    {
+        int outputBytes = CpuLane.TensorBytes(model).Output;
+        long outputStep = CudaLaneMemory.Align((long)batch * outputBytes);
+        long scratchStep = batch * decode.ScratchBytes;
+        long resultStep = CudaLaneMemory.Align((long)batch * decode.ResultBytes);
+        int sets = SetsFor(outputStep);
+        using CudaDeviceMemory outputs = new(context, (nuint)(sets * outputStep));
+        using CudaDeviceMemory scratch = new(context, (nuint)(sets * scratchStep));
+        using CudaDeviceMemory results = new(context, (nuint)(sets * resultStep));
+        stream.Fill(results.Address, 0, results.Bytes);
+        for (int index = 0; index < batch; index++)
+        {
+            byte[] output = SyntheticOutput.Make(model, Candidates, seed: index);
+            for (int set = 0; set < sets; set++)
+            {
+                Upload(outputs.Address.Value + (ulong)((set * outputStep) + ((long)index * outputBytes)), output);
+            }
+        }
+
+        using CudaDeviceMemory pictures = Pictures(batch, _ => outputs.Address.Value);
+        CudaKernel scan = decodeModule.GetKernel(decode.ScanName);
+        CudaKernel suppress = decodeModule.GetKernel(DecodeKernels.SuppressName);
+        double median = Time(sets, repeats, Queue, stop);
+        KernelResultHeader header;
+        stream.CopyToHost(&header, results.Address, (nuint)sizeof(KernelResultHeader));
+        stream.Synchronize();
+        return (median, header.Candidates);
+
+        void Queue(int set)
+        {
+            DecodeParameters parameters = decode.ParametersFor(
+                PictureOf(pictures, 0),
+                outputs.Address.Value + (ulong)(set * outputStep),
+                scratch.Address.Value + (ulong)(set * scratchStep),
+                results.Address.Value + (ulong)(set * resultStep));
+            Launch(scan, decode.ScanGrid(batch), parameters);
+            Launch(suppress, DecodeKernels.SuppressGrid(batch), parameters);
+        }
+    }
+
+    public void Dispose()
+    {
+        for (int index = made.Count - 1; index >= 0; index--)
+        {
+            made[index].Dispose();
+        }
+
+        made.Clear();
+    }
+
+    private static int SetsFor(long setBytes) => (int)Math.Clamp((Footprint + setBytes - 1) / setBytes, 2, MostSets);
+
+    private static ulong PictureOf(CudaDeviceMemory pictures, int index) => pictures.Address.Value + ((ulong)index * (ulong)Unsafe.SizeOf<KernelPicture>());
+
+    private double Time(int sets, int repeats, Action<int> queue, CancellationToken stop)
+    {
+        int launches = (LeastLaunches + sets - 1) / sets * sets;
+
+        // The first launch of a kernel may load it, which no capture allows.
+        queue(0);
+        stream.Synchronize();
+        stream.BeginCapture();
+        try
+        {
+            for (int launch = 0; launch < launches; launch++)
+            {
+                queue(launch % sets);
+            }
+        }
+        catch
+        {
+            stream.DiscardCapture();
+            throw;
+        }
+
+        using CudaGraph graph = stream.EndCapture();
+        using CudaGraphExec executable = graph.Instantiate();
+        using CudaEvent begin = new(context, CudaEventOptions.Timing);
+        using CudaEvent end = new(context, CudaEventOptions.Timing);
+        List<double> times = new(repeats);
+        executable.Launch(stream);
+        for (int repeat = 0; repeat < repeats && !stop.IsCancellationRequested; repeat++)
+        {
+            begin.Record(stream);
+            executable.Launch(stream);
+            end.Record(stream);
+            end.Synchronize();
+            times.Add(end.ElapsedSince(begin) * 1000.0 / launches);
+        }
+
+        return Statistics.Median(times);
+    }
+
+    private CudaDeviceMemory Pictures(int count, Func<int, ulong> addressOf)
+    {
+        Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
+        KernelPicture[] pictures = new KernelPicture[count];
+        for (int index = 0; index < count; index++)
+        {
+            pictures[index] = new KernelPicture(format, letterbox, addressOf(index));
+        }
+
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes<KernelPicture>(pictures);
+        CudaDeviceMemory memory = new(context, (nuint)bytes.Length);
+        Upload(memory.Address.Value, bytes);
+        return memory;
+    }
+
+    private void Upload(ulong address, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* source = bytes)
+        {
+            stream.CopyToDevice(new CUdeviceptr(address), source, (nuint)bytes.Length);
+            stream.Synchronize();
+        }
+    }
+
+    private void Launch<T>(CudaKernel kernel, KernelGrid grid, in T parameters)
+        where T : unmanaged =>
+        kernel.Launch(stream, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), parameters);
+
+    private T Keep<T>(T part)
+        where T : IDisposable
+    {
+        made.Add(part);
+        return part;
+    }
+}

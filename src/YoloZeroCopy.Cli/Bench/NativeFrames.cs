@@ -1,0 +1,34 @@
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>Frames of noise in ordinary memory of the process, as a decoder or a camera's library that owns its buffers leaves them.</summary>
+internal sealed unsafe class NativeFrames : IDisposable
+{
+    private const int Alignment = 64;
+
+    private readonly int frameBytes;
+    private byte* memory;
+
+    public NativeFrames(int count, int frameBytes, int seed)
+    {
+        this.frameBytes = frameBytes;
+        Count = count;
+        memory = (byte*)NativeMemory.AlignedAlloc((nuint)count * (nuint)frameBytes, Alignment);
+        Random random = new(seed);
+        for (int index = 0; index < count; index++)
+        {
+            random.NextBytes(this[index]);
+        }
+    }
+
+    public int Count { get; }
+
+    public Span<byte> this[int index] => new(memory + ((long)index * frameBytes), frameBytes);
+
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(memory);
+        memory = null;
+    }
+}

@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Xml.Linq;
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy.Cli.Tests;
+
+/// <summary>The CUDA side of <c>yzc bench</c> on the stand-in driver: nothing is fast there, but every call must be one that a driver takes, and every figure must arrive.</summary>
+public sealed class BenchCudaTests
+{
+    private static readonly FrameFormat Format = new(PixelFormat.Bgr24, 64, 48);
+
+    [SkippableFact]
+    public async Task Every_section_is_measured_and_written()
+    {
+        Skip.IfNot(StandInDriver.IsThere(out string why), why);
+        string picture = Path.Combine(Path.GetTempPath(), $"yzc-timeline-{Environment.ProcessId}.svg");
+        BenchSettings settings = new()
+        {
+            Model = "fake.onnx",
+            Format = Format,
+            Detector = new DetectorOptions { MaxBatch = 2, MaxBatchDelay = EndToEndBenchmark.FillDelay, Lanes = 2, SlotBytes = Format.ByteCount },
+            Time = TimeSpan.FromSeconds(0.2),
+            SingleFrames = 20,
+            Ordinary = true,
+            Producers = 2,
+            Soak = TimeSpan.FromSeconds(1.2),
+            Timeline = picture,
+            Quick = true,
+        };
+        try
+        {
+            BenchReport report;
+            await using (YoloDetector detector = FakeCudaDetector.Open(settings.Detector))
+            {
+                using BenchDevice device = BenchDevice.Open(detector, Device.Cuda())!;
+                report = await BenchRun.MeasureAsync(detector, device, settings, CancellationToken.None);
+            }
+
+            await using (YoloDetector detector = FakeCudaDetector.Open(settings.Detector with { MaxBatch = 1, Lanes = 1, MaxBatchDelay = TimeSpan.Zero }))
+            {
+                using BenchDevice device = BenchDevice.Open(detector, Device.Cuda())!;
+                SingleSection single = await CudaParts.SingleAsync(detector, device, settings, CancellationToken.None);
+                report = report with { SingleLatency = single.Result, Sections = [.. report.Sections, single] };
+            }
+
+            Check(report);
+            XDocument svg = XDocument.Load(picture);
+            Assert.Equal("svg", svg.Root!.Name.LocalName);
+        }
+        finally
+        {
+            File.Delete(picture);
+        }
+
+        Assert.Equal(0, CudaDriver.FinalizerReleases);
+        Assert.Equal(0, CudaDriver.FailedReleases);
+        Assert.Equal("", StandInDriver.Misuse());
+    }
+
+    private static void Check(BenchReport report)
+    {
+        using JsonDocument json = JsonDocument.Parse(report.ToJson());
+        JsonElement root = json.RootElement;
+        Assert.True(root.GetProperty("engine_only_fps").GetDouble() > 0);
+        Assert.True(root.GetProperty("end_to_end_fps").GetDouble() > 0);
+        Assert.Equal(0, root.GetProperty("cuda").GetProperty("device_bytes_per_frame").GetDouble());
+        Assert.Equal("block", root.GetProperty("cuda").GetProperty("wait").GetString());
+        JsonElement link = root.GetProperty("link");
+        Assert.All(
+            ["upload_gb_s", "upload_beside_engine_gb_s", "upload_end_to_end_gb_s", "pct_of_link"],
+            name => Assert.True(link.GetProperty(name).GetDouble() > 0, name));
+        JsonElement kernels = root.GetProperty("kernels");
+        Assert.Equal((FakeCudaEngine.Anchors, FakeCudaEngine.Classes), (kernels.GetProperty("anchors").GetInt32(), kernels.GetProperty("classes").GetInt32()));
+        Assert.All(["batch1", "batch8"], name => Assert.True(kernels.GetProperty(name).TryGetProperty("preprocess_us", out _)));
+        Assert.True(root.GetProperty("ordinary").GetProperty("fps").GetDouble() > 0);
+        Assert.Equal(2, root.GetProperty("producers").GetProperty("threads").GetInt32());
+        Assert.True(root.GetProperty("producers").GetProperty("fps").GetDouble() > 0);
+        Assert.True(root.GetProperty("producers").GetProperty("memcpy_gb_s").GetDouble() > 0);
+        JsonElement soak = root.GetProperty("soak");
+        Assert.All(["lost", "failed", "dropped", "slots_in_use_at_end"], name => Assert.Equal(0, soak.GetProperty(name).GetInt64()));
+        Assert.True(soak.GetProperty("frames").GetInt64() > 0);
+        Assert.Equal(soak.GetProperty("frames").GetInt64(), soak.GetProperty("submitted").GetInt64());
+        Assert.NotEmpty(soak.GetProperty("window_fps").EnumerateArray());
+        Assert.InRange(root.GetProperty("timeline").GetProperty("batches").GetInt32(), 1, 12);
+        JsonElement single = root.GetProperty("single");
+        Assert.Equal(20, single.GetProperty("frames").GetInt64());
+        Assert.InRange(single.GetProperty("caller_us").GetProperty("p50").GetDouble(), 0.1, single.GetProperty("caller_us").GetProperty("max").GetDouble());
+        Assert.True(single.GetProperty("ratio_to_host_sum").GetDouble() > 0);
+        Assert.All(["link", "kernels, batch 8", "ordinary way", "soak, rate", "single, parts"], name => Assert.Contains(name, report.ToText(), StringComparison.Ordinal));
+    }
+}
+
+/// <summary>The stand-in for libcuda, compiled once and named to the library before it looks for a driver.</summary>
+internal static class StandInDriver
+{
+    private static readonly Lazy<string> Problem = new(Build);
+
+    public static bool IsThere(out string why)
+    {
+        why = Problem.Value;
+        return why.Length == 0;
+    }
+
+    /// <summary>What was done wrong first; empty when nothing was.</summary>
+    public static unsafe string Misuse() =>
+        Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)NativeLibrary.GetExport(NativeLibrary.Load(CudaDriver.Library), "yzc_misuse"))())!;
+
+    private static string Build()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return "The stand-in driver is compiled on Linux only.";
+        }
+
+        string source = SampleAssets.Find("native/tests/cuda_double/cuda_double.c");
+        string library = Path.Combine(Directory.CreateTempSubdirectory("yzc-cli-tests-").FullName, "libcuda.so");
+        string[] arguments = ["-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-O1", "-DYZC_DOUBLE_VERSION=12080", "-o", library, source];
+        foreach (string compiler in (string[])["gcc", "cc", "clang"])
+        {
+            try
+            {
+                using Process process = Process.Start(new ProcessStartInfo(compiler, arguments))!;
+                process.WaitForExit();
+                Assert.Equal(0, process.ExitCode);
+            }
+            catch (System.ComponentModel.Win32Exception)
+            {
+                continue;
+            }
+
+            Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", library);
+            bool usable = CudaDriver.TryInitialize(out string reason);
+            Assert.True(usable, reason);
+
+            // Not for the tool's own processes.
+            Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", null);
+            return "";
+        }
+
+        return "There is no C compiler for the stand-in driver.";
+    }
+}

@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy.Cli.Tests;
+
+/// <summary>A detector with real CUDA lanes and an engine that computes nothing, for the stand-in driver, which runs no kernels either.</summary>
+internal static class FakeCudaDetector
+{
+    public static YoloDetector Open(DetectorOptions options)
+    {
+        FakeCudaEngine engine = new();
+        CudaContext context = CudaDevice.Get(0).OpenContext();
+        CudaLaneDevice shared = new(context, engine.Model, Opening.DecodingOf(options), options.WaitMode);
+        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
+        CudaLaneSizes sizes = new(
+            options.MaxBatch, options.MaxBatch, CudaLaneMemory.Align(options.SlotBytes), inputBytes, outputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
+        FramePool pool = new(
+            Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => new PinnedFrameMemory(context, bytes));
+        CudaCompute compute = new(context, engine, sizes);
+        Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
+        Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch);
+        return new YoloDetector(pipeline, engine, [compute, shared, context], engine.Model, "stand-in", new MemoryPlan());
+    }
+}
+
+/// <summary>An engine whose runs are empty; it can be captured.</summary>
+internal sealed class FakeCudaEngine : InferenceEngine
+{
+    public const int Anchors = 400;
+    public const int Classes = 8;
+
+    public override ModelInfo Model { get; } = new()
+    {
+        Path = "fake.onnx",
+        Inputs = [],
+        Outputs = [],
+        Layout = OutputLayout.ChannelsFirst,
+        Names = [.. Enumerable.Range(0, Classes).Select(static number => $"part{number}")],
+        Stride = 32,
+        InputWidth = 64,
+        InputHeight = 64,
+        FixedBatch = 0,
+        InputType = TensorElementType.Float16,
+        OutputType = TensorElementType.Float16,
+        OutputShape = (4 + Classes, Anchors),
+        Metadata = ImmutableDictionary<string, string>.Empty,
+    };
+
+    public override string Description => "fake";
+
+    public override long WeightBytes => 0;
+
+    public override EngineContext CreateContext(int batch, nint input, nint output, nint stream) => new Context();
+
+    public override void Dispose()
+    {
+    }
+
+    private sealed class Context : EngineContext
+    {
+        public override bool CanCapture => true;
+
+        public override void Enqueue()
+        {
+        }
+
+        public override void Dispose()
+        {
+        }
+    }
+}
