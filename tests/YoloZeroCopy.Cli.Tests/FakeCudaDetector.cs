@@ -10,18 +10,16 @@ internal static class FakeCudaDetector
     {
         FakeCudaEngine engine = new();
         CudaContext context = CudaDevice.Get(0).OpenContext();
-        CudaContextOwner owner = new(context);
         CudaLaneDevice shared = new(context, engine.Model, Opening.DecodingOf(options), options.WaitMode);
         (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
         CudaLaneSizes sizes = new(
             options.MaxBatch, options.MaxBatch, CudaLaneMemory.Align(options.SlotBytes), inputBytes, outputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
         FramePool pool = new(
             Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => new PinnedFrameMemory(context, bytes));
-        owner.Pool = pool;
         CudaCompute compute = new(context, engine, sizes);
         Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
         Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch);
-        return new YoloDetector(pipeline, engine, [compute, shared, owner], engine.Model, "stand-in", new MemoryPlan());
+        return new YoloDetector(pipeline, engine, [compute, shared, context], engine.Model, "stand-in", new MemoryPlan());
     }
 }
 

@@ -7,11 +7,11 @@ internal static class ChildProcess
 {
     public static (int ExitCode, string Output) Run(string[] arguments, params (string Name, string? Value)[] environment)
     {
-        // Published as one file there is no assembly on disk, and this process is the program; under `dotnet test` it is the test host.
-        string assembly = Path.Combine(AppContext.BaseDirectory, "YoloZeroCopy.Cuda.Tests.dll");
-        ProcessStartInfo start = File.Exists(assembly)
-            ? new("dotnet", [assembly, .. arguments])
-            : new(Environment.ProcessPath!, arguments);
+        // Published there is a program, and perhaps no `dotnet`; under `dotnet test` this process is the test host.
+        const string Program = "YoloZeroCopy.Cuda.Tests";
+        ProcessStartInfo start = Path.GetFileName(Environment.ProcessPath) is Program or $"{Program}.exe"
+            ? new(Environment.ProcessPath!, arguments)
+            : new("dotnet", [Path.Combine(AppContext.BaseDirectory, $"{Program}.dll"), .. arguments]);
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
         foreach ((string name, string? value) in environment)

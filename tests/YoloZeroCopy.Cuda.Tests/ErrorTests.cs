@@ -120,7 +120,7 @@ public unsafe class ErrorTests(CompiledSources sources)
         Assert.Equal(pushes, driver.Calls("cuCtxPushCurrent_v2"));
         Assert.Equal(0, driver.Live());
 
-        // A fresh context in the same process works.
+        // Nothing here stands in the way of a fresh context; a real driver may refuse one after a fault.
         using (CudaContext fresh = driver.OpenContext())
         {
             Assert.False(fresh.IsFaulted || fresh.IsReset);

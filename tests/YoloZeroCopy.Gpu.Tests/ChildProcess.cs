@@ -11,8 +11,7 @@ internal static class ChildProcess
     {
         // Published there is a program; under `dotnet test` this process is the test host.
         const string Program = "YoloZeroCopy.Gpu.Tests";
-        bool isProgram = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == Program || Path.GetFileName(Environment.ProcessPath) == Program;
-        ProcessStartInfo start = isProgram
+        ProcessStartInfo start = Path.GetFileName(Environment.ProcessPath) is Program or $"{Program}.exe"
             ? new(Environment.ProcessPath!, ["--child", name])
             : new("dotnet", [Path.Combine(AppContext.BaseDirectory, $"{Program}.dll"), "--child", name]);
         start.RedirectStandardOutput = true;

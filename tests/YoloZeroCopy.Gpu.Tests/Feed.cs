@@ -43,6 +43,17 @@ internal static class Feed
         }
     }
 
+    /// <summary>Frames for <see cref="GpuModels.WithHostReadback"/>, one at a time; none is black, since not every device sums up nothing.</summary>
+    public static async Task RunReadbackAsync(YoloDetector detector)
+    {
+        foreach (int level in (int[])[255, 1, 128, 7, 90])
+        {
+            using DetectionResult result = await (await SubmitGrayAsync(detector, level));
+            Assert.Equal(2, result.Detections.Length);
+            Assert.Equal(GpuModels.ScoreOf(level) + (GpuModels.Sensitivity * GpuModels.NonZeroShare), result.Detections[0].Score, 1e-4f);
+        }
+    }
+
     public static async Task<Detection[]> DetectAsync(YoloDetector detector, FrameFormat format, byte[] pixels)
     {
         FrameSlot slot = await detector.RentAsync(format);

@@ -20,7 +20,7 @@ public sealed class GpuFaultTests : IDisposable
             Slots = 4,
             SlotBytes = 8192 * 8192 * 4,
         }));
-        Assert.Contains("frames, tensors, scratch on the device (16 lanes)", error.Message, StringComparison.Ordinal);
+        Assert.Contains("frames and results on the device (16 lanes)", error.Message, StringComparison.Ordinal);
         Assert.Contains("MiB free", error.Message, StringComparison.Ordinal);
         Assert.Contains("total", error.Message, StringComparison.Ordinal);
     }
@@ -62,10 +62,18 @@ public sealed class GpuFaultTests : IDisposable
             () => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { Device = Device.Cuda(999) })).Message, StringComparison.Ordinal);
 
     [GpuFact]
-    public void A_faulting_kernel_ends_the_detector_and_a_fresh_one_works() => RunChild("fault");
+    public void A_faulting_kernel_ends_the_detector_and_a_new_process_works_at_once()
+    {
+        RunChild("fault");
+        RunChild("after-fault");
+    }
 
     [GpuFact]
-    public void A_faulting_kernel_ends_both_detectors_of_a_device_and_fresh_ones_work() => RunChild("fault-two");
+    public void A_faulting_kernel_ends_both_detectors_of_a_device_and_a_new_process_works_at_once()
+    {
+        RunChild("fault-two");
+        RunChild("after-fault");
+    }
 
     [GpuFact]
     public void A_faulted_detector_whose_producer_keeps_a_slot_is_disposed_and_its_memory_stays() => RunChild("fault-kept-slot");

@@ -29,7 +29,10 @@ public sealed class GpuFormatTests : IDisposable
                 random.NextBytes(pixels);
                 Detection[] wanted = await Feed.DetectAsync(processor, format, pixels);
                 Detection[] given = await Feed.DetectAsync(gpu, format, pixels);
-                Assert.True(wanted.Length > 300, $"{format}: only {wanted.Length} values to compare");
+
+                // A frame of one pixel may have channels of zero, which are no detections.
+                int least = format.Width == 1 ? 256 : 300;
+                Assert.True(wanted.Length >= least, $"{format}: only {wanted.Length} values to compare");
                 AssertSame(format, wanted, given);
                 compared++;
             }

@@ -8,6 +8,12 @@ internal static class GpuModels
     /// <summary>Score of the first object of <see cref="Gray"/>'s model without the picture's share.</summary>
     public const float FirstScore = 0.75f;
 
+    /// <summary>What <see cref="WithHostReadback"/> adds to the mean.</summary>
+    public const float NonZeroShare = 0.25f;
+
+    // Channel, row and column of every value of one 64x64 picture, added up.
+    private const float SumOfPlaces = (3 * 4096) + (2 * 3 * 64 * 2016);
+
     private const int ProbeSize = 32;
     private const int ProbeColumns = 32;
     private const int ProbeRows = 24;
@@ -59,15 +65,17 @@ internal static class GpuModels
         .Node("Det", ["mean4"], ["mean2"])
         .Node("Unsqueeze", ["mean2"], ["mean"], ("axes", new long[] { 2 })));
 
-    /// <summary>As <see cref="Brightness"/>, with an operation on the device that must tell the host how many values it found.</summary>
+    /// <summary>
+    /// As <see cref="Brightness"/>, brighter by <see cref="NonZeroShare"/> where no pixel is black, by an operation that must tell the host how many values it found.
+    /// </summary>
     public static string WithHostReadback(ModelFolder folder) => Averaging(folder, "readback.onnx", static builder => builder
-        .Constant("zero", [0f], 1)
+        .Constant("share", [NonZeroShare / SumOfPlaces], 1)
         .Node("NonZero", ["picture"], ["places"])
         .Node("Cast", ["places"], ["numbers"], ("to", (long)OnnxType.Float))
         .Node("ReduceSum", ["numbers"], ["sum"], ("axes", new long[] { 0, 1 }), ("keepdims", 1L))
-        .Node("Mul", ["sum", "zero"], ["none"])
+        .Node("Mul", ["sum", "share"], ["more"])
         .Node("Squeeze", ["mean4"], ["mean3"], ("axes", new long[] { 3 }))
-        .Node("Add", ["mean3", "none"], ["mean"]));
+        .Node("Add", ["mean3", "more"], ["mean"]));
 
     private static string Averaging(ModelFolder folder, string name, Func<OnnxModelBuilder, OnnxModelBuilder> addMean)
     {

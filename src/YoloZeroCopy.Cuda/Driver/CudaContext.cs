@@ -45,7 +45,7 @@ public sealed unsafe class CudaContext : SafeHandle
     /// <inheritdoc/>
     public override bool IsInvalid => handle == 0;
 
-    /// <summary>True once a call in this context met a sticky error: nothing works in it any more until <see cref="Reset"/>.</summary>
+    /// <summary>True once a call in this context met a sticky error: nothing works in it any more.</summary>
     public bool IsFaulted => isFaulted;
 
     /// <summary>True once the context was reset: it and all that was made in it are gone; dispose them and open a fresh context.</summary>
@@ -127,7 +127,7 @@ public sealed unsafe class CudaContext : SafeHandle
     }
 
     /// <summary>
-    /// Destroys the primary context with all that is in it, for this whole process, so that a fresh one can be opened after a sticky error.
+    /// Destroys the primary context with all that is in it, for this whole process.
     /// </summary>
     /// <remarks>
     /// <para>
@@ -136,8 +136,8 @@ public sealed unsafe class CudaContext : SafeHandle
     /// throw,
     /// its Dispose works and reaches the driver no more. Dispose this context as well, then open a fresh one.
     /// </para>
-    /// <para>Blocks until the device has stopped. Whether a fresh context works depends on the error: after an uncorrectable ECC or NVLink error it
-    /// may not.</para>
+    /// <para>Blocks until the device has stopped. It is no cure for a sticky error: driver 580 (CUDA 13.0) refuses a fresh context afterwards with the
+    /// same error, and only a new process works.</para>
     /// </remarks>
     /// <exception cref="ObjectDisposedException">The context is disposed or was reset already.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>

@@ -24,8 +24,8 @@ public class CudaException : Exception
     public string Call { get; }
 
     /// <summary>
-    /// True when the context cannot be used any more: a kernel or the hardware faulted, and every later call answers the same. Only
-    /// <see cref="CudaContext.Reset"/> or a new process helps. The call that reports it is often not the one that caused it.
+    /// True when a kernel or the hardware faulted and every later call for the device answers the same. Only a new process helps: driver 580 (CUDA 13.0)
+    /// gives no fresh context even after <see cref="CudaContext.Reset"/>. The call that reports it is often not the one that caused it.
     /// </summary>
     public bool IsSticky => IsStickyStatus(Status);
 
@@ -86,8 +86,8 @@ public class CudaException : Exception
         CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED =>
             " A page of this memory is page-locked already; two registrations must not share a page.",
         _ when IsStickyStatus(status) =>
-            " This error is sticky: the context cannot be used any more, and earlier work may have caused it."
-            + " Dispose what is in the context, reset it and open a fresh one.",
+            " This error is sticky: earlier work may have caused it, and the device answers it to every later call of this process."
+            + " Dispose what is on the device and restart the process.",
         _ => "",
     };
 

@@ -36,7 +36,7 @@ public sealed record DetectorOptions
     /// <summary>Of two boxes of one class that overlap by more than this (intersection over union) the one with the lower score is left out.</summary>
     public float IouThreshold { get; init; } = 0.7f;
 
-    /// <summary>Most detections of one frame; those with the highest scores are kept.</summary>
+    /// <summary>Most detections of one frame, on CUDA up to 1,024; those with the highest scores are kept.</summary>
     public int MaxDetections { get; init; } = 300;
 
     /// <summary>Compares boxes of all classes with each other, so that one place has one detection.</summary>

@@ -37,12 +37,18 @@ public sealed partial class YoloDetector
             return CpuOpening.Open(modelPath, options, $" (auto: {reason})");
         }
 
+        if (options.MaxDetections > DecodeKernels.DetectionLimit)
+        {
+            return CpuOpening.Open(modelPath, options, $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)");
+        }
+
         try
         {
             return CudaOpening.Open(modelPath, options, ordinal: 0, " (auto: driver, engine and memory are there)");
         }
-        catch (Exception error) when (error is NativeLibraryException or InsufficientMemoryException or CudaException)
+        catch (Exception error) when (error is NativeLibraryException or InsufficientMemoryException or CudaException or ModelException)
         {
+            // A model that is no model at all is refused on the CPU, too.
             return CpuOpening.Open(modelPath, options, $" (auto: CUDA cannot be used: {error.Message})");
         }
     }

@@ -13,7 +13,7 @@ internal sealed class CudaLaneDevice : IDisposable
         Context = context;
         WaitMode = waitMode;
         Model = model;
-        Decode = new DecodeKernels(model.Layout, AnchorsOf(model), Math.Min(model.ClassLimit, DecodeKernels.ClassLimit), model.OutputType, decoding);
+        Decode = new DecodeKernels(model.Layout, AnchorsOf(model), model.ClassCount == 0 ? DecodeKernels.ClassLimit : model.ClassCount, model.OutputType, decoding);
         preprocessModule = new CudaModule(context, KernelSource.Preprocess());
         try
         {

@@ -30,9 +30,9 @@ internal static class CudaOpening
         List<IDisposable?> made = [engine];
         try
         {
+            ThrowIfNotDecodable(engine.Model, options);
             CudaContext context = device.OpenContext();
-            CudaContextOwner owner = new(context);
-            made.Add(owner);
+            made.Add(context);
             ModelInfo model = engine.Model;
             int maxBatch = Opening.MaxBatchOf(model, options);
             int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
@@ -46,7 +46,6 @@ internal static class CudaOpening
 
             FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
-            owner.Pool = pool;
             CudaCompute[] computes = new CudaCompute[ComputesOf(laneCount)];
             for (int number = 0; number < computes.Length; number++)
             {
@@ -68,12 +67,26 @@ internal static class CudaOpening
             string graphs = lanes[0].GraphFallbackReason is string reason && !description.Contains("without CUDA graphs", StringComparison.Ordinal)
                 ? $", without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}"
                 : "";
-            return new YoloDetector(pipeline, engine, [.. computes, shared, owner], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
+            return new YoloDetector(pipeline, engine, [.. computes, shared, context], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
         }
         catch
         {
             Opening.Dispose(made);
             throw;
+        }
+    }
+
+    private static void ThrowIfNotDecodable(ModelInfo model, DetectorOptions options)
+    {
+        if (model.ClassCount > DecodeKernels.ClassLimit)
+        {
+            throw new ModelException(model.Path, $"it has {model.ClassCount} classes; a CUDA device decodes up to {DecodeKernels.ClassLimit}, the CPU any number.");
+        }
+
+        if (options.MaxDetections > DecodeKernels.DetectionLimit)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.MaxDetections, $"{nameof(DetectorOptions.MaxDetections)} is at most {DecodeKernels.DetectionLimit} on a CUDA device.");
         }
     }
 

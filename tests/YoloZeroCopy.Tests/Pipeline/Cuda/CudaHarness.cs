@@ -1,0 +1,65 @@
+using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Cuda.Tests;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>A pipeline of two CUDA lanes that share a compute stream, over the stand-in driver, put together and taken apart in the order in which a detector does it.</summary>
+internal sealed class CudaHarness : IAsyncDisposable
+{
+    private static readonly FrameFormat Format = new(PixelFormat.Gray8, 40, 30);
+
+    private readonly List<IDisposable?> made = [];
+    private readonly Pipeline pipeline;
+    private readonly CudaContext context;
+    private readonly CudaCompute compute;
+    private readonly CudaLaneDevice shared;
+
+    public CudaHarness(DriverDouble driver, FakeCudaEngine engine, WaitMode mode = WaitMode.Block)
+    {
+        const int MaxBatch = 4;
+        try
+        {
+            context = driver.Device.OpenContext();
+            made.Add(context);
+            shared = new CudaLaneDevice(context, engine.Model, new DecodingOptions(), mode);
+            made.Add(shared);
+            (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
+            CudaLaneSizes sizes = new(MaxBatch, MaxBatch, 4096, inputBytes, outputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
+            Pool = new FramePool(12, Format.ByteCount, byteCount => new PinnedFrameMemory(context, byteCount));
+            made.Add(Pool);
+            compute = new CudaCompute(context, engine, sizes);
+            made.Add(compute);
+            Lanes = new CudaLane[2];
+            for (int number = 0; number < Lanes.Length; number++)
+            {
+                Lanes[number] = new CudaLane(shared, compute, sizes);
+                made.Add(Lanes[number]);
+            }
+
+            pipeline = new Pipeline(Pool, Lanes, new PipelineOptions(MaxBatch, TimeSpan.Zero, OverflowPolicy.Wait, Pool.SlotCount, TimeSpan.Zero, 300));
+        }
+        catch
+        {
+            Opening.Dispose(made);
+            throw;
+        }
+    }
+
+    public FramePool Pool { get; }
+
+    public CudaLane[] Lanes { get; }
+
+    public async Task<DetectionResult> Submit()
+    {
+        FrameSlot slot = await Pool.RentAsync(Format);
+        return await pipeline.Submit(slot, 0, 0, default).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await pipeline.DisposeAsync();
+        compute.Dispose();
+        shared.Dispose();
+        context.Dispose();
+    }
+}

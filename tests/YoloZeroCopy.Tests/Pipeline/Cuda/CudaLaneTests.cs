@@ -1,0 +1,206 @@
+using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Cuda.Tests;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>The CUDA lane on the stand-in driver, which runs no kernel: what it asks for, what it gives back, and what it does when that fails.</summary>
+/// <remarks>Results are the zeros of cleared memory, that is, no detections.</remarks>
+[Collection(CudaTests.Name)]
+public sealed class CudaLaneTests(CompiledSources sources)
+{
+    private static readonly FrameFormat Format = new(PixelFormat.Gray8, 40, 30);
+
+    [SkippableTheory]
+    [InlineData(WaitMode.Block)]
+    [InlineData(WaitMode.Yield)]
+    [InlineData(WaitMode.Spin)]
+    public async Task Batches_are_one_graph_each_and_everything_is_given_back(WaitMode mode)
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine engine = new();
+        await using (CudaHarness harness = new(driver, engine, mode))
+        {
+            Assert.Equal([1, 4], engine.Batches);
+            int enqueued = engine.Enqueued;
+
+            // A launch for each bucket of each lane was made to try it.
+            long launches = driver.Calls("cuGraphLaunch");
+            Assert.Equal(4, launches);
+            long copies = driver.Calls("cuMemcpyHtoDAsync_v2");
+            for (int frame = 0; frame < 10; frame++)
+            {
+                (await harness.Submit()).Dispose();
+            }
+
+            Assert.Equal(enqueued, engine.Enqueued);
+            Assert.Equal(launches + 10, driver.Calls("cuGraphLaunch"));
+
+            // A frame and its descriptor.
+            Assert.Equal(copies + 20, driver.Calls("cuMemcpyHtoDAsync_v2"));
+            Assert.Equal(0, harness.Pool.SlotsInUse);
+        }
+
+        Assert.Equal(0, engine.LiveContexts);
+        driver.AssertClean();
+    }
+
+    [SkippableFact]
+    public async Task Without_a_graph_every_part_is_queued_by_itself()
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine engine = new() { GraphFallbackReason = "told so" };
+        await using (CudaHarness harness = new(driver, engine))
+        {
+            Assert.Equal("told so", harness.Lanes[0].GraphFallbackReason);
+            int enqueued = engine.Enqueued;
+            long kernels = driver.Calls("cuLaunchKernel");
+            (await harness.Submit()).Dispose();
+            Assert.Equal(enqueued + 1, engine.Enqueued);
+            Assert.Equal(kernels + 3, driver.Calls("cuLaunchKernel"));
+            Assert.Equal(0, driver.Calls("cuGraphLaunch"));
+        }
+
+        driver.AssertClean();
+    }
+
+    [SkippableFact]
+    public async Task A_capture_that_breaks_is_given_up_and_the_lane_goes_on_without_graphs()
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine engine = new();
+        int run = 0;
+
+        // Each bucket's second run is the captured one; CUDA reports a broken capture once more after it.
+        engine.OnEnqueue = () =>
+        {
+            if (run++ % 4 is 1 or 2)
+            {
+                throw new InferenceException("CUDA failure 900: operation not permitted when stream is capturing");
+            }
+        };
+        await using (CudaHarness harness = new(driver, engine))
+        {
+            Assert.Contains("CUDA failure 900", harness.Lanes[0].GraphFallbackReason, StringComparison.Ordinal);
+            engine.OnEnqueue = null;
+            (await harness.Submit()).Dispose();
+            Assert.Equal(0, driver.Calls("cuGraphLaunch"));
+        }
+
+        driver.AssertClean();
+    }
+
+    [SkippableFact]
+    public async Task A_run_that_the_engine_refuses_fails_its_frames_and_not_the_lane()
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine engine = new() { GraphFallbackReason = "told so" };
+        await using (CudaHarness harness = new(driver, engine))
+        {
+            engine.OnEnqueue = static () => throw new InferenceException("no");
+            _ = await Assert.ThrowsAsync<InferenceException>(async () => await harness.Submit());
+            engine.OnEnqueue = null;
+            (await harness.Submit()).Dispose();
+            Assert.Equal(0, harness.Pool.SlotsInUse);
+        }
+
+        driver.AssertClean();
+    }
+
+    [SkippableTheory]
+    [InlineData("cuMemcpyHtoDAsync_v2")]
+    [InlineData("cuGraphLaunch")]
+    [InlineData("cuEventRecord")]
+    [InlineData("cuStreamWaitEvent")]
+    public async Task A_call_that_fails_while_a_batch_is_queued_faults_the_detector_and_loses_no_slot(string function)
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine engine = new();
+        await using (CudaHarness harness = new(driver, engine))
+        {
+            driver.Fail(function, CUresult.CUDA_ERROR_LAUNCH_FAILED);
+            DetectorFaultedException error = await Assert.ThrowsAsync<DetectorFaultedException>(async () => await harness.Submit());
+            Assert.Equal(CUresult.CUDA_ERROR_LAUNCH_FAILED, Assert.IsType<CudaException>(error.InnerException).Status);
+            Assert.Throws<DetectorFaultedException>(() => harness.Pool.TryRent(Format, out _));
+            Assert.Equal(0, harness.Pool.SlotsInUse);
+        }
+
+        Assert.Equal(0, engine.LiveContexts);
+        driver.AssertClean();
+    }
+
+    [SkippableTheory]
+    [InlineData(WaitMode.Block, "cuEventSynchronize")]
+    [InlineData(WaitMode.Spin, "cuEventQuery")]
+    public async Task An_error_that_a_waiting_thread_meets_faults_the_detector_and_loses_no_slot(WaitMode mode, string function)
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine engine = new();
+        await using (CudaHarness harness = new(driver, engine, mode))
+        {
+            // The first to wait is the uploads thread or the results thread: either way both must come through.
+            driver.Fail(function, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
+            driver.Fail(function, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, 2);
+            _ = await Assert.ThrowsAsync<DetectorFaultedException>(async () => await harness.Submit());
+            Assert.Equal(0, harness.Pool.SlotsInUse);
+        }
+
+        driver.AssertClean();
+    }
+
+    [SkippableFact]
+    public void Nothing_leaks_whichever_call_fails_while_lanes_are_made()
+    {
+        foreach (string function in (string[])[
+            "cuStreamCreateWithPriority", "cuEventCreate", "cuMemAlloc_v2", "cuMemHostAlloc", "cuModuleLoadDataEx", "cuModuleGetFunction", "cuMemsetD8Async",
+            "cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2", "cuStreamBeginCapture_v2", "cuGraphInstantiateWithFlags", "cuGraphLaunch"])
+        {
+            for (int nth = 1; nth <= 2; nth++)
+            {
+                DriverDouble driver = new(sources);
+                FakeCudaEngine engine = new();
+                driver.Fail(function, CUresult.CUDA_ERROR_OUT_OF_MEMORY, nth);
+                Exception? error = Record.Exception(() => new CudaHarness(driver, engine).DisposeAsync().AsTask().GetAwaiter().GetResult());
+                bool mayRun = function is "cuLaunchKernel" or "cuMemcpyDtoHAsync_v2";
+                Assert.True(error is CudaException || (mayRun && error is null), $"{function}, call {nth}: {error}");
+                Assert.Equal(0, engine.LiveContexts);
+                driver.AssertClean();
+            }
+        }
+    }
+
+    [SkippableFact]
+    public async Task Waiters_pass_events_on_in_order_and_report_an_unusable_context()
+    {
+        DriverDouble driver = new(sources);
+        using (CudaContext context = driver.OpenContext())
+        {
+            using CudaStream stream = new(context);
+            using CudaEvent passed = new(context, EventWaiter.OptionsFor(WaitMode.Block));
+            List<int> order = [];
+            using (EventWaiter waiter = new(context, WaitMode.Block, "test"))
+            {
+                passed.Record(stream);
+                TaskCompletionSource done = new();
+                for (int number = 0; number < 100; number++)
+                {
+                    int own = number;
+                    waiter.Add(passed, error =>
+                    {
+                        Assert.Null(error);
+                        order.Add(own);
+                        if (own == 99)
+                        {
+                            done.SetResult();
+                        }
+                    });
+                }
+
+                await done.Task.WaitAsync(TimeSpan.FromSeconds(10));
+            }
+
+            Assert.Equal(Enumerable.Range(0, 100), order);
+        }
+
+        driver.AssertClean();
+    }
+}

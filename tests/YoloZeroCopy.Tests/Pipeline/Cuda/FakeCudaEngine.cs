@@ -1,0 +1,67 @@
+namespace YoloZeroCopy.Tests;
+
+/// <summary>An engine that queues nothing and counts. What it does instead of running, a test may say.</summary>
+internal sealed class FakeCudaEngine : InferenceEngine
+{
+    public Action? OnEnqueue { get; set; }
+
+    /// <summary>What contexts say of graphs: null when the lane may capture them.</summary>
+    public string? GraphFallbackReason { get; init; }
+
+    public List<int> Batches { get; } = [];
+
+    public int Enqueued { get; private set; }
+
+    public int LiveContexts { get; private set; }
+
+    public override ModelInfo Model { get; } = new()
+    {
+        Path = "fake.onnx",
+        Inputs = [],
+        Outputs = [],
+        Layout = OutputLayout.ChannelsFirst,
+        Names = ["part"],
+        Stride = 32,
+        InputWidth = 64,
+        InputHeight = 32,
+        FixedBatch = 0,
+        InputType = TensorElementType.Float32,
+        OutputType = TensorElementType.Float32,
+        OutputShape = (5, 42),
+        Metadata = System.Collections.Immutable.ImmutableDictionary<string, string>.Empty,
+    };
+
+    public override string Description => "fake";
+
+    public override long WeightBytes => 1;
+
+    public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
+    {
+        Assert.NotEqual(0, input);
+        Assert.NotEqual(0, output);
+        Assert.NotEqual(0, stream);
+        Assert.NotEqual(input, output);
+        Batches.Add(batch);
+        LiveContexts++;
+        return new Context(this);
+    }
+
+    public override void Dispose()
+    {
+    }
+
+    private sealed class Context(FakeCudaEngine engine) : EngineContext
+    {
+        public override string? GraphFallbackReason => engine.GraphFallbackReason;
+
+        public override bool CanCapture => engine.GraphFallbackReason is null;
+
+        public override void Enqueue()
+        {
+            engine.Enqueued++;
+            engine.OnEnqueue?.Invoke();
+        }
+
+        public override void Dispose() => engine.LiveContexts--;
+    }
+}
