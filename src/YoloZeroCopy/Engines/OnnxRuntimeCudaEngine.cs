@@ -25,8 +25,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     {
         model = openModel;
         options = openOptions;
-        graphRefused = options.GraphCapture == GraphCapture.Off;
-        graphFallbackReason = graphRefused ? "switched off by an option" : null;
+        graphFallbackReason = options.GraphCapture == GraphCapture.Off ? "switched off by an option" : ReasonOf(model.Info.Path);
+        graphRefused = graphFallbackReason is not null;
     }
 
     /// <inheritdoc/>
@@ -94,6 +94,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
 
     /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
     public override void Dispose() => disposed = true;
+
+    private static string? ReasonOf(string path) => HostDependentOperators.Find(path) is string name ? $"operator {name} reports to the host as it runs" : null;
 
     // A capture that was broken, by another thread's call or by a model, leaves an error behind that CUDA reports once more, to whoever asks next.
     private OnnxRuntimeCudaContext Retry(int batch, nint input, nint output, nint stream, bool useGraph)
