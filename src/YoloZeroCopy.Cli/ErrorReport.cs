@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
@@ -36,6 +37,7 @@ internal static partial class ErrorReport
         CliException own => (own.Code, own.Message, own.Hint),
         ModelException => (ExitCode.ModelUnusable, error.Message, ModelHint),
         NativeLibraryException => (ExitCode.ModelUnusable, error.Message, null),
+        CudaUnavailableException or CudaException => (ExitCode.ModelUnusable, error.Message, "--device cpu runs without a GPU; --device auto takes one where it can."),
         InsufficientMemoryException => (ExitCode.ModelUnusable, error.Message, "A smaller --batch needs less memory."),
         InferenceException or DetectorFaultedException => (ExitCode.ModelUnusable, error.Message, null),
         MediaException => (ExitCode.InputFailed, error.Message, null),

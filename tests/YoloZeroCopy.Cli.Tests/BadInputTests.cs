@@ -58,6 +58,10 @@ public sealed class BadInputTests : IDisposable
         YzcProcess.Run([("YZC_ONNXRUNTIME", inputs.File("nowhere.so"))], "info", "--model", inputs.Model).Failed(ExitCode.ModelUnusable, "ONNX Runtime", "YZC_ONNXRUNTIME", "nowhere.so");
 
     [Fact]
+    public void A_missing_driver_ends_with_4_and_says_what_runs_without() =>
+        YzcProcess.Run([("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))], "info", "--model", inputs.Model, "--device", "cuda:0").Failed(ExitCode.ModelUnusable, "no-driver.so", "--device cpu");
+
+    [Fact]
     public void A_debug_run_shows_where()
     {
         YzcResult result = YzcProcess.Run([("YZC_DEBUG", "1")], "info", "--model", inputs.File("none.onnx"));
