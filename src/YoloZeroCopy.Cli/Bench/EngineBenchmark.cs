@@ -18,15 +18,15 @@ internal sealed unsafe class EngineBenchmark : IEngineBenchmark
         batch = model.FixedBatch == 0 ? maxBatch : model.FixedBatch;
         contexts = new EngineContext?[lanes];
         tensors = new void*[2 * lanes];
-        long inputBytes = (long)batch * 3 * model.InputWidth * model.InputHeight * SizeOf(model.InputType);
-        long outputBytes = (long)batch * model.OutputShape.Rows * model.OutputShape.Columns * SizeOf(model.OutputType);
+        long inputBytes = (long)batch * 3 * model.InputWidth * model.InputHeight * model.InputType.ElementBytes();
+        long outputBytes = (long)batch * model.OutputShape.Rows * model.OutputShape.Columns * model.OutputType.ElementBytes();
         try
         {
             for (int lane = 0; lane < lanes; lane++)
             {
                 tensors[2 * lane] = NativeMemory.AlignedAlloc((nuint)inputBytes, Alignment);
                 tensors[(2 * lane) + 1] = NativeMemory.AlignedAlloc((nuint)outputBytes, Alignment);
-                FillWithNoise(tensors[2 * lane], inputBytes / SizeOf(model.InputType), model.InputType);
+                FillWithNoise(tensors[2 * lane], inputBytes / model.InputType.ElementBytes(), model.InputType);
                 NativeMemory.Clear(tensors[(2 * lane) + 1], (nuint)outputBytes);
                 contexts[lane] = engine.CreateContext(batch, (nint)tensors[2 * lane], (nint)tensors[(2 * lane) + 1], stream: 0);
             }
@@ -103,13 +103,6 @@ internal sealed unsafe class EngineBenchmark : IEngineBenchmark
         while (Stopwatch.GetElapsedTime(start) < duration && !stop.IsCancellationRequested);
         return runs;
     }
-
-    private static int SizeOf(TensorElementType type) => type switch
-    {
-        TensorElementType.Float32 => sizeof(float),
-        TensorElementType.Float16 => sizeof(ushort),
-        _ => sizeof(byte),
-    };
 
     // Values of a picture, 0 to 1: numbers far outside, or denormal ones, would change the engine's speed.
     private static void FillWithNoise(void* tensor, long count, TensorElementType type)

@@ -116,12 +116,7 @@ internal sealed unsafe class OnnxRuntimeBinding : IDisposable
     /// <summary>Bytes of a tensor; the shape is known to be positive.</summary>
     public static long ByteCount(TensorElementType type, ReadOnlySpan<long> shape)
     {
-        long bytes = type switch
-        {
-            TensorElementType.Float32 => 4,
-            TensorElementType.Float16 => 2,
-            _ => 1,
-        };
+        long bytes = type.ElementBytes();
         foreach (long dimension in shape)
         {
             bytes = checked(bytes * dimension);

@@ -41,7 +41,7 @@ internal sealed unsafe class CpuLane : Lane
 
     /// <summary>Bytes of one picture's input and output tensor.</summary>
     public static (int Input, int Output) TensorBytes(ModelInfo model) =>
-        (checked(3 * model.InputWidth * model.InputHeight * SizeOf(model.InputType)), checked(model.OutputShape.Rows * model.OutputShape.Columns * SizeOf(model.OutputType)));
+        (checked(3 * model.InputWidth * model.InputHeight * model.InputType.ElementBytes()), checked(model.OutputShape.Rows * model.OutputShape.Columns * model.OutputType.ElementBytes()));
 
     /// <summary>Makes the context for full batches, so that a model that cannot run says so on opening. Smaller batches get theirs at first use.</summary>
     public override void Prepare() => ContextFor(contexts.Length - 1).Enqueue();
@@ -66,13 +66,6 @@ internal sealed unsafe class CpuLane : Lane
         NativeMemory.AlignedFree(input);
         NativeMemory.AlignedFree(output);
     }
-
-    private static int SizeOf(TensorElementType type) => type switch
-    {
-        TensorElementType.Float32 => 4,
-        TensorElementType.Float16 => 2,
-        _ => 1,
-    };
 
     private static byte* Allocate(long byteCount)
     {

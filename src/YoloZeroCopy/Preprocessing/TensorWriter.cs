@@ -29,13 +29,7 @@ internal sealed unsafe class TensorWriter
             halves[i] = (Half)(i / 255f);
         }
 
-        ElementSize = elementType switch
-        {
-            TensorElementType.Float32 => sizeof(float),
-            TensorElementType.Float16 => sizeof(ushort),
-            TensorElementType.UInt8 => sizeof(byte),
-            _ => throw new ArgumentOutOfRangeException(nameof(elementType), elementType, "Unknown element type."),
-        };
+        ElementSize = elementType.ElementBytes();
     }
 
     /// <summary>Bytes of one element.</summary>
