@@ -44,6 +44,9 @@ internal static class CudaOpening
             MemoryPlan plan = Plan(engine, sizes, maxBatch, laneCount, slotCount, options.SlotBytes);
             ThrowIfTooLittle(plan, context.GetMemoryInfo(), options.MemoryMargin, device);
 
+            OnnxRuntimeOperators? operators = OnnxRuntimeOperators.ForCuda(engine.Library, context);
+            made.Add(operators);
+            engine.Operators = operators;
             FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
             CudaCompute[] computes = new CudaCompute[ComputesOf(laneCount)];
@@ -67,7 +70,7 @@ internal static class CudaOpening
             string graphs = lanes[0].GraphFallbackReason is string reason && !description.Contains("without CUDA graphs", StringComparison.Ordinal)
                 ? $", without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}"
                 : "";
-            return new YoloDetector(pipeline, engine, [.. computes, shared, context], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
+            return new YoloDetector(pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
         }
         catch
         {
@@ -75,6 +78,8 @@ internal static class CudaOpening
             throw;
         }
     }
+
+    private static IDisposable[] Existing(IDisposable? resource) => resource is null ? [] : [resource];
 
     private static void ThrowIfNotDecodable(ModelInfo model, DetectorOptions options)
     {
