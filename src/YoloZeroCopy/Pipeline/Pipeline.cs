@@ -502,7 +502,7 @@ internal sealed class Pipeline : IAsyncDisposable
                     LatencyObserver?.Invoke(frame.Latency.TotalSeconds);
                 }
 
-                frame.Answer();
+                frame.Answer(options.AllowSynchronousContinuations);
             }
 
             frame.ReleaseHolder();

@@ -63,7 +63,7 @@ internal static class CudaOpening
                 made.Add(lanes[number]);
             }
 
-            Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch);
+            Pipeline pipeline = Start(pool, lanes, options, maxBatch, plan);
 
             // What the engine itself refuses it says itself.
             string description = engine.Description;
@@ -76,6 +76,21 @@ internal static class CudaOpening
         {
             Opening.Dispose(made);
             throw;
+        }
+    }
+
+    private static Pipeline Start(FramePool pool, CudaLane[] lanes, DetectorOptions options, int maxBatch, MemoryPlan plan)
+    {
+        try
+        {
+            return Opening.Start(pool, lanes, options, maxBatch);
+        }
+        catch (InsufficientMemoryException error)
+        {
+            throw new InsufficientMemoryException(
+                $"{error.Message}{Environment.NewLine}The plan was met, and the engine or another process took more. A larger {nameof(DetectorOptions.MemoryMargin)} refuses earlier; fewer lanes or a "
+                + $"smaller batch need less:{Environment.NewLine}{plan}",
+                error);
         }
     }
 
@@ -102,7 +117,7 @@ internal static class CudaOpening
     {
         (int inputBytes, int outputBytes) = CpuLane.TensorBytes(model);
         return new CudaLaneSizes(
-            maxBatch, Math.Max(maxBatch, model.FixedBatch), CudaLaneMemory.Align(slotBytes), inputBytes, outputBytes, decode.ScratchBytes, decode.ResultBytes);
+            maxBatch, Math.Max(maxBatch, model.FixedBatch), FramePool.StepOf(slotBytes), inputBytes, outputBytes, decode.ScratchBytes, decode.ResultBytes);
     }
 
     private static MemoryPlan Plan(InferenceEngine engine, in CudaLaneSizes sizes, int maxBatch, int laneCount, int slotCount, int slotBytes)
