@@ -19,7 +19,7 @@ internal static class GpuModels
     private const int ProbeRows = 24;
 
     private const long WideChannels = 192;
-    private const long WideSide = 1024;
+    private const long WideSide = 720;
 
     /// <summary>Bytes of the largest tensor of <see cref="Wide"/> in a batch of 8, far beyond what is planned for a model of its size.</summary>
     public const long WideBytes = 8 * WideChannels * WideSide * WideSide * sizeof(float);
