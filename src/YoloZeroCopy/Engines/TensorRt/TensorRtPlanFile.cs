@@ -156,7 +156,8 @@ internal sealed record TensorRtPlanFile
         }
     }
 
-    private static bool HasMark(ReadOnlySpan<byte> head) => head.StartsWith("ptrt"u8) || head.StartsWith("ftrt"u8);
+    // TensorRT, TensorRT for RTX, and TensorRT before 10.
+    private static bool HasMark(ReadOnlySpan<byte> head) => head.StartsWith("ftrt"u8) || head.StartsWith("vtrt"u8) || head.StartsWith("ptrt"u8);
 
     private static long MetadataBytes(ReadOnlySpan<byte> head) => BinaryPrimitives.ReadUInt32LittleEndian(head);
 }
