@@ -43,13 +43,22 @@ internal sealed unsafe class TensorRtLibrary : IDisposable
     /// </exception>
     public static TensorRtLibrary Open(TensorRtSearch search)
     {
-        List<string> tried = [];
-        List<TensorRtShim> shims = TensorRtShim.LoadAll(search, tried);
+        List<string> missingShims = [];
+        List<TensorRtShim> shims = TensorRtShim.LoadAll(search, missingShims);
         TrtStatus refusal = TrtStatus.LibraryMissing;
-        List<string> messages = [];
+        string refusalMessage = string.Empty;
+        List<string> tried = [];
         foreach (TensorRtShim shim in shims)
         {
-            (TrtStatus status, TensorRtLibrary? library) = TryOpen(shim, [.. search.LibraryCandidates(shim.Major)]);
+            // The shim is asked about what is there, or what the system's loader may find: a driver that is missing is no reason against a file that is missing, too.
+            ILookup<bool, string> candidates = search.LibraryCandidates(shim.Major).ToLookup(static path => !System.IO.Path.IsPathRooted(path) || File.Exists(path));
+            tried.AddRange(candidates[false]);
+            if (!candidates[true].Any())
+            {
+                continue;
+            }
+
+            (TrtStatus status, TensorRtLibrary? library) = TryOpen(shim, [.. candidates[true]]);
             if (library is not null)
             {
                 return library;
@@ -59,25 +68,25 @@ internal sealed unsafe class TensorRtLibrary : IDisposable
             string message = shim.Api.LastMessage();
             if (status == TrtStatus.LibraryMissing)
             {
-                messages.Add(message);
+                tried.Add(message);
             }
             else if (refusal is TrtStatus.LibraryMissing or TrtStatus.WrongMajor)
             {
-                refusal = status;
-                messages.Insert(0, message);
+                (refusal, refusalMessage) = (status, message);
             }
         }
 
-        if (refusal != TrtStatus.LibraryMissing)
+        throw TensorRtErrors.Library(refusal, refusal switch
         {
-            string missing = tried.Count == 0 || refusal != TrtStatus.WrongMajor ? string.Empty : $" Shims that were not found:{TensorRtShim.Lines(tried)}";
-            throw TensorRtErrors.Library(refusal, messages[0] + missing);
-        }
+            TrtStatus.LibraryMissing =>
+                $"the native library was not found. Install TensorRT {string.Join(" or ", TensorRtSearch.Majors.Order())} or TensorRT for RTX, or set {TensorRtSearch.VariableName} to its file or folder. "
+                + $"Tried:{TensorRtShim.Lines(tried)}{MissingShims()}",
+            TrtStatus.WrongMajor => refusalMessage + MissingShims(),
+            _ => refusalMessage,
+        });
 
-        throw TensorRtErrors.Library(
-            refusal,
-            $"the native library was not found. Install TensorRT {string.Join(" or ", TensorRtSearch.Majors.Order())} or TensorRT for RTX, or set {TensorRtSearch.VariableName} to its file or folder. "
-            + $"Tried:{TensorRtShim.Lines(messages.Concat(tried.Select(static place => $"shim {place}")))}");
+        // The library may be there, and only the shim for its major not.
+        string MissingShims() => shims.Count == TensorRtSearch.Majors.Length ? string.Empty : $"{Environment.NewLine}Shims that were not found:{TensorRtShim.Lines(missingShims)}{Environment.NewLine}";
     }
 
     public void Dispose() => Handle.Dispose();
