@@ -83,6 +83,9 @@ YZC_TRT_API int32_t yzc_trt_tensorrt_major(void);
 /* Words for the last failure on this thread; empty when there was none. Does not change it. */
 YZC_TRT_API int32_t yzc_trt_last_message(char* buffer, int32_t capacity, int32_t* length);
 
+/* Handles of all kinds that are not freed yet in this process: for leak tests. */
+YZC_TRT_API int32_t yzc_trt_handle_count(int32_t* count);
+
 /* Bytes that belong to a blob: a plan, a timing cache, the inspector's JSON (there without NUL). They stay where they are until it is freed. */
 YZC_TRT_API int32_t yzc_trt_blob_data(yzc_trt_blob blob, const void** data, uint64_t* length);
 YZC_TRT_API int32_t yzc_trt_blob_free(yzc_trt_blob blob);
@@ -128,7 +131,8 @@ typedef struct yzc_trt_library_info {
     const char* path;     /* file that was opened; belongs to the library handle */
 } yzc_trt_library_info;
 
-/* Opens the first path that works. Except for TensorRT for RTX a usable CUDA driver must be there (YZC_TRT_E_NO_DRIVER).
+/* Opens the first path that works. Except for TensorRT for RTX a usable CUDA driver must be there (YZC_TRT_E_NO_DRIVER); the environment
+   variable YZC_TRT_SKIP_DRIVER_CHECK=1 leaves that check out, for test doubles on machines without a GPU.
    Codes: LIBRARY_MISSING when none could be opened, otherwise the code of the first file that was found and refused. */
 YZC_TRT_API int32_t yzc_trt_library_open(const yzc_trt_library_options* options, yzc_trt_library* library);
 YZC_TRT_API int32_t yzc_trt_library_info_get(yzc_trt_library library, yzc_trt_library_info* info);
