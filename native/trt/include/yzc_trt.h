@@ -132,7 +132,7 @@ typedef struct yzc_trt_library_info {
 } yzc_trt_library_info;
 
 /* Opens the first path that works. Except for TensorRT for RTX a usable CUDA driver must be there (YZC_TRT_E_NO_DRIVER); the environment
-   variable YZC_TRT_SKIP_DRIVER_CHECK=1 leaves that check out, for test doubles on machines without a GPU.
+   variable YZC_CUDA_DRIVER names another driver file than libcuda.so.1, YZC_TRT_SKIP_DRIVER_CHECK=1 leaves the check out (for test doubles).
    Codes: LIBRARY_MISSING when none could be opened, otherwise the code of the first file that was found and refused. */
 YZC_TRT_API int32_t yzc_trt_library_open(const yzc_trt_library_options* options, yzc_trt_library* library);
 YZC_TRT_API int32_t yzc_trt_library_info_get(yzc_trt_library library, yzc_trt_library_info* info);
@@ -147,6 +147,12 @@ typedef struct yzc_trt_plan_info {
     uint64_t metadata_length;
     uint64_t plan_offset;      /* where TensorRT's plan begins */
     uint64_t plan_length;
+    int32_t is_rtx;            /* 1: made by TensorRT for RTX, 0: by TensorRT */
+    int32_t version_major;     /* of the library that made it, as the plan's header says; these fit in a byte each */
+    int32_t version_minor;
+    int32_t version_patch;
+    int32_t version_build;
+    int32_t reserved;
 } yzc_trt_plan_info;
 
 /* Reads the beginning of an engine file: `available` bytes at `data` of a file of `file_length` bytes. When the metadata is longer than what

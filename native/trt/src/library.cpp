@@ -28,6 +28,11 @@ std::string versionText(int32_t version)
     return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
 }
 
+std::string nameOf(bool rtx, int32_t version)
+{
+    return (rtx ? "TensorRT for RTX " : "TensorRT ") + versionText(version);
+}
+
 std::string baseName(std::string const& path)
 {
     size_t const slash = path.rfind('/');
@@ -107,7 +112,7 @@ bool Library::tryOpen(std::string const& path, Attempts& attempts)
     }
     int32_t const version = getVersion();
     bool const rtx = version >= 10000 && version < kFirstStandardVersion;
-    std::string const name = (rtx ? "TensorRT for RTX " : "TensorRT ") + versionText(version);
+    std::string const name = nameOf(rtx, version);
     if (rtx ? !major::kDrivesRtx : version / 10000 != NV_TENSORRT_MAJOR)
     {
         attempts.add(path, YZC_TRT_E_WRONG_MAJOR,
@@ -143,6 +148,11 @@ yzc_trt_library_info Library::info() const
     info.headers = NV_TENSORRT_MAJOR * 10000 + NV_TENSORRT_MINOR * 100 + NV_TENSORRT_PATCH;
     info.path = mFile.c_str();
     return info;
+}
+
+std::string Library::name() const
+{
+    return nameOf(isRtx(), mVersion);
 }
 
 std::unique_ptr<nvinfer1::IRuntime> Library::createRuntime()

@@ -22,6 +22,9 @@ public:
 
     yzc_trt_library_info info() const;
 
+    // "TensorRT 10.16.0".
+    std::string name() const;
+
     std::unique_ptr<nvinfer1::IRuntime> createRuntime();
     std::unique_ptr<nvinfer1::IBuilder> createBuilder();
     std::unique_ptr<nvonnxparser::IParser> createParser(nvinfer1::INetworkDefinition& network);

@@ -74,8 +74,10 @@ std::string driverProblem()
     {
         return "";
     }
+    char const* const other = std::getenv("YZC_CUDA_DRIVER");
+    std::string const file = other != nullptr && other[0] != '\0' ? other : "libcuda.so.1";
     std::string reason;
-    std::optional<SharedLibrary> const driver = SharedLibrary::open("libcuda.so.1", reason);
+    std::optional<SharedLibrary> const driver = SharedLibrary::open(file, reason);
     if (!driver.has_value())
     {
         return "no CUDA driver (" + reason + "), and TensorRT crashes when it is opened without one";
@@ -84,7 +86,7 @@ std::string driverProblem()
     auto* const count = driver->symbol<int(int*)>("cuDeviceGetCount");
     if (init == nullptr || count == nullptr)
     {
-        return "libcuda.so.1 has no cuInit or cuDeviceGetCount, and TensorRT crashes when it is opened without a CUDA driver";
+        return file + " has no cuInit or cuDeviceGetCount, and TensorRT crashes when it is opened without a CUDA driver";
     }
     int const started = init(0);
     int devices = 0;

@@ -29,14 +29,15 @@ Logger& Logger::rent(yzc_trt_log_callback callback, void* user, int32_t severity
 {
     std::lock_guard<std::mutex> const poolLock(poolMutex());
     std::vector<Logger*>& all = pool();
-    auto const idle = std::find_if(all.begin(), all.end(), [](Logger const* logger) { return !logger->mRented; });
+    auto idle = std::find_if(all.begin(), all.end(), [](Logger const* logger) { return !logger->mRented; });
     if (idle == all.end())
     {
         std::unique_ptr<Logger> fresh(new Logger);
         all.push_back(fresh.get());
         fresh.release();
+        idle = all.end() - 1;
     }
-    Logger& logger = idle == all.end() ? *all.back() : **idle;
+    Logger& logger = **idle;
     std::lock_guard<std::recursive_mutex> const lock(logger.mMutex);
     logger.mRented = true;
     logger.mCallback = callback;
@@ -183,6 +184,10 @@ yzc_trt_status Recorder::statusOr(yzc_trt_status otherwise) const
     {
         return YZC_TRT_E_OUT_OF_MEMORY;
     }
+    if (has("CUDA driver version is insufficient") || has("no CUDA-capable device"))
+    {
+        return YZC_TRT_E_NO_DRIVER;
+    }
     if (has("not compatible with this version") || has("Version tag does not match") || has("incompatible serialization version"))
     {
         return YZC_TRT_E_WRONG_VERSION;
@@ -192,7 +197,7 @@ yzc_trt_status Recorder::statusOr(yzc_trt_status otherwise) const
     {
         return YZC_TRT_E_WRONG_GPU;
     }
-    return otherwise;
+    return has("Cuda Runtime (") ? YZC_TRT_E_REFUSED : otherwise;
 }
 
 void refused(Recorder const& recorder, std::string const& what, yzc_trt_status otherwise)

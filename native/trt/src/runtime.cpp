@@ -25,12 +25,18 @@ std::unique_ptr<nvinfer1::ICudaEngine> Runtime::load(unsigned char const* data, 
 {
     yzc_trt_plan_info plan{};
     readPlan(data, length, length, plan);
+    std::string const maker = std::string(plan.is_rtx != 0 ? "TensorRT for RTX " : "TensorRT ") + std::to_string(plan.version_major) + "."
+        + std::to_string(plan.version_minor) + "." + std::to_string(plan.version_patch);
+    if ((plan.is_rtx != 0) != mLibrary->isRtx())
+    {
+        throw Failure(YZC_TRT_E_WRONG_VERSION, "the plan was made by " + maker + ", the library is " + mLibrary->name());
+    }
     std::lock_guard<std::mutex> const lock(mMutex);
     mRecorder.clear();
     std::unique_ptr<nvinfer1::ICudaEngine> engine(mRuntime->deserializeCudaEngine(data + plan.plan_offset, plan.plan_length));
     if (engine == nullptr)
     {
-        refused(mRecorder, "TensorRT did not load the plan", YZC_TRT_E_DAMAGED_PLAN);
+        refused(mRecorder, mLibrary->name() + " did not load the plan of " + maker, YZC_TRT_E_DAMAGED_PLAN);
     }
     return engine;
 }
