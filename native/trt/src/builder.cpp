@@ -42,6 +42,7 @@ T* given(T* object, Recorder const& recorder, char const* what)
 Builder::Builder(std::shared_ptr<Library> library, yzc_trt_builder_options const& options)
     : mLibrary(std::move(library))
     , mAllocator(Allocator::create(options.allocator))
+    , mRecorder(mLibrary->logger())
     , mProgress(options.progress, options.progress_user)
 {
     checkOptions(options);

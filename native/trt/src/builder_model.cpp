@@ -60,12 +60,13 @@ void Builder::endParse(bool parsed)
             mIssues.push_back(copyIssue(*error));
         }
     }
-    mParsed = parsed;
-    if (!parsed)
+    // The parser takes some bytes that are no model for an empty one.
+    mParsed = parsed && mNetwork->getNbOutputs() > 0;
+    if (!mParsed)
     {
         std::string const text = mIssues.empty() ? mRecorder.said() : issueText(mIssues.front());
         throw Failure(YZC_TRT_E_PARSE_FAILED,
-            "TensorRT does not take the model: " + (text.empty() ? "it is no ONNX model" : text)
+            "TensorRT does not take the model: " + (text.empty() ? "it holds no ONNX network" : text)
                 + (mIssues.size() > 1 ? " (and " + std::to_string(mIssues.size() - 1) + " more)" : ""));
     }
 }

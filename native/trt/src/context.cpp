@@ -23,6 +23,7 @@ void checkAligned(void const* address, char const* what)
 
 Context::Context(std::shared_ptr<Engine> engine)
     : mEngine(std::move(engine))
+    , mRecorder(mEngine->logger())
     , mContext(mEngine->createContext())
 {
     mContext->setErrorRecorder(&mRecorder);

@@ -41,6 +41,11 @@ public:
         return *mEngine;
     }
 
+    Logger& logger() const noexcept
+    {
+        return mRuntime->logger();
+    }
+
     void checkProfile(int32_t profile) const;
 
 private:

@@ -161,7 +161,7 @@ std::unique_ptr<nvinfer1::IRuntime> Library::createRuntime()
     void* const runtime = mLibrary->symbol<CreateWithVersion>("createInferRuntime_INTERNAL")(mLogger, mVersion);
     if (runtime == nullptr)
     {
-        refused(Recorder(), "TensorRT gave no runtime");
+        refused(Recorder(*mLogger), "TensorRT gave no runtime");
     }
     return std::unique_ptr<nvinfer1::IRuntime>(static_cast<nvinfer1::IRuntime*>(runtime));
 }
@@ -176,7 +176,7 @@ std::unique_ptr<nvinfer1::IBuilder> Library::createBuilder()
     void* const builder = create(mLogger, mVersion);
     if (builder == nullptr)
     {
-        refused(Recorder(), "TensorRT gave no builder");
+        refused(Recorder(*mLogger), "TensorRT gave no builder");
     }
     return std::unique_ptr<nvinfer1::IBuilder>(static_cast<nvinfer1::IBuilder*>(builder));
 }
@@ -235,7 +235,7 @@ std::unique_ptr<nvonnxparser::IParser> Library::createParser(nvinfer1::INetworkD
         = mParser->symbol<CreateParser>("createNvOnnxParser_INTERNAL")(&network, mLogger, NV_ONNX_PARSER_VERSION);
     if (parser == nullptr)
     {
-        refused(Recorder(), "TensorRT gave no ONNX parser");
+        refused(Recorder(*mLogger), "TensorRT gave no ONNX parser");
     }
     return std::unique_ptr<nvonnxparser::IParser>(static_cast<nvonnxparser::IParser*>(parser));
 }

@@ -119,6 +119,8 @@ void Recorder::clear() noexcept
 
 bool Recorder::reportError(nvinfer1::ErrorCode code, ErrorDesc description) noexcept
 {
+    // Before the lock: a callback of the user runs in it.
+    mLogger.log(nvinfer1::ILogger::Severity::kERROR, description);
     std::lock_guard<std::mutex> const lock(mMutex);
     try
     {

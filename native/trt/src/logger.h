@@ -32,9 +32,15 @@ private:
     bool mRented{false};
 };
 
+// TensorRT gives errors to the recorder instead of the logger, so this one passes them on.
 class Recorder final : public nvinfer1::IErrorRecorder
 {
 public:
+    explicit Recorder(Logger& logger)
+        : mLogger(logger)
+    {
+    }
+
     int32_t getNbErrors() const noexcept override;
     nvinfer1::ErrorCode getErrorCode(int32_t index) const noexcept override;
     ErrorDesc getErrorDesc(int32_t index) const noexcept override;
@@ -57,6 +63,7 @@ private:
         std::string description;
     };
 
+    Logger& mLogger;
     // TensorRT reports from several threads while a network is built.
     mutable std::mutex mMutex;
     std::vector<Entry> mEntries;

@@ -88,7 +88,7 @@ void checkSections(unsigned char const* data, uint64_t available, uint64_t lengt
         unsigned char const* const section = data + table + i * kSectionBytes;
         uint64_t const offset = readLittleEndian64(section + 8);
         uint64_t const bytes = readLittleEndian64(section + 16);
-        if (offset < end || offset > length || bytes > length - offset)
+        if (offset < end || offset % 8 != 0 || offset > length || bytes > length - offset)
         {
             damaged("its section " + std::to_string(i) + " claims " + std::to_string(bytes) + " bytes at " + std::to_string(offset) + " of "
                 + std::to_string(length));

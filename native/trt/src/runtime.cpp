@@ -8,6 +8,7 @@ namespace yzc
 Runtime::Runtime(std::shared_ptr<Library> library, yzc_trt_runtime_options const& options)
     : mLibrary(std::move(library))
     , mAllocator(Allocator::create(options.allocator))
+    , mRecorder(mLibrary->logger())
     , mRuntime(mLibrary->createRuntime())
 {
     mRuntime->setErrorRecorder(&mRecorder);

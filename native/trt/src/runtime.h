@@ -17,6 +17,11 @@ public:
     // `data` is a whole engine file, with or without metadata prefix.
     std::unique_ptr<nvinfer1::ICudaEngine> load(unsigned char const* data, uint64_t length);
 
+    Logger& logger() const noexcept
+    {
+        return mLibrary->logger();
+    }
+
     Recorder& recorder() noexcept
     {
         return mRecorder;
