@@ -14,7 +14,7 @@ internal sealed class CudaHarness : IAsyncDisposable
     private readonly CudaCompute compute;
     private readonly CudaLaneDevice shared;
 
-    public CudaHarness(DriverDouble driver, FakeCudaEngine engine, WaitMode mode = WaitMode.Block)
+    public CudaHarness(DriverDouble driver, InferenceEngine engine, WaitMode mode = WaitMode.Block)
     {
         const int MaxBatch = 4;
         try
