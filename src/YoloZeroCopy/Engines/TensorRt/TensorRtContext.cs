@@ -34,7 +34,7 @@ internal sealed class TensorRtContext : EngineContext
         if (!disposed)
         {
             disposed = true;
-            device.Run(execution.Dispose);
+            device.Release(execution.Dispose);
             returnMemory();
         }
     }

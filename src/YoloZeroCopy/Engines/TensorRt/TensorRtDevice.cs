@@ -15,6 +15,24 @@ internal abstract class TensorRtDevice : IDisposable
     /// <summary>Runs something where TensorRT finds the device, and leaves the calling thread's own CUDA context as it was.</summary>
     public abstract void Run(Action work);
 
+    /// <summary>As <see cref="Run"/>, for giving things back: on a device that has faulted they are given back all the same.</summary>
+    public void Release(Action work)
+    {
+        bool started = false;
+        try
+        {
+            Run(() =>
+            {
+                started = true;
+                work();
+            });
+        }
+        catch (Exception error) when (!started && (error is CudaException or ObjectDisposedException))
+        {
+            work();
+        }
+    }
+
     /// <summary>Allocates device memory, aligned to 256 bytes.</summary>
     /// <exception cref="InsufficientMemoryException">The device has too little memory.</exception>
     public abstract TensorRtMemory Allocate(long bytes);

@@ -139,7 +139,7 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         {
             if (plan is not null)
             {
-                device.Run(plan.Dispose);
+                device.Release(plan.Dispose);
             }
         }
         finally

@@ -70,26 +70,39 @@ internal static class TensorRtAssets
         return file;
     }
 
-    /// <summary>File of the double of one major, ready to run on the processor.</summary>
-    public static string Double(int major)
+    /// <summary>File of a lean runtime in the assets.</summary>
+    public static string Lean(int major)
+    {
+        string? folder = Environment.GetEnvironmentVariable("YZC_TENSORRT_ASSETS");
+        Skip.If(string.IsNullOrEmpty(folder), "YZC_TENSORRT_ASSETS names no folder with TensorRT's lean runtimes.");
+        string file = Path.Combine(folder, $"libnvinfer_lean.so.{major}");
+        Skip.IfNot(File.Exists(file), $"'{file}' is not there.");
+        return file;
+    }
+
+    /// <summary>File of the double of one major, ready to run on the processor, or on a GPU with ONNX Runtime's CUDA provider.</summary>
+    public static string Double(int major, bool onProcessor = true)
     {
         string folder = DoubleFolder();
         string file = Path.Combine(folder, $"libnvinfer.so.{major}");
         Skip.IfNot(File.Exists(file), $"YZC_TRT_DOUBLE is '{folder}', which has no libnvinfer.so.{major}.");
 
         // The framework keeps an environment of its own; these are read by native code.
-        SetEnvironment("YZC_DOUBLE_CPU", "1");
-        SetEnvironment("YZC_TRT_SKIP_DRIVER_CHECK", "1");
+        SetEnvironment("YZC_DOUBLE_CPU", onProcessor ? "1" : "0");
+        SetEnvironment("YZC_TRT_SKIP_DRIVER_CHECK", onProcessor ? "1" : "0");
         SetEnvironment("YZC_ONNXRUNTIME", OnnxRuntimeLibrary.Load().Path);
         return file;
     }
 
     /// <summary>Writes a plan of the double and returns its path.</summary>
-    public static string DoublePlan(int major, string model, string output, params string[] options)
+    public static string DoublePlan(int major, string model, string output, params string[] options) => DoublePlan(Double(major), model, output, options);
+
+    /// <summary>Writes a plan for a file of the double and returns its path.</summary>
+    public static string DoublePlan(string library, string model, string output, params string[] options)
     {
         string tool = Path.Combine(DoubleFolder(), "make_double_plan");
         Skip.IfNot(File.Exists(tool), $"'{tool}' is not there.");
-        string[] version = options.Contains("--version") ? [] : ["--library", Double(major)];
+        string[] version = options.Contains("--version") ? [] : ["--library", library];
         using Process process = Process.Start(new ProcessStartInfo(tool, [model, output, .. version, .. options]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         string said = process.StandardError.ReadToEnd() + process.StandardOutput.ReadToEnd();
         process.WaitForExit();

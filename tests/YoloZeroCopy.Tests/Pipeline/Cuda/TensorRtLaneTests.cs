@@ -50,6 +50,29 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
     }
 
     [SkippableFact]
+    public async Task After_a_sticky_error_everything_is_given_back_all_the_same()
+    {
+        NvinferDouble library = new(11);
+        DriverDouble driver = new(sources);
+        string model = OnnxModelBuilder.Network(3).Save(folder.Path);
+        string plan = TensorRtAssets.DoublePlan(11, model, folder.File("m.engine"), "--profile", "images=1x3x64x64:4x3x64x64:4x3x64x64");
+        using CudaContext context = driver.Device.OpenContext();
+        TensorRtEngine engine = TensorRtEngine.Open(plan, new TensorRtCudaDevice(context), new TensorRtEngineOptions
+        {
+            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shim(11), LibraryPath = library.File, ApplicationDirectory = folder.Path },
+        });
+        await using (CudaHarness harness = new(driver, engine))
+        {
+            engine.Dispose();
+
+            // The first context that is given back finds no way to its device.
+            driver.Fail("cuCtxSetCurrent", CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
+        }
+
+        library.CheckClean();
+    }
+
+    [SkippableFact]
     public async Task An_enqueue_that_refuses_a_capture_runs_without_a_graph()
     {
         NvinferDouble library = new(11);
