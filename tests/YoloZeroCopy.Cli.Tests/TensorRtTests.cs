@@ -1,4 +1,5 @@
 using System.Text.Json;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli.Tests;
 
@@ -101,6 +102,49 @@ public sealed class TensorRtTests : IDisposable
         int Number(string name) => json.RootElement.GetProperty(name).GetInt32();
     }
 
+    [SkippableTheory]
+    [InlineData(10)]
+    [InlineData(11)]
+    public void The_whole_self_test_passes_on_stand_ins_for_driver_and_TensorRt(int major)
+    {
+        (string, string)[] environment = StandIns(out string folder);
+        string library = Path.Combine(folder, $"libnvinfer.so.{major}");
+        string text = YzcProcess.Run(environment, "selftest", "--tensorrt", "--model", inputs.Model, "--library", library, "--batch", "2", "--seconds", "0.2").Succeeded().Output;
+        foreach (string words in (string[])["passed   damaged engine", "refused:", "passed   open", "100.000 % of", "every batch bucket is one CUDA graph", "passed   rate", "8 passed, 0 failed, 0 not run"])
+        {
+            Assert.Contains(words, text, StringComparison.Ordinal);
+        }
+    }
+
+    [SkippableFact]
+    public void Major_10_builds_in_half_precision_with_a_timing_cache_and_the_engine_runs()
+    {
+        (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.10"))];
+        (string engine, string cache) = (inputs.File("m.engine"), inputs.File("m.timings"));
+        string text = YzcProcess.Run(
+            environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "4", "--fp16", "--timing-cache", cache, "--hardware", "ampereplus").Succeeded().Output;
+        Assert.Contains("TensorRT asks for", text, StringComparison.Ordinal);
+        Assert.True(new FileInfo(cache).Length > 0);
+        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "4", "--timing-cache", cache).Succeeded();
+        string info = YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Succeeded().Output;
+        foreach (string words in (string[])["TensorRT 10.", "profile 1 of 1 (64x64, batch 1 to 4)", "TensorRT activations on the device", "part0, part1, part2"])
+        {
+            Assert.Contains(words, info, StringComparison.Ordinal);
+        }
+
+        // The stand-in driver runs no kernels: no detections, but every step of the way.
+        string found = YzcProcess.Run(environment, "detect", "--model", engine, "--input", inputs.Picture("a.jpg"), "--device", "cuda:0", "--batch", "4").Succeeded().Output;
+        Assert.Contains("1 frames, 0 detections", found, StringComparison.Ordinal);
+        YzcProcess.Run(environment, "detect", "--model", engine, "--input", inputs.Picture("a.jpg"), "--batch", "5").Failed(ExitCode.WrongArguments, "batches up to 4");
+    }
+
+    [SkippableFact]
+    public void A_node_that_the_parser_does_not_take_is_named()
+    {
+        (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11")), ("YZC_DOUBLE_UNSUPPORTED", "ReduceMean")];
+        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", inputs.File("m.engine")).Failed(ExitCode.ModelUnusable, "ReduceMean_mean4", "(ReduceMean)");
+    }
+
     [Fact]
     public async Task A_self_test_goes_on_until_something_fails()
     {
@@ -123,6 +167,24 @@ public sealed class TensorRtTests : IDisposable
         string shims = string.IsNullOrEmpty(named) ? Path.Combine(Repository(), "artifacts", "native") : named;
         Skip.IfNot(File.Exists(Path.Combine(shims, "libyzc_trt11.so")), $"No shim is in '{shims}'; eng/tensorrt-shims.sh builds it.");
         return [("YZC_TENSORRT", assets), ("YZC_TENSORRT_SHIM", shims)];
+    }
+
+    /// <summary>The stand-in driver and the double of TensorRT with its parser, which computes on the processor.</summary>
+    private static (string Name, string Value)[] StandIns(out string folder)
+    {
+        string? named = Environment.GetEnvironmentVariable("YZC_TRT_DOUBLE");
+        Skip.If(string.IsNullOrEmpty(named), "YZC_TRT_DOUBLE names no folder with the test double of TensorRT.");
+        folder = File.Exists(named) ? Path.GetDirectoryName(Path.GetFullPath(named))! : named;
+        Skip.IfNot(File.Exists(Path.Combine(folder, "libnvonnxparser.so.11")), $"'{folder}' has no double of TensorRT's ONNX parser.");
+        string? shims = Environment.GetEnvironmentVariable("YZC_TENSORRT_SHIM");
+        shims = string.IsNullOrEmpty(shims) ? Path.Combine(Repository(), "artifacts", "native") : shims;
+        Skip.IfNot(File.Exists(Path.Combine(shims, "libyzc_trt10.so")), $"No shim is in '{shims}'; eng/tensorrt-shims.sh builds it.");
+        Skip.IfNot(StandInDriver.IsThere(out string why), why);
+        return
+        [
+            ("YZC_TENSORRT_SHIM", shims), ("YZC_DOUBLE_CPU", "1"), ("YZC_TRT_SKIP_DRIVER_CHECK", "1"), ("YZC_CUDA_DRIVER", CudaDriver.Library),
+            ("YZC_ONNXRUNTIME", Path.Combine(Path.GetDirectoryName(YzcProcess.ToolPath)!, "runtimes", "linux-x64", "native", "libonnxruntime.so")),
+        ];
     }
 
     private static string Repository()
