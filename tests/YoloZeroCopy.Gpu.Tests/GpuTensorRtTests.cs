@@ -68,8 +68,8 @@ public sealed class GpuTensorRtTests : IDisposable
     {
         string library = TensorRtAssets.Double(11, onProcessor: false);
         string engine = Engine(library, "images=1x3x640x640:4x3x640x640:4x3x640x640");
-        ArgumentException error = Assert.Throws<ArgumentException>(
-            () => YoloDetector.Open(engine, Options(8) with { TensorRtPath = library, TensorRtShimPath = TensorRtAssets.Shim(11) }));
+        string shim = TensorRtAssets.Shim(11);
+        ArgumentException error = Assert.Throws<ArgumentException>(() => YoloDetector.Open(engine, Options(8) with { TensorRtPath = library, TensorRtShimPath = shim }));
         Assert.Contains("takes batches up to 4", error.Message, StringComparison.Ordinal);
     }
 
@@ -104,8 +104,8 @@ public sealed class GpuTensorRtTests : IDisposable
     [InlineData(11, 10)]
     public void A_lean_runtime_of_another_major_is_refused(int shim, int library)
     {
-        NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => TensorRtLibrary.Open(
-            new TensorRtSearch { LibraryPath = TensorRtAssets.Lean(library), ShimPath = TensorRtAssets.Shim(shim), ApplicationDirectory = AppContext.BaseDirectory }));
+        TensorRtSearch search = new() { LibraryPath = TensorRtAssets.Lean(library), ShimPath = TensorRtAssets.Shim(shim), ApplicationDirectory = AppContext.BaseDirectory };
+        NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => TensorRtLibrary.Open(search));
         Assert.Contains("majors 10 and 11 are supported", error.Message, StringComparison.Ordinal);
     }
 

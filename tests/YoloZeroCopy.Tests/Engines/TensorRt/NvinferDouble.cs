@@ -14,6 +14,7 @@ internal sealed unsafe class NvinferDouble
     public NvinferDouble(int major)
     {
         Major = major;
+        _ = TensorRtAssets.Shim(major);
         File = TensorRtAssets.Double(major);
         nint module = NativeLibrary.Load(File);
         fail = (delegate* unmanaged<byte*, int, void>)NativeLibrary.GetExport(module, "yzc_double_fail");

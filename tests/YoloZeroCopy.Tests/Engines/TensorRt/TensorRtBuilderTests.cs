@@ -51,6 +51,7 @@ public sealed class TensorRtBuilderTests : IDisposable
     [SkippableFact]
     public void A_build_that_is_cancelled_ends_soon_and_leaves_the_old_file()
     {
+        TensorRtBuildOptions options = Options();
         File.WriteAllText(Output, "old");
         using CancellationTokenSource source = new();
         long cancelled = 0;
@@ -62,20 +63,21 @@ public sealed class TensorRtBuilderTests : IDisposable
                 source.Cancel();
             }
         });
-        OperationCanceledException error = Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, Options() with { Sizes = [(640, 640), (1280, 1280)] }, watcher, source.Token));
+        OperationCanceledException error = Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, options with { Sizes = [(640, 640), (1280, 1280)] }, watcher, source.Token));
         Assert.Equal(source.Token, error.CancellationToken);
         Assert.NotEqual(0, cancelled);
         Assert.InRange(Stopwatch.GetElapsedTime(cancelled).TotalSeconds, 0, 5);
         Assert.Equal("old", File.ReadAllText(Output));
         Assert.Equal([Output], Directory.GetFiles(folder.Path));
-        Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, Options(), null, source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, options, null, source.Token));
     }
 
     [SkippableFact]
     public void What_the_callers_progress_throws_comes_out()
     {
+        TensorRtBuildOptions options = Options();
         Watcher watcher = new(static _ => throw new InvalidTimeZoneException("mine"));
-        Assert.Equal("mine", Assert.Throws<InvalidTimeZoneException>(() => TensorRtBuilder.Build(Sample, Output, Options(), watcher)).Message);
+        Assert.Equal("mine", Assert.Throws<InvalidTimeZoneException>(() => TensorRtBuilder.Build(Sample, Output, options, watcher)).Message);
         Assert.False(File.Exists(Output));
     }
 
@@ -84,7 +86,8 @@ public sealed class TensorRtBuilderTests : IDisposable
     {
         string path = new OnnxModelBuilder().Input("images", OnnxType.Float, "batch", 3, 64, 64).Node("NoSuchOperation", ["images"], ["mystery"])
             .Node("Relu", ["mystery"], ["output0"]).Output("output0", OnnxType.Float, "batch", 3, 64, 64).Save(folder.Path, "unknown.onnx");
-        ModelException error = Assert.Throws<ModelException>(() => TensorRtBuilder.Build(path, Output, Options()));
+        TensorRtBuildOptions options = Options();
+        ModelException error = Assert.Throws<ModelException>(() => TensorRtBuilder.Build(path, Output, options));
         Assert.Contains("unknown.onnx", error.Message, StringComparison.Ordinal);
         Assert.Contains("'NoSuchOperation_mystery' (NoSuchOperation)", error.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(Output));
@@ -93,9 +96,10 @@ public sealed class TensorRtBuilderTests : IDisposable
     [SkippableFact]
     public void A_damaged_model_is_refused()
     {
+        TensorRtBuildOptions options = Options();
         byte[] bytes = File.ReadAllBytes(Sample);
         File.WriteAllBytes(folder.File("half.onnx"), bytes[..(bytes.Length / 2)]);
-        Assert.Contains("half.onnx", Assert.Throws<ModelException>(() => TensorRtBuilder.Build(folder.File("half.onnx"), Output, Options())).Message, StringComparison.Ordinal);
+        Assert.Contains("half.onnx", Assert.Throws<ModelException>(() => TensorRtBuilder.Build(folder.File("half.onnx"), Output, options)).Message, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -103,14 +107,18 @@ public sealed class TensorRtBuilderTests : IDisposable
     [InlineData(TensorRtPrecisions.Int8, "INT8")]
     public void A_precision_that_the_major_does_not_have_says_what_to_do(TensorRtPrecisions precision, string name)
     {
-        NotSupportedException error = Assert.Throws<NotSupportedException>(() => TensorRtBuilder.Build(Model("tiny"), Output, Options() with { Precisions = precision }));
+        TensorRtBuildOptions options = Options();
+        NotSupportedException error = Assert.Throws<NotSupportedException>(() => TensorRtBuilder.Build(Model("tiny"), Output, options with { Precisions = precision }));
         Assert.Contains(name, error.Message, StringComparison.Ordinal);
         Assert.Contains("model", error.Message, StringComparison.Ordinal);
     }
 
     [SkippableFact]
-    public void A_file_that_cannot_be_written_is_an_io_error() =>
-        Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(Model("tiny"), folder.File("no/such/folder.engine"), Options()));
+    public void A_file_that_cannot_be_written_is_an_io_error()
+    {
+        TensorRtBuildOptions options = Options();
+        _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(Model("tiny"), folder.File("no/such/folder.engine"), options));
+    }
 
     [SkippableFact]
     public void Builds_can_run_beside_each_other_and_leave_nothing_open()

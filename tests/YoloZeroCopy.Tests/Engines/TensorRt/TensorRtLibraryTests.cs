@@ -102,14 +102,15 @@ public sealed class TensorRtLibraryTests : IDisposable
     [SkippableFact]
     public void A_file_that_is_not_tensorrt_is_refused_by_name()
     {
+        string shims = TensorRtAssets.Shims;
         string file = folder.File("libnvinfer.so.11");
         File.WriteAllText(file, "This is a text.");
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(
-            () => TensorRtLibrary.Open(new TensorRtSearch { ShimPath = TensorRtAssets.Shims, LibraryPath = file, ApplicationDirectory = folder.Path }));
+            () => TensorRtLibrary.Open(new TensorRtSearch { ShimPath = shims, LibraryPath = file, ApplicationDirectory = folder.Path }));
         Assert.Contains(file, error.Message, StringComparison.Ordinal);
         error = Assert.Throws<NativeLibraryException>(() => TensorRtLibrary.Open(new TensorRtSearch
         {
-            ShimPath = TensorRtAssets.Shims,
+            ShimPath = shims,
             LibraryPath = OnnxRuntimeLibrary.Load().Path,
             ApplicationDirectory = folder.Path,
         }));
@@ -131,8 +132,9 @@ public sealed class TensorRtLibraryTests : IDisposable
     public void A_library_of_another_major_is_refused_before_it_is_used(int shim, int library)
     {
         string file = TensorRtAssets.Double(library);
+        string shimFile = TensorRtAssets.Shim(shim);
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(
-            () => TensorRtLibrary.Open(new TensorRtSearch { ShimPath = TensorRtAssets.Shim(shim), LibraryPath = file, ApplicationDirectory = folder.Path }));
+            () => TensorRtLibrary.Open(new TensorRtSearch { ShimPath = shimFile, LibraryPath = file, ApplicationDirectory = folder.Path }));
         Assert.Contains(file, error.Message, StringComparison.Ordinal);
         Assert.Contains("majors 10 and 11 are supported", error.Message, StringComparison.Ordinal);
     }
