@@ -15,13 +15,14 @@ if [ "${1:-}" = --check ]; then
     trap 'rm -rf "$out"' EXIT
 fi
 mkdir -p "$out"
-for name in preprocess decode; do
+kernels="preprocess decode activation"
+for name in $kernels; do
     # No contraction: results equal the C# code's, which rounds after every operation.
     "$clang" -x cuda --cuda-device-only --cuda-gpu-arch=sm_75 -nocudainc -nocudalib -Xclang -target-feature -Xclang +ptx75 \
         -std=c++17 -O3 -ffp-contract=off -fno-exceptions -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror -S "$name.cu" -o "$out/$name.ptx"
 done
 if [ "$out" != ptx ]; then
-    for name in preprocess decode; do
+    for name in $kernels; do
         if ! cmp -s "ptx/$name.ptx" "$out/$name.ptx"; then
             echo "ptx/$name.ptx is not what $name.cu gives with $("$clang" --version | head -1); run native/kernels/build.sh and commit the result" >&2
             diff "ptx/$name.ptx" "$out/$name.ptx" | head -20 >&2 || true

@@ -103,6 +103,21 @@ YZC_DEVICE int round_down(float value)
     return result;
 }
 
+// 2^x and 1/x as the device approximates them.
+YZC_DEVICE float approximate_exp2(float value)
+{
+    float result;
+    asm("ex2.approx.f32 %0, %1;" : "=f"(result) : "f"(value));
+    return result;
+}
+
+YZC_DEVICE float approximate_reciprocal(float value)
+{
+    float result;
+    asm("rcp.approx.f32 %0, %1;" : "=f"(result) : "f"(value));
+    return result;
+}
+
 YZC_DEVICE float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 YZC_DEVICE float larger(float a, float b) { return __builtin_fmaxf(a, b); }
 YZC_DEVICE float smaller(float a, float b) { return __builtin_fminf(a, b); }
@@ -116,6 +131,26 @@ YZC_DEVICE int lesser(int a, int b) { return a < b ? a : b; }
 YZC_DEVICE int clamped(int value, int least, int most) { return value < least ? least : value > most ? most : value; }
 YZC_DEVICE int lane_index() { return thread_index() & 31; }
 YZC_DEVICE int warp_index() { return thread_index() >> 5; }
+
+// Aligned, so that each is one access.
+struct alignas(16) vector4 {
+    uint32_t x, y, z, w;
+};
+
+YZC_DEVICE words4 load128(uint64_t address)
+{
+    YZC_GLOBAL const vector4* at = global<const vector4>(address);
+    return { { at->x, at->y, at->z, at->w } };
+}
+
+YZC_DEVICE void store128(uint64_t address, const words4& value)
+{
+    YZC_GLOBAL vector4* at = global<vector4>(address);
+    at->x = value.at[0];
+    at->y = value.at[1];
+    at->z = value.at[2];
+    at->w = value.at[3];
+}
 
 struct picture_words {
     words4 at[sizeof(yzc_picture) / sizeof(words4)];

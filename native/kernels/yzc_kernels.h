@@ -97,6 +97,15 @@ struct yzc_detection {
     float x1, y1, x2, y2;   // Pixels of the frame.
 };
 
+// The only parameter of yzc_silu_*, by value.
+struct yzc_silu_params {
+    uint64_t input;         // Device address of the elements, aligned to 16 bytes.
+    uint64_t output;        // Likewise; may be the input's.
+    uint64_t elements;
+    float scale;            // Of the sigmoid's argument; 1 for SiLU.
+    int32_t reserved;
+};
+
 enum yzc_limits {
     YZC_MAX_CANDIDATES = 4096,   // Keys that a block sorts in 32 KiB of shared memory.
     YZC_MAX_DETECTIONS = 1024,
@@ -110,6 +119,8 @@ enum yzc_limits {
     YZC_SCAN_THREADS = 256,
     YZC_SCAN_ROWS = 64,          // Rows of a block's segment in layout [A, 5 + C].
     YZC_SUPPRESS_THREADS = 1024,
+    YZC_SILU_THREADS = 256,
+    YZC_SILU_VECTORS = 2,        // Of 16 bytes, a thread.
 };
 
 // Parts of a picture's scratch memory, in bytes from its start.

@@ -49,6 +49,35 @@ public sealed class GpuFaultTests : IDisposable
     }
 
     [GpuFact]
+    public async Task An_engine_that_takes_more_than_planned_fails_the_opening_with_the_plan_and_leaks_nothing()
+    {
+        string model = GpuModels.Wide(folder);
+        DetectorOptions options = new() { Device = Device.Cuda(), MaxBatch = 8, Lanes = 1, SlotBytes = 64 * 1024, MemoryMargin = 0 };
+        using CudaContext context = CudaDevice.Get(0).OpenContext();
+
+        // What CUDA's libraries take once stays taken: opening before tells it apart from a leak.
+        await using (YoloDetector first = YoloDetector.Open(GpuModels.Brightness(folder), options with { MaxBatch = 1 }))
+        {
+            await Feed.RunAsync(first, frames: 2, inFlight: 1);
+        }
+
+        ulong free = context.GetMemoryInfo().FreeBytes;
+        ulong left = (ulong)GpuModels.WideBytes / 2;
+        using (CudaDeviceMemory hog = new(context, (nuint)(free - left)))
+        {
+            ulong before = context.GetMemoryInfo().FreeBytes;
+            InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(() => YoloDetector.Open(model, options));
+            Assert.Contains("too little free memory for a context of batch", error.Message, StringComparison.Ordinal);
+            Assert.Contains("engine contexts on the device", error.Message, StringComparison.Ordinal);
+            Assert.Contains(nameof(DetectorOptions.MemoryMargin), error.Message, StringComparison.Ordinal);
+            Assert.InRange((long)before - (long)context.GetMemoryInfo().FreeBytes, 0, 64 << 20);
+        }
+
+        await using YoloDetector detector = YoloDetector.Open(model, options);
+        await Feed.RunAsync(detector, frames: 10, inFlight: 2);
+    }
+
+    [GpuFact]
     public async Task Auto_takes_the_device_and_says_why()
     {
         await using YoloDetector detector = YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { MaxBatch = 1, Lanes = 1 });

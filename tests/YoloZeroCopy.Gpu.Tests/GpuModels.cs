@@ -18,6 +18,12 @@ internal static class GpuModels
     private const int ProbeColumns = 32;
     private const int ProbeRows = 24;
 
+    private const long WideChannels = 192;
+    private const long WideSide = 1024;
+
+    /// <summary>Bytes of the largest tensor of <see cref="Wide"/> in a batch of 8, far beyond what is planned for a model of its size.</summary>
+    public const long WideBytes = 8 * WideChannels * WideSide * WideSide * sizeof(float);
+
     /// <summary>Layout of a frame that the model sees as it is.</summary>
     public static FrameFormat Gray { get; } = new(PixelFormat.Gray8, 64, 64);
 
@@ -76,6 +82,13 @@ internal static class GpuModels
         .Node("Mul", ["sum", "share"], ["more"])
         .Node("Squeeze", ["mean4"], ["mean3"], ("axes", new long[] { 3 }))
         .Node("Add", ["mean3", "more"], ["mean"]));
+
+    /// <summary>As <see cref="Brightness"/>, by way of a tensor of <see cref="WideBytes"/> in a batch of 8, of which nothing but its first value is needed.</summary>
+    public static string Wide(ModelFolder folder) => Averaging(folder, "wide.onnx", static builder => builder
+        .Constant("repeats", [1, WideChannels, WideSide, WideSide]).Constant("starts", [0, 0, 0]).Constant("ends", [1, 1, 1]).Constant("axes", [1, 2, 3])
+        .Node("Tile", ["mean4", "repeats"], ["wide"])
+        .Node("Slice", ["wide", "starts", "ends", "axes"], ["narrow"])
+        .Node("Squeeze", ["narrow"], ["mean"], ("axes", new long[] { 3 })));
 
     private static string Averaging(ModelFolder folder, string name, Func<OnnxModelBuilder, OnnxModelBuilder> addMean)
     {

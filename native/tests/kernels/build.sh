@@ -4,7 +4,7 @@
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 output=$2
-common=("$here"/main.cpp "$here"/check_preprocess.cpp "$here"/check_decode.cpp "$here"/outputs.cpp "$here"/golden.cpp "$here"/measure.cpp)
+common=("$here"/main.cpp "$here"/check_preprocess.cpp "$here"/check_decode.cpp "$here"/check_activation.cpp "$here"/outputs.cpp "$here"/golden.cpp "$here"/measure.cpp)
 flags=(-std=c++17 -O2 -ffp-contract=off -Wall -Wextra -Werror)
 case "$1" in
 emulated)

@@ -39,7 +39,7 @@ public:
         CHECK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
         CHECK(cuEventCreate(&start, CU_EVENT_DEFAULT));
         CHECK(cuEventCreate(&stop, CU_EVENT_DEFAULT));
-        for (const char* name : { "preprocess", "decode" }) {
+        for (const char* name : { "preprocess", "decode", "activation" }) {
             load(ptx_folder + "/" + name + ".ptx");
         }
     }
@@ -129,7 +129,8 @@ private:
         }
 
         bool decode = path.find("decode") != std::string::npos;
-        for (const char* name : decode ? decode_names : preprocess_names) {
+        bool activation = path.find("activation") != std::string::npos;
+        for (const char* name : decode ? decode_names : activation ? activation_names : preprocess_names) {
             CUfunction function;
             CHECK(cuModuleGetFunction(&function, module, name));
             functions[name] = function;
@@ -145,6 +146,7 @@ private:
     }
 
     const std::vector<const char*> preprocess_names { "yzc_preprocess_f32", "yzc_preprocess_f16", "yzc_preprocess_u8" };
+    const std::vector<const char*> activation_names { "yzc_silu_f32", "yzc_silu_f16" };
     const std::vector<const char*> decode_names { "yzc_scan_channels_f32", "yzc_scan_channels_f16", "yzc_scan_anchors_f32", "yzc_scan_anchors_f16", "yzc_scan_finished_f32",
         "yzc_scan_finished_f16", "yzc_suppress" };
     std::string title;

@@ -145,6 +145,8 @@ YZC_DEVICE uint32_t float_to_half(float value)
 
 YZC_DEVICE int round_even(float value) { return (int)std::nearbyint(value); }
 YZC_DEVICE int round_down(float value) { return (int)std::floor(value); }
+YZC_DEVICE float approximate_exp2(float value) { return std::exp2(value); }
+YZC_DEVICE float approximate_reciprocal(float value) { return 1 / value; }
 YZC_DEVICE float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
 YZC_DEVICE float larger(float a, float b) { return std::fmax(a, b); }
 YZC_DEVICE float smaller(float a, float b) { return std::fmin(a, b); }

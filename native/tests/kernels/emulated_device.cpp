@@ -2,6 +2,7 @@
 #define YZC_EMULATED
 #include "../../kernels/preprocess.cu"
 #include "../../kernels/decode.cu"
+#include "../../kernels/activation.cu"
 #include "device.h"
 
 #include <cstdio>
@@ -189,8 +190,11 @@ public:
     void launch(const char* kernel, const grid& grid, void* params) override
     {
         auto preprocess = preprocess_kernels.find(kernel);
+        auto activation = activation_kernels.find(kernel);
         if (preprocess != preprocess_kernels.end()) {
             block.body = [=] { preprocess->second(*(const yzc_preprocess_params*)params); };
+        } else if (activation != activation_kernels.end()) {
+            block.body = [=] { activation->second(*(const yzc_silu_params*)params); };
         } else {
             auto decode = decode_kernels.at(kernel);
             block.body = [=] { decode(*(const yzc_decode_params*)params); };
@@ -210,6 +214,10 @@ private:
         { "yzc_preprocess_f32", yzc_preprocess_f32 },
         { "yzc_preprocess_f16", yzc_preprocess_f16 },
         { "yzc_preprocess_u8", yzc_preprocess_u8 },
+    };
+    const std::map<std::string, void (*)(yzc_silu_params)> activation_kernels {
+        { "yzc_silu_f32", yzc_silu_f32 },
+        { "yzc_silu_f16", yzc_silu_f16 },
     };
     const std::map<std::string, void (*)(yzc_decode_params)> decode_kernels {
         { "yzc_scan_channels_f32", yzc_scan_channels_f32 },

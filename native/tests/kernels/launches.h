@@ -95,6 +95,7 @@ struct options {
 };
 
 void check_preprocess(device& device, const options& options, tally& tally);
+void check_activation(device& device, const options& options, tally& tally);
 void check_decode(device& device, const options& options, tally& tally);
 void check_golden(device& device, const options& options, tally& tally);
 void measure(device& device);

@@ -51,6 +51,12 @@ int main()
     OFFSET(yzc_decode_params, max_detections);
     OFFSET(yzc_decode_params, flags);
     OFFSET(yzc_decode_params, reserved);
+    SIZE(yzc_silu_params);
+    OFFSET(yzc_silu_params, input);
+    OFFSET(yzc_silu_params, output);
+    OFFSET(yzc_silu_params, elements);
+    OFFSET(yzc_silu_params, scale);
+    OFFSET(yzc_silu_params, reserved);
     SIZE(yzc_result_header);
     OFFSET(yzc_result_header, count);
     OFFSET(yzc_result_header, candidates);
@@ -85,6 +91,8 @@ int main()
     LIMIT(YZC_SCAN_THREADS);
     LIMIT(YZC_SCAN_ROWS);
     LIMIT(YZC_SUPPRESS_THREADS);
+    LIMIT(YZC_SILU_THREADS);
+    LIMIT(YZC_SILU_VECTORS);
     struct shape {
         int anchors, segment;
     };

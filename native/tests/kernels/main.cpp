@@ -43,6 +43,7 @@ int main(int count, char** arguments)
     if (options.golden.empty() || !device->emulated()) {
         if (options.only.empty()) {
             part("preprocess", check_preprocess);
+            part("activation", check_activation);
         }
 
         part("decode", check_decode);

@@ -18,6 +18,11 @@ internal static class BenchCommand
     private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
     private static readonly Option<int> Slots = Options.Integer("--slots", "Slots of the detector. Default: enough for every lane and one batch more.", 1, 4096);
     private static readonly Option<WaitMode> Wait = Options.Wait();
+    private static readonly Option<bool> Inline = new("--inline")
+    {
+        Description = "Let what awaits a result go on on the thread that brings results (AllowSynchronousContinuations).",
+    };
+
     private static readonly Option<int> SingleFrames = Options.Integer(
         "--single-frames", "Frames that are measured one at a time. Default: 10000 on CUDA, elsewhere those of a second.", 1, 10_000_000);
 
@@ -49,7 +54,7 @@ internal static class BenchCommand
             "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full "
             + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, Json, JsonFile,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, Inline, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -73,6 +78,7 @@ internal static class BenchCommand
                 Slots = arguments.GetValue(Slots),
                 SlotBytes = format.ByteCount,
                 WaitMode = arguments.GetValue(Wait),
+                AllowSynchronousContinuations = arguments.GetValue(Inline),
                 InputSize = arguments.GetValue(ImageSize),
                 Threads = arguments.GetValue(Threads),
             },

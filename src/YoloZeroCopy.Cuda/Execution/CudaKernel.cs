@@ -85,6 +85,24 @@ public sealed unsafe class CudaKernel
     public void Launch<T>(CudaStream stream, CudaSize grid, CudaSize block, in T argument, int sharedBytes = 0)
         where T : unmanaged
     {
+        ArgumentNullException.ThrowIfNull(stream);
+        Launch(stream.Handle, grid, block, argument, sharedBytes);
+        GC.KeepAlive(stream);
+    }
+
+    /// <summary>Queues a launch of a kernel whose one parameter is a struct by value, on a stream of another library.</summary>
+    /// <typeparam name="T">The struct, laid out as the kernel's.</typeparam>
+    /// <param name="stream">Live stream of the same context.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="block">Threads in a block.</param>
+    /// <param name="argument">Value of the parameter; copied before the call returns.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block; above 48 KB only after <see cref="SetAttribute"/> allowed it.</param>
+    /// <exception cref="ArgumentException">The kernel takes no struct of this length, or several parameters (known from CUDA 12.4 on).</exception>
+    /// <exception cref="CudaException">The driver refused, or earlier work failed.</exception>
+    /// <exception cref="ObjectDisposedException">The module is disposed or its context was reset.</exception>
+    public void Launch<T>(CUstream stream, CudaSize grid, CudaSize block, in T argument, int sharedBytes = 0)
+        where T : unmanaged
+    {
         // The driver reads as many bytes as the kernel declares, wherever the struct ends.
         if (parameterBytes != sizeof(T) && parameterBytes != NotKnown)
         {
@@ -109,10 +127,13 @@ public sealed unsafe class CudaKernel
     /// <exception cref="ObjectDisposedException">The module or the stream is disposed or its context was reset.</exception>
     public void Launch(CudaStream stream, CudaSize grid, CudaSize block, ReadOnlySpan<nint> arguments, int sharedBytes = 0)
     {
+        ArgumentNullException.ThrowIfNull(stream);
         fixed (nint* pointers = arguments)
         {
-            Launch(stream, grid, block, (void**)pointers, sharedBytes);
+            Launch(stream.Handle, grid, block, (void**)pointers, sharedBytes);
         }
+
+        GC.KeepAlive(stream);
     }
 
     /// <summary>Reads an attribute. Any thread.</summary>
@@ -158,9 +179,8 @@ public sealed unsafe class CudaKernel
     /// <inheritdoc/>
     public override string ToString() => Name;
 
-    private void Launch(CudaStream stream, CudaSize grid, CudaSize block, void** arguments, int sharedBytes)
+    private void Launch(CUstream stream, CudaSize grid, CudaSize block, void** arguments, int sharedBytes)
     {
-        ArgumentNullException.ThrowIfNull(stream);
         // A closed module's function handle may be another's by now. Sizes below 1 become huge, and the driver refuses them.
         _ = module.Handle;
         CUresult status = Api.cuLaunchKernel(
@@ -172,7 +192,7 @@ public sealed unsafe class CudaKernel
             (uint)block.Y,
             (uint)block.Z,
             (uint)sharedBytes,
-            stream.Handle,
+            stream,
             arguments,
             null);
         if (status != CUresult.CUDA_SUCCESS)
@@ -180,7 +200,6 @@ public sealed unsafe class CudaKernel
             ThrowLaunch(status, grid, block, sharedBytes);
         }
 
-        GC.KeepAlive(stream);
         GC.KeepAlive(module);
     }
 

@@ -26,6 +26,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     private readonly OnnxRuntimeCudaOptions options;
     private volatile string? graphFallbackReason;
     private volatile bool graphRefused;
+    private volatile bool operatorsRefused;
     private volatile bool disposed;
 
     private OnnxRuntimeCudaEngine(OnnxRuntimeModel openModel, OnnxRuntimeCudaOptions openOptions)
@@ -43,6 +44,12 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     public override string Description =>
         $"ONNX Runtime {model.Library.Version} on CUDA device {options.DeviceOrdinal} ({model.Library.Path})"
         + (graphFallbackReason is string reason ? $", {(graphRefused ? string.Empty : "partly ")}without CUDA graphs: {reason}" : string.Empty);
+
+    /// <summary>The runtime that was found.</summary>
+    public OnnxRuntimeLibrary Library => model.Library;
+
+    /// <summary>Kernels of ours for contexts that are created from now on; null for the runtime's own only. The caller disposes them after the last context.</summary>
+    public OnnxRuntimeOperators? Operators { get; set; }
 
     /// <inheritdoc/>
     public override long WeightBytes => model.FileBytes;
@@ -136,7 +143,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     private OnnxRuntimeCudaContext Create(int batch, nint input, nint output, nint stream, bool useGraph)
     {
         // The binding keeps the session; this method's own hold on it ends here either way.
-        using OrtHandle session = OnnxRuntimeCudaSession.Open(model, options, batch, stream, useGraph);
+        using OrtHandle session = OpenSession(batch, stream, useGraph);
         OnnxRuntimeBinding binding = OnnxRuntimeBinding.OnCuda(model.Library, session, options.DeviceOrdinal);
         try
         {
@@ -155,6 +162,24 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
             binding.Dispose();
             throw;
         }
+    }
+
+    private OrtHandle OpenSession(int batch, nint stream, bool useGraph)
+    {
+        if (Operators is OnnxRuntimeOperators operators && !operatorsRefused)
+        {
+            try
+            {
+                return OnnxRuntimeCudaSession.Open(model, options, batch, stream, useGraph, operators);
+            }
+            catch (ModelException error) when (!OnnxRuntimeCudaErrors.IsCaptureRefusal(error.Message))
+            {
+                // A version of the runtime, or a model, that does not take them does without; what else is wrong shows below.
+                operatorsRefused = true;
+            }
+        }
+
+        return OnnxRuntimeCudaSession.Open(model, options, batch, stream, useGraph, operators: null);
     }
 
     private void WarmUp(OnnxRuntimeBinding binding, bool useGraph)

@@ -11,10 +11,11 @@ internal static unsafe class OnnxRuntimeCudaSession
     /// <param name="batch">Batch to fix: with every dimension known, the runtime folds the model's shape arithmetic and can capture the rest.</param>
     /// <param name="stream">The stream that all runs use.</param>
     /// <param name="useGraph">Whether runs are to be captured: the runtime then refuses a model whose parts would run on the CPU.</param>
+    /// <param name="operators">Kernels of ours that the session takes before its own; null for none.</param>
     /// <exception cref="InsufficientMemoryException">The device's memory does not suffice.</exception>
     /// <exception cref="ModelException">The runtime cannot run the model, or not as a graph; the message has its own words.</exception>
     /// <exception cref="NativeLibraryException">The runtime has no CUDA provider, or a library that it needs is missing.</exception>
-    public static OrtHandle Open(OnnxRuntimeModel model, OnnxRuntimeCudaOptions options, int batch, nint stream, bool useGraph)
+    public static OrtHandle Open(OnnxRuntimeModel model, OnnxRuntimeCudaOptions options, int batch, nint stream, bool useGraph, OnnxRuntimeOperators? operators)
     {
         const int Threads = 1;
         OnnxRuntimeLibrary library = model.Library;
@@ -25,6 +26,11 @@ internal static unsafe class OnnxRuntimeCudaSession
         // A memory pattern is planned from a first run, whose own memory the arena then keeps beside it: a third to a half more for the same speed.
         OnnxRuntimeSession.Check(library, path, library.Api->DisableMemPattern(sessionOptions.Value));
         AppendProvider(library, sessionOptions, options, stream, useGraph);
+        if (operators is not null)
+        {
+            OnnxRuntimeSession.Check(library, path, operators.AddTo(sessionOptions));
+        }
+
         try
         {
             return OnnxRuntimeSession.Open(library, path, sessionOptions);

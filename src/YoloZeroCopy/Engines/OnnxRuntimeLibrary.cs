@@ -26,6 +26,9 @@ internal sealed unsafe class OnnxRuntimeLibrary
     /// <summary>Version of the library, as it says itself: <c>1.23.2</c>.</summary>
     public string Version { get; }
 
+    /// <summary>The 23 of 1.23.2; 0 where the library's version cannot be read.</summary>
+    public int MinorVersion => ParsedVersion(Version)?.Minor ?? 0;
+
     public OrtApi* Api { get; }
 
     /// <summary>The process's <c>OrtEnv</c>. Not ours to free.</summary>
@@ -153,6 +156,7 @@ internal sealed unsafe class OnnxRuntimeLibrary
     }
 
     private static bool IsTooOld(string version) =>
-        System.Version.TryParse(version.Split('-', '+')[0], out Version? parsed)
-        && (parsed.Major < 1 || (parsed.Major == 1 && parsed.Minor < OrtApi.Version));
+        ParsedVersion(version) is Version parsed && (parsed.Major < 1 || (parsed.Major == 1 && parsed.Minor < OrtApi.Version));
+
+    private static Version? ParsedVersion(string version) => System.Version.TryParse(version.Split('-', '+')[0], out Version? parsed) ? parsed : null;
 }

@@ -154,6 +154,9 @@ public sealed class FramePool : IDisposable
 
     internal static long PlannedBytes(int slotCount, int slotBytes) => (long)slotCount * StepOf(slotBytes);
 
+    /// <summary>Bytes from slot to slot in a pool of slots of this size.</summary>
+    internal static nint StepOf(int slotBytes) => (nint)(((long)slotBytes + Alignment - 1) & ~(Alignment - 1L));
+
     /// <summary>Refuses renting from now on: with <paramref name="cause"/>, or because the pool is disposed when that is null.</summary>
     internal void Close(Exception? cause)
     {
@@ -260,8 +263,6 @@ public sealed class FramePool : IDisposable
             spareWaiters = waiter;
         }
     }
-
-    private static nint StepOf(int slotBytes) => (nint)(((long)slotBytes + Alignment - 1) & ~(Alignment - 1L));
 
     private static InvalidOperationException Stale() =>
         new("The slot is stale: it was submitted or returned before, and may hold another frame by now.");

@@ -10,6 +10,9 @@ internal static class KernelSource
     /// <summary>Likewise, with the kernels that <see cref="DecodeKernels"/> names.</summary>
     public static byte[] Decode() => Read("yzc.decode.ptx");
 
+    /// <summary>Likewise, with the kernels that <see cref="SiluKernel"/> names.</summary>
+    public static byte[] Activation() => Read("yzc.activation.ptx");
+
     private static byte[] Read(string name)
     {
         using Stream stream = typeof(KernelSource).Assembly.GetManifestResourceStream(name)

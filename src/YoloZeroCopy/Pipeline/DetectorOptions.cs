@@ -54,6 +54,12 @@ public sealed record DetectorOptions
     /// <summary>How threads wait for a GPU.</summary>
     public WaitMode WaitMode { get; init; } = WaitMode.Block;
 
+    /// <summary>
+    /// Lets the code behind an <c>await</c> of a result run on the thread that brings results, instead of a thread of the pool whose wake-up takes tens of microseconds. That code must be
+    /// short and must not wait for other results: those behind it come later by as long as it runs. Off by default.
+    /// </summary>
+    public bool AllowSynchronousContinuations { get; init; }
+
     /// <summary>Part of the planned device memory that must be free on top of it when a GPU is opened, for what engines take beyond the plan.</summary>
     public double MemoryMargin { get; init; } = 0.3;
 

@@ -22,6 +22,9 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
     /// <summary>Address of the frame in its slot. Not after <see cref="ReleaseSlot"/>.</summary>
     public nint Address(int index) => pipeline.Pool.AddressOf(frames[index].SlotIndex);
 
+    /// <summary>Number of the frame's slot: slots with neighbouring numbers lie side by side.</summary>
+    public int Slot(int index) => frames[index].SlotIndex;
+
     public FrameFormat Format(int index) => frames[index].Format;
 
     /// <summary>Where the frame's detections go.</summary>

@@ -40,7 +40,8 @@ internal static class Opening
         int queueCapacity = options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
         TimeSpan spinTime = options.Device != Device.Cpu && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero;
         return new Pipeline(
-            pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections, spinTime));
+            pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections, spinTime,
+                options.AllowSynchronousContinuations));
     }
 
     /// <summary>Undoes an opening that failed, in the opposite order.</summary>

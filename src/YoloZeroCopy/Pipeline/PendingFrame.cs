@@ -105,11 +105,12 @@ internal sealed class PendingFrame(FrameRecycler recycler, int maxDetections) : 
         }
     }
 
-    public void Answer()
+    /// <summary>Completes the caller's value task. Called without any lock held, because the caller may go on before this returns.</summary>
+    public void Answer(bool runSynchronously)
     {
         if (Error is null)
         {
-            SetResult(new DetectionResult(this, generation));
+            SetResult(new DetectionResult(this, generation), runSynchronously);
         }
         else
         {

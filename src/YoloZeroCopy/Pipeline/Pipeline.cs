@@ -113,7 +113,9 @@ internal sealed class Pipeline : IAsyncDisposable
                 }
 
                 waiting.Add(frame);
-                if (idle.Count > 0)
+
+                // The first frame starts the batch, or the wait for it to fill; the last one fills it. Those between change nothing for the dispatcher.
+                if (idle.Count > 0 && (waiting.Count == 1 || waiting.Count == options.MaxBatch))
                 {
                     WakeDispatcher();
                 }
@@ -500,7 +502,7 @@ internal sealed class Pipeline : IAsyncDisposable
                     LatencyObserver?.Invoke(frame.Latency.TotalSeconds);
                 }
 
-                frame.Answer();
+                frame.Answer(options.AllowSynchronousContinuations);
             }
 
             frame.ReleaseHolder();

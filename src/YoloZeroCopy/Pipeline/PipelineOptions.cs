@@ -8,4 +8,5 @@ internal readonly record struct PipelineOptions(
     int QueueCapacity,
     TimeSpan MaxFrameAge,
     int MaxDetections,
-    TimeSpan SpinTime = default);
+    TimeSpan SpinTime = default,
+    bool AllowSynchronousContinuations = false);

@@ -2,10 +2,10 @@ using System.Threading.Tasks.Sources;
 
 namespace YoloZeroCopy;
 
-/// <summary>A reusable source of one <see cref="ValueTask{TResult}"/> at a time whose continuations run on the thread pool without an allocation.</summary>
+/// <summary>A reusable source of one <see cref="ValueTask{TResult}"/> at a time whose continuations run on the thread pool without an allocation, or at once where that is asked for.</summary>
 /// <remarks>
-/// The framework's <see cref="ManualResetValueTaskSourceCore{TResult}"/> either runs the continuation on the completing thread, which here is one that drives a device and must not run
-/// a caller's code, or allocates a work item for it. So it is given a continuation of ours, which queues this object itself as the work item.
+/// The framework's <see cref="ManualResetValueTaskSourceCore{TResult}"/> either runs the continuation on the completing thread, which here is one that drives a device and runs a caller's
+/// code only where the caller asked for it, or allocates a work item for it. So it is given a continuation of ours, which queues this object itself as the work item.
 /// </remarks>
 internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadPoolWorkItem
 {
@@ -14,6 +14,7 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
     private object? continuationState;
     private object? scheduler;
     private ExecutionContext? executionContext;
+    private bool synchronously;
 
     public short Version => core.Version;
 
@@ -66,12 +67,22 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
         }
     }
 
-    protected void SetResult(T result) => core.SetResult(result);
+    /// <param name="result">The result.</param>
+    /// <param name="runSynchronously">Whether the one who awaits goes on on this thread, before this returns, unless its context wants another.</param>
+    protected void SetResult(T result, bool runSynchronously = false)
+    {
+        synchronously = runSynchronously;
+        core.SetResult(result);
+    }
 
     protected void SetException(Exception error) => core.SetException(error);
 
     /// <summary>Makes the source ready for its next use; the version changes, so that earlier tasks are stale.</summary>
-    protected void Reset() => core.Reset();
+    protected void Reset()
+    {
+        synchronously = false;
+        core.Reset();
+    }
 
     /// <summary>The result was taken, or its error thrown, by the one who awaited.</summary>
     protected abstract void OnConsumed(bool succeeded);
@@ -91,8 +102,13 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
     {
         object? target = scheduler;
         scheduler = null;
+        bool now = synchronously;
+        synchronously = false;
         switch (target)
         {
+            case null when now:
+                ((IThreadPoolWorkItem)this).Execute();
+                break;
             case null:
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
                 break;

@@ -30,6 +30,7 @@ public sealed class KernelLayoutTests
         Describe<KernelPicture>(lines, "yzc_picture");
         Describe<PreprocessParameters>(lines, "yzc_preprocess_params");
         Describe<DecodeParameters>(lines, "yzc_decode_params");
+        Describe<SiluParameters>(lines, "yzc_silu_params");
         Describe<KernelResultHeader>(lines, "yzc_result_header");
         Describe<Detection>(lines, "yzc_detection");
         foreach ((string name, int value) in new (string, int)[]
@@ -42,6 +43,7 @@ public sealed class KernelLayoutTests
             ("YZC_MAX_ANCHORS", DecodeKernels.AnchorLimit), ("YZC_MAX_CLASSES", DecodeKernels.ClassLimit),
             ("YZC_PREPROCESS_ROWS", PreprocessKernel.Rows), ("YZC_PREPROCESS_PIXELS", PreprocessKernel.Pixels), ("YZC_PREPROCESS_THREADS", PreprocessKernel.Threads),
             ("YZC_SCAN_THREADS", DecodeKernels.ScanThreads), ("YZC_SCAN_ROWS", DecodeKernels.ScanRows), ("YZC_SUPPRESS_THREADS", DecodeKernels.SuppressThreads),
+            ("YZC_SILU_THREADS", SiluKernel.Threads), ("YZC_SILU_VECTORS", SiluKernel.Vectors),
         })
         {
             lines.Add($"{name} {value}");

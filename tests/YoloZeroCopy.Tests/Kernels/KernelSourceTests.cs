@@ -27,7 +27,10 @@ public class KernelSourceTests
             }
         }
 
-        foreach (string text in (string[])[preprocess, decode])
+        string activation = Text(KernelSource.Activation());
+        Assert.Contains($".visible .entry {SiluKernel.NameOf(TensorElementType.Float32)}(", activation, StringComparison.Ordinal);
+        Assert.Contains($".visible .entry {SiluKernel.NameOf(TensorElementType.Float16)}(", activation, StringComparison.Ordinal);
+        foreach (string text in (string[])[preprocess, decode, activation])
         {
             // PTX ISA 7.8 is CUDA 11.8's.
             double version = double.Parse(Regex.Match(text, @"\.version (\d+\.\d+)").Groups[1].Value, CultureInfo.InvariantCulture);

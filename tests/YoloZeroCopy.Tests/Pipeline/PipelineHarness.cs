@@ -15,12 +15,14 @@ internal sealed class PipelineHarness : IAsyncDisposable
         int queueCapacity = 0,
         TimeSpan maxFrameAge = default,
         TimeSpan maxBatchDelay = default,
-        TimeSpan spinTime = default)
+        TimeSpan spinTime = default,
+        bool allowSynchronousContinuations = false)
     {
         Lanes = lanes;
         Pool = new FramePool(slots, Format.ByteCount);
         Pipeline = new Pipeline(
-            Pool, lanes, new PipelineOptions(maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime));
+            Pool, lanes, new PipelineOptions(maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime,
+                allowSynchronousContinuations));
     }
 
     public FakeLane[] Lanes { get; }

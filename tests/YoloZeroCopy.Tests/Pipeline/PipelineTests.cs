@@ -53,6 +53,82 @@ public sealed class PipelineTests
         Assert.Equal([0, 1, 1], harness.Pipeline.Snapshot().BatchSizes.ToArray());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_caller_goes_on_on_the_pool_or_where_it_asked_for_that_on_the_lanes_own_thread(bool synchronously)
+    {
+        FakeLane lane = new();
+        await using PipelineHarness harness = new([lane], allowSynchronousContinuations: synchronously);
+        ValueTask<DetectionResult> frame = harness.Submit();
+        LaneBatch batch = lane.Next();
+        TaskCompletionSource<(Thread Thread, bool IsPools)> seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task awaiting = AwaitAsync();
+        Thread finishing = new(() => FakeLane.Finish(batch));
+        finishing.Start();
+        finishing.Join();
+        (Thread continued, bool isPools) = await seen.Task;
+        await awaiting;
+        Assert.Equal(synchronously, ReferenceEquals(finishing, continued));
+        Assert.Equal(!synchronously, isPools);
+
+        async Task AwaitAsync()
+        {
+            using DetectionResult result = await frame.ConfigureAwait(false);
+            seen.SetResult((Thread.CurrentThread, Thread.CurrentThread.IsThreadPoolThread));
+        }
+    }
+
+    [Fact]
+    public async Task A_cancelled_frame_is_answered_on_the_pool_whatever_was_asked_for()
+    {
+        // The one who cancels holds the pipeline's lock at that moment.
+        FakeLane lane = new();
+        await using PipelineHarness harness = new([lane], allowSynchronousContinuations: true);
+        using CancellationTokenSource cancel = new();
+        ValueTask<DetectionResult> frame = harness.Submit(cancellationToken: cancel.Token);
+        LaneBatch batch = lane.Next();
+        TaskCompletionSource<bool> seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task awaiting = AwaitAsync();
+        Thread cancelling = new(cancel.Cancel);
+        cancelling.Start();
+        cancelling.Join();
+        FakeLane.Finish(batch);
+        Assert.True(await seen.Task, "The continuation ran on the thread that cancelled.");
+        await awaiting;
+
+        async Task AwaitAsync()
+        {
+            try
+            {
+                (await frame.ConfigureAwait(false)).Dispose();
+            }
+            catch (OperationCanceledException)
+            {
+                seen.SetResult(Thread.CurrentThread.IsThreadPoolThread);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_caller_may_submit_again_and_dispose_while_it_runs_on_the_lanes_thread()
+    {
+        FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
+        PipelineHarness harness = new([lane], allowSynchronousContinuations: true);
+
+        // Away from the test's own synchronisation context, which would take the continuations to itself.
+        await Task.Run(async () =>
+        {
+            for (int frame = 0; frame < 100; frame++)
+            {
+                (await harness.Submit()).Dispose();
+            }
+
+            await harness.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        });
+        Assert.Equal(0, harness.Pool.SlotsInUse);
+    }
+
     [Fact]
     public async Task A_slot_is_free_again_when_the_lane_has_read_it_before_the_result_is_there()
     {

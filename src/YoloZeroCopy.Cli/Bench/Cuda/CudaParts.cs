@@ -58,12 +58,36 @@ internal static class CudaParts
             SingleLatency latency = await EndToEndBenchmark.RunSingleAsync(detector, settings.Format, TimeSpan.Zero, frames, stop);
             SoloTime run = device.Thread.Run(() => SoloTime.Measure(device.Context, lane.Stream, mode, repeats, _ => lane.Launch(), stop));
             SoloTime upload = link.Solo(device.Context, mode, repeats, stop);
-            return new SingleSection(latency.Caller, latency.Result, run, upload);
+            return new SingleSection(latency.Caller, latency.Result, run, upload, await SingleStagesAsync(detector, device, settings, stop));
         }
         finally
         {
             device.Thread.Run(lane.Dispose);
         }
+    }
+
+    // Frames of their own, because events that take the time cost a little.
+    private static async Task<SingleStages> SingleStagesAsync(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop)
+    {
+        CudaLaneDevice lanes = detector.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
+        using CudaTimeline timeline = new(device.Context, TimelineBatches);
+        lanes.Timeline = timeline;
+        SingleLatency latency;
+        try
+        {
+            latency = await EndToEndBenchmark.RunSingleAsync(detector, settings.Format, TimeSpan.Zero, TimelineBatches, stop);
+        }
+        finally
+        {
+            lanes.Timeline = null;
+        }
+
+        TimelineSpan[] spans = device.Thread.Run(timeline.Read);
+        return new SingleStages(
+            Statistics.Median([.. spans.Select(static span => span.UploadEnd - span.UploadStart)]) * 1000,
+            Statistics.Median([.. spans.Select(static span => span.ComputeStart - span.UploadEnd)]) * 1000,
+            Statistics.Median([.. spans.Select(static span => span.ComputeEnd - span.ComputeStart)]) * 1000,
+            latency.Result.Microseconds(0.5));
     }
 
     /// <summary>The library's own kernels alone.</summary>

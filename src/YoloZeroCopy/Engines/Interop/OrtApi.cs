@@ -28,6 +28,10 @@ internal readonly unsafe struct OrtApi
 
     private const int Slot = 8;
 
+    // OrtStatus* CreateStatus(OrtErrorCode, const char* message): for callbacks of ours.
+    [FieldOffset(0 * Slot)]
+    public readonly delegate* unmanaged<OrtErrorCode, byte*, nint> CreateStatus;
+
     // OrtErrorCode GetErrorCode(const OrtStatus*)
     [FieldOffset(1 * Slot)]
     public readonly delegate* unmanaged<nint, OrtErrorCode> GetErrorCode;
@@ -73,6 +77,18 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(24 * Slot)]
     public readonly delegate* unmanaged<nint, int, OrtStatus> SetIntraOpNumThreads;
 
+    // CreateCustomOpDomain(const char* name, OrtCustomOpDomain** out)
+    [FieldOffset(26 * Slot)]
+    public readonly delegate* unmanaged<byte*, nint*, OrtStatus> CreateCustomOpDomain;
+
+    // CustomOpDomain_Add(OrtCustomOpDomain*, const OrtCustomOp*): the operator lives at least as long as every session that has it.
+    [FieldOffset(27 * Slot)]
+    public readonly delegate* unmanaged<nint, OrtCustomOp*, OrtStatus> CustomOpDomainAdd;
+
+    // AddCustomOpDomain(OrtSessionOptions*, OrtCustomOpDomain*): likewise.
+    [FieldOffset(28 * Slot)]
+    public readonly delegate* unmanaged<nint, nint, OrtStatus> AddCustomOpDomain;
+
     // SessionGetInputCount(const OrtSession*, size_t* out)
     [FieldOffset(30 * Slot)]
     public readonly delegate* unmanaged<nint, nuint*, OrtStatus> SessionGetInputCount;
@@ -106,6 +122,10 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(49 * Slot)]
     public readonly delegate* unmanaged<nint, void*, nuint, long*, nuint, OrtElementType, nint*, OrtStatus> CreateTensorWithDataAsOrtValue;
 
+    // GetTensorMutableData(OrtValue*, void** out)
+    [FieldOffset(51 * Slot)]
+    public readonly delegate* unmanaged<nint, void**, OrtStatus> GetTensorMutableData;
+
     // CastTypeInfoToTensorInfo(const OrtTypeInfo*, const OrtTensorTypeAndShapeInfo** out): null for what is no tensor; owned by the type info.
     [FieldOffset(55 * Slot)]
     public readonly delegate* unmanaged<nint, nint*, OrtStatus> CastTypeInfoToTensorInfo;
@@ -126,6 +146,10 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(63 * Slot)]
     public readonly delegate* unmanaged<nint, byte**, nuint, OrtStatus> GetSymbolicDimensions;
 
+    // GetTensorShapeElementCount(const OrtTensorTypeAndShapeInfo*, size_t* out)
+    [FieldOffset(64 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint*, OrtStatus> GetTensorShapeElementCount;
+
     // GetTensorTypeAndShape(const OrtValue*, OrtTensorTypeAndShapeInfo** out)
     [FieldOffset(65 * Slot)]
     public readonly delegate* unmanaged<nint, nint*, OrtStatus> GetTensorTypeAndShape;
@@ -145,6 +169,18 @@ internal readonly unsafe struct OrtApi
     // GetAllocatorWithDefaultOptions(OrtAllocator** out): owned by the library.
     [FieldOffset(78 * Slot)]
     public readonly delegate* unmanaged<nint*, OrtStatus> GetAllocatorWithDefaultOptions;
+
+    // KernelInfoGetAttribute_float(const OrtKernelInfo*, const char* name, float* out)
+    [FieldOffset(85 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*, float*, OrtStatus> KernelInfoGetAttributeFloat;
+
+    // KernelContext_GetInput(const OrtKernelContext*, size_t index, const OrtValue** out)
+    [FieldOffset(90 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint, nint*, OrtStatus> KernelContextGetInput;
+
+    // KernelContext_GetOutput(OrtKernelContext*, size_t index, const int64_t* shape, size_t rank, OrtValue** out)
+    [FieldOffset(91 * Slot)]
+    public readonly delegate* unmanaged<nint, nuint, long*, nuint, nint*, OrtStatus> KernelContextGetOutput;
 
     [FieldOffset(93 * Slot)]
     public readonly delegate* unmanaged<nint, void> ReleaseStatus;
@@ -169,6 +205,9 @@ internal readonly unsafe struct OrtApi
 
     [FieldOffset(100 * Slot)]
     public readonly delegate* unmanaged<nint, void> ReleaseSessionOptions;
+
+    [FieldOffset(101 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseCustomOpDomain;
 
     // SessionGetModelMetadata(const OrtSession*, OrtModelMetadata** out)
     [FieldOffset(111 * Slot)]
@@ -224,6 +263,10 @@ internal readonly unsafe struct OrtApi
     // AddRunConfigEntry(OrtRunOptions*, const char* key, const char* value)
     [FieldOffset(165 * Slot)]
     public readonly delegate* unmanaged<nint, byte*, byte*, OrtStatus> AddRunConfigEntry;
+
+    // KernelContext_GetGPUComputeStream(const OrtKernelContext*, void** out)
+    [FieldOffset(193 * Slot)]
+    public readonly delegate* unmanaged<nint, nint*, OrtStatus> KernelContextGetGpuComputeStream;
 
     // SessionOptionsAppendExecutionProvider_CUDA_V2(OrtSessionOptions*, const OrtCUDAProviderOptionsV2*): loads the provider's library.
     [FieldOffset(204 * Slot)]

@@ -15,6 +15,9 @@ internal readonly unsafe struct OrtStatus
 
     public bool IsFailed => value != 0;
 
+    /// <summary>For a callback of ours that passes it on; whoever called it frees it.</summary>
+    public nint Value => value;
+
     /// <summary>Throws ONNX Runtime's own message and frees the status.</summary>
     public void ThrowIfFailed(OrtApi* api)
     {

@@ -19,7 +19,6 @@ internal static class CudaOpening
         }
 
         CudaDevice device = CudaDevice.Get(ordinal);
-
         List<IDisposable?> made = [];
         try
         {
@@ -37,6 +36,14 @@ internal static class CudaOpening
             MemoryPlan plan = Plan(engine, sizes, maxBatch, laneCount, slotCount, options.SlotBytes);
             ThrowIfTooLittle(plan, context.GetMemoryInfo(), options.MemoryMargin, device);
 
+            OnnxRuntimeOperators? operators = null;
+            if (engine is OnnxRuntimeCudaEngine runtime)
+            {
+                operators = OnnxRuntimeOperators.ForCuda(runtime.Library, context);
+                made.Add(operators);
+                runtime.Operators = operators;
+            }
+
             FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
             CudaCompute[] computes = new CudaCompute[ComputesOf(laneCount)];
@@ -53,14 +60,14 @@ internal static class CudaOpening
                 made.Add(lanes[number]);
             }
 
-            Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch);
+            Pipeline pipeline = Start(pool, lanes, options, maxBatch, plan);
 
             // What the engine itself refuses it says itself.
             string description = engine.Description;
             string graphs = lanes[0].GraphFallbackReason is string reason && !description.Contains("without CUDA graphs", StringComparison.Ordinal)
                 ? $", without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}"
                 : "";
-            return new YoloDetector(pipeline, engine, [.. computes, shared, context], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
+            return new YoloDetector(pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
         }
         catch
         {
@@ -68,6 +75,23 @@ internal static class CudaOpening
             throw;
         }
     }
+
+    private static Pipeline Start(FramePool pool, CudaLane[] lanes, DetectorOptions options, int maxBatch, MemoryPlan plan)
+    {
+        try
+        {
+            return Opening.Start(pool, lanes, options, maxBatch);
+        }
+        catch (InsufficientMemoryException error)
+        {
+            throw new InsufficientMemoryException(
+                $"{error.Message}{Environment.NewLine}The plan was met, and the engine or another process took more. A larger {nameof(DetectorOptions.MemoryMargin)} refuses earlier; fewer lanes or a "
+                + $"smaller batch need less:{Environment.NewLine}{plan}",
+                error);
+        }
+    }
+
+    private static IDisposable[] Existing(IDisposable? resource) => resource is null ? [] : [resource];
 
     private static void ThrowIfNotDecodable(ModelInfo model, DetectorOptions options)
     {
@@ -124,7 +148,7 @@ internal static class CudaOpening
         return new CudaLaneSizes(
             maxBatch,
             Math.Max(maxBatch, engine.MinBatch),
-            CudaLaneMemory.Align(slotBytes),
+            FramePool.StepOf(slotBytes),
             inputBytes,
             outputBytes,
             decode.ScratchBytes,

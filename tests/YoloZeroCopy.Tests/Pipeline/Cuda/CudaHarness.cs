@@ -6,17 +6,22 @@ namespace YoloZeroCopy.Tests;
 /// <summary>A pipeline of two CUDA lanes that share a compute stream, over the stand-in driver, put together and taken apart in the order in which a detector does it.</summary>
 internal sealed class CudaHarness : IAsyncDisposable
 {
-    private static readonly FrameFormat Format = new(PixelFormat.Gray8, 40, 30);
-
     private readonly List<IDisposable?> made = [];
     private readonly Pipeline pipeline;
     private readonly CudaContext context;
     private readonly CudaCompute compute;
     private readonly CudaLaneDevice shared;
+    private readonly FrameFormat format;
 
-    public CudaHarness(DriverDouble driver, InferenceEngine engine, WaitMode mode = WaitMode.Block)
+    /// <param name="driver">The stand-in driver.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="mode">How the lanes wait.</param>
+    /// <param name="side">Width and height of the gray frames. A slot has 4,096 bytes, 64 x 64.</param>
+    public CudaHarness(DriverDouble driver, InferenceEngine engine, WaitMode mode = WaitMode.Block, int side = 32)
     {
         const int MaxBatch = 4;
+        const int SlotBytes = 4096;
+        format = new FrameFormat(PixelFormat.Gray8, side, side);
         try
         {
             context = driver.Device.OpenContext();
@@ -24,8 +29,8 @@ internal sealed class CudaHarness : IAsyncDisposable
             shared = new CudaLaneDevice(context, engine.Model, new DecodingOptions(), mode);
             made.Add(shared);
             (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
-            CudaLaneSizes sizes = new(MaxBatch, MaxBatch, 4096, inputBytes, outputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
-            Pool = new FramePool(12, Format.ByteCount, byteCount => new PinnedFrameMemory(context, byteCount));
+            CudaLaneSizes sizes = new(MaxBatch, MaxBatch, SlotBytes, inputBytes, outputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
+            Pool = new FramePool(12, SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(Pool);
             compute = new CudaCompute(context, engine, sizes);
             made.Add(compute);
@@ -51,7 +56,7 @@ internal sealed class CudaHarness : IAsyncDisposable
 
     public async Task<DetectionResult> Submit()
     {
-        FrameSlot slot = await Pool.RentAsync(Format);
+        FrameSlot slot = await Pool.RentAsync(format);
         return await pipeline.Submit(slot, 0, 0, default).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
     }
 

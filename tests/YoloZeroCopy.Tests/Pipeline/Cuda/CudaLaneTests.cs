@@ -44,6 +44,33 @@ public sealed class CudaLaneTests(CompiledSources sources)
         driver.AssertClean();
     }
 
+    [SkippableTheory]
+    [InlineData(64, 1)]
+    [InlineData(63, 1)]
+    [InlineData(60, 4)]
+    public async Task Frames_that_fill_slots_side_by_side_go_up_in_one_copy(int side, int copies)
+    {
+        DriverDouble driver = new(sources);
+        using ManualResetEventSlim submitted = new();
+        FakeCudaEngine engine = new() { GraphFallbackReason = "so that the dispatcher can be held up in a run" };
+        await using (CudaHarness harness = new(driver, engine, side: side))
+        {
+            engine.OnEnqueue = submitted.Wait;
+            long before = driver.Calls("cuMemcpyHtoDAsync_v2");
+            Task<DetectionResult>[] results = [.. Enumerable.Range(0, 5).Select(_ => harness.Submit())];
+            submitted.Set();
+            foreach (DetectionResult result in await Task.WhenAll(results))
+            {
+                result.Dispose();
+            }
+
+            // The first frame goes alone, those that came meanwhile together; each batch has a copy of descriptors, too.
+            Assert.Equal(2 + copies + 1, driver.Calls("cuMemcpyHtoDAsync_v2") - before);
+        }
+
+        driver.AssertClean();
+    }
+
     [SkippableFact]
     public async Task Without_a_graph_every_part_is_queued_by_itself()
     {
