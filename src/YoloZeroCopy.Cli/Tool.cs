@@ -45,6 +45,8 @@ internal static class Tool
             DetectCommand.Create(),
             InfoCommand.Create(),
             BenchCommand.Create(),
+            BuildCommand.Create(),
+            SelfTestCommand.Create(),
         };
 
     private static int Refuse(ParseResult parsed)

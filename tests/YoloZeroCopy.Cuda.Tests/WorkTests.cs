@@ -64,6 +64,20 @@ public unsafe class WorkTests(CompiledSources sources)
     }
 
     [SkippableFact]
+    public void A_stream_of_another_library_is_waited_for()
+    {
+        DriverDouble driver = new(sources);
+        using (CudaContext context = driver.Device.OpenContext())
+        using (CudaStream stream = new(context))
+        {
+            context.Synchronize(stream.Handle);
+            Assert.Equal(1, driver.Calls("cuStreamSynchronize"));
+            driver.Fail("cuStreamSynchronize", CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
+            Assert.True(Assert.Throws<CudaException>(() => context.Synchronize(stream.Handle)).IsSticky);
+        }
+    }
+
+    [SkippableFact]
     public void Argument_reaches_the_kernel_by_value()
     {
         DriverDouble driver = new(sources);

@@ -14,6 +14,16 @@ public class ConsumerTests(PackedPackages packages)
     }
 
     [SkippableFact]
+    public void Program_finds_the_tensorrt_shim_in_its_package()
+    {
+        Skip.If(PackedPackages.ShimFolder is null, "The TensorRT shims are not built (eng/tensorrt-shims.sh).");
+        string folder = NewConsumer("consumer-tensorrt");
+        File.WriteAllText(Path.Combine(folder, "libnvinfer.so.11"), "no library");
+        string[] run = ["run", "--configuration", "Release", $"-p:PackedVersion={packages.Version}", "-p:WithTensorRt=true", "--", "model.onnx", "libnvinfer.so.11"];
+        Assert.Equal(["refused: TensorRT"], Dotnet(folder, run).Succeeded().Lines);
+    }
+
+    [SkippableFact]
     public void Program_runs_trimmed()
     {
         string folder = NewConsumer("consumer-trimmed");

@@ -53,6 +53,9 @@ internal static class DotnetProgram
         }
 
         start.Environment["YZC_ONNXRUNTIME"] = NativeAssets;
+
+        // A shim is to come out of its package only.
+        start.Environment.Remove("YZC_TENSORRT_SHIM");
         // Servers that outlive the command would keep its output pipes, and so this test, open.
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";

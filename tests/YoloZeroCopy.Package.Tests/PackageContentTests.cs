@@ -17,6 +17,19 @@ public class PackageContentTests(PackedPackages packages)
         Assert.All(package.Entries, entry => Assert.True(entry.Length > 0, $"{entry.FullName} is empty."));
     }
 
+    [SkippableFact]
+    public void Runtime_package_holds_both_shims_and_nothing_of_NVIDIAs()
+    {
+        Skip.If(PackedPackages.ShimFolder is null, "The TensorRT shims are not built (eng/tensorrt-shims.sh).");
+        using ZipArchive package = ZipFile.OpenRead(packages.PathOf(PackedPackages.Runtime));
+        string[] wanted = ["README.md", $"{PackedPackages.Runtime}.nuspec", "runtimes/linux-x64/native/libyzc_trt10.so", "runtimes/linux-x64/native/libyzc_trt11.so"];
+        Assert.Equal(wanted, Files(package));
+        Assert.All(package.Entries, entry => Assert.True(entry.Length is > 0 and < 4 << 20, $"{entry.FullName} has {entry.Length} bytes."));
+        XElement metadata = XElement.Load(package.GetEntry($"{PackedPackages.Runtime}.nuspec")!.Open());
+        Assert.Equal("MIT", metadata.Descendants().Single(static element => element.Name.LocalName == "license").Value);
+        Assert.DoesNotContain(metadata.Descendants(), static element => element.Name.LocalName == "dependency");
+    }
+
     [Fact]
     public void Tool_package_holds_the_command_and_nothing_of_the_build()
     {

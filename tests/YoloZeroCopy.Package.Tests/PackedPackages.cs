@@ -13,7 +13,16 @@ public sealed class PackedPackages : IDisposable
         Pack("YoloZeroCopy.Cuda");
         Pack("YoloZeroCopy");
         Pack("YoloZeroCopy.Cli");
+        if (ShimFolder is string shims)
+        {
+            Pack(Runtime, $"-p:YzcShims={shims}");
+        }
     }
+
+    public const string Runtime = "YoloZeroCopy.Runtime.linux-x64";
+
+    /// <summary>Folder with the TensorRT shims of both majors, from <c>YZC_TENSORRT_SHIM</c> or artifacts/native; null where they are not built, and then their package is not packed.</summary>
+    public static string? ShimFolder { get; } = FindShims();
 
     public string Folder { get; }
 
@@ -47,21 +56,31 @@ public sealed class PackedPackages : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
-    private void Pack(string project) => DotnetProgram.Dotnet(
+    private static string? FindShims()
+    {
+        string? named = Environment.GetEnvironmentVariable("YZC_TENSORRT_SHIM");
+        string folder = string.IsNullOrEmpty(named) ? Path.Combine(FindRepository(), "artifacts", "native") : named;
+        return File.Exists(Path.Combine(folder, "libyzc_trt10.so")) && File.Exists(Path.Combine(folder, "libyzc_trt11.so")) ? folder : null;
+    }
+
+    private void Pack(string project, params string[] properties) => DotnetProgram.Dotnet(
         FindRepository(),
         packagesFolder: null,
-        "pack",
-        Path.Combine("src", project),
-        "--configuration",
-        "Release",
-        "--output",
-        Feed,
-        "--artifacts-path",
-        Path.Combine(Folder, "artifacts"),
-        // The programs that packages carry are fetched into the working tree, where a running build uses them: not again from here.
-        "-p:SkipNativeAssets=true",
-        $"-p:Version={Version}",
-        "-nodeReuse:false").Succeeded();
+        [
+            "pack",
+            Path.Combine("src", project),
+            "--configuration",
+            "Release",
+            "--output",
+            Feed,
+            "--artifacts-path",
+            Path.Combine(Folder, "artifacts"),
+            // The programs that packages carry are fetched into the working tree, where a running build uses them: not again from here.
+            "-p:SkipNativeAssets=true",
+            $"-p:Version={Version}",
+            "-nodeReuse:false",
+            .. properties,
+        ]).Succeeded();
 
     private static string FindRepository()
     {

@@ -61,7 +61,7 @@ internal static class BenchRun
     {
         DetectorOptions options = settings.Detector;
         TimeSpan time = settings.Time;
-        int batch = options.MaxBatch != 0 ? options.MaxBatch : detector.Model.FixedBatch != 0 ? detector.Model.FixedBatch : DefaultBatch;
+        int batch = options.MaxBatch != 0 ? options.MaxBatch : detector.Model.FixedBatch != 0 ? detector.Model.FixedBatch : Math.Min(DefaultBatch, detector.Engine?.MaxBatch ?? DefaultBatch);
         int lanes = detector.LaneCount;
         InferenceEngine shared = detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own.");
         using IEngineBenchmark engine = device is null ? new EngineBenchmark(shared, batch, detector.EngineStreams) : new CudaEngineBenchmark(device, shared, batch, detector.EngineStreams);

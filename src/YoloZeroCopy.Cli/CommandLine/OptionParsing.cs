@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
@@ -55,6 +56,42 @@ internal static class OptionParsing
         error = $"'{Echo(text)}' is not a size like {example} (width x height), each side 1 to {FrameFormat.MaxSize}";
         return false;
     }
+
+    /// <summary>Sizes with commas between them, each as <see cref="TrySize"/> takes it, no two alike.</summary>
+    public static bool TrySizes(string text, out ImmutableArray<(int Width, int Height)> value, [NotNullWhen(false)] out string? error)
+    {
+        List<(int Width, int Height)> sizes = [];
+        value = [];
+        foreach (string part in text.Split(','))
+        {
+            if (!TrySize(part, allowSquare: true, out (int Width, int Height) size, out error))
+            {
+                return false;
+            }
+
+            if (sizes.Contains(size))
+            {
+                error = $"'{Echo(text)}' has a size twice";
+                return false;
+            }
+
+            sizes.Add(size);
+        }
+
+        if (sizes.Count > TensorRtBuildOptions.MaxSizes)
+        {
+            error = string.Create(CultureInfo.InvariantCulture, $"'{Echo(text)}' has {sizes.Count} sizes; up to {TensorRtBuildOptions.MaxSizes} are wanted");
+            return false;
+        }
+
+        value = [.. sizes];
+        error = null;
+        return true;
+    }
+
+    /// <summary>The name of a range of GPUs, in any case.</summary>
+    public static bool TryHardware(string text, out TensorRtHardware value, [NotNullWhen(false)] out string? error) =>
+        TryName(text, "range of GPUs", out value, out error);
 
     /// <summary>The name of a pixel format, in any case.</summary>
     public static bool TryPixelFormat(string text, out PixelFormat value, [NotNullWhen(false)] out string? error) =>

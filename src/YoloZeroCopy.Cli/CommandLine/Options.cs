@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 
@@ -14,7 +15,7 @@ internal static class Options
 
     public static Option<string> Model() => new("--model", "-m")
     {
-        Description = "ONNX file of a YOLO detection model.",
+        Description = "ONNX file of a YOLO detection model, or a TensorRT engine of one (trusted files only: an engine contains code).",
         HelpName = "FILE",
         Required = true,
     };
@@ -27,6 +28,32 @@ internal static class Options
 
     public static Option<(int Width, int Height)?> FrameSize() =>
         Size("--frame", "Size of a frame, width x height. Default: 1920x1080.", allowSquare: false);
+
+    public static Option<ImmutableArray<(int Width, int Height)>> ImageSizes() => Parsed<ImmutableArray<(int Width, int Height)>>(
+        "--imgsz",
+        "Sizes of the input in pixels that the engine is for, one profile each: 640, or 320,640,1280x736 (width x height). Default: what the model says, else 640.",
+        "SIZES",
+        OptionParsing.TrySizes);
+
+    public static Option<TensorRtHardware> Hardware() => Parsed<TensorRtHardware>(
+        "--hardware", "GPUs that the engine is for: thiskind, ampereplus or samecomputecapability. Default: thiskind.", "NAME", OptionParsing.TryHardware);
+
+    public static Option<int?> OptimizationLevel() => Parsed(
+        "--opt-level",
+        "How hard to search for the fastest algorithms. Default: TensorRT's own.",
+        "N",
+        (string text, out int? value, out string? error) =>
+        {
+            bool valid = OptionParsing.TryInteger(text, 0, 5, out int level, out error);
+            value = valid ? level : null;
+            return valid;
+        });
+
+    public static Option<string?> TensorRt(string name = "--tensorrt") =>
+        new(name) { Description = "TensorRT's library or its folder. Default: YZC_TENSORRT, then beside the tool, then the system's.", HelpName = "PATH" };
+
+    public static Option<string?> TensorRtShim() =>
+        new("--tensorrt-shim") { Description = "This project's TensorRT shim or its folder. Default: YZC_TENSORRT_SHIM, then beside the tool, then the system's.", HelpName = "PATH" };
 
     public static Option<int> Batch() =>
         Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8.", 1, MaxBatch);

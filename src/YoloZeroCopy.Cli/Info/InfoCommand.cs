@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
@@ -32,7 +33,15 @@ internal static class InfoCommand
             MaxBatch = arguments.GetValue(Batch),
             InputSize = arguments.GetValue(ImageSize),
         };
-        await using YoloDetector detector = DetectorOpening.Open(arguments.GetRequiredValue(Model), options);
+        string model = arguments.GetRequiredValue(Model);
+        if (ModelFile.IsTensorRt(model) && (options.Device == YoloZeroCopy.Device.Cpu || !CudaDriver.TryInitialize(out _)))
+        {
+            // Only a GPU opens an engine, but what stands before the plan can be read anywhere.
+            StandardOutput.Write(EngineFileInfo.Describe(TensorRtPlanFile.Read(model), arguments.GetValue(Json)));
+            return ExitCode.Done;
+        }
+
+        await using YoloDetector detector = DetectorOpening.Open(model, options);
         stop.ThrowIfCancellationRequested();
         StandardOutput.Write(arguments.GetValue(Json) ? ToJson(detector) : ToText(detector));
         return ExitCode.Done;

@@ -126,6 +126,17 @@ public sealed unsafe class CudaContext : SafeHandle
         return CudaPointerInfo.Read(this, address);
     }
 
+    /// <summary>Waits until all queued work of a stream is done, also of one that another library made. Blocks in the way of <see cref="Schedule"/>.</summary>
+    /// <param name="stream">A live stream of this context; it need not be one of this library's.</param>
+    /// <remarks>Any thread.</remarks>
+    /// <exception cref="ObjectDisposedException">The context is disposed or was reset.</exception>
+    /// <exception cref="CudaException">Earlier work failed.</exception>
+    public void Synchronize(CUstream stream)
+    {
+        using ContextBinding binding = Bind();
+        ThrowIfFailed(Api.cuStreamSynchronize(stream), "waiting for a stream");
+    }
+
     /// <summary>
     /// Destroys the primary context with all that is in it, for this whole process.
     /// </summary>

@@ -22,7 +22,23 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
     /// <exception cref="InferenceException">The model could not be run to learn its output's shape.</exception>
     public static unsafe DetectorOutput Resolve(string path, OnnxRuntimeLibrary library, OrtHandle session, DetectorInput input)
     {
-        ImmutableArray<OnnxTensor> outputs = new OrtSessionReader(library.Api, session.Value).Outputs();
+        OnnxTensor output = Choose(path, new OrtSessionReader(library.Api, session.Value).Outputs(), input);
+        int batch = BatchOf(output, input, out int fixedBatch);
+        ImmutableArray<long> shape = output.Shape[1] > 0 && output.Shape[2] > 0 ? output.Shape : Probe(library, session, input, output.Name, batch);
+        return Create(path, output, shape, batch, fixedBatch);
+    }
+
+    /// <summary>Finds the detection output among outputs whose shapes are all known.</summary>
+    /// <exception cref="ModelException">There is no such output, or it cannot be one of a detection model.</exception>
+    public static DetectorOutput FromKnownShapes(string path, ImmutableArray<OnnxTensor> outputs, DetectorInput input)
+    {
+        OnnxTensor output = Choose(path, outputs, input);
+        int batch = BatchOf(output, input, out int fixedBatch);
+        return Create(path, output, output.Shape, batch, fixedBatch);
+    }
+
+    private static OnnxTensor Choose(string path, ImmutableArray<OnnxTensor> outputs, DetectorInput input)
+    {
         OnnxTensor output = outputs.FirstOrDefault(static tensor => tensor.Shape.Length == 3)
             ?? throw new ModelException(
                 path,
@@ -37,15 +53,23 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
             throw new ModelException(path, $"output {mask} beside {output} is that of a segmentation model; a 'detect' model is wanted.");
         }
 
-        int fixedBatch = input.FixedBatch != 0 ? input.FixedBatch : (int)Math.Clamp(output.Shape[0], 0, DetectorInput.MaxBatch);
-        int batch = Math.Max(1, fixedBatch);
-        ImmutableArray<long> shape = output.Shape[1] > 0 && output.Shape[2] > 0 ? output.Shape : Probe(library, session, input, output.Name, batch);
+        return output;
+    }
+
+    private static int BatchOf(OnnxTensor output, DetectorInput input, out int fixedBatch)
+    {
+        fixedBatch = input.FixedBatch != 0 ? input.FixedBatch : (int)Math.Clamp(output.Shape[0], 0, DetectorInput.MaxBatch);
+        return Math.Max(1, fixedBatch);
+    }
+
+    private static DetectorOutput Create(string path, OnnxTensor output, ImmutableArray<long> shape, int batch, int fixedBatch)
+    {
         if (shape.Length == 3 && shape[0] >= 0 && shape[0] != batch)
         {
             throw new ModelException(path, $"output {output} has {shape[0]} pictures for a batch of {batch}.");
         }
 
-        return new DetectorOutput(output.Name, output.ElementType.Value, shape, fixedBatch);
+        return new DetectorOutput(output.Name, output.ElementType!.Value, shape, fixedBatch);
     }
 
     private static bool IsMaskPrototype(OnnxTensor tensor, DetectorInput input) =>

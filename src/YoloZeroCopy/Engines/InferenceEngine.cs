@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace YoloZeroCopy;
 
 /// <summary>A loaded model on one device. Thread-safe: several lanes share one engine; each has contexts of its own.</summary>
@@ -13,6 +15,18 @@ internal abstract class InferenceEngine : IDisposable
     /// Bytes of the model's file, which is what its weights take. On the CPU all contexts share them; on a GPU each context has its own.
     /// </summary>
     public abstract long WeightBytes { get; }
+
+    /// <summary>Smallest batch that the engine takes; smaller ones are filled up to it.</summary>
+    public virtual int MinBatch => Math.Max(1, Model.FixedBatch);
+
+    /// <summary>Largest batch that the engine takes.</summary>
+    public virtual int MaxBatch => Model.FixedBatch == 0 ? DetectorInput.MaxBatch : Model.FixedBatch;
+
+    /// <summary>What the engine takes of a device's memory for contexts, and says so before it takes it. Nothing on the CPU.</summary>
+    /// <param name="buckets">Batch sizes that each stream has a context for, in rising order.</param>
+    /// <param name="streams">Streams with contexts.</param>
+    /// <param name="inputBytes">Bytes of one picture's input tensor.</param>
+    public virtual ImmutableArray<MemoryPlanEntry> PlanDevice(ReadOnlySpan<int> buckets, int streams, long inputBytes) => [];
 
     /// <summary>
     /// Makes a context for one batch size, bound for good to the given tensors and stream, and runs it until later runs allocate nothing; it has

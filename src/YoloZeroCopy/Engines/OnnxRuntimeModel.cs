@@ -96,25 +96,14 @@ internal sealed class OnnxRuntimeModel
         try
         {
             DetectorOutput output = DetectorOutput.Resolve(path, library, session, input);
-            bool hasNames = ModelMetadata.TryReadNames(metadata.GetValueOrDefault("names"), out ImmutableArray<string> names);
-            (OutputLayout layout, int classCount) = OutputLayoutDetector.Detect(
-                path, output.Shape.AsSpan(), input.Width, input.Height, names.Length, ModelMetadata.ReadEndToEnd(metadata), stride);
-            ModelInfo info = new()
-            {
-                Path = path,
-                Inputs = [.. declared.Inputs.Select(static tensor => tensor.ToInfo())],
-                Outputs = [.. declared.Outputs.Select(static tensor => tensor.ToInfo())],
-                Layout = layout,
-                Names = hasNames ? names : [.. Enumerable.Range(0, classCount).Select(ModelMetadata.DefaultName)],
-                Stride = stride,
-                InputWidth = input.Width,
-                InputHeight = input.Height,
-                FixedBatch = output.FixedBatch,
-                InputType = input.ElementType,
-                OutputType = output.ElementType,
-                OutputShape = ((int)output.Shape[1], (int)output.Shape[2]),
-                Metadata = metadata,
-            };
+            ModelInfo info = ModelDescription.Create(
+                path,
+                [.. declared.Inputs.Select(static tensor => tensor.ToInfo())],
+                [.. declared.Outputs.Select(static tensor => tensor.ToInfo())],
+                metadata,
+                stride,
+                input,
+                output);
             return (new OnnxRuntimeModel(library, info, fileBytes, input, output.Name), session);
         }
         catch

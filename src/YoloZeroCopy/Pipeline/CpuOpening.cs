@@ -5,6 +5,13 @@ internal static class CpuOpening
 {
     public static YoloDetector Open(string modelPath, DetectorOptions options, string why)
     {
+        if (ModelFile.IsTensorRt(modelPath))
+        {
+            // Missing and damaged files say so themselves.
+            _ = TensorRtPlanFile.Read(modelPath);
+            throw new ModelException(modelPath, "it is a TensorRT engine, which runs on a CUDA device only; the ONNX file that it was built from runs on the CPU.");
+        }
+
         OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(modelPath, new OnnxRuntimeOptions
         {
             LibraryPath = options.OnnxRuntimePath,
@@ -15,7 +22,7 @@ internal static class CpuOpening
         try
         {
             ModelInfo model = engine.Model;
-            int maxBatch = Opening.MaxBatchOf(model, options);
+            int maxBatch = Opening.MaxBatchOf(engine, options);
 
             // The engine uses every core for one batch; a second lane would only add switching (docs/performance.md).
             int laneCount = options.Lanes == 0 ? 1 : options.Lanes;

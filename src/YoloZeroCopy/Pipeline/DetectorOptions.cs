@@ -42,7 +42,10 @@ public sealed record DetectorOptions
     /// <summary>Compares boxes of all classes with each other, so that one place has one detection.</summary>
     public bool ClassAgnostic { get; init; }
 
-    /// <summary>Width and height in pixels of the model's input; null takes what the model's metadata says. A model with a fixed input takes only that.</summary>
+    /// <summary>
+    /// Width and height in pixels of the model's input; null takes what the model's metadata says. A model with a fixed input takes only that; of a TensorRT engine with several profiles the
+    /// smallest that is at least as large is taken.
+    /// </summary>
     public (int Width, int Height)? InputSize { get; init; }
 
     /// <summary>Threads the engine computes with on the CPU; 0 takes one per core.</summary>
@@ -62,6 +65,17 @@ public sealed record DetectorOptions
 
     /// <summary>File of ONNX Runtime's native library; null looks at <c>YZC_ONNXRUNTIME</c>, then beside the application, then in the system.</summary>
     public string? OnnxRuntimePath { get; init; }
+
+    /// <summary>File or folder of TensorRT, for engines; null looks at <c>YZC_TENSORRT</c>, then beside the application, then in the system.</summary>
+    public string? TensorRtPath { get; init; }
+
+    /// <summary>File or folder of the TensorRT shim; null looks at <c>YZC_TENSORRT_SHIM</c>, then beside the application, then in the system.</summary>
+    public string? TensorRtShimPath { get; init; }
+
+    /// <summary>
+    /// Whether a version-compatible TensorRT engine may run the code for the processor that it carries, which it needs under another version than it was built with. Only for trusted files.
+    /// </summary>
+    public bool TensorRtHostCodeAllowed { get; init; }
 
     internal void Validate()
     {

@@ -8,20 +8,19 @@ internal static class Opening
     // A camera's next frame comes tens of milliseconds later, a caller's who awaits one frame at a time some microseconds: spinning is for the latter.
     private static readonly TimeSpan DispatcherSpin = TimeSpan.FromMilliseconds(2);
 
-    public static int MaxBatchOf(ModelInfo model, DetectorOptions options)
+    public static int MaxBatchOf(InferenceEngine engine, DetectorOptions options)
     {
-        if (model.FixedBatch == 0)
-        {
-            return options.MaxBatch == 0 ? DefaultBatch : options.MaxBatch;
-        }
-
-        if (options.MaxBatch > model.FixedBatch)
+        ModelInfo model = engine.Model;
+        if (options.MaxBatch > engine.MaxBatch)
         {
             throw new ArgumentException(
-                $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' is exported for batches of {model.FixedBatch}; export it with a dynamic batch for more.", nameof(options));
+                model.FixedBatch == 0
+                    ? $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' takes batches up to {engine.MaxBatch}; build it for larger ones."
+                    : $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' is exported for batches of {model.FixedBatch}; export it with a dynamic batch for more.",
+                nameof(options));
         }
 
-        return options.MaxBatch == 0 ? model.FixedBatch : options.MaxBatch;
+        return options.MaxBatch != 0 ? options.MaxBatch : model.FixedBatch != 0 ? model.FixedBatch : Math.Min(DefaultBatch, engine.MaxBatch);
     }
 
     public static int SlotCountOf(DetectorOptions options, int laneCount, int maxBatch) =>

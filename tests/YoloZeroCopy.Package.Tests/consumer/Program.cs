@@ -2,7 +2,22 @@ using System.Globalization;
 using System.Reflection;
 using YoloZeroCopy;
 
-// What it prints is checked by ConsumerTests. The argument is a model file.
+// What it prints is checked by ConsumerTests. The argument is a model file, and perhaps a file that is to be taken for TensorRT.
+if (args.Length > 1)
+{
+    try
+    {
+        _ = TensorRtBuilder.Build(args[0], "out.engine", new TensorRtBuildOptions { TensorRtPath = args[1] });
+    }
+    catch (NativeLibraryException exception)
+    {
+        // The shim was found and has answered, if it is the library that is refused.
+        Console.WriteLine($"refused: {exception.Library}");
+    }
+
+    return;
+}
+
 Console.WriteLine(typeof(YoloDetector).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion);
 await using (YoloDetector detector = YoloDetector.Open(args[0], new DetectorOptions { MaxBatch = 1, SlotBytes = 128 * 128 * 3 }))
 {

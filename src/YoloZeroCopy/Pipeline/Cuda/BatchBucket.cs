@@ -12,12 +12,12 @@ internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec
     /// <summary>Preprocessing, engine, decoding and the copy of the results; null where each is queued by itself.</summary>
     public CudaGraphExec? Graph => graph;
 
-    /// <summary>Sizes 1, 4, 16 ... and the largest batch; a model with a fixed batch has that one only.</summary>
+    /// <summary>Sizes 1, 4, 16 ... and the largest batch, from the smallest that the engine takes; a model with a fixed batch has that one only.</summary>
     /// <remarks>
     /// Every bucket costs a context for each lane, which in half precision takes the engine 2 to 5 s to make; a batch of 2 that runs as one of 4 costs the device
     /// some tenths of a millisecond at a moment when it is not busy.
     /// </remarks>
-    public static int[] SizesFor(int maxBatch, int fixedBatch)
+    public static int[] SizesFor(int maxBatch, int fixedBatch, int minBatch = 1)
     {
         if (fixedBatch != 0)
         {
@@ -25,12 +25,12 @@ internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec
         }
 
         List<int> sizes = [];
-        for (int size = 1; size < maxBatch; size *= 4)
+        for (int size = minBatch; size < maxBatch; size *= 4)
         {
             sizes.Add(size);
         }
 
-        sizes.Add(maxBatch);
+        sizes.Add(Math.Max(maxBatch, minBatch));
         return [.. sizes];
     }
 

@@ -69,7 +69,7 @@ internal sealed unsafe class CudaLane : Lane
         device.Context.MakeCurrent();
         device.CopyStream.Fill(new CUdeviceptr(memory.Frames), 0, (nuint)sizes.DeviceBytes);
         device.CopyStream.Synchronize();
-        foreach (int size in BatchBucket.SizesFor(sizes.Batch, model.FixedBatch))
+        foreach (int size in BatchBucket.SizesFor(sizes.Batch, model.FixedBatch, sizes.MinBatch))
         {
             EngineContext context = compute.ContextFor(size);
             buckets.Add(new BatchBucket(size, context, Capture(context, size)));

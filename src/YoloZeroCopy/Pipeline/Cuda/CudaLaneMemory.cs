@@ -63,13 +63,15 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
 
 /// <summary>Sizes of a lane's memory, from which the plan is added up before any of it is taken.</summary>
 /// <param name="Batch">Frames of a batch.</param>
-/// <param name="TensorBatch">Pictures of a tensor: the batch, or what the model is fixed to.</param>
+/// <param name="TensorBatch">Pictures of a tensor: the batch, or what the model is fixed to or takes at least.</param>
 /// <param name="FrameStep">Bytes from frame to frame: those from slot to slot, so that one copy can take several frames.</param>
 /// <param name="InputBytes">Bytes of a picture's input.</param>
 /// <param name="OutputBytes">Bytes of a picture's output.</param>
 /// <param name="ScratchBytes">Bytes of scratch memory for a picture's decoding.</param>
 /// <param name="ResultBytes">Bytes of a picture's result.</param>
-internal readonly record struct CudaLaneSizes(int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes)
+/// <param name="MinBatch">Smallest batch that the engine takes.</param>
+internal readonly record struct CudaLaneSizes(
+    int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes, int MinBatch = 1)
 {
     /// <summary>Bytes of a lane on the device.</summary>
     public long DeviceBytes =>

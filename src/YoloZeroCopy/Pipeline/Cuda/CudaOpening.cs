@@ -9,44 +9,41 @@ internal static class CudaOpening
     internal const int DefaultLanes = 6;
     private const int LanesPerCompute = 2;
 
-    // What a context takes beyond its weights: code and workspace, and activations that grow with its input. Measured with YOLOv8n at 640x640: 87 MiB and 19 MiB a picture in half,
-    // 100 and 40 MiB in single precision. What CUDA, cuDNN and cuBLAS take once is nearly fixed.
-    private const long ContextBytes = 88L << 20;
-    private const int ActivationFactor = 8;
-    private const long LibraryBytes = 512L << 20;
-
     public static YoloDetector Open(string modelPath, DetectorOptions options, int ordinal, string why)
     {
-        CudaDevice device = CudaDevice.Get(ordinal);
-
-        // Read and checked on the CPU, so that a bad model costs no device memory.
-        OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(modelPath, new OnnxRuntimeCudaOptions
+        bool isTensorRt = ModelFile.IsTensorRt(modelPath);
+        if (isTensorRt)
         {
-            LibraryPath = options.OnnxRuntimePath,
-            DeviceOrdinal = ordinal,
-            ImageSize = options.InputSize,
-            GraphCapture = GraphCapture.ByCaller,
-        });
-        List<IDisposable?> made = [engine];
+            // A file that is missing or damaged is that on every machine.
+            _ = TensorRtPlanFile.Read(modelPath);
+        }
+
+        CudaDevice device = CudaDevice.Get(ordinal);
+        List<IDisposable?> made = [];
         try
         {
-            ThrowIfNotDecodable(engine.Model, options);
-            CudaContext context = device.OpenContext();
-            made.Add(context);
+            (InferenceEngine engine, CudaContext context) = isTensorRt
+                ? OpenTensorRt(modelPath, options, device, made)
+                : OpenOnnxRuntime(modelPath, options, device, made);
             ModelInfo model = engine.Model;
-            int maxBatch = Opening.MaxBatchOf(model, options);
+            int maxBatch = Opening.MaxBatchOf(engine, options);
             int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
             int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
             DecodingOptions decoding = Opening.DecodingOf(options);
             CudaLaneDevice shared = new(context, model, decoding, options.WaitMode);
             made.Add(shared);
-            CudaLaneSizes sizes = SizesOf(model, shared.Decode, maxBatch, options.SlotBytes);
+            CudaLaneSizes sizes = SizesOf(engine, shared.Decode, maxBatch, options.SlotBytes);
             MemoryPlan plan = Plan(engine, sizes, maxBatch, laneCount, slotCount, options.SlotBytes);
             ThrowIfTooLittle(plan, context.GetMemoryInfo(), options.MemoryMargin, device);
 
-            OnnxRuntimeOperators? operators = OnnxRuntimeOperators.ForCuda(engine.Library, context);
-            made.Add(operators);
-            engine.Operators = operators;
+            OnnxRuntimeOperators? operators = null;
+            if (engine is OnnxRuntimeCudaEngine runtime)
+            {
+                operators = OnnxRuntimeOperators.ForCuda(runtime.Library, context);
+                made.Add(operators);
+                runtime.Operators = operators;
+            }
+
             FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
             CudaCompute[] computes = new CudaCompute[ComputesOf(laneCount)];
@@ -113,26 +110,64 @@ internal static class CudaOpening
     /// <summary>Compute streams of a detector with so many lanes.</summary>
     public static int ComputesOf(int laneCount) => (laneCount + LanesPerCompute - 1) / LanesPerCompute;
 
-    private static CudaLaneSizes SizesOf(ModelInfo model, DecodeKernels decode, int maxBatch, int slotBytes)
+    private static (InferenceEngine Engine, CudaContext Context) OpenOnnxRuntime(string modelPath, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
     {
-        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(model);
+        // Read and checked on the CPU, so that a bad model costs no device memory.
+        OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(modelPath, new OnnxRuntimeCudaOptions
+        {
+            LibraryPath = options.OnnxRuntimePath,
+            DeviceOrdinal = device.Ordinal,
+            ImageSize = options.InputSize,
+            GraphCapture = GraphCapture.ByCaller,
+        });
+        made.Add(engine);
+        ThrowIfNotDecodable(engine.Model, options);
+        CudaContext context = device.OpenContext();
+        made.Add(context);
+        return (engine, context);
+    }
+
+    private static (InferenceEngine Engine, CudaContext Context) OpenTensorRt(string modelPath, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
+    {
+        CudaContext context = device.OpenContext();
+        made.Add(context);
+        TensorRtEngine engine = TensorRtEngine.Open(modelPath, new TensorRtCudaDevice(context), new TensorRtEngineOptions
+        {
+            Search = TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath),
+            ImageSize = options.InputSize,
+            HostCodeAllowed = options.TensorRtHostCodeAllowed,
+        });
+        made.Add(engine);
+        ThrowIfNotDecodable(engine.Model, options);
+        return (engine, context);
+    }
+
+    private static CudaLaneSizes SizesOf(InferenceEngine engine, DecodeKernels decode, int maxBatch, int slotBytes)
+    {
+        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
         return new CudaLaneSizes(
-            maxBatch, Math.Max(maxBatch, model.FixedBatch), FramePool.StepOf(slotBytes), inputBytes, outputBytes, decode.ScratchBytes, decode.ResultBytes);
+            maxBatch,
+            Math.Max(maxBatch, engine.MinBatch),
+            FramePool.StepOf(slotBytes),
+            inputBytes,
+            outputBytes,
+            decode.ScratchBytes,
+            decode.ResultBytes,
+            engine.MinBatch);
     }
 
     private static MemoryPlan Plan(InferenceEngine engine, in CudaLaneSizes sizes, int maxBatch, int laneCount, int slotCount, int slotBytes)
     {
-        long inputBytes = sizes.InputBytes;
-        int[] buckets = BatchBucket.SizesFor(maxBatch, engine.Model.FixedBatch);
+        int[] buckets = BatchBucket.SizesFor(maxBatch, engine.Model.FixedBatch, sizes.MinBatch);
         int computes = ComputesOf(laneCount);
-        long contextBytes = computes * buckets.Sum(size => engine.WeightBytes + ContextBytes + (size * inputBytes * ActivationFactor));
         return new MemoryPlan(
+        [
             new MemoryPlanEntry($"slots, page-locked ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
             new MemoryPlanEntry($"results, page-locked ({laneCount} lanes)", laneCount * sizes.HostBytes),
             new MemoryPlanEntry($"frames and results on the device ({laneCount} lanes)", laneCount * sizes.DeviceBytes, IsOnDevice: true),
             new MemoryPlanEntry($"tensors and scratch on the device ({computes} compute streams)", computes * sizes.ComputeBytes, IsOnDevice: true),
-            new MemoryPlanEntry($"engine contexts on the device ({computes * buckets.Length})", contextBytes, IsOnDevice: true),
-            new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true));
+            .. engine.PlanDevice(buckets, computes, sizes.InputBytes),
+        ]);
     }
 
     private static void ThrowIfTooLittle(MemoryPlan plan, CudaMemoryInfo memory, double margin, CudaDevice device)

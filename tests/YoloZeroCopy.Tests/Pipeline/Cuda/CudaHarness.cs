@@ -17,7 +17,7 @@ internal sealed class CudaHarness : IAsyncDisposable
     /// <param name="engine">The engine.</param>
     /// <param name="mode">How the lanes wait.</param>
     /// <param name="side">Width and height of the gray frames. A slot has 4,096 bytes, 64 x 64.</param>
-    public CudaHarness(DriverDouble driver, FakeCudaEngine engine, WaitMode mode = WaitMode.Block, int side = 32)
+    public CudaHarness(DriverDouble driver, InferenceEngine engine, WaitMode mode = WaitMode.Block, int side = 32)
     {
         const int MaxBatch = 4;
         const int SlotBytes = 4096;

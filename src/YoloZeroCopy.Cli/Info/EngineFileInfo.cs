@@ -1,0 +1,47 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>What a TensorRT engine's file says where there is no GPU to open it on.</summary>
+internal static class EngineFileInfo
+{
+    public static string Describe(TensorRtPlanFile file, bool json) => json ? ToJson(file) : ToText(file);
+
+    private static string ToText(TensorRtPlanFile file)
+    {
+        StringBuilder text = new();
+        Line("model", file.Path);
+        Line("kind", FormattableString.Invariant($"TensorRT engine, a plan of {file.PlanBytes} bytes; only a CUDA device opens it, so this is what its file says"));
+        if (file.Metadata.IsEmpty)
+        {
+            Line("metadata", "none");
+        }
+
+        foreach ((string key, string value) in file.Metadata.OrderBy(static pair => pair.Key, StringComparer.Ordinal))
+        {
+            Line(key, key == "names" && ModelMetadata.TryReadNames(value, out ImmutableArray<string> names)
+                ? string.Create(CultureInfo.InvariantCulture, $"{names.Length}: {string.Join(", ", names)}")
+                : ModelMetadata.Excerpt(value));
+        }
+
+        return text.ToString();
+
+        void Line(string name, string value) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-12}{value}");
+    }
+
+    private static string ToJson(TensorRtPlanFile file) => JsonText.Write(json =>
+    {
+        json.WriteString("model"u8, file.Path);
+        json.WriteString("kind"u8, "tensorrt");
+        json.WriteNumber("plan_bytes"u8, file.PlanBytes);
+        json.WriteStartObject("metadata"u8);
+        foreach ((string key, string value) in file.Metadata.OrderBy(static pair => pair.Key, StringComparer.Ordinal))
+        {
+            json.WriteString(key, value);
+        }
+
+        json.WriteEndObject();
+    });
+}

@@ -1,0 +1,42 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace YoloZeroCopy;
+
+/// <summary>What kind of file a model is. Its content decides; the name is asked only where the content says nothing.</summary>
+internal static class ModelFile
+{
+    private const int HeadBytes = 8;
+
+    /// <summary>Whether a file is a TensorRT engine, and so not an ONNX model.</summary>
+    /// <remarks>A file that is missing or cannot be read counts by its name: whoever opens it says what is wrong with it.</remarks>
+    public static bool IsTensorRt(string path)
+    {
+        Span<byte> head = stackalloc byte[HeadBytes];
+        int read = 0;
+        long length = 0;
+        try
+        {
+            if (File.Exists(path))
+            {
+                using SafeFileHandle file = File.OpenHandle(path);
+                length = RandomAccess.GetLength(file);
+                read = RandomAccess.Read(file, head, 0);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            read = 0;
+        }
+
+        return TensorRtPlanFile.LooksLikePlan(head[..read], length) || (!LooksLikeOnnx(head[..read]) && HasPlanName(path));
+    }
+
+    // An ONNX file begins with its ir_version: field 1, a number from 1 to some tens.
+    private static bool LooksLikeOnnx(ReadOnlySpan<byte> head) => head.Length >= 2 && head[0] == 0x08 && head[1] is > 0 and < 0x80;
+
+    private static bool HasPlanName(string path) =>
+        Path.GetExtension(path) is string extension
+        && (extension.Equals(".engine", StringComparison.OrdinalIgnoreCase)
+            || extension.Equals(".plan", StringComparison.OrdinalIgnoreCase)
+            || extension.Equals(".trt", StringComparison.OrdinalIgnoreCase));
+}

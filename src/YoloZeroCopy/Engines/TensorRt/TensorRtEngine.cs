@@ -1,0 +1,220 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace YoloZeroCopy;
+
+/// <summary>A detection model in TensorRT: one engine for all contexts, whose weights lie on the device once.</summary>
+/// <remarks>
+/// Contexts that run on one stream share the memory they work in: the stream runs them one after the other. A plan contains code, so only files from trusted sources may be opened.
+/// </remarks>
+internal sealed unsafe class TensorRtEngine : InferenceEngine
+{
+    private readonly TensorRtPlan plan;
+    private readonly TensorRtDevice device;
+    private readonly TensorRtModel model;
+    private readonly long planBytes;
+    private readonly Lock gate = new();
+    private readonly Dictionary<nint, TensorRtActivations> activations = [];
+    private long plannedActivationBytes;
+    private volatile bool disposed;
+
+    private TensorRtEngine(TensorRtPlan plan, TensorRtDevice device, TensorRtModel model, long planBytes)
+    {
+        this.plan = plan;
+        this.device = device;
+        this.model = model;
+        this.planBytes = planBytes;
+    }
+
+    /// <inheritdoc/>
+    public override ModelInfo Model => model.Info;
+
+    /// <inheritdoc/>
+    public override string Description => $"{plan.Library.Name} on {device.Name} ({plan.Library.Path}), {model.ProfileText}";
+
+    /// <inheritdoc/>
+    public override long WeightBytes => planBytes;
+
+    /// <inheritdoc/>
+    public override int MinBatch => model.Profile.MinBatch;
+
+    /// <inheritdoc/>
+    public override int MaxBatch => model.Profile.MaxBatch;
+
+    /// <summary>Loads an engine.</summary>
+    /// <param name="path">File of the engine, with or without metadata before the plan.</param>
+    /// <param name="device">Device to load it on; the engine takes it over and disposes it, also when opening fails.</param>
+    /// <param name="options">How to open it.</param>
+    /// <exception cref="InsufficientMemoryException">The device has too little memory.</exception>
+    /// <exception cref="ModelException">The file is no engine, of another version or GPU, or no detection model this library can run.</exception>
+    /// <exception cref="NativeLibraryException">The shim or TensorRT is missing or is not one this can use.</exception>
+    public static TensorRtEngine Open(string path, TensorRtDevice device, TensorRtEngineOptions options)
+    {
+        TensorRtPlan? plan = null;
+        try
+        {
+            TensorRtPlanFile file = TensorRtPlanFile.Read(path);
+            using TensorRtLibrary library = TensorRtLibrary.Open(options.Search);
+            TensorRtModel? model = null;
+            device.Run(() =>
+            {
+                plan = Load(library, file, options.HostCodeAllowed);
+                model = TensorRtModel.Read(plan, file, options.ImageSize, device);
+            });
+            return new TensorRtEngine(plan!, device, model!, file.PlanBytes);
+        }
+        catch (InferenceException error)
+        {
+            Discard(plan, device);
+            throw new ModelException(path, error.Message, error);
+        }
+        catch
+        {
+            Discard(plan, device);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Asks TensorRT itself, for the largest bucket: what it says is exact. The weights are counted as the plan's bytes, which hold them.</remarks>
+    public override ImmutableArray<MemoryPlanEntry> PlanDevice(ReadOnlySpan<int> buckets, int streams, long inputBytes)
+    {
+        int largest = buckets[^1];
+        device.Run(() => plannedActivationBytes = model.Measure(plan, device, largest));
+        return
+        [
+            new MemoryPlanEntry("TensorRT engine on the device (weights, once)", planBytes, IsOnDevice: true),
+            new MemoryPlanEntry($"TensorRT activations on the device ({streams} streams, batch {largest}, as TensorRT says)", streams * plannedActivationBytes, IsOnDevice: true),
+        ];
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">The batch is outside of the profile, or an address is null or not aligned to 256 bytes.</exception>
+    /// <exception cref="InferenceException">TensorRT refused the tensors or the first run.</exception>
+    /// <exception cref="InsufficientMemoryException">The device's memory does not suffice.</exception>
+    /// <exception cref="ObjectDisposedException">The engine is disposed.</exception>
+    public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, MinBatch);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, MaxBatch);
+        ArgumentOutOfRangeException.ThrowIfZero(input);
+        ArgumentOutOfRangeException.ThrowIfZero(output);
+        TensorRtExecution execution = model.Prepare(plan, batch, stream);
+        TensorRtActivations? memory = null;
+        try
+        {
+            long required = model.MemoryFor(execution, batch);
+            memory = Rent(stream, Math.Max(required, plannedActivationBytes));
+            model.Bind(execution, batch, input, output, memory.Address);
+
+            // The first run may take memory and load kernels, which no capture allows.
+            execution.Enqueue(stream);
+            device.Synchronize(stream);
+            return new TensorRtContext(execution, device, stream, execution.CaptureRefusal(), () => Return(stream, memory));
+        }
+        catch
+        {
+            execution.Dispose();
+            if (memory is not null)
+            {
+                Return(stream, memory);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Closes the engine; the plan goes when the last context does.</summary>
+    public override void Dispose()
+    {
+        disposed = true;
+        Discard(plan, device);
+    }
+
+    private static void Discard(TensorRtPlan? plan, TensorRtDevice device)
+    {
+        try
+        {
+            if (plan is not null)
+            {
+                device.Release(plan.Dispose);
+            }
+        }
+        finally
+        {
+            device.Dispose();
+        }
+    }
+
+    private static TensorRtPlan Load(TensorRtLibrary library, TensorRtPlanFile file, bool hostCodeAllowed)
+    {
+        byte* data = (byte*)NativeMemory.Alloc((nuint)file.PlanBytes);
+        try
+        {
+            using (SafeFileHandle handle = File.OpenHandle(file.Path))
+            {
+                const int BlockBytes = 1 << 28;
+                for (long done = 0; done < file.PlanBytes;)
+                {
+                    int read = RandomAccess.Read(handle, new Span<byte>(data + done, (int)Math.Min(BlockBytes, file.PlanBytes - done)), file.PlanOffset + done);
+                    done += read > 0 ? read : throw new ModelException(file.Path, "the file became shorter as it was read.");
+                }
+            }
+
+            return TensorRtPlan.Load(library, file.Path, data, file.PlanBytes, hostCodeAllowed);
+        }
+        finally
+        {
+            NativeMemory.Free(data);
+        }
+    }
+
+    private TensorRtActivations Rent(nint stream, long bytes)
+    {
+        lock (gate)
+        {
+            if (!activations.TryGetValue(stream, out TensorRtActivations? shared) || shared.Bytes < bytes)
+            {
+                // Contexts that are bound to a smaller block keep it.
+                shared = new TensorRtActivations(device.Allocate(Math.Max(bytes, 1)));
+                activations[stream] = shared;
+            }
+
+            shared.Users++;
+            return shared;
+        }
+    }
+
+    private void Return(nint stream, TensorRtActivations memory)
+    {
+        lock (gate)
+        {
+            if (--memory.Users > 0)
+            {
+                return;
+            }
+
+            if (activations.GetValueOrDefault(stream) == memory)
+            {
+                _ = activations.Remove(stream);
+            }
+        }
+
+        memory.Dispose();
+    }
+}
+
+/// <summary>Memory that the contexts of one stream work in.</summary>
+internal sealed class TensorRtActivations(TensorRtMemory memory) : IDisposable
+{
+    public nint Address => memory.Address;
+
+    public long Bytes => memory.Bytes;
+
+    /// <summary>Contexts that are bound to it. Under the engine's lock.</summary>
+    public int Users { get; set; }
+
+    public void Dispose() => memory.Dispose();
+}

@@ -1,0 +1,163 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+
+namespace YoloZeroCopy;
+
+/// <summary>
+/// A TensorRT engine's file: the plan, and before it, where Ultralytics or this library wrote the file, the model's metadata as JSON behind its length in four bytes, lowest first.
+/// </summary>
+/// <remarks>Every length is checked before it is used. The plan itself is read by TensorRT only: it contains code, so only trusted files may be opened.</remarks>
+internal sealed record TensorRtPlanFile
+{
+    private const int LengthBytes = 4;
+    private const int MaxMetadataBytes = 1 << 22;
+
+    /// <summary>File of the engine.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>What stands before the plan, with the keys and texts that an ONNX file of Ultralytics would have; empty where nothing does.</summary>
+    public required ImmutableDictionary<string, string> Metadata { get; init; }
+
+    /// <summary>Where the plan begins.</summary>
+    public required long PlanOffset { get; init; }
+
+    /// <summary>Bytes of the plan.</summary>
+    public required long PlanBytes { get; init; }
+
+    /// <summary>Whether a file that begins so is an engine: TensorRT's mark, or metadata before it.</summary>
+    public static bool LooksLikePlan(ReadOnlySpan<byte> head, long fileBytes) =>
+        HasMark(head)
+        || (head.Length > LengthBytes && head[LengthBytes] == (byte)'{' && MetadataBytes(head) is > 1 and <= MaxMetadataBytes
+            && MetadataBytes(head) <= fileBytes - LengthBytes);
+
+    /// <summary>Reads what stands before the plan.</summary>
+    /// <exception cref="ModelException">The file is missing, cannot be read, or is no engine.</exception>
+    public static TensorRtPlanFile Read(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new ModelException(path, "it is a folder; a TensorRT engine is wanted.");
+        }
+
+        if (!File.Exists(path))
+        {
+            throw new ModelException(path, $"the file does not exist (looked for '{System.IO.Path.GetFullPath(path)}').");
+        }
+
+        try
+        {
+            using SafeFileHandle file = File.OpenHandle(path);
+            return Read(path, file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException(path, $"the file cannot be read: {error.Message}", error);
+        }
+    }
+
+    /// <summary>The metadata as bytes to write before a plan; empty for no metadata.</summary>
+    /// <remarks>Values are written as the JSON that their text is the Python literal of, as Ultralytics does, else as text.</remarks>
+    public static byte[] Prefix(IReadOnlyDictionary<string, string> metadata)
+    {
+        if (metadata.Count == 0)
+        {
+            return [];
+        }
+
+        using MemoryStream bytes = new();
+        bytes.Write(stackalloc byte[LengthBytes]);
+        using (Utf8JsonWriter json = new(bytes))
+        {
+            json.WriteStartObject();
+            foreach ((string key, string text) in metadata.OrderBy(static pair => pair.Key, StringComparer.Ordinal))
+            {
+                json.WritePropertyName(key);
+                MetadataJson.Write(json, text);
+            }
+
+            json.WriteEndObject();
+        }
+
+        byte[] prefix = bytes.ToArray();
+        BinaryPrimitives.WriteInt32LittleEndian(prefix, prefix.Length - LengthBytes);
+        return prefix;
+    }
+
+    private static TensorRtPlanFile Read(string path, SafeFileHandle file)
+    {
+        long length = RandomAccess.GetLength(file);
+        if (length == 0)
+        {
+            throw new ModelException(path, "the file is empty.");
+        }
+
+        byte[] head = new byte[Math.Min(length, LengthBytes + 1)];
+        ReadAll(path, file, head, 0);
+        if (HasMark(head) || head.Length <= LengthBytes || head[LengthBytes] != (byte)'{')
+        {
+            // Without a mark, TensorRT itself says whether it takes it: its plans' mark is not documented.
+            return new TensorRtPlanFile { Path = path, Metadata = ImmutableDictionary<string, string>.Empty, PlanOffset = 0, PlanBytes = length };
+        }
+
+        long metadataBytes = MetadataBytes(head);
+        if (metadataBytes > MaxMetadataBytes || metadataBytes >= length - LengthBytes)
+        {
+            throw new ModelException(
+                path,
+                $"its metadata claims {metadataBytes} bytes of a file of {length}; up to {MaxMetadataBytes}, with the plan behind them, are wanted. The file is damaged or no TensorRT engine.");
+        }
+
+        byte[] metadata = new byte[metadataBytes];
+        ReadAll(path, file, metadata, LengthBytes);
+        return new TensorRtPlanFile
+        {
+            Path = path,
+            Metadata = ParseMetadata(path, metadata),
+            PlanOffset = LengthBytes + metadataBytes,
+            PlanBytes = length - LengthBytes - metadataBytes,
+        };
+    }
+
+    private static ImmutableDictionary<string, string> ParseMetadata(string path, byte[] metadata)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(metadata);
+            ImmutableDictionary<string, string>.Builder entries = ImmutableDictionary.CreateBuilder<string, string>();
+            foreach (JsonProperty property in document.RootElement.EnumerateObject())
+            {
+                // A nested value's JSON is a literal that the reader of ONNX metadata takes, too.
+                entries[property.Name] = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : property.Value.GetRawText();
+            }
+
+            return entries.ToImmutable();
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or DecoderFallbackException)
+        {
+            throw new ModelException(path, $"the metadata before its plan is no JSON object: {error.Message} The file is damaged or no TensorRT engine.", error);
+        }
+    }
+
+    private static void ReadAll(string path, SafeFileHandle file, Span<byte> target, long offset)
+    {
+        while (target.Length > 0)
+        {
+            int read = RandomAccess.Read(file, target, offset);
+            if (read == 0)
+            {
+                throw new ModelException(path, "the file became shorter as it was read.");
+            }
+
+            target = target[read..];
+            offset += read;
+        }
+    }
+
+    // TensorRT, TensorRT for RTX, and TensorRT before 10.
+    private static bool HasMark(ReadOnlySpan<byte> head) => head.StartsWith("ftrt"u8) || head.StartsWith("vtrt"u8) || head.StartsWith("ptrt"u8);
+
+    private static long MetadataBytes(ReadOnlySpan<byte> head) => BinaryPrimitives.ReadUInt32LittleEndian(head);
+}

@@ -1,0 +1,127 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy;
+
+/// <summary>Where the shim and the user's TensorRT are looked for, in this order: option, variable, application, system.</summary>
+/// <remarks>A record of plain values, so that a test can search a folder of its own.</remarks>
+internal sealed record TensorRtSearch
+{
+    /// <summary>Environment variable that names the file or the folder of the user's TensorRT.</summary>
+    public const string VariableName = "YZC_TENSORRT";
+
+    /// <summary>Environment variable that names the shim's file or its folder.</summary>
+    public const string ShimVariableName = "YZC_TENSORRT_SHIM";
+
+    /// <summary>What messages call the user's library.</summary>
+    public const string LibraryName = "TensorRT";
+
+    /// <summary>What messages call the shim.</summary>
+    public const string ShimName = "TensorRT shim";
+
+    /// <summary>File or folder of TensorRT given by the caller's options; null when none is.</summary>
+    public string? LibraryPath { get; init; }
+
+    /// <summary>Value of <see cref="VariableName"/>; null or empty when it is not set.</summary>
+    public string? Variable { get; init; }
+
+    /// <summary>File or folder of the shim given by the caller's options; null when none is.</summary>
+    public string? ShimPath { get; init; }
+
+    /// <summary>Value of <see cref="ShimVariableName"/>; null or empty when it is not set.</summary>
+    public string? ShimVariable { get; init; }
+
+    /// <summary>Folder of the application.</summary>
+    public required string ApplicationDirectory { get; init; }
+
+    /// <summary>Other folders in which the .NET host looks for the application's native libraries.</summary>
+    public ImmutableArray<string> NativeDirectories { get; init; } = [];
+
+    /// <summary>Whether to ask the system's loader at the end.</summary>
+    public bool UseSystem { get; init; } = true;
+
+    /// <summary>Majors of TensorRT that there are shims for, newest first.</summary>
+    public static ImmutableArray<int> Majors { get; } = [11, 10];
+
+    /// <summary>The search that this process makes.</summary>
+    public static TensorRtSearch ForThisProcess(string? libraryPath, string? shimPath) => new()
+    {
+        LibraryPath = libraryPath,
+        Variable = Environment.GetEnvironmentVariable(VariableName),
+        ShimPath = shimPath,
+        ShimVariable = Environment.GetEnvironmentVariable(ShimVariableName),
+        ApplicationDirectory = AppContext.BaseDirectory,
+        NativeDirectories = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") is string directories
+            ? [.. directories.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)]
+            : [],
+    };
+
+    /// <summary>File of the shim for a major.</summary>
+    public static string ShimFileName(int major) => $"libyzc_trt{major}.so";
+
+    /// <summary>Files of TensorRT that the shim of a major can drive: the whole library, then TensorRT for RTX, then the lean runtime, which cannot build.</summary>
+    public static ImmutableArray<string> LibraryFileNames(int major) => major == 10
+        ? ["libnvinfer.so.10", "libnvinfer_lean.so.10"]
+        : [$"libnvinfer.so.{major}", "libtensorrt_rtx.so.1", $"libnvinfer_lean.so.{major}"];
+
+    /// <summary>Files or, at the end, bare names to try as the shim of a major. A file that an option or the variable names may be of any major: the shim itself says which.</summary>
+    /// <exception cref="NativeLibraryException">The option or the variable is set, but there is nothing where it points.</exception>
+    public IEnumerable<string> ShimCandidates(int major) => Candidates(
+        ShimName, ShimPath, "the shim path option", ShimVariable, ShimVariableName, [ShimFileName(major)], [.. Majors.Select(ShimFileName)]);
+
+    /// <summary>Files or, at the end, bare names to try as TensorRT with the shim of a major.</summary>
+    /// <exception cref="NativeLibraryException">The option or the variable is set, but there is nothing where it points.</exception>
+    public IEnumerable<string> LibraryCandidates(int major) => Candidates(
+        LibraryName,
+        LibraryPath,
+        "the TensorRT path option",
+        Variable,
+        VariableName,
+        LibraryFileNames(major),
+        [.. Majors.SelectMany(static known => LibraryFileNames(known)).Distinct()]);
+
+    private IEnumerable<string> Candidates(
+        string what, string? path, string option, string? variable, string variableName, ImmutableArray<string> names, ImmutableArray<string> allNames)
+    {
+        (string? named, string source) = !string.IsNullOrEmpty(path) ? (path, option) : (variable, $"the environment variable {variableName}");
+        if (!string.IsNullOrEmpty(named))
+        {
+            return Named(what, named, source, names, allNames);
+        }
+
+        IEnumerable<string> inFolders = ApplicationDirectories().SelectMany(folder => names.Select(name => Path.Combine(folder, name)));
+        return UseSystem ? inFolders.Concat(names) : inFolders;
+    }
+
+    private static IEnumerable<string> Named(string what, string path, string source, ImmutableArray<string> names, ImmutableArray<string> allNames)
+    {
+        string full = Path.GetFullPath(path);
+        if (File.Exists(full))
+        {
+            return [full];
+        }
+
+        if (!allNames.Any(name => File.Exists(Path.Combine(full, name))))
+        {
+            throw new NativeLibraryException(
+                what,
+                $"{source} is '{path}', which is neither the library's file nor a folder with {string.Join(" or ", allNames)} in it. Correct or remove it; no other place is tried.");
+        }
+
+        return names.Select(name => Path.Combine(full, name));
+    }
+
+    private IEnumerable<string> ApplicationDirectories()
+    {
+        // A .NET that a distribution built reports that distribution's own identifier, but packages carry the portable one.
+        string portable = $"linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
+        IEnumerable<string> folders =
+        [
+            Path.Combine(ApplicationDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"),
+            Path.Combine(ApplicationDirectory, "runtimes", portable, "native"),
+            ApplicationDirectory,
+            .. NativeDirectories,
+        ];
+        return folders.Select(static folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct();
+    }
+}

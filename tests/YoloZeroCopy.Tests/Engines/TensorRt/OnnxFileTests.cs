@@ -1,0 +1,71 @@
+namespace YoloZeroCopy.Tests;
+
+/// <summary>An ONNX file as it is read without a runtime, against what ONNX Runtime says of it.</summary>
+public sealed class OnnxFileTests : IDisposable
+{
+    private static readonly string Sample = Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx");
+
+    private readonly ModelFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void The_sample_model_reads_as_onnx_runtime_reads_it()
+    {
+        OnnxFile file = OnnxFile.Read(Sample);
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(Sample, new OnnxRuntimeOptions());
+        Assert.Equal(engine.Model.Metadata.OrderBy(static pair => pair.Key), file.Metadata.OrderBy(static pair => pair.Key));
+        (string name, System.Collections.Immutable.ImmutableArray<long> shape) = Assert.Single(file.Inputs);
+        TensorInfo input = Assert.Single(engine.Model.Inputs);
+        Assert.Equal((input.Name, string.Join(',', input.Shape)), (name, string.Join(',', shape)));
+        Assert.InRange(file.NodeCount, 100, 1000);
+    }
+
+    [Theory]
+    [InlineData(0, true, "-1,3,-1,-1")]
+    [InlineData(4, false, "4,3,64,96")]
+    public void Shapes_keep_what_is_fixed(int batch, bool dynamic, string wanted)
+    {
+        byte[] bytes = OnnxModelBuilder.Detector(new FakeDetector { Batch = batch, Dynamic = dynamic, Width = 96 }).Build();
+        OnnxFile file = OnnxFile.TryParse(bytes)!;
+        Assert.Equal(wanted, string.Join(',', Assert.Single(file.Inputs).Shape));
+        Assert.Equal("detect", file.Metadata["task"]);
+        Assert.Equal(6, file.NodeCount);
+    }
+
+    [Fact]
+    public void An_input_that_is_a_constant_is_none() =>
+        Assert.Equal(
+            "x",
+            Assert.Single(OnnxFile.TryParse(new OnnxModelBuilder().Input("x", OnnxType.Float, 1).Input("w", OnnxType.Float, 1).Constant("w", [1f], 1)
+                .Node("Add", ["x", "w"], ["y"]).Output("y", OnnxType.Float, 1).Build())!.Inputs).Name);
+
+    [Fact]
+    public void Every_cut_and_every_changed_byte_is_read_or_refused()
+    {
+        byte[] bytes = OnnxModelBuilder.Detector(new FakeDetector { Width = 32, Height = 32 }).Build();
+        int refused = 0;
+        for (int length = 0; length < bytes.Length; length += 7)
+        {
+            refused += OnnxFile.TryParse(bytes.AsSpan(0, length)) is null ? 1 : 0;
+        }
+
+        Assert.True(refused > bytes.Length / 14, $"{refused} cuts were refused.");
+        for (int index = 0; index < bytes.Length; index += 3)
+        {
+            byte[] changed = [.. bytes];
+            changed[index] ^= 0xFF;
+            _ = OnnxFile.TryParse(changed);
+        }
+    }
+
+    [Fact]
+    public void What_is_no_model_says_so()
+    {
+        File.WriteAllText(folder.File("text.onnx"), "this is no model");
+        File.WriteAllBytes(folder.File("empty.onnx"), []);
+        Assert.Contains("no ONNX model", Assert.Throws<ModelException>(() => OnnxFile.Read(folder.File("text.onnx"))).Message, StringComparison.Ordinal);
+        Assert.Contains("is empty", Assert.Throws<ModelException>(() => OnnxFile.Read(folder.File("empty.onnx"))).Message, StringComparison.Ordinal);
+        Assert.Contains("does not exist", Assert.Throws<ModelException>(() => OnnxFile.Read(folder.File("none.onnx"))).Message, StringComparison.Ordinal);
+    }
+}

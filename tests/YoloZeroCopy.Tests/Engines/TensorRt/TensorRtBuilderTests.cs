@@ -1,0 +1,151 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>Engines built by TensorRT for RTX, which needs no GPU for it: through builder, bindings and shim.</summary>
+public sealed class TensorRtBuilderTests : IDisposable
+{
+    private static readonly string Sample = Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx");
+
+    private readonly ModelFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private string Output => folder.File("out.engine");
+
+    [SkippableFact]
+    public async Task The_sample_model_becomes_an_engine_with_its_names_and_a_profile_for_each_size()
+    {
+        List<TensorRtBuildProgress> steps = [];
+        TensorRtBuildReport report = await TensorRtBuilder.BuildAsync(
+            Sample, Output, Options() with { Sizes = [(320, 320), (640, 640), (1280, 1280)], MaxBatch = 4 }, new Collector(steps));
+        Assert.Equal(["320x320, batch 1 to 4, tuned for 4", "640x640, batch 1 to 4, tuned for 4", "1280x1280, batch 1 to 4, tuned for 4"], report.Profiles.Select(static profile => profile.ToString()));
+        Assert.Contains("TensorRT for RTX 1.", report.Library, StringComparison.Ordinal);
+        Assert.Equal(TensorRtWorkspace.DefaultBytes(report.NodeCount, 4), report.WorkspaceLimitBytes);
+        Assert.True(report.Duration > TimeSpan.Zero);
+        Assert.Equal([Output], Directory.GetFiles(folder.Path));
+
+        TensorRtPlanFile file = TensorRtPlanFile.Read(Output);
+        Assert.Equal(report.PlanBytes, file.PlanBytes);
+        Assert.True(ModelFile.IsTensorRt(Output));
+        Assert.True(ModelMetadata.TryReadNames(file.Metadata["names"], out ImmutableArray<string> names));
+        Assert.True(ModelMetadata.TryReadNames(OnnxFile.Read(Sample).Metadata["names"], out ImmutableArray<string> wanted));
+        Assert.Equal(wanted.AsEnumerable(), names.AsEnumerable());
+        Assert.Equal("4", file.Metadata["batch"]);
+
+        Assert.NotEmpty(steps);
+        Assert.All(steps, static step => Assert.True(step.Phase.Length > 0 && step.Step >= 0 && step.Step <= step.Steps, step.ToString()));
+        Assert.Contains(steps, static step => step.Step == step.Steps && step.Parent.Length == 0);
+    }
+
+    [SkippableFact]
+    public void A_bare_plan_is_written_where_that_is_asked()
+    {
+        _ = TensorRtBuilder.Build(Model("tiny"), Output, Options() with { WriteMetadata = false, MaxBatch = 2, WorkspaceBytes = 64 << 20 });
+        TensorRtPlanFile file = TensorRtPlanFile.Read(Output);
+        Assert.Equal((0L, 0), (file.PlanOffset, file.Metadata.Count));
+        Assert.Contains(System.Text.Encoding.ASCII.GetString(File.ReadAllBytes(Output), 0, 4), (string[])["ftrt", "vtrt"]);
+    }
+
+    [SkippableFact]
+    public void A_build_that_is_cancelled_ends_soon_and_leaves_the_old_file()
+    {
+        TensorRtBuildOptions options = Options();
+        File.WriteAllText(Output, "old");
+        using CancellationTokenSource source = new();
+        long cancelled = 0;
+        Watcher watcher = new(_ =>
+        {
+            if (cancelled == 0)
+            {
+                cancelled = Stopwatch.GetTimestamp();
+                source.Cancel();
+            }
+        });
+        OperationCanceledException error = Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, options with { Sizes = [(640, 640), (1280, 1280)] }, watcher, source.Token));
+        Assert.Equal(source.Token, error.CancellationToken);
+        Assert.NotEqual(0, cancelled);
+        Assert.InRange(Stopwatch.GetElapsedTime(cancelled).TotalSeconds, 0, 5);
+        Assert.Equal("old", File.ReadAllText(Output));
+        Assert.Equal([Output], Directory.GetFiles(folder.Path));
+        Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, options, null, source.Token));
+    }
+
+    [SkippableFact]
+    public void What_the_callers_progress_throws_comes_out()
+    {
+        TensorRtBuildOptions options = Options();
+        Watcher watcher = new(static _ => throw new InvalidTimeZoneException("mine"));
+        Assert.Equal("mine", Assert.Throws<InvalidTimeZoneException>(() => TensorRtBuilder.Build(Sample, Output, options, watcher)).Message);
+        Assert.False(File.Exists(Output));
+    }
+
+    [SkippableFact]
+    public void A_node_that_TensorRt_does_not_know_is_named()
+    {
+        string path = new OnnxModelBuilder().Input("images", OnnxType.Float, "batch", 3, 64, 64).Node("NoSuchOperation", ["images"], ["mystery"])
+            .Node("Relu", ["mystery"], ["output0"]).Output("output0", OnnxType.Float, "batch", 3, 64, 64).Save(folder.Path, "unknown.onnx");
+        TensorRtBuildOptions options = Options();
+        ModelException error = Assert.Throws<ModelException>(() => TensorRtBuilder.Build(path, Output, options));
+        Assert.Contains("unknown.onnx", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'NoSuchOperation_mystery' (NoSuchOperation)", error.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(Output));
+    }
+
+    [SkippableFact]
+    public void A_damaged_model_is_refused()
+    {
+        TensorRtBuildOptions options = Options();
+        byte[] bytes = File.ReadAllBytes(Sample);
+        File.WriteAllBytes(folder.File("half.onnx"), bytes[..(bytes.Length / 2)]);
+        Assert.Contains("half.onnx", Assert.Throws<ModelException>(() => TensorRtBuilder.Build(folder.File("half.onnx"), Output, options)).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData(TensorRtPrecisions.Float16, "FP16")]
+    [InlineData(TensorRtPrecisions.Int8, "INT8")]
+    public void A_precision_that_the_major_does_not_have_says_what_to_do(TensorRtPrecisions precision, string name)
+    {
+        TensorRtBuildOptions options = Options();
+        NotSupportedException error = Assert.Throws<NotSupportedException>(() => TensorRtBuilder.Build(Model("tiny"), Output, options with { Precisions = precision }));
+        Assert.Contains(name, error.Message, StringComparison.Ordinal);
+        Assert.Contains("model", error.Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_file_that_cannot_be_written_is_an_io_error()
+    {
+        TensorRtBuildOptions options = Options();
+        _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(Model("tiny"), folder.File("no/such/folder.engine"), options));
+    }
+
+    [SkippableFact]
+    public void Builds_can_run_beside_each_other_and_leave_nothing_open()
+    {
+        string model = Model("tiny");
+        Task<TensorRtBuildReport>[] builds = [.. Enumerable.Range(0, 2).Select(number => TensorRtBuilder.BuildAsync(model, folder.File($"{number}.engine"), Options()))];
+        Task.WaitAll(builds);
+        Assert.All(builds, build => Assert.Equal(new FileInfo(folder.File("0.engine")).Length, new FileInfo(folder.File("1.engine")).Length));
+    }
+
+    private static TensorRtBuildOptions Options() => new() { TensorRtPath = TensorRtAssets.Rtx, TensorRtShimPath = TensorRtAssets.Shims };
+
+    private string Model(string name) => OnnxModelBuilder.Network(3).Save(folder.Path, $"{name}.onnx");
+
+    private sealed class Collector(List<TensorRtBuildProgress> steps) : IProgress<TensorRtBuildProgress>
+    {
+        public void Report(TensorRtBuildProgress value)
+        {
+            lock (steps)
+            {
+                steps.Add(value);
+            }
+        }
+    }
+
+    private sealed class Watcher(Action<TensorRtBuildProgress> action) : IProgress<TensorRtBuildProgress>
+    {
+        public void Report(TensorRtBuildProgress value) => action(value);
+    }
+}
