@@ -17,14 +17,14 @@ context::context(engine& of, const reporter& from, allocation which) : report(fr
 {
     mImpl = this;
     allocate();
-    parent.children++;
+    data->children++;
 }
 
 context::~context() noexcept
 {
     // Streams hold work of these sessions; a real library asks the caller to have waited, and so does this.
     executions.clear();
-    parent.children--;
+    data->children--;
 }
 
 // What TensorRT allocates itself: for all profiles at once, or for the one in use.

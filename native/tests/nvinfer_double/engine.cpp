@@ -21,7 +21,7 @@ engine::engine(runtime& owner, const reporter& from, std::shared_ptr<const engin
 
 engine::~engine() noexcept
 {
-    if (children != 0) {
+    if (data->children != 0) {
         note_misuse("an engine was destroyed before its contexts or inspectors");
     }
 
@@ -227,7 +227,7 @@ int64_t engine::getStreamableWeightsSize() const noexcept
 
 bool engine::setWeightStreamingBudgetV2(int64_t value) noexcept
 {
-    if (getStreamableWeightsSize() == 0 || children != 0) {
+    if (getStreamableWeightsSize() == 0 || data->children != 0) {
         report.usage_error("ICudaEngine::setWeightStreamingBudgetV2", "The engine was not built for weight streaming, or has contexts already.");
         return false;
     }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 
 #include "engine_data.h"
@@ -79,9 +78,6 @@ public:
 #endif
 
     const std::shared_ptr<const engine_data> data;
-
-    // Contexts and inspectors that live; an engine must outlive them.
-    std::atomic<int32_t> children{0};
 
 private:
     const tensor* find(const char* call, const char* name) const;

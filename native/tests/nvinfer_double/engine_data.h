@@ -1,6 +1,7 @@
 // What an engine knows, shared with its contexts so that a wrong order of destruction is noted and not undefined.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,6 +36,9 @@ struct engine_data {
     plan model;
     std::vector<uint8_t> serialized;
     nvinfer1::v_1_0::IGpuAllocator* allocator = nullptr;
+
+    // Contexts and inspectors that live; an engine must outlive them.
+    mutable std::atomic<int32_t> children{0};
 
     size_t profiles() const { return model.memory.size(); }
     const tensor* find(const char* name) const;

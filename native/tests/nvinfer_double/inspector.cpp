@@ -37,15 +37,15 @@ std::string joined(const Items& items, const char* separator, Text text)
 
 }  // namespace
 
-inspector::inspector(engine& of, const reporter& parent) : report(parent), target(of)
+inspector::inspector(engine& of, const reporter& parent) : report(parent), data(of.data)
 {
     mImpl = this;
-    target.children++;
+    data->children++;
 }
 
 inspector::~inspector() noexcept
 {
-    target.children--;
+    data->children--;
 }
 
 bool inspector::setExecutionContext(nvinfer1::IExecutionContext const* value) noexcept
@@ -60,7 +60,7 @@ char const* inspector::getLayerInformation(int32_t layer, nvinfer1::LayerInforma
         return nullptr;
     }
 
-    const std::vector<std::string>& layers = target.data->model.layers;
+    const std::vector<std::string>& layers = data->model.layers;
     if (layer < 0 || layer >= static_cast<int32_t>(layers.size())) {
         report.usage_error("IEngineInspector::getLayerInformation", "Parameter check failed, condition: layerIndex >= 0 && layerIndex < getNbLayers().");
         return nullptr;
@@ -77,7 +77,7 @@ char const* inspector::getEngineInformation(nvinfer1::LayerInformationFormat for
         return nullptr;
     }
 
-    const plan& model = target.data->model;
+    const plan& model = data->model;
     if (format != nvinfer1::LayerInformationFormat::kJSON) {
         text = "Layers:\n" + joined(model.layers, "\n", [](const std::string& layer) { return layer; }) + "\n";
         return text.c_str();

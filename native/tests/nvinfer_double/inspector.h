@@ -20,7 +20,7 @@ public:
 private:
     counted live{"inspector"};
     reporter report;
-    engine& target;
+    const std::shared_ptr<const engine_data> data;
     nvinfer1::IExecutionContext const* context = nullptr;
     mutable std::string text;
 };

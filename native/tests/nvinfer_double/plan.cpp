@@ -6,12 +6,14 @@
 namespace yzc_double {
 namespace {
 
-constexpr char own_magic[8] = {'Y', 'Z', 'C', 'D', 'O', 'U', 'B', 'L'};
+constexpr uint32_t own_section = 0x44435A59;  // "YZCD"
 constexpr uint32_t own_version = 1;
+constexpr uint32_t end_mark = 0x8b8d8b99;
 constexpr uint32_t maximum_rank = 8;
 
-// Offsets in the header. TensorRT's tools read the tag, the serialization version and the library's version; the rest is ours.
-constexpr size_t at_size = 8, at_version = 24, at_magic = 32, at_own_version = 40, at_checksum = 48;
+// Laid out as real plans are: tag, layout version, number of sections, length of the whole, the library's version; a table with tag, offset and
+// length of each section; the sections; a mark at the next multiple of 8. Ours has one section, and its checksum between table and section.
+constexpr size_t at_count = 8, at_size = 16, at_version = 24, at_section = 32, at_offset = 40, at_bytes = 48, at_checksum = 56;
 
 uint64_t checksum(const uint8_t* bytes, size_t size)
 {
@@ -29,6 +31,20 @@ uint64_t checksum(const uint8_t* bytes, size_t size)
     }
 
     return hash;
+}
+
+template <typename T>
+T number_at(const uint8_t* bytes, size_t at)
+{
+    T value;
+    std::memcpy(&value, bytes + at, sizeof value);
+    return value;
+}
+
+template <typename T>
+void put_at(std::vector<uint8_t>& bytes, size_t at, T value)
+{
+    std::memcpy(bytes.data() + at, &value, sizeof value);
 }
 
 class writer {
@@ -279,19 +295,13 @@ uint64_t plan_size(const uint8_t* bytes, size_t size)
         throw damaged_plan("it ends in its header");
     }
 
-    if (std::memcmp(bytes + at_magic, own_magic, sizeof own_magic) != 0) {
+    bool own = number_at<uint64_t>(bytes, at_count) == 1 && number_at<uint32_t>(bytes, at_section) == own_section;
+    if (!own || number_at<uint64_t>(bytes, at_offset) != plan_header_bytes) {
         throw damaged_plan("it is no plan of this test double, and real plans cannot be run by it");
     }
 
-    uint32_t own;
-    std::memcpy(&own, bytes + at_own_version, sizeof own);
-    if (own != own_version) {
-        throw damaged_plan("the test double's own version is " + std::to_string(own));
-    }
-
-    uint64_t whole;
-    std::memcpy(&whole, bytes + at_size, sizeof whole);
-    if (whole < plan_header_bytes) {
+    auto whole = number_at<uint64_t>(bytes, at_size);
+    if (whole < plan_header_bytes + sizeof end_mark) {
         throw damaged_plan("its size is smaller than its header");
     }
 
@@ -309,19 +319,27 @@ version plan_version(const uint8_t* bytes, size_t size)
 plan read_plan(const uint8_t* bytes, size_t size)
 {
     uint64_t whole = plan_size(bytes, size);
-    if (whole > size) {
+    if (whole != size) {
         throw damaged_plan("it should have " + std::to_string(whole) + " bytes and has " + std::to_string(size));
     }
 
-    uint64_t sum;
-    std::memcpy(&sum, bytes + at_checksum, sizeof sum);
-    if (sum != checksum(bytes + plan_header_bytes, whole - plan_header_bytes)) {
+    auto section = number_at<uint64_t>(bytes, at_bytes);
+    uint64_t mark = (plan_header_bytes + section + 7) / 8 * 8;
+    if (section > whole || mark + sizeof end_mark != whole || number_at<uint32_t>(bytes, mark) != end_mark) {
+        throw damaged_plan("the mark at its end is missing");
+    }
+
+    if (number_at<uint64_t>(bytes, at_checksum) != checksum(bytes + plan_header_bytes, section)) {
         throw damaged_plan("its checksum does not match");
     }
 
     plan value;
     std::memcpy(value.built_by.data(), bytes + at_version, value.built_by.size());
-    reader from(bytes + plan_header_bytes, whole - plan_header_bytes);
+    reader from(bytes + plan_header_bytes, section);
+    if (auto own = from.number<uint32_t>(); own != own_version) {
+        throw damaged_plan("the test double's own version is " + std::to_string(own));
+    }
+
     value.architecture = from.number<uint32_t>();
     value.flags = from.number<uint32_t>();
     value.weight_bytes = from.number<uint64_t>();
@@ -347,6 +365,7 @@ plan read_plan(const uint8_t* bytes, size_t size)
 std::vector<uint8_t> write_plan(const plan& value)
 {
     writer body;
+    body.number(own_version);
     body.number(value.architecture);
     body.number(value.flags);
     body.number(value.weight_bytes);
@@ -367,15 +386,17 @@ std::vector<uint8_t> write_plan(const plan& value)
     }
 
     body.bytes.insert(body.bytes.end(), value.onnx.begin(), value.onnx.end());
-    uint64_t whole = plan_header_bytes + body.bytes.size();
-    std::vector<uint8_t> bytes(whole);
-    uint64_t sum = checksum(body.bytes.data(), body.bytes.size());
-    std::memcpy(bytes.data(), &plan_tag, sizeof plan_tag);
-    std::memcpy(bytes.data() + at_size, &whole, sizeof whole);
+    uint64_t mark = (plan_header_bytes + body.bytes.size() + 7) / 8 * 8;
+    std::vector<uint8_t> bytes(mark + sizeof end_mark);
+    put_at(bytes, 0, plan_tag);
+    put_at(bytes, at_count, uint64_t{1});
+    put_at(bytes, at_size, static_cast<uint64_t>(bytes.size()));
     std::memcpy(bytes.data() + at_version, value.built_by.data(), value.built_by.size());
-    std::memcpy(bytes.data() + at_magic, own_magic, sizeof own_magic);
-    std::memcpy(bytes.data() + at_own_version, &own_version, sizeof own_version);
-    std::memcpy(bytes.data() + at_checksum, &sum, sizeof sum);
+    put_at(bytes, at_section, own_section);
+    put_at(bytes, at_offset, static_cast<uint64_t>(plan_header_bytes));
+    put_at(bytes, at_bytes, static_cast<uint64_t>(body.bytes.size()));
+    put_at(bytes, at_checksum, checksum(body.bytes.data(), body.bytes.size()));
+    put_at(bytes, mark, end_mark);
     std::copy(body.bytes.begin(), body.bytes.end(), bytes.begin() + static_cast<std::ptrdiff_t>(plan_header_bytes));
     return bytes;
 }

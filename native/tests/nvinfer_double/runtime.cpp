@@ -117,7 +117,7 @@ nvinfer1::ICudaEngine* runtime::deserializeCudaEngine(void const* blob, std::siz
         }
 
         ort::library::get();
-        data->serialized.assign(bytes, bytes + plan_size(bytes, size));
+        data->serialized.assign(bytes, bytes + size);
         data->allocator = allocator;
         std::unique_ptr<device_memory> weights;
         if (data->model.weight_bytes != 0) {

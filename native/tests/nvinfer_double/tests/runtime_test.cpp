@@ -48,7 +48,7 @@ TEST_F(library_test, refuses_what_is_no_plan)
     std::vector<uint8_t> bytes = write_plan(small_plan());
     EXPECT_EQ(runtime->deserializeCudaEngine(bytes.data(), bytes.size() - 1), nullptr);
     expect_error("Serialization assertion failed");
-    bytes.back() ^= 1;
+    bytes[bytes.size() / 2] ^= 1;
     EXPECT_EQ(runtime->deserializeCudaEngine(bytes.data(), bytes.size()), nullptr);
     expect_error("checksum");
 }
@@ -183,9 +183,8 @@ TEST_F(runtime_test, notes_a_wrong_order_of_destruction)
     engine.reset();
     EXPECT_EQ(double_.misuse(), "an engine was destroyed before its contexts or inspectors");
     expected_misuses = 1;
-    // Not destroyed: what a context does after its engine is undefined, here as there.
-    (void)context.release();
-    live_before = double_.live() - 1;
+    // A real library would answer with undefined behaviour; this one goes on.
+    context.reset();
 }
 
 }  // namespace
