@@ -175,13 +175,14 @@ std::string text_in(message from, uint32_t field)
 
 void read_graph(message from, onnx_model& to)
 {
-    constexpr uint32_t initializer_name = 8, node_name = 3;
+    constexpr uint32_t initializer_name = 8, node_name = 3, node_operator = 4;
     std::set<std::string> initializers;
     std::vector<tensor> outputs;
     while (from.advance()) {
         switch (from.field) {
         case 1:
             to.nodes.push_back(text_in(from.inner(), node_name));
+            to.operators.push_back(text_in(from.inner(), node_operator));
             break;
         case 2:
             to.name = from.text();

@@ -13,6 +13,7 @@ struct onnx_model {
     std::string name;
     std::vector<tensor> tensors;  // inputs, then outputs
     std::vector<std::string> nodes;
+    std::vector<std::string> operators;  // of the nodes
     std::map<std::string, std::string> metadata;
 };
 
