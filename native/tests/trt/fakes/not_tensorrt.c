@@ -1,0 +1,5 @@
+/* A shared library that is no TensorRT. */
+int notTensorRT(void)
+{
+    return 1;
+}

@@ -1,0 +1,118 @@
+#include "blob.h"
+#include "builder.h"
+#include "structs.h"
+
+namespace
+{
+
+// Finds the builder and keeps other threads out of it for one call.
+template <typename Body>
+int32_t onBuilder(yzc_trt_builder builder, Body&& body) noexcept
+{
+    return yzc::guard([&] {
+        std::shared_ptr<yzc::Builder> const found = yzc::find<yzc::Builder>(builder);
+        yzc::OneAtATime const alone(found->inUse());
+        body(*found);
+    });
+}
+
+yzc_trt_issue toIssue(yzc::Issue const& kept)
+{
+    yzc_trt_issue issue{};
+    issue.code = kept.code;
+    issue.node = kept.node;
+    issue.line = kept.line;
+    issue.node_name = kept.nodeName.c_str();
+    issue.node_op = kept.nodeOp.c_str();
+    issue.description = kept.description.c_str();
+    issue.file = kept.file.c_str();
+    issue.function = kept.function.c_str();
+    return issue;
+}
+
+} // namespace
+
+int32_t yzc_trt_builder_create(yzc_trt_library library, const yzc_trt_builder_options* options, yzc_trt_builder* builder)
+{
+    return yzc::guard([&] {
+        yzc::require(builder != nullptr, "builder is null");
+        yzc_trt_builder_options known{};
+        known.optimization_level = -1;
+        known.auxiliary_streams = -1;
+        if (options != nullptr)
+        {
+            known = yzc::readStruct(options, "builder options");
+        }
+        *builder = yzc::add(std::make_shared<yzc::Builder>(yzc::find<yzc::Library>(library), known));
+    });
+}
+
+int32_t yzc_trt_builder_free(yzc_trt_builder builder)
+{
+    return yzc::guard([&] { yzc::release<yzc::Builder>(builder); });
+}
+
+int32_t yzc_trt_builder_parse(yzc_trt_builder builder, const void* model, uint64_t length)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) { found.parse(model, length); });
+}
+
+int32_t yzc_trt_builder_parse_file(yzc_trt_builder builder, const char* path)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) { found.parseFile(path); });
+}
+
+int32_t yzc_trt_builder_issue_count(yzc_trt_builder builder, int32_t* count)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) {
+        yzc::require(count != nullptr, "count is null");
+        *count = static_cast<int32_t>(found.issues().size());
+    });
+}
+
+int32_t yzc_trt_builder_issue(yzc_trt_builder builder, int32_t index, yzc_trt_issue* issue)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) {
+        yzc::require(index >= 0 && static_cast<size_t>(index) < found.issues().size(), "there is no issue of this index");
+        yzc::writeStruct(issue, toIssue(found.issues()[static_cast<size_t>(index)]), "issue");
+    });
+}
+
+int32_t yzc_trt_builder_tensor_count(yzc_trt_builder builder, int32_t* count)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) {
+        yzc::require(count != nullptr, "count is null");
+        *count = found.tensorCount();
+    });
+}
+
+int32_t yzc_trt_builder_tensor(yzc_trt_builder builder, int32_t index, yzc_trt_tensor_info* info)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) { yzc::writeStruct(info, found.tensor(index), "tensor info"); });
+}
+
+int32_t yzc_trt_builder_add_profile(yzc_trt_builder builder, const yzc_trt_profile_input* inputs, int32_t count)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) { found.addProfile(inputs, count); });
+}
+
+int32_t yzc_trt_builder_build(yzc_trt_builder builder, yzc_trt_blob* plan)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) {
+        yzc::require(plan != nullptr, "plan is null");
+        *plan = yzc::add(std::make_shared<yzc::Blob>(found.library(), found.build()));
+    });
+}
+
+int32_t yzc_trt_builder_cancel(yzc_trt_builder builder)
+{
+    return yzc::guard([&] { yzc::find<yzc::Builder>(builder)->progress().cancel(); });
+}
+
+int32_t yzc_trt_builder_timing_cache(yzc_trt_builder builder, yzc_trt_blob* cache)
+{
+    return onBuilder(builder, [&](yzc::Builder& found) {
+        yzc::require(cache != nullptr, "cache is null");
+        *cache = yzc::add(std::make_shared<yzc::Blob>(found.library(), found.timingCache()));
+    });
+}

@@ -1,0 +1,305 @@
+#include "context.h"
+
+#include "structs.h"
+
+namespace yzc
+{
+
+namespace
+{
+
+void checkAligned(void const* address, char const* what)
+{
+    uintptr_t const value = reinterpret_cast<uintptr_t>(address);
+    if (value % YZC_TRT_ADDRESS_ALIGNMENT != 0)
+    {
+        throw Failure(YZC_TRT_E_ARGUMENT,
+            std::string("the address of ") + what + " is not a multiple of " + std::to_string(YZC_TRT_ADDRESS_ALIGNMENT) + " (it ends with "
+                + std::to_string(value % YZC_TRT_ADDRESS_ALIGNMENT) + ")");
+    }
+}
+
+} // namespace
+
+Context::Context(std::shared_ptr<Engine> engine)
+    : mEngine(std::move(engine))
+    , mRecorder(mEngine->logger())
+    , mContext(mEngine->createContext())
+{
+    mContext->setErrorRecorder(&mRecorder);
+}
+
+void Context::setProfile(int32_t profile, void* stream)
+{
+    mEngine->checkProfile(profile);
+    mRecorder.clear();
+    mComplete = false;
+    mMemoryLength.reset();
+    mRequired.reset();
+    if (!mContext->setOptimizationProfileAsync(profile, static_cast<cudaStream_t>(stream)))
+    {
+        refused(mRecorder, "TensorRT did not take profile " + std::to_string(profile));
+    }
+}
+
+void Context::setInputShape(char const* input, yzc_trt_shape const& shape)
+{
+    char const* const tensor = mEngine->known(input, true);
+    nvinfer1::Dims const dims = toDims(shape, tensor);
+    mRecorder.clear();
+    mComplete = false;
+    mRequired.reset();
+    if (!mContext->setInputShape(tensor, dims))
+    {
+        refused(mRecorder, std::string("TensorRT did not take the shape ") + shapeText(dims) + " for " + tensor);
+    }
+}
+
+yzc_trt_shape Context::tensorShape(char const* tensor)
+{
+    char const* const name = mEngine->known(tensor, false);
+    mRecorder.clear();
+    nvinfer1::Dims const dims = mContext->getTensorShape(name);
+    if (dims.nbDims < 0)
+    {
+        refused(mRecorder, std::string("TensorRT did not tell the shape of ") + name);
+    }
+    return toShape(dims);
+}
+
+uint64_t Context::requiredMemory()
+{
+    checkShapes();
+    if (mRequired.has_value())
+    {
+        return *mRequired;
+    }
+    mRecorder.clear();
+    mComplete = false;
+    uint64_t const bytes = mContext->updateDeviceMemorySizeForShapes();
+    // 0 is TensorRT's sign of an error, but also the truth for a network without activations.
+    if (bytes == 0 && (mRecorder.getNbErrors() > 0 || words()[0] != '\0'))
+    {
+        refused(mRecorder, "TensorRT did not tell the device memory for these shapes");
+    }
+    mRequired = bytes;
+    if (mMemoryLength.has_value())
+    {
+        giveMemory(); // The memory was divided for other sizes.
+    }
+    return bytes;
+}
+
+void Context::setMemory(void* memory, uint64_t length)
+{
+    require(memory != nullptr || length == 0, "memory is null, but has a length");
+    require(length <= INT64_MAX, "the length of the memory is above 2^63 - 1");
+    checkAligned(memory, "the device memory");
+    mComplete = false;
+    mMemory = memory;
+    mMemoryLength = length;
+    giveMemory();
+}
+
+void Context::giveMemory()
+{
+    uint64_t const length = *mMemoryLength;
+    mRecorder.clear();
+    mContext->setDeviceMemoryV2(mMemory, static_cast<int64_t>(length));
+    if (mRecorder.getNbErrors() > 0)
+    {
+        mMemoryLength.reset();
+        refused(mRecorder, "TensorRT did not take " + std::to_string(length) + " bytes of device memory");
+    }
+}
+
+void Context::checkMemory()
+{
+    int64_t const most = mEngine->native().getDeviceMemorySizeForProfileV2(mContext->getOptimizationProfile());
+    if (most >= 0 && mMemoryLength.value_or(0) >= static_cast<uint64_t>(most))
+    {
+        return; // Enough for every shape of the profile.
+    }
+    uint64_t const wanted = requiredMemory();
+    if (mMemoryLength.value_or(0) < wanted)
+    {
+        throw Failure(YZC_TRT_E_STATE,
+            "the context has " + (mMemoryLength.has_value() ? std::to_string(*mMemoryLength) : std::string("no"))
+                + " bytes of device memory, these shapes want " + std::to_string(wanted));
+    }
+}
+
+void Context::setAddress(char const* tensor, void* address)
+{
+    char const* const name = mEngine->known(tensor, false);
+    require(address != nullptr, "the tensor's address is null");
+    checkAligned(address, name);
+    mRecorder.clear();
+    mComplete = false;
+    if (!mContext->setTensorAddress(name, address))
+    {
+        refused(mRecorder, std::string("TensorRT did not take the address of ") + name);
+    }
+}
+
+void Context::setInputConsumedEvent(void* event)
+{
+    mRecorder.clear();
+    if (!mContext->setInputConsumedEvent(static_cast<cudaEvent_t>(event)))
+    {
+        refused(mRecorder, "TensorRT did not take the event");
+    }
+}
+
+void Context::checkShapes()
+{
+    for (int32_t i = 0; i < mEngine->tensorCount(); i++)
+    {
+        char const* const name = mEngine->name(i);
+        if (mEngine->native().getTensorIOMode(name) == nvinfer1::TensorIOMode::kINPUT && !isKnown(mContext->getTensorShape(name)))
+        {
+            throw Failure(YZC_TRT_E_STATE, std::string("the input ") + name + " has no shape yet");
+        }
+    }
+}
+
+void Context::checkComplete()
+{
+    checkShapes();
+    for (int32_t i = 0; i < mEngine->tensorCount(); i++)
+    {
+        char const* const name = mEngine->name(i);
+        if (mContext->getTensorAddress(name) == nullptr)
+        {
+            throw Failure(YZC_TRT_E_STATE, std::string("the tensor ") + name + " has no address yet");
+        }
+    }
+    checkMemory();
+    mComplete = true;
+}
+
+void Context::enqueue(void* stream)
+{
+    if (!mComplete)
+    {
+        checkComplete();
+    }
+    mRecorder.clear();
+    if (!mContext->enqueueV3(static_cast<cudaStream_t>(stream)))
+    {
+        refused(mRecorder, "TensorRT did not enqueue");
+    }
+}
+
+std::string Context::captureObstacle() const
+{
+    nvinfer1::ICudaEngine const& engine = mEngine->native();
+    for (int32_t i = 0; i < mEngine->tensorCount(); i++)
+    {
+        char const* const name = mEngine->name(i);
+        if (engine.isShapeInferenceIO(name) || engine.getTensorLocation(name) == nvinfer1::TensorLocation::kHOST)
+        {
+            return std::string("the tensor ") + name + " is read or written on the host";
+        }
+        bool const output = engine.getTensorIOMode(name) == nvinfer1::TensorIOMode::kOUTPUT;
+        if (output && !isKnown(mContext->getTensorShape(name)) && mContext->allInputDimensionsSpecified())
+        {
+            return std::string("the shape of the output ") + name + " depends on the data";
+        }
+    }
+    return "";
+}
+
+} // namespace yzc
+
+namespace
+{
+
+// Finds the context and keeps other threads out of it for one call.
+template <typename Body>
+int32_t onContext(yzc_trt_context context, Body&& body) noexcept
+{
+    return yzc::guard([&] {
+        std::shared_ptr<yzc::Context> const found = yzc::find<yzc::Context>(context);
+        yzc::OneAtATime const alone(found->inUse());
+        body(*found);
+    });
+}
+
+} // namespace
+
+int32_t yzc_trt_context_create(yzc_trt_engine engine, yzc_trt_context* context)
+{
+    return yzc::guard([&] {
+        std::shared_ptr<yzc::Engine> const found = yzc::find<yzc::Engine>(engine);
+        yzc::require(context != nullptr, "context is null");
+        *context = yzc::add(std::make_shared<yzc::Context>(found));
+    });
+}
+
+int32_t yzc_trt_context_free(yzc_trt_context context)
+{
+    return yzc::guard([&] { yzc::release<yzc::Context>(context); });
+}
+
+int32_t yzc_trt_context_set_profile(yzc_trt_context context, int32_t profile, void* stream)
+{
+    return onContext(context, [&](yzc::Context& found) { found.setProfile(profile, stream); });
+}
+
+int32_t yzc_trt_context_set_input_shape(yzc_trt_context context, const char* input, const yzc_trt_shape* shape)
+{
+    return onContext(context, [&](yzc::Context& found) {
+        yzc::require(shape != nullptr, "shape is null");
+        found.setInputShape(input, *shape);
+    });
+}
+
+int32_t yzc_trt_context_tensor_shape(yzc_trt_context context, const char* tensor, yzc_trt_shape* shape)
+{
+    return onContext(context, [&](yzc::Context& found) {
+        yzc::require(shape != nullptr, "shape is null");
+        *shape = found.tensorShape(tensor);
+    });
+}
+
+int32_t yzc_trt_context_required_memory(yzc_trt_context context, uint64_t* bytes)
+{
+    return onContext(context, [&](yzc::Context& found) {
+        yzc::require(bytes != nullptr, "bytes is null");
+        *bytes = found.requiredMemory();
+    });
+}
+
+int32_t yzc_trt_context_set_memory(yzc_trt_context context, void* memory, uint64_t length)
+{
+    return onContext(context, [&](yzc::Context& found) { found.setMemory(memory, length); });
+}
+
+int32_t yzc_trt_context_set_address(yzc_trt_context context, const char* tensor, void* address)
+{
+    return onContext(context, [&](yzc::Context& found) { found.setAddress(tensor, address); });
+}
+
+int32_t yzc_trt_context_set_input_consumed_event(yzc_trt_context context, void* event)
+{
+    return onContext(context, [&](yzc::Context& found) { found.setInputConsumedEvent(event); });
+}
+
+int32_t yzc_trt_context_enqueue(yzc_trt_context context, void* stream)
+{
+    return onContext(context, [&](yzc::Context& found) { found.enqueue(stream); });
+}
+
+int32_t yzc_trt_context_capturable(yzc_trt_context context, int32_t* capturable, char* reason, int32_t capacity, int32_t* length)
+{
+    int32_t copied = YZC_TRT_OK;
+    int32_t const status = onContext(context, [&](yzc::Context& found) {
+        yzc::require(capturable != nullptr, "capturable is null");
+        std::string const obstacle = found.captureObstacle();
+        *capturable = obstacle.empty() ? 1 : 0;
+        // No buffer at all: the caller does not care for the reason.
+        copied = reason == nullptr && capacity == 0 && length == nullptr ? YZC_TRT_OK : yzc::copyText(obstacle.c_str(), reason, capacity, length);
+    });
+    return status == YZC_TRT_OK ? copied : status;
+}
