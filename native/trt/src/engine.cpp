@@ -73,7 +73,7 @@ yzc_trt_engine_info Engine::info()
     info.auxiliary_streams = mEngine->getNbAuxStreams();
     info.device_memory = mEngine->getDeviceMemorySizeV2();
     info.name = mEngine->getName();
-    if (info.device_memory < 0)
+    if (info.device_memory < 0 || mRuntime->recorder().getNbErrors() > 0)
     {
         refused(mRuntime->recorder(), "TensorRT did not tell the engine's device memory");
     }
@@ -131,7 +131,7 @@ int64_t Engine::profileMemory(int32_t profile)
     std::lock_guard<std::mutex> const lock(mRuntime->mutex());
     mRuntime->recorder().clear();
     int64_t const bytes = mEngine->getDeviceMemorySizeForProfileV2(profile);
-    if (bytes < 0)
+    if (bytes < 0 || mRuntime->recorder().getNbErrors() > 0)
     {
         refused(mRuntime->recorder(), "TensorRT did not tell the profile's device memory");
     }
