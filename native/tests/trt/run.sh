@@ -51,7 +51,8 @@ fi
 
 # ONNX Runtime runs the test double's models.
 if [ -z "${YZC_ONNXRUNTIME:-}" ]; then
-    for file in "$root"/artifacts/bin/*/*/runtimes/linux-x64/native/libonnxruntime.so* "$root"/eng/native-assets/node_modules/onnxruntime-node/bin/*/linux/x64/libonnxruntime.so*; do
+    for file in "$root"/artifacts/bin/*/*/runtimes/linux-x64/native/libonnxruntime.so* \
+        "$root"/eng/native-assets/node_modules/onnxruntime-node/bin/*/linux/x64/libonnxruntime.so*; do
         [ -e "$file" ] && export YZC_ONNXRUNTIME=$file && break
     done
 fi
