@@ -3,7 +3,7 @@
 #   2. an installed TensorRT
 #   3. NVIDIA's public repository, headers only (-DTENSORRT_TAG=... picks the release)
 set(TENSORRT_INCLUDE_DIR "" CACHE PATH "Folder with NvInfer.h and NvOnnxParser.h")
-set(TENSORRT_TAG "v10.13.3" CACHE STRING "Release of NVIDIA/TensorRT to take the headers from when none are installed")
+set(TENSORRT_TAG "v11.1" CACHE STRING "Release of NVIDIA/TensorRT to take the headers from when none are installed; v10.16 for the other major")
 
 set(_trt_include ${TENSORRT_INCLUDE_DIR})
 if(NOT _trt_include)

@@ -6,11 +6,11 @@ namespace yzc
 {
 
 static_assert(YZC_TRT_MAX_RANK == nvinfer1::Dims::MAX_DIMS, "the ABI's shape holds what TensorRT's does");
-static_assert(static_cast<int>(nvinfer1::DataType::kHALF) == YZC_TRT_TYPE_HALF && static_cast<int>(nvinfer1::DataType::kE8M0) == YZC_TRT_TYPE_E8M0,
+static_assert(static_cast<int>(nvinfer1::DataType::kHALF) == YZC_TRT_TYPE_HALF && static_cast<int>(nvinfer1::DataType::kINT64) == YZC_TRT_TYPE_INT64,
     "types have TensorRT's numbers");
 static_assert(static_cast<int>(nvinfer1::TensorIOMode::kOUTPUT) == YZC_TRT_MODE_OUTPUT, "modes have TensorRT's numbers");
 static_assert(static_cast<int>(nvinfer1::OptProfileSelector::kMAX) == YZC_TRT_SELECT_MAX, "selectors have TensorRT's numbers");
-static_assert(static_cast<int>(nvinfer1::HardwareCompatibilityLevel::kSAME_COMPUTE_CAPABILITY) == YZC_TRT_HARDWARE_SAME_COMPUTE_CAPABILITY,
+static_assert(static_cast<int>(nvinfer1::HardwareCompatibilityLevel::kAMPERE_PLUS) == YZC_TRT_HARDWARE_AMPERE_PLUS,
     "hardware levels have TensorRT's numbers");
 
 yzc_trt_shape toShape(nvinfer1::Dims const& dims) noexcept
