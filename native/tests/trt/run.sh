@@ -51,7 +51,8 @@ fi
 
 # ONNX Runtime runs the test double's models.
 if [ -z "${YZC_ONNXRUNTIME:-}" ]; then
-    for file in "$root"/artifacts/bin/*/*/runtimes/linux-x64/native/libonnxruntime.so* "$root"/eng/native-assets/node_modules/onnxruntime-node/bin/*/linux/x64/libonnxruntime.so*; do
+    for file in "$root"/artifacts/bin/*/*/runtimes/linux-x64/native/libonnxruntime.so* \
+        "$root"/eng/native-assets/node_modules/onnxruntime-node/bin/*/linux/x64/libonnxruntime.so*; do
         [ -e "$file" ] && export YZC_ONNXRUNTIME=$file && break
     done
 fi
@@ -90,7 +91,8 @@ for folder in "${headers[@]}"; do
     failures=$(($(count '\[  FAILED  \] ([0-9]+) tests?, listed')))
     others=$(($(grep -cE 'Test +#[0-9]+: .*_(layout|exports) .* Passed' "$log")))
     [ $status -ne 0 ] && [ $failures -eq 0 ] && failures=1
-    grep -E '(Skipped|are not set|names no folder)$' "$log" | sed 's/^[0-9]*: //' | grep -v ': Skipped' | sort | uniq -c
+    # Why tests were skipped, once each.
+    awk '/: Skipped$/ { getline; sub(/^[0-9]+: /, ""); reasons[$0]++ } END { for (r in reasons) print "  skipped " reasons[r] ": " r }' "$log"
     echo "$folder: $((tests + others)) passed, $failures failed, $skips skipped"
     passed=$((passed + tests + others))
     failed=$((failed + failures))
