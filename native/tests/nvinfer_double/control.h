@@ -51,3 +51,6 @@ YZC_DOUBLE_API const char* yzc_double_misuse();
 
 // Clears wishes, calls and misuses; live objects stay what they are.
 YZC_DOUBLE_API void yzc_double_reset();
+
+// Sets one of the double's environment variables in this process, or takes it back with null: what a .NET program sets does not reach native code.
+YZC_DOUBLE_API void yzc_double_setenv(const char* name, const char* value);
