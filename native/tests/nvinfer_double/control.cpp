@@ -146,3 +146,12 @@ void yzc_double_reset()
     shared().misuses = 0;
     shared().misuse.clear();
 }
+
+void yzc_double_setenv(const char* name, const char* value)
+{
+    if (value == nullptr) {
+        unsetenv(name);
+    } else {
+        setenv(name, value, 1);
+    }
+}

@@ -41,7 +41,7 @@ YZC_DOUBLE_API void yzc_double_fail_silently(const char* call, int32_t nth);
 // Objects that the caller has not destroyed: runtimes, engines, contexts, inspectors, configurations, host memory, device allocations, sessions.
 YZC_DOUBLE_API int64_t yzc_double_live();
 
-// Of one kind: runtime, engine, context, inspector, config, memory, allocation, session, recorder.
+// Of one kind: runtime, engine, context, inspector, config, builder, network, parser, memory, timing cache, allocation, session, recorder.
 YZC_DOUBLE_API int64_t yzc_double_live_of(const char* kind);
 YZC_DOUBLE_API int64_t yzc_double_calls(const char* call);
 YZC_DOUBLE_API int64_t yzc_double_misuses();
@@ -51,3 +51,6 @@ YZC_DOUBLE_API const char* yzc_double_misuse();
 
 // Clears wishes, calls and misuses; live objects stay what they are.
 YZC_DOUBLE_API void yzc_double_reset();
+
+// Sets one of the double's environment variables in this process, or takes it back with null: what a .NET program sets does not reach native code.
+YZC_DOUBLE_API void yzc_double_setenv(const char* name, const char* value);

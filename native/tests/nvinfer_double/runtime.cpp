@@ -71,17 +71,14 @@ std::vector<uint8_t> read_all(Read read)
 
 library_version own_version()
 {
-    static const library_version value = [] {
-        library_version headers{NV_TENSORRT_MAJOR, NV_TENSORRT_MINOR, NV_TENSORRT_PATCH, NV_TENSORRT_BUILD};
-        const char* variable = std::getenv("YZC_DOUBLE_VERSION");
-        if (variable == nullptr || *variable == '\0') {
-            return headers;
-        }
+    // Asked anew each time, so that a test may change it.
+    const char* variable = std::getenv("YZC_DOUBLE_VERSION");
+    if (variable == nullptr || *variable == '\0') {
+        return {NV_TENSORRT_MAJOR, NV_TENSORRT_MINOR, NV_TENSORRT_PATCH, NV_TENSORRT_BUILD};
+    }
 
-        version given = version_from(variable);
-        return library_version{given[0], given[1], given[2], given[3]};
-    }();
-    return value;
+    version given = version_from(variable);
+    return {given[0], given[1], given[2], given[3]};
 }
 
 runtime::runtime(nvinfer1::ILogger* logger) : report(logger)

@@ -13,6 +13,18 @@ TEST_F(library_test, tells_the_headers_version)
     EXPECT_EQ(double_.find<int32_t()>("getInferLibBuildVersion")(), NV_TENSORRT_BUILD);
 }
 
+TEST_F(library_test, says_the_version_that_a_test_wants)
+{
+    auto set = double_.find<void(const char*, const char*)>("yzc_double_setenv");
+    plan before = small_plan();
+    set("YZC_DOUBLE_VERSION", "12.3.4.5");
+    EXPECT_EQ(double_.find<int32_t()>("getInferLibVersion")(), 120304);
+    EXPECT_EQ(load(before), nullptr);
+    expect_error("expecting library version 12.3.4.5");
+    set("YZC_DOUBLE_VERSION", nullptr);
+    EXPECT_EQ(double_.find<int32_t()>("getInferLibVersion")(), NV_TENSORRT_VERSION);
+}
+
 TEST_F(library_test, refuses_callers_of_another_major)
 {
     int32_t other = NV_TENSORRT_MAJOR == 10 ? 110100 : 101600;
