@@ -23,6 +23,11 @@ internal static class BenchCommand
         Description = "Let what awaits a result go on on the thread that brings results (AllowSynchronousContinuations).",
     };
 
+    private static readonly Option<bool> PlainEngine = new("--plain-engine")
+    {
+        Description = "CUDA: leave every kernel of ONNX Runtime's as it is, to compare.",
+    };
+
     private static readonly Option<int> SingleFrames = Options.Integer(
         "--single-frames", "Frames that are measured one at a time. Default: 10000 on CUDA, elsewhere those of a second.", 1, 10_000_000);
 
@@ -54,7 +59,7 @@ internal static class BenchCommand
             "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full "
             + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, Inline, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, Json, JsonFile,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, Inline, PlainEngine, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -79,6 +84,7 @@ internal static class BenchCommand
                 SlotBytes = format.ByteCount,
                 WaitMode = arguments.GetValue(Wait),
                 AllowSynchronousContinuations = arguments.GetValue(Inline),
+                ReplaceKernels = !arguments.GetValue(PlainEngine),
                 InputSize = arguments.GetValue(ImageSize),
                 Threads = arguments.GetValue(Threads),
             },

@@ -77,6 +77,9 @@ public sealed record DetectorOptions
     /// </summary>
     public bool TensorRtHostCodeAllowed { get; init; }
 
+    /// <summary>Whether our kernels stand in for some of ONNX Runtime's on CUDA. Off for comparisons only.</summary>
+    internal bool ReplaceKernels { get; init; } = true;
+
     internal void Validate()
     {
         ThrowIfOutside(MaxBatch, 0, 256, nameof(MaxBatch));

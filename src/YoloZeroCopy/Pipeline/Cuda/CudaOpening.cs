@@ -37,7 +37,7 @@ internal static class CudaOpening
             ThrowIfTooLittle(plan, context.GetMemoryInfo(), options.MemoryMargin, device);
 
             OnnxRuntimeOperators? operators = null;
-            if (engine is OnnxRuntimeCudaEngine runtime)
+            if (options.ReplaceKernels && engine is OnnxRuntimeCudaEngine runtime)
             {
                 operators = OnnxRuntimeOperators.ForCuda(runtime.Library, context);
                 made.Add(operators);
