@@ -39,7 +39,8 @@ public sealed class GpuTensorRtTests : IDisposable
             Detection[][] found = await Feed.DetectAllAsync(detector, pictures);
             for (int index = 0; index < pictures.Length; index++)
             {
-                _ = Same.Check($"{pictures[index].Name} against ONNX", wanted[index], found[index], minIou: 0.99f, maxScore: 0.002f, maxBox: 0.2f);
+                // As between GPU and processor: half a pixel of a picture six times as large as the model's input.
+                _ = Same.Check($"{pictures[index].Name} against ONNX", wanted[index], found[index], minIou: 0.99f, maxScore: 0.002f, maxBox: 0.5f);
                 _ = Same.Check($"{pictures[index].Name} against the reference", pictures[index].Reference, found[index], minIou: 0.98f, maxScore: 0.01f);
             }
         }

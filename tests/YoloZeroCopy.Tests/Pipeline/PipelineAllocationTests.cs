@@ -11,17 +11,26 @@ public sealed class PipelineAllocationTests
         FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
         await using PipelineHarness harness = new([lane], slots: 4, maxBatch: 2);
         const int Frames = 20_000;
+        const int Slices = 5;
         await Run(harness, Frames);
-        long before = GC.GetTotalAllocatedBytes(precise: true);
-        DetectorStatistics first = harness.Pipeline.Snapshot();
-        await Run(harness, Frames);
-        long allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
-        DetectorStatistics second = harness.Pipeline.Snapshot();
-        Assert.Equal(Frames, second.FramesCompleted - first.FramesCompleted);
+        double least = double.MaxValue;
+        for (int slice = 0; slice < Slices; slice++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            DetectorStatistics first = harness.Pipeline.Snapshot();
+            await Run(harness, Frames);
+            long allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
+            DetectorStatistics second = harness.Pipeline.Snapshot();
+            Assert.Equal(Frames, second.FramesCompleted - first.FramesCompleted);
 
-        // The pipeline's own threads: nothing. The process: under half a byte a frame, for the snapshot, this method's own state machine and the test host's timers.
-        Assert.Equal(0, second.ManagedBytes - first.ManagedBytes);
-        Assert.InRange(allocated / (double)Frames, 0, 0.5);
+            // The pipeline's own threads: nothing, ever.
+            Assert.Equal(0, second.ManagedBytes - first.ManagedBytes);
+            least = Math.Min(least, allocated / (double)Frames);
+        }
+
+        // The process: under half a byte a frame, for the snapshot, this method's own state machine and the test host's timers. What is allocated for each frame shows in every slice; on a busy
+        // machine the runtime makes a thread for its pool now and then, which does not.
+        Assert.InRange(least, 0, 0.5);
     }
 
     private static async Task Run(PipelineHarness harness, int frames)
