@@ -44,7 +44,7 @@ public sealed class MemoryPlan
         }
     }
 
-    private static string Mebibytes(long bytes) => (bytes / 1048576.0).ToString("F1", CultureInfo.InvariantCulture) + " MiB";
+    internal static string Mebibytes(long bytes) => (bytes / 1048576.0).ToString("F1", CultureInfo.InvariantCulture) + " MiB";
 }
 
 /// <summary>One part of a <see cref="MemoryPlan"/>.</summary>

@@ -108,8 +108,6 @@ internal sealed unsafe class TrtApi
 
     public delegate* unmanaged<ulong, int, TrtIssue*, TrtStatus> BuilderIssue { get; }
 
-
-
     public delegate* unmanaged<ulong, TrtProfileInput*, int, TrtStatus> BuilderAddProfile { get; }
 
     public delegate* unmanaged<ulong, ulong*, TrtStatus> BuilderBuild { get; }

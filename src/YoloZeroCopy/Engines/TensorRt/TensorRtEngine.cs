@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
@@ -101,7 +101,7 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, MaxBatch);
         ArgumentOutOfRangeException.ThrowIfZero(input);
         ArgumentOutOfRangeException.ThrowIfZero(output);
-        TensorRtExecution execution = model.Prepare(plan, batch, stream);
+        TensorRtExecution execution = model.Prepare(plan, device, batch, stream);
         TensorRtActivations? memory = null;
         try
         {
@@ -116,6 +116,7 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         }
         catch
         {
+            Settle(stream);
             execution.Dispose();
             if (memory is not null)
             {
@@ -153,21 +154,25 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         byte* data = (byte*)NativeMemory.Alloc((nuint)file.PlanBytes);
         try
         {
-            using (SafeFileHandle handle = File.OpenHandle(file.Path))
-            {
-                const int BlockBytes = 1 << 28;
-                for (long done = 0; done < file.PlanBytes;)
-                {
-                    int read = RandomAccess.Read(handle, new Span<byte>(data + done, (int)Math.Min(BlockBytes, file.PlanBytes - done)), file.PlanOffset + done);
-                    done += read > 0 ? read : throw new ModelException(file.Path, "the file became shorter as it was read.");
-                }
-            }
-
+            file.ReadPlan(data);
             return TensorRtPlan.Load(library, file.Path, data, file.PlanBytes, hostCodeAllowed);
         }
         finally
         {
             NativeMemory.Free(data);
+        }
+    }
+
+    // A run that was refused half way has left work behind, which uses what is given back next.
+    private void Settle(nint stream)
+    {
+        try
+        {
+            device.Synchronize(stream);
+        }
+        catch (Exception error) when (error is CudaException or ObjectDisposedException)
+        {
+            // The device has faulted, so nothing runs any more. The first error is the one to report.
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed unsafe class TensorRtExecution : IDisposable
 
     /// <summary>Makes it.</summary>
     /// <exception cref="InferenceException">TensorRT refused.</exception>
-    public TensorRtExecution(TensorRtPlan plan, int profile, string input, ReadOnlySpan<long> shape, nint stream)
+    public TensorRtExecution(TensorRtPlan plan, TensorRtDevice device, int profile, string input, ReadOnlySpan<long> shape, nint stream)
     {
         api = plan.Api;
         bool entered = false;
@@ -34,8 +34,9 @@ internal sealed unsafe class TensorRtExecution : IDisposable
         {
             if (profile != 0)
             {
-                // A new context has profile 0, and changing costs a wait.
+                // A new context has profile 0. The change is work on the stream, and an execution that is only asked goes at once: never before that work has ended.
                 Check(api.ContextSetProfile(handle.Value, profile, stream));
+                device.Synchronize(stream);
             }
 
             TrtShape dimensions = new(shape);

@@ -46,7 +46,7 @@ internal sealed class TensorRtModel
         RefuseUnusual(path, tensors);
 
         // What TensorRT makes of the shapes, asked for one size of batch.
-        using TensorRtExecution probe = new(plan, profile.Index, picture.Tensor.Name, Shape(picture, profile.MinBatch), device.Stream);
+        using TensorRtExecution probe = new(plan, device, profile.Index, picture.Tensor.Name, Shape(picture, profile.MinBatch), device.Stream);
         ImmutableArray<OnnxTensor> outputs =
         [
             .. tensors.Where(static tensor => !tensor.IsInput).Select(tensor => tensor.ToOnnx(WithFreeBatch(probe.ShapeOf(tensor.Name), tensor))),
@@ -65,8 +65,8 @@ internal sealed class TensorRtModel
     }
 
     /// <summary>Makes an execution for a batch.</summary>
-    public TensorRtExecution Prepare(TensorRtPlan plan, int batch, nint stream) =>
-        new(plan, Profile.Index, input, [batch, 3, Info.InputHeight, Info.InputWidth], stream);
+    public TensorRtExecution Prepare(TensorRtPlan plan, TensorRtDevice device, int batch, nint stream) =>
+        new(plan, device, Profile.Index, input, [batch, 3, Info.InputHeight, Info.InputWidth], stream);
 
     /// <summary>Bytes that a context of a batch works in: what TensorRT asks for, and the outputs that nobody reads.</summary>
     public long MemoryFor(TensorRtExecution execution, int batch) => Align(execution.RequiredMemory()) + others.Sum(tensor => BytesOf(tensor, execution, batch));
@@ -74,7 +74,7 @@ internal sealed class TensorRtModel
     /// <summary><see cref="MemoryFor"/> by an execution that is made only to ask. Runs where the device's context is current.</summary>
     public long Measure(TensorRtPlan plan, TensorRtDevice device, int batch)
     {
-        using TensorRtExecution execution = Prepare(plan, batch, device.Stream);
+        using TensorRtExecution execution = Prepare(plan, device, batch, device.Stream);
         return MemoryFor(execution, batch);
     }
 
@@ -125,7 +125,7 @@ internal sealed class TensorRtModel
         // Activations are ours and taken for the profile in use only; this is what an engine that reserves for the largest would hold idle.
         long taken = plan.ProfileMemoryBytes(profile.Index);
         long largest = Enumerable.Range(0, ranges.Length).Max(plan.ProfileMemoryBytes);
-        return FormattableString.Invariant($"{own}, {Mebibytes(taken)} a stream at most; idle profiles would take up to {Mebibytes(largest)} and hold none");
+        return FormattableString.Invariant($"{own}, {MemoryPlan.Mebibytes(taken)} a stream at most; idle profiles would take up to {MemoryPlan.Mebibytes(largest)} and hold none");
     }
 
     private static void RefuseUnusual(string path, ImmutableArray<TensorRtTensor> tensors)
@@ -161,6 +161,4 @@ internal sealed class TensorRtModel
     }
 
     private static long Align(long bytes) => (bytes + Alignment - 1) & ~(Alignment - 1);
-
-    private static string Mebibytes(long bytes) => FormattableString.Invariant($"{bytes / 1048576.0:F1} MiB");
 }

@@ -15,7 +15,6 @@ internal sealed unsafe class TensorRtPlan : IDisposable
         TrtEngineInfo info = new() { StructSize = (uint)sizeof(TrtEngineInfo) };
         TensorRtErrors.CheckPlan(Api, Api.EngineInfoGet(handle.Value, &info), path);
         ProfileCount = info.ProfileCount;
-        LayerCount = info.LayerCount;
         ImmutableArray<TensorRtTensor>.Builder tensors = ImmutableArray.CreateBuilder<TensorRtTensor>(info.TensorCount);
         for (int index = 0; index < info.TensorCount; index++)
         {
@@ -35,8 +34,6 @@ internal sealed unsafe class TensorRtPlan : IDisposable
     public TrtHandle Handle { get; }
 
     public int ProfileCount { get; }
-
-    public int LayerCount { get; }
 
     /// <summary>Inputs and outputs in TensorRT's order, with the formats of the first profile.</summary>
     public ImmutableArray<TensorRtTensor> Tensors { get; }

@@ -54,7 +54,26 @@ internal sealed record TensorRtPlanFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException(path, $"the file cannot be read: {error.Message}", error);
+            throw Unreadable(path, error);
+        }
+    }
+
+    /// <summary>Reads the plan into memory of <see cref="PlanBytes"/>.</summary>
+    /// <exception cref="ModelException">The file is gone, shorter than it was, or cannot be read.</exception>
+    public unsafe void ReadPlan(byte* target)
+    {
+        const int BlockBytes = 1 << 28;
+        try
+        {
+            using SafeFileHandle file = File.OpenHandle(Path);
+            for (long done = 0; done < PlanBytes; done += BlockBytes)
+            {
+                ReadAll(Path, file, new Span<byte>(target + done, (int)Math.Min(BlockBytes, PlanBytes - done)), PlanOffset + done);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(Path, error);
         }
     }
 
@@ -85,6 +104,8 @@ internal sealed record TensorRtPlanFile
         BinaryPrimitives.WriteInt32LittleEndian(prefix, prefix.Length - LengthBytes);
         return prefix;
     }
+
+    private static ModelException Unreadable(string path, Exception error) => new(path, $"the file cannot be read: {error.Message}", error);
 
     private static TensorRtPlanFile Read(string path, SafeFileHandle file)
     {

@@ -127,9 +127,12 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         NvinferDouble library = new(major);
         string model = OnnxModelBuilder.Network(3).Save(folder.Path);
         string plan = Plan(library, model, "--profile", Range(32, 1, 2), "--profile", Range(64, 1, 4), "--profile", Range(128, 1, 2));
+        TensorRtHostDevice device = new();
         using (OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { ImageSize = (wanted, wanted) }))
-        using (TensorRtEngine engine = Open(library, new TensorRtHostDevice(), plan, (width, height)))
+        using (TensorRtEngine engine = Open(library, device, plan, (width, height)))
         {
+            // The execution that was made to ask is gone again; a change of profile that it queued must have ended before.
+            Assert.Equal(number == 1 ? 0 : 1, device.Waits);
             Assert.Equal((wanted, wanted), (engine.Model.InputWidth, engine.Model.InputHeight));
             Assert.Contains($"profile {number} of 3 ({wanted}x{wanted}", engine.Description, StringComparison.Ordinal);
             Assert.Contains("idle profiles", engine.Description, StringComparison.Ordinal);
@@ -202,7 +205,11 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         {
             (nint input, nint output) = Tensors(engine, 2);
             library.FailAt(call, 1);
+            int waits = device.Waits;
             InferenceException error = Assert.Throws<InferenceException>(() => engine.CreateContext(2, input, output, Stream));
+
+            // What was queued must have ended before its memory goes; what failed before there was a context queued nothing.
+            Assert.Equal(call is "createExecutionContext" or "setInputShape" ? 0 : 1, device.Waits - waits);
             Assert.Contains("TensorRT", error.Message, StringComparison.Ordinal);
             Assert.Equal(0, device.Live);
             using EngineContext context = engine.CreateContext(2, input, output, Stream);

@@ -9,6 +9,9 @@ internal sealed unsafe class TensorRtHostDevice : TensorRtDevice
 
     public int Live { get; private set; }
 
+    /// <summary>How often a stream was waited for.</summary>
+    public int Waits { get; private set; }
+
     public bool IsDisposed { get; private set; }
 
     /// <summary>Says that there is no memory.</summary>
@@ -34,7 +37,11 @@ internal sealed unsafe class TensorRtHostDevice : TensorRtDevice
         return new TensorRtMemory((nint)memory, bytes, new Block(this, memory));
     }
 
-    public override void Synchronize(nint stream) => Assert.NotEqual(0, stream);
+    public override void Synchronize(nint stream)
+    {
+        Assert.NotEqual(0, stream);
+        Waits++;
+    }
 
     public override void Dispose() => IsDisposed = true;
 
