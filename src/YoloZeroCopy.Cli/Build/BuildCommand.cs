@@ -65,7 +65,7 @@ internal static class BuildCommand
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw StandardOutput.Failed($"'{output}'", error);
+            throw StandardOutput.Failed(arguments.GetValue(TimingCache) is string timings ? $"'{output}' or '{timings}'" : $"'{output}'", error);
         }
 
         StandardOutput.Write(json ? ToJson(output, report) : ToText(output, report));
@@ -93,15 +93,15 @@ internal static class BuildCommand
     private static string ToText(string output, TensorRtBuildReport report)
     {
         StringBuilder text = new();
-        Line("engine", FormattableString.Invariant($"{output}, {Mebibytes(report.PlanBytes)}"));
+        Line("engine", FormattableString.Invariant($"{output}, {MemoryPlan.Mebibytes(report.PlanBytes)}"));
         Line("built by", FormattableString.Invariant($"{report.Library} in {report.Duration.TotalSeconds:F1} s, from {report.NodeCount} nodes"));
         for (int index = 0; index < report.Profiles.Length; index++)
         {
-            string memory = report.DeviceMemoryBytes.IsEmpty ? string.Empty : $"; TensorRT asks for {Mebibytes(report.DeviceMemoryBytes[index])} to run it";
+            string memory = report.DeviceMemoryBytes.IsEmpty ? string.Empty : $"; TensorRT asks for {MemoryPlan.Mebibytes(report.DeviceMemoryBytes[index])} to run it";
             Line(FormattableString.Invariant($"profile {index + 1}"), $"{report.Profiles[index]}{memory}");
         }
 
-        Line("workspace", $"up to {Mebibytes(report.WorkspaceLimitBytes)} were allowed");
+        Line("workspace", $"up to {MemoryPlan.Mebibytes(report.WorkspaceLimitBytes)} were allowed");
         if (report.DeviceMemoryBytes.IsEmpty)
         {
             Line("memory", "what TensorRT asks for is known only where the engine can be opened, which this machine cannot");
@@ -116,8 +116,6 @@ internal static class BuildCommand
 
         void Line(string name, string value) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-12}{value}");
     }
-
-    private static string Mebibytes(long bytes) => FormattableString.Invariant($"{bytes / 1048576.0:F1} MiB");
 
     private static string ToJson(string output, TensorRtBuildReport report) => JsonText.Write(json =>
     {

@@ -5,16 +5,30 @@ internal static unsafe class AtomicFile
 {
     private const int BlockBytes = 1 << 24;
 
+    /// <summary>Fails as <see cref="Write"/> would where no file can be made or replaced: before the minutes that its content takes.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
+    public static void ThrowIfNotWritable(string path)
+    {
+        string full = Path.GetFullPath(path);
+        if (Directory.Exists(full))
+        {
+            throw new IOException($"'{full}' is a folder; a file is wanted.");
+        }
+
+        Create(Temporary(full), FileOptions.DeleteOnClose).Dispose();
+    }
+
     /// <summary>Writes a head and a block of native memory.</summary>
     /// <exception cref="IOException">It cannot be written; nothing remains of the attempt.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public static void Write(string path, ReadOnlySpan<byte> head, byte* data, long length)
     {
         string full = Path.GetFullPath(path);
-        string temporary = $"{full}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+        string temporary = Temporary(full);
         try
         {
-            using (FileStream file = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+            using (FileStream file = Create(temporary, FileOptions.None))
             {
                 file.Write(head);
                 for (long done = 0; done < length; done += BlockBytes)
@@ -34,6 +48,10 @@ internal static unsafe class AtomicFile
             throw;
         }
     }
+
+    private static string Temporary(string full) => $"{full}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+
+    private static FileStream Create(string path, FileOptions options) => new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, options);
 
     private static void Remove(string path)
     {

@@ -16,6 +16,7 @@ internal static unsafe class TensorRtBuild
         long start = Stopwatch.GetTimestamp();
         OnnxFile model = OnnxFile.Read(modelPath);
         TensorRtBuildPlan plan = TensorRtBuildPlan.For(modelPath, model, options);
+        CheckFiles(modelPath, outputPath, options.TimingCachePath);
         using TensorRtLibrary library = TensorRtLibrary.Open(TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath));
         if (!library.CanBuild)
         {
@@ -37,7 +38,7 @@ internal static unsafe class TensorRtBuild
         Check(library.Api, library.Api.BlobData(blob.Value, &data, &length), modelPath, stop);
         byte[] prefix = options.WriteMetadata ? TensorRtPlanFile.Prefix(plan.MetadataFor(model.Metadata)) : [];
         AtomicFile.Write(outputPath, prefix, (byte*)data, (long)length);
-        SaveTimings(library.Api, builder, options.TimingCachePath);
+        string? lostTimings = SaveTimings(library.Api, builder, options.TimingCachePath);
         return new TensorRtBuildReport
         {
             Library = $"{library.Name} ({library.Path})",
@@ -47,8 +48,28 @@ internal static unsafe class TensorRtBuild
             WorkspaceLimitBytes = plan.WorkspaceBytes,
             DeviceMemoryBytes = MeasureMemory(library, (byte*)data, (long)length),
             Duration = Stopwatch.GetElapsedTime(start),
-            Warnings = library.Log.Lines,
+            Warnings = lostTimings is null ? library.Log.Lines : library.Log.Lines.Add(lostTimings),
         };
+    }
+
+    private static void CheckFiles(string model, string output, string? timings)
+    {
+        ThrowIfSame(output, model, "the output", "the model");
+        AtomicFile.ThrowIfNotWritable(output);
+        if (timings is not null)
+        {
+            ThrowIfSame(timings, model, "the timing cache", "the model");
+            ThrowIfSame(timings, output, "the timing cache", "the output");
+            AtomicFile.ThrowIfNotWritable(timings);
+        }
+    }
+
+    private static void ThrowIfSame(string path, string other, string name, string otherName)
+    {
+        if (Path.GetFullPath(path) == Path.GetFullPath(other))
+        {
+            throw new ArgumentException($"'{path}' is both {name} and {otherName}, and would be replaced. Name another file.");
+        }
     }
 
     private static TrtHandle CreateBuilder(
@@ -175,21 +196,37 @@ internal static unsafe class TensorRtBuild
             : throw new ArgumentException($"The timing cache '{path}' has {length} bytes; up to {MaxTimingCacheBytes} are wanted. Delete it or name another file.", nameof(path));
     }
 
-    private static void SaveTimings(TrtApi api, TrtHandle builder, string? path)
+    /// <summary>Writes the timing cache; a warning when that failed. The engine is there by then: a missing cache costs time and nothing else.</summary>
+    private static string? SaveTimings(TrtApi api, TrtHandle builder, string? path)
     {
-        ulong value;
-        if (path is null || api.BuilderTimingCache(builder.Value, &value) != TrtStatus.Ok)
+        if (path is null)
         {
-            // TensorRT for RTX has none. The engine is there; a missing cache costs time and nothing else.
-            return;
+            return null;
+        }
+
+        ulong value;
+        if (api.BuilderTimingCache(builder.Value, &value) != TrtStatus.Ok)
+        {
+            // TensorRT for RTX has none, for one.
+            return $"The timing cache '{path}' was not written: {api.LastMessage()}";
         }
 
         using TrtHandle blob = new(value, api.BlobFree);
         void* data;
         ulong length;
-        if (api.BlobData(blob.Value, &data, &length) == TrtStatus.Ok)
+        if (api.BlobData(blob.Value, &data, &length) != TrtStatus.Ok)
+        {
+            return $"The timing cache '{path}' was not written: {api.LastMessage()}";
+        }
+
+        try
         {
             AtomicFile.Write(path, [], (byte*)data, (long)length);
+            return null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return $"The timing cache '{path}' was not written: {error.Message}";
         }
     }
 

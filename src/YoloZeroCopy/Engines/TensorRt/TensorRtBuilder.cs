@@ -16,15 +16,15 @@ public static class TensorRtBuilder
     /// <param name="options">How to build; null for the defaults.</param>
     /// <param name="progress">Told how far the build is, on TensorRT's own threads, or null. An exception from it stops the build and comes out of this call.</param>
     /// <param name="cancellationToken">Stops the build at TensorRT's next step, usually within a second or two.</param>
-    /// <exception cref="ArgumentException">An option is out of range or does not fit the model.</exception>
+    /// <exception cref="ArgumentException">An option is out of range or does not fit the model, or two of the files are one.</exception>
     /// <exception cref="ModelException">The model is missing, is no detection model, or TensorRT cannot parse it; the message names the node and the reason.</exception>
     /// <exception cref="NativeLibraryException">The shim or TensorRT is missing, or is not one this can use.</exception>
     /// <exception cref="NotSupportedException">This TensorRT does not have something that was asked for, as precisions from 11 on; the message says what to do instead.</exception>
     /// <exception cref="CudaUnavailableException">There is no usable GPU, and this TensorRT needs one to build.</exception>
     /// <exception cref="InsufficientMemoryException">Machine or device have too little memory.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    /// <exception cref="IOException">The file cannot be written.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
+    /// <exception cref="IOException">The file or the timing cache cannot be written, which is tried before anything is built, or the timing cache cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file or the timing cache may not be written, or the timing cache not be read.</exception>
     public static TensorRtBuildReport Build(
         string modelPath,
         string outputPath,

@@ -121,6 +121,36 @@ public sealed class TensorRtBuilderTests : IDisposable
     }
 
     [SkippableFact]
+    public void A_timing_cache_that_there_is_none_of_is_a_warning()
+    {
+        TensorRtBuildOptions options = Options() with { TimingCachePath = folder.File("rtx.timings"), MaxBatch = 1 };
+        TensorRtBuildReport report = TensorRtBuilder.Build(Model("tiny"), Output, options);
+        Assert.Contains(report.Warnings, static warning => warning.Contains("rtx.timings", StringComparison.Ordinal) && warning.Contains("not written", StringComparison.Ordinal));
+        Assert.True(File.Exists(Output));
+        Assert.False(File.Exists(options.TimingCachePath));
+    }
+
+    [Fact]
+    public void What_cannot_be_written_is_told_before_TensorRt_is_looked_for()
+    {
+        string model = Model("tiny");
+        byte[] before = File.ReadAllBytes(model);
+        TensorRtBuildOptions options = new() { TensorRtShimPath = folder.File("no-shim") };
+        _ = Assert.Throws<NativeLibraryException>(() => TensorRtBuilder.Build(model, Output, options));
+        _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(model, folder.File("no/such/folder.engine"), options));
+        _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(model, folder.Path, options));
+        _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(model, Output, options with { TimingCachePath = folder.File("no/such.timings") }));
+        foreach ((string output, string? timings) in ((string, string?)[])[(model, null), (Output, model), (Output, Output)])
+        {
+            ArgumentException error = Assert.Throws<ArgumentException>(() => TensorRtBuilder.Build(model, output, options with { TimingCachePath = timings }));
+            Assert.Contains(timings ?? output, error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(before, File.ReadAllBytes(model));
+        Assert.Equal([model], Directory.GetFiles(folder.Path));
+    }
+
+    [SkippableFact]
     public void Builds_can_run_beside_each_other_and_leave_nothing_open()
     {
         string model = Model("tiny");
