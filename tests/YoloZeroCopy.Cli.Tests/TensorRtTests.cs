@@ -139,6 +139,16 @@ public sealed class TensorRtTests : IDisposable
     }
 
     [SkippableFact]
+    public void A_version_compatible_engine_runs_its_own_code_only_where_that_is_allowed()
+    {
+        (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11"))];
+        string engine = inputs.File("m.engine");
+        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "1", "--version-compatible").Succeeded();
+        YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Failed(ExitCode.ModelUnusable, "host code is not allowed", "--tensorrt-host-code");
+        Assert.Contains("TensorRT 11.", YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0", "--tensorrt-host-code").Succeeded().Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public void A_node_that_the_parser_does_not_take_is_named()
     {
         (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11")), ("YZC_DOUBLE_UNSUPPORTED", "ReduceMean")];

@@ -45,6 +45,7 @@ internal static class BenchCommand
     };
 
     private static readonly Option<bool> Quick = new("--quick") { Description = "Shorten everything whose length no option says: for trying it out." };
+    private static readonly Option<bool> HostCode = Options.HostCode();
     private static readonly Option<bool> Json = Options.Json();
     private static readonly Option<string> JsonFile = new("--json-file")
     {
@@ -59,7 +60,7 @@ internal static class BenchCommand
             "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full "
             + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, Inline, PlainEngine, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, Json, JsonFile,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, Inline, PlainEngine, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -87,6 +88,7 @@ internal static class BenchCommand
                 ReplaceKernels = !arguments.GetValue(PlainEngine),
                 InputSize = arguments.GetValue(ImageSize),
                 Threads = arguments.GetValue(Threads),
+                TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
             },
             Time = TimeSpan.FromSeconds(quick && (arguments.GetResult(Seconds)?.Implicit ?? true) ? QuickSeconds : arguments.GetValue(Seconds)),
             SingleFrames = arguments.GetValue(SingleFrames),

@@ -55,6 +55,9 @@ internal static class Options
     public static Option<string?> TensorRtShim() =>
         new("--tensorrt-shim") { Description = "This project's TensorRT shim or its folder. Default: YZC_TENSORRT_SHIM, then beside the tool, then the system's.", HelpName = "PATH" };
 
+    public static Option<bool> HostCode() =>
+        new("--tensorrt-host-code") { Description = "Let a version-compatible TensorRT engine run the code for the processor that it carries. Trusted files only." };
+
     public static Option<int> Batch() =>
         Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8.", 1, MaxBatch);
 

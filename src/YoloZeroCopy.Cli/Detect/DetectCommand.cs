@@ -37,12 +37,13 @@ internal static class DetectCommand
     private static readonly Option<Device> Device = Options.Device();
     private static readonly Option<int> Batch = Options.Batch();
     private static readonly Option<int> Threads = Options.Threads();
+    private static readonly Option<bool> HostCode = Options.HostCode();
 
     public static Command Create()
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Json, Output, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads,
+            Model, Input, Json, Output, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
         };
         command.SetAction(RunAsync);
         return command;
@@ -153,6 +154,7 @@ internal static class DetectCommand
             ClassAgnostic = arguments.GetValue(Agnostic),
             InputSize = arguments.GetValue(ImageSize),
             Threads = arguments.GetValue(Threads),
+            TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
         };
     }
 }

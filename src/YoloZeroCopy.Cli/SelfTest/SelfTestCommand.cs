@@ -24,13 +24,14 @@ internal static class SelfTestCommand
     private static readonly Option<bool> Half = new("--fp16") { Description = "Let TensorRT 10 compute in half precision." };
     private static readonly Option<string?> Library = Options.TensorRt("--library");
     private static readonly Option<string?> Shim = Options.TensorRtShim();
+    private static readonly Option<bool> HostCode = Options.HostCode();
     private static readonly Option<bool> Json = Options.Json();
 
     public static Command Create()
     {
         Command command = new("selftest", "Checks what is installed on this machine and prints a report. Exit code 4 when a check fails; see `yzc --help`.")
         {
-            TensorRt, Model, Engine, Batch, Seconds, DeviceNumber, Half, Library, Shim, Json,
+            TensorRt, Model, Engine, Batch, Seconds, DeviceNumber, Half, Library, Shim, HostCode, Json,
         };
         command.Validators.Add(static result =>
         {
@@ -56,6 +57,7 @@ internal static class SelfTestCommand
             Half = arguments.GetValue(Half),
             LibraryPath = arguments.GetValue(Library),
             ShimPath = arguments.GetValue(Shim),
+            HostCodeAllowed = arguments.GetValue(HostCode),
         });
         SelfTestReport report = await test.RunAsync(stop);
         StandardOutput.Write(arguments.GetValue(Json) ? report.ToJson() : report.ToText());

@@ -1,5 +1,4 @@
 using YoloZeroCopy.Cuda;
-using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy.Cli;
 
@@ -21,6 +20,8 @@ internal sealed record TensorRtSelfTestSettings
     public string? LibraryPath { get; init; }
 
     public string? ShimPath { get; init; }
+
+    public bool HostCodeAllowed { get; init; }
 }
 
 /// <summary>Everything that a user's TensorRT is needed for, step by step: open it, build, refuse what is damaged, run, compare with ONNX Runtime, measure both.</summary>
@@ -37,9 +38,8 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
     {
         SelfTestReport report = new();
         bool canBuild = false;
-        TrtFlavour flavour = default;
         await report.CheckAsync("shim", () => Task.FromResult(DescribeShims()), stop);
-        await report.CheckAsync("library", () => Task.FromResult(OpenLibrary(out canBuild, out flavour)), stop);
+        await report.CheckAsync("library", () => Task.FromResult(OpenLibrary(out canBuild)), stop);
         await report.CheckAsync("build", () => BuildAsync(canBuild, stop), stop);
         if (!CudaDriver.TryInitialize(out string reason))
         {
@@ -67,14 +67,15 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
         MaxBatchDelay = EndToEndBenchmark.FillDelay,
         TensorRtPath = settings.LibraryPath,
         TensorRtShimPath = settings.ShimPath,
+        TensorRtHostCodeAllowed = settings.HostCodeAllowed,
     };
 
     private string DescribeShims() => string.Join(", ", TensorRtShim.LoadAll(Search, []).Select(static shim => FormattableString.Invariant($"TensorRT {shim.Major} ({shim.Path})")));
 
-    private string OpenLibrary(out bool canBuild, out TrtFlavour flavour)
+    private string OpenLibrary(out bool canBuild)
     {
         using TensorRtLibrary library = TensorRtLibrary.Open(Search);
-        (canBuild, flavour) = (library.CanBuild, library.Flavour);
+        canBuild = library.CanBuild;
         return $"{library.Name} ({library.Path}){(canBuild ? string.Empty : ", which runs engines and cannot build them")}";
     }
 
@@ -191,5 +192,5 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
     }
 
     private TensorRtEngine OpenEngine(string file, CudaContext context) =>
-        TensorRtEngine.Open(file, new TensorRtCudaDevice(context), new TensorRtEngineOptions { Search = Search });
+        TensorRtEngine.Open(file, new TensorRtCudaDevice(context), new TensorRtEngineOptions { Search = Search, HostCodeAllowed = settings.HostCodeAllowed });
 }
