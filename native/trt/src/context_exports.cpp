@@ -81,13 +81,16 @@ int32_t yzc_trt_context_enqueue(yzc_trt_context context, void* stream)
 
 int32_t yzc_trt_context_capturable(yzc_trt_context context, int32_t* capturable, char* reason, int32_t capacity, int32_t* length)
 {
-    int32_t copied = YZC_TRT_OK;
-    int32_t const status = onContext(context, [&](yzc::Context& found) {
+    return onContext(context, [&](yzc::Context& found) {
         yzc::require(capturable != nullptr, "capturable is null");
+        yzc::require(capacity >= 0 && (reason != nullptr || capacity == 0), "capacity is negative, or reason is null");
         std::string const obstacle = found.captureObstacle();
         *capturable = obstacle.empty() ? 1 : 0;
         // No buffer at all: the caller does not care for the reason.
-        copied = reason == nullptr && capacity == 0 && length == nullptr ? YZC_TRT_OK : yzc::copyText(obstacle.c_str(), reason, capacity, length);
+        bool const wanted = reason != nullptr || length != nullptr;
+        if (wanted && yzc::copyText(obstacle.c_str(), reason, capacity, length) != YZC_TRT_OK)
+        {
+            throw yzc::Failure(YZC_TRT_E_BUFFER, "the reason has " + std::to_string(obstacle.size()) + " bytes, more than the buffer takes");
+        }
     });
-    return status == YZC_TRT_OK ? copied : status;
 }
