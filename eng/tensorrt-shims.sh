@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# Builds the TensorRT shims of both majors into artifacts/native, from TensorRT's headers only.
+# Builds TensorRT shims into artifacts/native, from TensorRT's headers only.
 #
-#   eng/tensorrt-shims.sh             headers from $YZC_TENSORRT_ASSETS, an installed TensorRT or NVIDIA's public repository, as CMake finds them
+#   eng/tensorrt-shims.sh             both majors from include-10 and include-11 in $YZC_TENSORRT_ASSETS; without these the one major whose headers CMake finds:
+#                                     an installed TensorRT's, or those of NVIDIA's public repository
 #   eng/tensorrt-shims.sh HEADERS...  folders with NvInfer.h, one for each major
 set -euo pipefail
+headers=()
+for folder in "$@"; do
+    headers+=("$(cd "$folder" && pwd)")
+done
+if [ $# = 0 ] && [ -n "${YZC_TENSORRT_ASSETS:-}" ]; then
+    for major in 10 11; do
+        [ -f "$YZC_TENSORRT_ASSETS/include-$major/NvInfer.h" ] && headers+=("$(cd "$YZC_TENSORRT_ASSETS/include-$major" && pwd)")
+    done
+fi
 cd "$(dirname "$0")/.."
 target=artifacts/native
 mkdir -p "$target"
-
-headers=("$@")
-if [ ${#headers[@]} = 0 ] && [ -n "${YZC_TENSORRT_ASSETS:-}" ]; then
-    for major in 10 11; do
-        [ -f "$YZC_TENSORRT_ASSETS/include-$major/NvInfer.h" ] && headers+=("$YZC_TENSORRT_ASSETS/include-$major")
-    done
-fi
 
 build() {
     local folder=$1

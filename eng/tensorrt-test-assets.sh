@@ -9,7 +9,7 @@ set -euo pipefail
 assets=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 target=$PWD/artifacts/native
-mkdir -p "$target/libraries"
+mkdir -p "$target"
 
 headers=()
 for major in 10 11; do
@@ -17,23 +17,14 @@ for major in 10 11; do
 done
 eng/tensorrt-shims.sh "${headers[@]}"
 
-for library in libtensorrt_rtx.so.1 libtensorrt_onnxparser_rtx.so.1 libnvinfer_lean.so.10 libnvinfer_lean.so.11; do
-    if [ -f "$assets/$library" ]; then
-        ln -sf "$assets/$library" "$target/libraries/$library"
-    elif [ -f "$assets/$library.xz" ] && [ ! "$target/libraries/$library" -nt "$assets/$library.xz" ]; then
-        xz -dkc "$assets/$library.xz" >"$target/libraries/$library.part"
-        mv "$target/libraries/$library.part" "$target/libraries/$library"
-    fi
-done
+eng/tensorrt-libraries.sh "$assets" "$target/libraries"
 
 {
     echo "export YZC_TENSORRT_SHIM='$target'"
     echo "export YZC_TENSORRT_ASSETS='$target/libraries'"
 } >"$target/env.sh"
 
-if [ -f native/tests/nvinfer_double/CMakeLists.txt ]; then
-    list=$(IFS=';'; echo "${headers[*]}")
-    cmake -S native/tests/nvinfer_double -B "$target/double" "-DTENSORRT_INCLUDE_DIRS=$list" -DYZC_DOUBLE_TESTS=OFF
-    cmake --build "$target/double" -j "$(nproc)"
-    echo "export YZC_TRT_DOUBLE='$target/double'" >>"$target/env.sh"
-fi
+list=$(IFS=';'; echo "${headers[*]}")
+cmake -S native/tests/nvinfer_double -B "$target/double" "-DTENSORRT_INCLUDE_DIRS=$list" -DYZC_DOUBLE_TESTS=OFF
+cmake --build "$target/double" -j "$(nproc)"
+echo "export YZC_TRT_DOUBLE='$target/double'" >>"$target/env.sh"

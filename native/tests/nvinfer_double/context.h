@@ -110,6 +110,8 @@ private:
     void* memory = nullptr;
     uint64_t memory_bytes = 0;
     std::unique_ptr<device_memory> own_memory;
+    // Shapes for which the memory was divided; empty until that was asked for.
+    std::map<std::string, shape> divided_for;
     cudaEvent_t consumed = nullptr;
     std::map<key, std::unique_ptr<execution>> executions;
     nvinfer1::IProfiler* profiler = nullptr;

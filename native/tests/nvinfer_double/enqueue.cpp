@@ -22,7 +22,8 @@ size_t context::updateDeviceMemorySizeForShapes() noexcept
         return 0;
     }
 
-    return data->memory_for(profile, inputs_now());
+    divided_for = inputs_now();
+    return data->memory_for(profile, divided_for);
 }
 
 void context::setDeviceMemory(void* value) noexcept
@@ -106,6 +107,10 @@ bool context::run(void* stream, uint64_t needed)
     execution& chosen = execution_for(stream, capturing);
     if (capturing && !chosen.refusal().empty()) {
         throw std::runtime_error("The network cannot be captured: " + chosen.refusal());
+    }
+
+    if (!divided_for.empty() && divided_for != inputs_now()) {
+        note_misuse("a run with other shapes than those for which updateDeviceMemorySizeForShapes has divided the memory");
     }
 
     // A real network writes all over its memory. Memory that is gone or too small shows here; a graph is spared, as its rate is compared.

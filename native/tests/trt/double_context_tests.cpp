@@ -33,6 +33,22 @@ TEST_F(DoubleTest, RunsWithAnotherShapeAndAnotherProfile)
     EXPECT_MESSAGE("the engine has 2");
 }
 
+// The double counts a run in memory that was divided for other shapes as a misuse.
+TEST_F(DoubleTest, MemoryForAWholeProfileIsDividedAnewForOtherShapes)
+{
+    prepare(mContext, 0, YZC_TRT_SELECT_MAX);
+    int64_t most = 0;
+    ASSERT_STATUS(YZC_TRT_OK, yzc_trt_engine_profile_memory(mEngine, 0, &most));
+    Memory const memory = aligned(static_cast<uint64_t>(most));
+    ASSERT_STATUS(YZC_TRT_OK, yzc_trt_context_set_memory(mContext, memory.get(), static_cast<uint64_t>(most)));
+    for (int32_t const select : {YZC_TRT_SELECT_MIN, YZC_TRT_SELECT_MAX})
+    {
+        yzc_trt_shape const shape = profileShape(0, select);
+        ASSERT_STATUS(YZC_TRT_OK, yzc_trt_context_set_input_shape(mContext, mInput.c_str(), &shape));
+        EXPECT_STATUS(YZC_TRT_OK, yzc_trt_context_enqueue(mContext, kStream));
+    }
+}
+
 TEST_F(DoubleTest, EnqueueNamesWhatIsMissing)
 {
     EXPECT_STATUS(YZC_TRT_E_STATE, yzc_trt_context_enqueue(mContext, kStream));

@@ -14,7 +14,6 @@
 namespace yzc_test
 {
 
-
 struct Freed
 {
     void operator()(void* memory) const
@@ -50,36 +49,57 @@ struct Control
     void (*failSilently)(char const* call, int32_t nth) = nullptr;
     int64_t (*live)() = nullptr;
     int64_t (*misuses)() = nullptr;
+
+    // Of a library that is open. Forgets what earlier tests did with it.
+    static Control of(std::string const& path)
+    {
+        void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD);
+        Control control;
+        control.fail = reinterpret_cast<void (*)(char const*, int32_t)>(dlsym(library, "yzc_double_fail"));
+        control.failSilently = reinterpret_cast<void (*)(char const*, int32_t)>(dlsym(library, "yzc_double_fail_silently"));
+        control.live = reinterpret_cast<int64_t (*)()>(dlsym(library, "yzc_double_live"));
+        control.misuses = reinterpret_cast<int64_t (*)()>(dlsym(library, "yzc_double_misuses"));
+        if (auto* const reset = reinterpret_cast<void (*)()>(dlsym(library, "yzc_double_reset")))
+        {
+            reset();
+        }
+        return control;
+    }
 };
+
+// The double's library; empty when none is named.
+inline std::string doubleLibrary()
+{
+    std::string const path = variable("YZC_TRT_DOUBLE");
+    struct stat status = {};
+    bool const folder = stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    return folder ? path + "/libnvinfer.so." + std::to_string(YZC_EXPECTED_MAJOR) : path;
+}
+
+// Loading a plan opens ONNX Runtime; building one does not.
+#define SKIP_WITHOUT_ONNX_RUNTIME() \
+    if (variable("YZC_ONNXRUNTIME").empty()) \
+    { \
+        GTEST_SKIP() << "the double runs its models in ONNX Runtime, and YZC_ONNXRUNTIME is not set"; \
+    } \
+    static_assert(true, "")
 
 class DoubleTest : public ::testing::Test
 {
 protected:
     void SetUp() override
     {
-        mPath = variable("YZC_TRT_DOUBLE");
+        mPath = doubleLibrary();
         if (mPath.empty() || variable("YZC_TRT_DOUBLE_PLAN").empty())
         {
             GTEST_SKIP() << "YZC_TRT_DOUBLE and YZC_TRT_DOUBLE_PLAN are not set";
         }
-        if (variable("YZC_ONNXRUNTIME").empty())
-        {
-            GTEST_SKIP() << "the double runs its models in ONNX Runtime, and YZC_ONNXRUNTIME is not set";
-        }
-        struct stat status = {};
-        if (stat(mPath.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
-        {
-            mPath += "/libnvinfer.so." + std::to_string(YZC_EXPECTED_MAJOR);
-        }
+        SKIP_WITHOUT_ONNX_RUNTIME();
         Variable const skip("YZC_TRT_SKIP_DRIVER_CHECK", "1");
         ASSERT_STATUS(YZC_TRT_OK, openLibrary(mPath, &mLibrary, &mLog));
         mPlan = readFile(variable("YZC_TRT_DOUBLE_PLAN"));
         ASSERT_FALSE(mPlan.empty());
-        void* const library = dlopen(mPath.c_str(), RTLD_NOW | RTLD_NOLOAD);
-        mControl.fail = reinterpret_cast<void (*)(char const*, int32_t)>(dlsym(library, "yzc_double_fail"));
-        mControl.failSilently = reinterpret_cast<void (*)(char const*, int32_t)>(dlsym(library, "yzc_double_fail_silently"));
-        mControl.live = reinterpret_cast<int64_t (*)()>(dlsym(library, "yzc_double_live"));
-        mControl.misuses = reinterpret_cast<int64_t (*)()>(dlsym(library, "yzc_double_misuses"));
+        mControl = Control::of(mPath);
         ASSERT_STATUS(YZC_TRT_OK, yzc_trt_runtime_create(mLibrary, nullptr, &mRuntime));
         ASSERT_STATUS(YZC_TRT_OK, yzc_trt_engine_load(mRuntime, mPlan.data(), mPlan.size(), &mEngine));
         describe();

@@ -48,7 +48,7 @@ typedef enum yzc_trt_status {
     YZC_TRT_E_ARGUMENT = -1,        /* an argument is null, out of range or of the wrong struct_size */
     YZC_TRT_E_HANDLE = -2,          /* 0, freed, or a handle of another kind */
     YZC_TRT_E_LIBRARY_MISSING = -3, /* no place had a library that could be opened; the message lists all of them with the reason */
-    YZC_TRT_E_NOT_TENSORRT = -4,    /* the file opened but is no TensorRT library, or lacks what the call needs (a lean one cannot build) */
+    YZC_TRT_E_NOT_TENSORRT = -4,    /* the file opened but is no TensorRT library or no ONNX parser of it */
     YZC_TRT_E_WRONG_MAJOR = -5,     /* the library's major is not this shim's */
     YZC_TRT_E_WRONG_VERSION = -6,   /* the library is too old, or the plan was made by another version */
     YZC_TRT_E_NO_DRIVER = -7,       /* libcuda is missing or reports no device: TensorRT would crash when opened */
@@ -57,7 +57,7 @@ typedef enum yzc_trt_status {
     YZC_TRT_E_OUT_OF_MEMORY = -10,
     YZC_TRT_E_CANCELLED = -11,      /* the progress callback or yzc_trt_builder_cancel said so */
     YZC_TRT_E_PARSE_FAILED = -12,   /* see yzc_trt_builder_issue */
-    YZC_TRT_E_NOT_SUPPORTED = -13,  /* this major or flavour cannot do it; the message says what to do instead */
+    YZC_TRT_E_NOT_SUPPORTED = -13,  /* this major or flavour cannot do it (a lean one cannot build); the message says what to do instead */
     YZC_TRT_E_REFUSED = -14,        /* TensorRT refused; the message has its words */
     YZC_TRT_E_BUFFER = -15,         /* the buffer is too small; `length` has what is needed */
     YZC_TRT_E_BUSY = -16,           /* another thread is inside a call on this object */
@@ -133,7 +133,8 @@ typedef struct yzc_trt_library_info {
 
 /* Opens the first path that works. Except for TensorRT for RTX a usable CUDA driver must be there (YZC_TRT_E_NO_DRIVER); the environment
    variable YZC_CUDA_DRIVER names another driver file than libcuda.so.1, YZC_TRT_SKIP_DRIVER_CHECK=1 leaves the check out (for test doubles).
-   Codes: LIBRARY_MISSING when none could be opened, otherwise the code of the first file that was found and refused. */
+   Codes: LIBRARY_MISSING when no place had a file that opens, otherwise that of the first place that was refused for another reason (without a
+   driver all but TensorRT for RTX are, whether the file is there or not). */
 YZC_TRT_API int32_t yzc_trt_library_open(const yzc_trt_library_options* options, yzc_trt_library* library);
 YZC_TRT_API int32_t yzc_trt_library_info_get(yzc_trt_library library, yzc_trt_library_info* info);
 YZC_TRT_API int32_t yzc_trt_library_free(yzc_trt_library library);

@@ -142,6 +142,7 @@ void Builder::addProfile(yzc_trt_profile_input const* inputs, int32_t count)
     {
         yzc_trt_profile_input const& entry = inputs[i];
         require(entry.struct_size == sizeof entry, "profile input.struct_size is not its size");
+        require(entry.reserved == 0, "profile input.reserved is not 0");
         require(entry.name != nullptr, "profile input.name is null");
         nvinfer1::Dims const own = input(entry.name)->getDimensions();
         nvinfer1::Dims const least = toDims(entry.min, entry.name);

@@ -5,17 +5,6 @@
 namespace
 {
 
-// Finds the builder and keeps other threads out of it for one call.
-template <typename Body>
-int32_t onBuilder(yzc_trt_builder builder, Body&& body) noexcept
-{
-    return yzc::guard([&] {
-        std::shared_ptr<yzc::Builder> const found = yzc::find<yzc::Builder>(builder);
-        yzc::OneAtATime const alone(found->inUse());
-        body(*found);
-    });
-}
-
 yzc_trt_issue toIssue(yzc::Issue const& kept)
 {
     yzc_trt_issue issue{};
@@ -54,17 +43,17 @@ int32_t yzc_trt_builder_free(yzc_trt_builder builder)
 
 int32_t yzc_trt_builder_parse(yzc_trt_builder builder, const void* model, uint64_t length)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) { found.parse(model, length); });
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) { found.parse(model, length); });
 }
 
 int32_t yzc_trt_builder_parse_file(yzc_trt_builder builder, const char* path)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) { found.parseFile(path); });
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) { found.parseFile(path); });
 }
 
 int32_t yzc_trt_builder_issue_count(yzc_trt_builder builder, int32_t* count)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) {
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) {
         yzc::require(count != nullptr, "count is null");
         *count = static_cast<int32_t>(found.issues().size());
     });
@@ -72,7 +61,7 @@ int32_t yzc_trt_builder_issue_count(yzc_trt_builder builder, int32_t* count)
 
 int32_t yzc_trt_builder_issue(yzc_trt_builder builder, int32_t index, yzc_trt_issue* issue)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) {
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) {
         yzc::require(index >= 0 && static_cast<size_t>(index) < found.issues().size(), "there is no issue of this index");
         yzc::writeStruct(issue, toIssue(found.issues()[static_cast<size_t>(index)]), "issue");
     });
@@ -80,7 +69,7 @@ int32_t yzc_trt_builder_issue(yzc_trt_builder builder, int32_t index, yzc_trt_is
 
 int32_t yzc_trt_builder_tensor_count(yzc_trt_builder builder, int32_t* count)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) {
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) {
         yzc::require(count != nullptr, "count is null");
         *count = found.tensorCount();
     });
@@ -88,17 +77,17 @@ int32_t yzc_trt_builder_tensor_count(yzc_trt_builder builder, int32_t* count)
 
 int32_t yzc_trt_builder_tensor(yzc_trt_builder builder, int32_t index, yzc_trt_tensor_info* info)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) { yzc::writeStruct(info, found.tensor(index), "tensor info"); });
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) { yzc::writeStruct(info, found.tensor(index), "tensor info"); });
 }
 
 int32_t yzc_trt_builder_add_profile(yzc_trt_builder builder, const yzc_trt_profile_input* inputs, int32_t count)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) { found.addProfile(inputs, count); });
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) { found.addProfile(inputs, count); });
 }
 
 int32_t yzc_trt_builder_build(yzc_trt_builder builder, yzc_trt_blob* plan)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) {
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) {
         yzc::require(plan != nullptr, "plan is null");
         *plan = yzc::add(std::make_shared<yzc::Blob>(found.library(), found.build()));
     });
@@ -111,7 +100,7 @@ int32_t yzc_trt_builder_cancel(yzc_trt_builder builder)
 
 int32_t yzc_trt_builder_timing_cache(yzc_trt_builder builder, yzc_trt_blob* cache)
 {
-    return onBuilder(builder, [&](yzc::Builder& found) {
+    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) {
         yzc::require(cache != nullptr, "cache is null");
         *cache = yzc::add(std::make_shared<yzc::Blob>(found.library(), found.timingCache()));
     });

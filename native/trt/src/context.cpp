@@ -81,6 +81,7 @@ uint64_t Context::requiredMemory()
         refused(mRecorder, "TensorRT did not tell the device memory for these shapes");
     }
     mRequired = bytes;
+    mDivided = true;
     if (mMemoryLength.value_or(0) >= bytes && bytes > 0)
     {
         giveMemory(); // It was divided for other shapes. Memory that is too small now stays out, and enqueue says so.
@@ -114,10 +115,11 @@ void Context::giveMemory()
 void Context::checkMemory()
 {
     int64_t const most = mEngine->native().getDeviceMemorySizeForProfileV2(mContext->getOptimizationProfile());
-    if (most >= 0 && mMemoryLength.value_or(0) >= static_cast<uint64_t>(most))
+    if (!mDivided && most >= 0 && mMemoryLength.value_or(0) >= static_cast<uint64_t>(most))
     {
         return; // Enough for every shape of the profile.
     }
+    // Also with enough memory: once it was divided for some shapes, it must be for these before they run.
     uint64_t const wanted = requiredMemory();
     if (mMemoryLength.value_or(0) < wanted)
     {

@@ -44,6 +44,8 @@ private:
     std::optional<uint64_t> mMemoryLength;
     // What TensorRT said last, while it holds.
     std::optional<uint64_t> mRequired;
+    // Whether TensorRT divides the memory by shapes that were set once, and no more as the whole profile needs it.
+    bool mDivided{false};
     // Whether everything was complete at the last look and nothing was changed since.
     bool mComplete{false};
 };

@@ -1,21 +1,5 @@
 #include "context.h"
 
-namespace
-{
-
-// Finds the context and keeps other threads out of it for one call.
-template <typename Body>
-int32_t onContext(yzc_trt_context context, Body&& body) noexcept
-{
-    return yzc::guard([&] {
-        std::shared_ptr<yzc::Context> const found = yzc::find<yzc::Context>(context);
-        yzc::OneAtATime const alone(found->inUse());
-        body(*found);
-    });
-}
-
-} // namespace
-
 int32_t yzc_trt_context_create(yzc_trt_engine engine, yzc_trt_context* context)
 {
     return yzc::guard([&] {
@@ -32,12 +16,12 @@ int32_t yzc_trt_context_free(yzc_trt_context context)
 
 int32_t yzc_trt_context_set_profile(yzc_trt_context context, int32_t profile, void* stream)
 {
-    return onContext(context, [&](yzc::Context& found) { found.setProfile(profile, stream); });
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) { found.setProfile(profile, stream); });
 }
 
 int32_t yzc_trt_context_set_input_shape(yzc_trt_context context, const char* input, const yzc_trt_shape* shape)
 {
-    return onContext(context, [&](yzc::Context& found) {
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) {
         yzc::require(shape != nullptr, "shape is null");
         found.setInputShape(input, *shape);
     });
@@ -45,7 +29,7 @@ int32_t yzc_trt_context_set_input_shape(yzc_trt_context context, const char* inp
 
 int32_t yzc_trt_context_tensor_shape(yzc_trt_context context, const char* tensor, yzc_trt_shape* shape)
 {
-    return onContext(context, [&](yzc::Context& found) {
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) {
         yzc::require(shape != nullptr, "shape is null");
         *shape = found.tensorShape(tensor);
     });
@@ -53,7 +37,7 @@ int32_t yzc_trt_context_tensor_shape(yzc_trt_context context, const char* tensor
 
 int32_t yzc_trt_context_required_memory(yzc_trt_context context, uint64_t* bytes)
 {
-    return onContext(context, [&](yzc::Context& found) {
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) {
         yzc::require(bytes != nullptr, "bytes is null");
         *bytes = found.requiredMemory();
     });
@@ -61,33 +45,36 @@ int32_t yzc_trt_context_required_memory(yzc_trt_context context, uint64_t* bytes
 
 int32_t yzc_trt_context_set_memory(yzc_trt_context context, void* memory, uint64_t length)
 {
-    return onContext(context, [&](yzc::Context& found) { found.setMemory(memory, length); });
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) { found.setMemory(memory, length); });
 }
 
 int32_t yzc_trt_context_set_address(yzc_trt_context context, const char* tensor, void* address)
 {
-    return onContext(context, [&](yzc::Context& found) { found.setAddress(tensor, address); });
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) { found.setAddress(tensor, address); });
 }
 
 int32_t yzc_trt_context_set_input_consumed_event(yzc_trt_context context, void* event)
 {
-    return onContext(context, [&](yzc::Context& found) { found.setInputConsumedEvent(event); });
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) { found.setInputConsumedEvent(event); });
 }
 
 int32_t yzc_trt_context_enqueue(yzc_trt_context context, void* stream)
 {
-    return onContext(context, [&](yzc::Context& found) { found.enqueue(stream); });
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) { found.enqueue(stream); });
 }
 
 int32_t yzc_trt_context_capturable(yzc_trt_context context, int32_t* capturable, char* reason, int32_t capacity, int32_t* length)
 {
-    int32_t copied = YZC_TRT_OK;
-    int32_t const status = onContext(context, [&](yzc::Context& found) {
+    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) {
         yzc::require(capturable != nullptr, "capturable is null");
+        yzc::require(capacity >= 0 && (reason != nullptr || capacity == 0), "capacity is negative, or reason is null");
         std::string const obstacle = found.captureObstacle();
         *capturable = obstacle.empty() ? 1 : 0;
         // No buffer at all: the caller does not care for the reason.
-        copied = reason == nullptr && capacity == 0 && length == nullptr ? YZC_TRT_OK : yzc::copyText(obstacle.c_str(), reason, capacity, length);
+        bool const wanted = reason != nullptr || length != nullptr;
+        if (wanted && yzc::copyText(obstacle.c_str(), reason, capacity, length) != YZC_TRT_OK)
+        {
+            throw yzc::Failure(YZC_TRT_E_BUFFER, "the reason has " + std::to_string(obstacle.size()) + " bytes, more than the buffer takes");
+        }
     });
-    return status == YZC_TRT_OK ? copied : status;
 }

@@ -16,7 +16,9 @@ struct ThreadText
 {
     char message[kMessageBytes];
     char words[kWordBytes];
-    size_t wordLength;
+    size_t wordsBegin;
+    size_t wordsEnd;
+    int depth;
 };
 
 thread_local ThreadText text{};
@@ -51,30 +53,39 @@ char const* lastMessage() noexcept
     return text.message;
 }
 
-void beginWords() noexcept
+Words::Words() noexcept
+    : mOuterBegin(text.wordsBegin)
 {
-    text.wordLength = 0;
-    text.words[0] = '\0';
+    text.wordsBegin = text.wordsEnd;
+    text.depth++;
+}
+
+Words::~Words()
+{
+    text.wordsEnd = text.wordsBegin;
+    text.words[text.wordsEnd] = '\0';
+    text.wordsBegin = mOuterBegin;
+    text.depth--;
 }
 
 void addWords(char const* line) noexcept
 {
-    size_t const separator = text.wordLength == 0 ? 0 : 2;
-    if (text.wordLength + separator + 1 >= kWordBytes)
+    size_t const separator = text.wordsEnd == text.wordsBegin ? 0 : 2;
+    if (text.depth == 0 || text.wordsEnd + separator + 1 >= kWordBytes)
     {
         return;
     }
-    std::memcpy(text.words + text.wordLength, "; ", separator);
-    text.wordLength += separator;
-    size_t const length = cut(line, std::strlen(line), kWordBytes - 1 - text.wordLength);
-    std::memcpy(text.words + text.wordLength, line, length);
-    text.wordLength += length;
-    text.words[text.wordLength] = '\0';
+    std::memcpy(text.words + text.wordsEnd, "; ", separator);
+    text.wordsEnd += separator;
+    size_t const length = cut(line, std::strlen(line), kWordBytes - 1 - text.wordsEnd);
+    std::memcpy(text.words + text.wordsEnd, line, length);
+    text.wordsEnd += length;
+    text.words[text.wordsEnd] = '\0';
 }
 
 char const* words() noexcept
 {
-    return text.words;
+    return text.words + text.wordsBegin;
 }
 
 int32_t copyText(char const* source, char* buffer, int32_t capacity, int32_t* length)

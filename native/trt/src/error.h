@@ -3,6 +3,7 @@
 
 #include "yzc_trt.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <new>
@@ -36,9 +37,21 @@ int32_t remember(int32_t status, char const* message) noexcept;
 char const* lastMessage() noexcept;
 
 // TensorRT's own error lines on this thread since the current export began; they go into the message of a refusal.
-void beginWords() noexcept;
 void addWords(char const* text) noexcept;
 char const* words() noexcept;
+
+// An export's own words. They nest: a callback may call an export while another one waits for TensorRT and still needs its words.
+class Words
+{
+public:
+    Words() noexcept;
+    ~Words();
+    Words(Words const&) = delete;
+    Words& operator=(Words const&) = delete;
+
+private:
+    size_t mOuterBegin;
+};
 
 // Copies a text out by the header's rule for strings.
 int32_t copyText(char const* text, char* buffer, int32_t capacity, int32_t* length);
@@ -46,9 +59,9 @@ int32_t copyText(char const* text, char* buffer, int32_t capacity, int32_t* leng
 template <typename Body>
 int32_t guard(Body&& body) noexcept
 {
+    Words const own;
     try
     {
-        beginWords();
         body();
         return YZC_TRT_OK;
     }

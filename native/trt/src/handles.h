@@ -73,4 +73,15 @@ private:
     std::atomic_flag& mFlag;
 };
 
+// An export's whole body on such an object: finds it and keeps other threads out of it for one call.
+template <typename T, typename Body>
+int32_t alone(uint64_t handle, Body&& body) noexcept
+{
+    return guard([&] {
+        std::shared_ptr<T> const found = find<T>(handle);
+        OneAtATime const only(found->inUse());
+        body(*found);
+    });
+}
+
 } // namespace yzc

@@ -27,6 +27,17 @@ std::vector<Logger*>& pool()
 
 Logger& Logger::rent(yzc_trt_log_callback callback, void* user, int32_t severity)
 {
+    Logger& logger = takeIdle();
+    // Not under the pool's lock: a callback of this logger's last library may still run, and may be opening another one.
+    std::lock_guard<std::recursive_mutex> const lock(logger.mMutex);
+    logger.mCallback = callback;
+    logger.mUser = user;
+    logger.mSeverity = severity;
+    return logger;
+}
+
+Logger& Logger::takeIdle()
+{
     std::lock_guard<std::mutex> const poolLock(poolMutex());
     std::vector<Logger*>& all = pool();
     auto idle = std::find_if(all.begin(), all.end(), [](Logger const* logger) { return !logger->mRented; });
@@ -37,13 +48,8 @@ Logger& Logger::rent(yzc_trt_log_callback callback, void* user, int32_t severity
         fresh.release();
         idle = all.end() - 1;
     }
-    Logger& logger = **idle;
-    std::lock_guard<std::recursive_mutex> const lock(logger.mMutex);
-    logger.mRented = true;
-    logger.mCallback = callback;
-    logger.mUser = user;
-    logger.mSeverity = severity;
-    return logger;
+    (*idle)->mRented = true;
+    return **idle;
 }
 
 void Logger::giveBack() noexcept
@@ -82,6 +88,13 @@ void Logger::log(Severity severity, nvinfer1::AsciiChar const* message) noexcept
     {
         // Nothing may be thrown into TensorRT, and a lost log line is no failure of the call that wrote it.
     }
+}
+
+Recorder::Recorder(Logger& logger)
+    : mLogger(logger)
+{
+    // Descriptions are handed out by address, and another thread may report more meanwhile: they must not move.
+    mEntries.reserve(kMostErrors);
 }
 
 int32_t Recorder::getNbErrors() const noexcept

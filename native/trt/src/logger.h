@@ -24,6 +24,8 @@ public:
 private:
     Logger() = default;
 
+    static Logger& takeIdle();
+
     // Recursive: a callback may make a call that logs.
     std::recursive_mutex mMutex;
     yzc_trt_log_callback mCallback{nullptr};
@@ -36,10 +38,7 @@ private:
 class Recorder final : public nvinfer1::IErrorRecorder
 {
 public:
-    explicit Recorder(Logger& logger)
-        : mLogger(logger)
-    {
-    }
+    explicit Recorder(Logger& logger);
 
     int32_t getNbErrors() const noexcept override;
     nvinfer1::ErrorCode getErrorCode(int32_t index) const noexcept override;

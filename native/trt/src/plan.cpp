@@ -137,7 +137,7 @@ void readPlan(unsigned char const* data, uint64_t available, uint64_t fileLength
     }
     if (available < kHeaderBytes)
     {
-        throw Failure(YZC_TRT_E_BUFFER, "at least the first 64 bytes of the file are wanted");
+        throw Failure(YZC_TRT_E_BUFFER, "at least the first " + std::to_string(kHeaderBytes) + " bytes of the file are wanted");
     }
     if (beginsPlan(data))
     {

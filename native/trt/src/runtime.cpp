@@ -2,6 +2,9 @@
 
 #include "plan.h"
 
+#include <algorithm>
+#include <cstddef>
+
 namespace yzc
 {
 
@@ -32,9 +35,18 @@ std::unique_ptr<nvinfer1::ICudaEngine> Runtime::load(unsigned char const* data, 
     {
         throw Failure(YZC_TRT_E_WRONG_VERSION, "the plan was made by " + maker + ", the library is " + mLibrary->name());
     }
+    // Sections of a plan are aligned to its beginning. Everyone else gives TensorRT a plan that begins a buffer; behind a metadata prefix it may
+    // begin anywhere, and whether TensorRT reads it there is nobody's promise.
+    unsigned char const* begin = data + plan.plan_offset;
+    std::unique_ptr<unsigned char[]> aligned;
+    if (reinterpret_cast<uintptr_t>(begin) % alignof(std::max_align_t) != 0)
+    {
+        aligned.reset(new unsigned char[plan.plan_length]);
+        begin = std::copy_n(begin, plan.plan_length, aligned.get()) - plan.plan_length;
+    }
     std::lock_guard<std::mutex> const lock(mMutex);
     mRecorder.clear();
-    std::unique_ptr<nvinfer1::ICudaEngine> engine(mRuntime->deserializeCudaEngine(data + plan.plan_offset, plan.plan_length));
+    std::unique_ptr<nvinfer1::ICudaEngine> engine(mRuntime->deserializeCudaEngine(begin, plan.plan_length));
     if (engine == nullptr)
     {
         refused(mRecorder, mLibrary->name() + " did not load the plan of " + maker, YZC_TRT_E_DAMAGED_PLAN);

@@ -34,7 +34,7 @@ nvinfer1::Dims toDims(yzc_trt_shape const& shape, char const* name)
     std::copy_n(shape.dims, shape.rank, dims.d);
     if (std::any_of(dims.d, dims.d + dims.nbDims, [](int64_t size) { return size < 1 || size > INT32_MAX; }))
     {
-        throw Failure(YZC_TRT_E_ARGUMENT, std::string("the shape of ") + name + " is " + shapeText(dims) + ", every dimension must be 1 or more");
+        throw Failure(YZC_TRT_E_ARGUMENT, std::string("the shape of ") + name + " is " + shapeText(dims) + ", every dimension must be 1 to 2147483647");
     }
     return dims;
 }
