@@ -55,7 +55,7 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         try
         {
             TensorRtPlanFile file = TensorRtPlanFile.Read(path);
-            using TensorRtLibrary library = TensorRtLibrary.Open(options.Search);
+            using TensorRtLibrary library = TensorRtLibrary.Open(options.Search with { Origin = file.BuiltWith });
             TensorRtModel? model = null;
             device.Run(() =>
             {

@@ -44,7 +44,7 @@ internal sealed unsafe class TensorRtLibrary : IDisposable
     public static TensorRtLibrary Open(TensorRtSearch search)
     {
         List<string> missingShims = [];
-        List<TensorRtShim> shims = TensorRtShim.LoadAll(search, missingShims);
+        List<TensorRtShim> shims = [.. TensorRtShim.LoadAll(search, missingShims).OrderBy(shim => shim.Major != search.Origin?.Major)];
         TrtStatus refusal = TrtStatus.LibraryMissing;
         string refusalMessage = string.Empty;
         List<string> tried = [];

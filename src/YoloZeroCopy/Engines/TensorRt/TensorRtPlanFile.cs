@@ -15,6 +15,9 @@ internal sealed record TensorRtPlanFile
     private const int LengthBytes = 4;
     private const int MaxMetadataBytes = 1 << 22;
 
+    // The one whose shim drives TensorRT for RTX.
+    private const int RtxMajor = 11;
+
     /// <summary>File of the engine.</summary>
     public required string Path { get; init; }
 
@@ -26,6 +29,9 @@ internal sealed record TensorRtPlanFile
 
     /// <summary>Bytes of the plan.</summary>
     public required long PlanBytes { get; init; }
+
+    /// <summary>What the plan says that it was built with; null where it does not say.</summary>
+    public TensorRtOrigin? BuiltWith { get; init; }
 
     /// <summary>Whether a file that begins so is an engine: TensorRT's mark, or metadata before it.</summary>
     public static bool LooksLikePlan(ReadOnlySpan<byte> head, long fileBytes) =>
@@ -120,7 +126,14 @@ internal sealed record TensorRtPlanFile
         if (HasMark(head) || head.Length <= LengthBytes || head[LengthBytes] != (byte)'{')
         {
             // Without a mark, TensorRT itself says whether it takes it: its plans' mark is not documented.
-            return new TensorRtPlanFile { Path = path, Metadata = ImmutableDictionary<string, string>.Empty, PlanOffset = 0, PlanBytes = length };
+            return new TensorRtPlanFile
+            {
+                Path = path,
+                Metadata = ImmutableDictionary<string, string>.Empty,
+                PlanOffset = 0,
+                PlanBytes = length,
+                BuiltWith = ReadOrigin(path, file, 0, length),
+            };
         }
 
         long metadataBytes = MetadataBytes(head);
@@ -133,13 +146,31 @@ internal sealed record TensorRtPlanFile
 
         byte[] metadata = new byte[metadataBytes];
         ReadAll(path, file, metadata, LengthBytes);
+        long offset = LengthBytes + metadataBytes;
         return new TensorRtPlanFile
         {
             Path = path,
             Metadata = ParseMetadata(path, metadata),
-            PlanOffset = LengthBytes + metadataBytes,
-            PlanBytes = length - LengthBytes - metadataBytes,
+            PlanOffset = offset,
+            PlanBytes = length - offset,
+            BuiltWith = ReadOrigin(path, file, offset, length - offset),
         };
+    }
+
+    // Where trtexec's --getPlanVersionOnly reads it, too: the version's four bytes behind the mark, a layout version and two lengths.
+    private static TensorRtOrigin? ReadOrigin(string path, SafeFileHandle file, long offset, long bytes)
+    {
+        const int MajorAt = 24;
+        if (bytes <= MajorAt)
+        {
+            return null;
+        }
+
+        byte[] head = new byte[MajorAt + 1];
+        ReadAll(path, file, head, offset);
+        return head.AsSpan().StartsWith("vtrt"u8) ? new TensorRtOrigin(RtxMajor, IsRtx: true)
+            : head.AsSpan().StartsWith("ftrt"u8) ? new TensorRtOrigin(head[MajorAt], IsRtx: false)
+            : null;
     }
 
     private static ImmutableDictionary<string, string> ParseMetadata(string path, byte[] metadata)
@@ -182,3 +213,8 @@ internal sealed record TensorRtPlanFile
 
     private static long MetadataBytes(ReadOnlySpan<byte> head) => BinaryPrimitives.ReadUInt32LittleEndian(head);
 }
+
+/// <summary>What built an engine.</summary>
+/// <param name="Major">Major of the shim that drives it.</param>
+/// <param name="IsRtx">Whether it was TensorRT for RTX.</param>
+internal readonly record struct TensorRtOrigin(int Major, bool IsRtx);

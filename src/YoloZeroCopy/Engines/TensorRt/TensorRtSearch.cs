@@ -37,8 +37,13 @@ internal sealed record TensorRtSearch
     /// <summary>Other folders in which the .NET host looks for the application's native libraries.</summary>
     public ImmutableArray<string> NativeDirectories { get; init; } = [];
 
+    /// <summary>What built the engine that is to be run, which comes first where several are installed; null where it is not known, or to build.</summary>
+    public TensorRtOrigin? Origin { get; init; }
+
     /// <summary>Whether to ask the system's loader at the end.</summary>
     public bool UseSystem { get; init; } = true;
+
+    private const string RtxFileName = "libtensorrt_rtx.so.1";
 
     /// <summary>Majors of TensorRT that there are shims for, newest first.</summary>
     public static ImmutableArray<int> Majors { get; } = [11, 10];
@@ -62,7 +67,7 @@ internal sealed record TensorRtSearch
     /// <summary>Files of TensorRT that the shim of a major can drive: the whole library, then TensorRT for RTX, then the lean runtime, which cannot build.</summary>
     public static ImmutableArray<string> LibraryFileNames(int major) => major == 10
         ? ["libnvinfer.so.10", "libnvinfer_lean.so.10"]
-        : [$"libnvinfer.so.{major}", "libtensorrt_rtx.so.1", $"libnvinfer_lean.so.{major}"];
+        : [$"libnvinfer.so.{major}", RtxFileName, $"libnvinfer_lean.so.{major}"];
 
     /// <summary>Files or, at the end, bare names to try as the shim of a major. A file that an option or the variable names may be of any major: the shim itself says which.</summary>
     /// <exception cref="NativeLibraryException">The option or the variable is set, but there is nothing where it points.</exception>
@@ -77,8 +82,12 @@ internal sealed record TensorRtSearch
         "the TensorRT path option",
         Variable,
         VariableName,
-        LibraryFileNames(major),
+        OriginFirst(LibraryFileNames(major)),
         [.. Majors.SelectMany(static known => LibraryFileNames(known)).Distinct()]);
+
+    // TensorRT for RTX and the others refuse each other's engines, so what cannot run one comes last.
+    private ImmutableArray<string> OriginFirst(ImmutableArray<string> names) =>
+        Origin is TensorRtOrigin origin ? [.. names.OrderBy(name => (name == RtxFileName) != origin.IsRtx)] : names;
 
     private IEnumerable<string> Candidates(
         string what, string? path, string option, string? variable, string variableName, ImmutableArray<string> names, ImmutableArray<string> allNames)

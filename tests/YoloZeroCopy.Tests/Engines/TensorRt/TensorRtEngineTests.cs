@@ -46,6 +46,25 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
 
     [SkippableTheory]
     [MemberData(nameof(Majors))]
+    public void Where_both_majors_are_installed_an_engine_runs_on_the_one_that_built_it(int major)
+    {
+        NvinferDouble library = new(major);
+        string folderOfBoth = Path.GetDirectoryName(library.File)!;
+        Skip.IfNot(TensorRtSearch.Majors.All(known => File.Exists(Path.Combine(folderOfBoth, $"libnvinfer.so.{known}"))), "The double is built for one major only.");
+        TensorRtEngineOptions options = new()
+        {
+            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shims, LibraryPath = folderOfBoth, ApplicationDirectory = AppContext.BaseDirectory },
+        };
+        using (TensorRtEngine engine = TensorRtEngine.Open(NetworkPlan(library, "--profile", Range(Size, 1, 1)), new TensorRtHostDevice(), options))
+        {
+            Assert.Contains($"TensorRT {major}.", engine.Description, StringComparison.Ordinal);
+        }
+
+        library.CheckClean();
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Majors))]
     public void Finds_what_the_model_was_built_to_find(int major)
     {
         NvinferDouble library = new(major);

@@ -20,6 +20,12 @@ public sealed class TensorRtLibraryTests : IDisposable
         Assert.Equal(["libnvinfer.so.11", "libtensorrt_rtx.so.1", "libnvinfer_lean.so.11"], libraries[^3..]);
         Assert.Equal(["libnvinfer.so.10", "libnvinfer_lean.so.10"], search.LibraryCandidates(10).TakeLast(2));
 
+        // To run an engine, what built it comes first, and what cannot run it last.
+        TensorRtSearch forRtx = search with { Origin = new TensorRtOrigin(11, IsRtx: true) };
+        Assert.Equal(["libtensorrt_rtx.so.1", "libnvinfer.so.11", "libnvinfer_lean.so.11"], forRtx.LibraryCandidates(11).TakeLast(3));
+        TensorRtSearch forOther = search with { Origin = new TensorRtOrigin(11, IsRtx: false) };
+        Assert.Equal(["libnvinfer.so.11", "libnvinfer_lean.so.11", "libtensorrt_rtx.so.1"], forOther.LibraryCandidates(11).TakeLast(3));
+
         Directory.CreateDirectory(folder.File("variable"));
         File.WriteAllText(folder.File("variable/libnvinfer.so.10"), "x");
         search = search with { Variable = folder.File("variable") };

@@ -21,6 +21,19 @@ public sealed class TensorRtPlanFileTests : IDisposable
         Assert.Equal((0L, 64L, 0), (plan.PlanOffset, plan.PlanBytes, plan.Metadata.Count));
     }
 
+    [Theory]
+    [InlineData("ftrt", 10, 10, false)]
+    [InlineData("ftrt", 11, 11, false)]
+    [InlineData("vtrt", 1, 11, true)]
+    public void A_plan_says_what_built_it(string mark, byte version, int major, bool isRtx)
+    {
+        byte[] plan = [.. Encoding.ASCII.GetBytes(mark), .. new byte[20], version, .. new byte[40]];
+        TensorRtOrigin origin = new(major, isRtx);
+        Assert.Equal(origin, TensorRtPlanFile.Read(Save("a.engine", plan)).BuiltWith);
+        Assert.Equal(origin, TensorRtPlanFile.Read(Save("b.engine", WithHeader("{}", plan))).BuiltWith);
+        Assert.Null(TensorRtPlanFile.Read(Save("c.engine", plan[..24])).BuiltWith);
+    }
+
     [Fact]
     public void The_header_that_Ultralytics_writes_is_metadata_as_an_onnx_file_has_it()
     {
