@@ -46,7 +46,7 @@ EXPORT void yzc_double_fail_at(int64_t call) {
     failures = 0;
 }
 
-// Steps: options, append, session, graph session, run, graph run.
+// Steps: options, append, operators, session, graph session, run, graph run.
 EXPORT void yzc_double_fail_step(const char *step, const char *message, int64_t times) {
     snprintf(step_to_fail, sizeof(step_to_fail), "%s", step);
     snprintf(failure, sizeof(failure), "%s", message);
@@ -196,6 +196,19 @@ static Status append_cuda(Object *options, const Object *cuda_options) {
     CHECK_STEP("append");
     cuda = 1;
     return NULL;
+}
+
+static Status add_operators(const Object *options, const Object *domain) {
+    (void)options;
+    (void)domain;
+    say("operators\n");
+    CHECK_STEP("operators");
+    return NULL;
+}
+
+static Status create_domain(const char *name, Object **out) {
+    (void)name;
+    CREATE(out);
 }
 
 static Status create_named_memory_info(const char *name, int kind, int device, int type, Object **out) {
@@ -383,8 +396,8 @@ static const void *get_api(uint32_t version) {
     if (version > 16) {
         return NULL;
     }
-    static const int releases[] = {93, 94, 95, 96, 97, 98, 99, 100, 118, 135, 208};
-    static const int settings[] = {16, 17, 22, 23, 24, 130, 136, 137, 138};
+    static const int releases[] = {93, 94, 95, 96, 97, 98, 99, 100, 101, 118, 135, 208};
+    static const int settings[] = {16, 17, 22, 23, 24, 27, 130, 136, 137, 138};
     for (size_t i = 0; i < sizeof(releases) / sizeof(releases[0]); i++) {
         table[releases[i]] = (void *)give_back;
     }
@@ -397,6 +410,8 @@ static const void *get_api(uint32_t version) {
     table[6] = (void *)telemetry;
     table[7] = (void *)create_session;
     table[10] = (void *)create_options;
+    table[26] = (void *)create_domain;
+    table[28] = (void *)add_operators;
     table[30] = (void *)get_count;
     table[31] = (void *)get_count;
     table[33] = (void *)get_input_type;
@@ -430,7 +445,11 @@ static const void *get_api(uint32_t version) {
     return table;
 }
 
-static const char *get_version(void) { return "1.16.0-double"; }
+#ifndef YZC_DOUBLE_VERSION
+#define YZC_DOUBLE_VERSION "1.16.0-double"
+#endif
+
+static const char *get_version(void) { return YZC_DOUBLE_VERSION; }
 
 static const struct {
     const void *(*get_api)(uint32_t);

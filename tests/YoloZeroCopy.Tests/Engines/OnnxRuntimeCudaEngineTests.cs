@@ -274,6 +274,36 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
     }
 
     [SkippableFact]
+    public void A_runtime_that_does_not_take_our_operators_runs_without()
+    {
+        string library = doubles.Library("operators");
+        OnnxRuntimeDouble runtime = new(library);
+        using OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(Model(), new() { LibraryPath = library });
+        using (OnnxRuntimeOperators operators = OnnxRuntimeOperators.ForCpu(engine.Library, static _ => { })!)
+        {
+            engine.Operators = operators;
+            engine.CreateContext(1, Input, Output, Stream).Dispose();
+            Assert.Contains("operators", runtime.Said);
+
+            runtime.FailAt(0);
+            runtime.FailStep("operators", "no domain of that name", times: 1);
+            using (EngineContext context = engine.CreateContext(1, Input, Output, Stream))
+            {
+                context.Enqueue();
+                Assert.Null(context.GraphFallbackReason);
+            }
+
+            // Refused once, they are not offered again.
+            Assert.Single(runtime.Said, static word => word == "operators");
+            runtime.FailAt(0);
+            engine.CreateContext(1, Input, Output, Stream).Dispose();
+            Assert.DoesNotContain("operators", runtime.Said);
+        }
+
+        Assert.Equal(0, runtime.Live);
+    }
+
+    [SkippableFact]
     public void What_cannot_be_is_refused()
     {
         (_, OnnxRuntimeCudaEngine engine) = Open(new());
