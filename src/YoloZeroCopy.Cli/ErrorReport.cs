@@ -37,7 +37,7 @@ internal static partial class ErrorReport
         CliException own => (own.Code, own.Message, own.Hint),
         ModelException => (ExitCode.ModelUnusable, error.Message, ModelHint),
         NativeLibraryException => (ExitCode.ModelUnusable, error.Message, null),
-        CudaUnavailableException or CudaException => (ExitCode.ModelUnusable, error.Message, "--device cpu runs without a GPU; --device auto takes one where it can."),
+        CudaUnavailableException or CudaException => (ExitCode.ModelUnusable, error.Message, "An ONNX model runs without a GPU: --device cpu; --device auto takes a GPU where it can. A TensorRT engine needs one."),
         InsufficientMemoryException => (ExitCode.ModelUnusable, error.Message, "A smaller --batch needs less memory."),
         InferenceException or DetectorFaultedException => (ExitCode.ModelUnusable, error.Message, null),
         MediaException => (ExitCode.InputFailed, error.Message, null),

@@ -50,8 +50,10 @@ public sealed class TensorRtTests : IDisposable
         string text = YzcProcess.Run(noDriver, "info", "--model", engine).Succeeded().Output;
         Assert.Contains("a plan of 64 bytes", text, StringComparison.Ordinal);
         Assert.Contains("2: bolt, nut", text, StringComparison.Ordinal);
+        Assert.Contains("built with  TensorRT 10", text, StringComparison.Ordinal);
         using JsonDocument json = JsonDocument.Parse(YzcProcess.Run(noDriver, "info", "--model", engine, "--json").Succeeded().Output);
         Assert.Equal(64, json.RootElement.GetProperty("plan_bytes").GetInt64());
+        Assert.Equal("TensorRT 10", json.RootElement.GetProperty("built_with").GetString());
         Assert.Equal("32", json.RootElement.GetProperty("metadata").GetProperty("stride").GetString());
     }
 
@@ -88,7 +90,7 @@ public sealed class TensorRtTests : IDisposable
     {
         (string, string)[] environment = [.. Assets(), ("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))];
         string text = YzcProcess.Run(environment, "selftest", "--tensorrt", "--model", inputs.Model).Succeeded().Output;
-        foreach (string words in (string[])["passed   shim", "passed   library", "passed   build", "not run  compare", "no GPU", "3 passed, 0 failed, 5 not run"])
+        foreach (string words in (string[])["passed   shim", "passed   library", "passed   build", "not run  compare", "no GPU", "as before", "3 passed, 0 failed, 5 not run"])
         {
             Assert.Contains(words, text, StringComparison.Ordinal);
         }
@@ -212,6 +214,7 @@ public sealed class TensorRtTests : IDisposable
     {
         byte[] plan = new byte[64];
         "ftrt"u8.CopyTo(plan);
+        plan[24] = 10;
         string json = """{"names": {"0": "bolt", "1": "nut"}, "stride": 32}""";
         string path = inputs.File("fake.engine");
         File.WriteAllBytes(path, [.. BitConverter.GetBytes(json.Length), .. System.Text.Encoding.ASCII.GetBytes(json), .. plan]);

@@ -14,6 +14,7 @@ internal static class EngineFileInfo
         StringBuilder text = new();
         Line("model", file.Path);
         Line("kind", FormattableString.Invariant($"TensorRT engine, a plan of {file.PlanBytes} bytes; only a CUDA device opens it, so this is what its file says"));
+        Line("built with", BuiltWith(file) ?? "unknown");
         if (file.Metadata.IsEmpty)
         {
             Line("metadata", "none");
@@ -31,11 +32,15 @@ internal static class EngineFileInfo
         void Line(string name, string value) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-12}{value}");
     }
 
+    private static string? BuiltWith(TensorRtPlanFile file) =>
+        file.BuiltWith is not TensorRtOrigin origin ? null : origin.IsRtx ? "TensorRT for RTX" : string.Create(CultureInfo.InvariantCulture, $"TensorRT {origin.Major}");
+
     private static string ToJson(TensorRtPlanFile file) => JsonText.Write(json =>
     {
         json.WriteString("model"u8, file.Path);
         json.WriteString("kind"u8, "tensorrt");
         json.WriteNumber("plan_bytes"u8, file.PlanBytes);
+        json.WriteString("built_with"u8, BuiltWith(file));
         json.WriteStartObject("metadata"u8);
         foreach ((string key, string value) in file.Metadata.OrderBy(static pair => pair.Key, StringComparer.Ordinal))
         {

@@ -60,10 +60,14 @@ internal sealed class SelfTestReport
     public string ToText()
     {
         StringBuilder text = new();
+        string before = "";
         foreach (SelfTestResult result in results)
         {
+            // Checks that one obstacle keeps from running say it once.
+            string detail = result.Outcome == SelfTestOutcome.NotRun && result.Detail == before ? "as before" : result.Detail;
+            before = result.Detail;
             string outcome = result.Outcome switch { SelfTestOutcome.Passed => "passed", SelfTestOutcome.Failed => "FAILED", _ => "not run" };
-            text.AppendLine(CultureInfo.InvariantCulture, $"{outcome,-8} {result.Name,-18} {result.Seconds,7:F2} s  {result.Detail}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"{outcome,-8} {result.Name,-18} {result.Seconds,7:F2} s  {detail}");
         }
 
         return text.AppendLine(Summary()).ToString();
