@@ -69,20 +69,8 @@ internal static class CudaParts
     // Frames of their own, because events that take the time cost a little.
     private static async Task<SingleStages> SingleStagesAsync(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop)
     {
-        CudaLaneDevice lanes = detector.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
-        using CudaTimeline timeline = new(device.Context, TimelineBatches);
-        lanes.Timeline = timeline;
-        SingleLatency latency;
-        try
-        {
-            latency = await EndToEndBenchmark.RunSingleAsync(detector, settings.Format, TimeSpan.Zero, TimelineBatches, stop);
-        }
-        finally
-        {
-            lanes.Timeline = null;
-        }
-
-        TimelineSpan[] spans = device.Thread.Run(timeline.Read);
+        (SingleLatency latency, TimelineSpan[] spans) = await RecordAsync(
+            detector, device, () => EndToEndBenchmark.RunSingleAsync(detector, settings.Format, TimeSpan.Zero, TimelineBatches, stop));
         return new SingleStages(
             Statistics.Median([.. spans.Select(static span => span.UploadEnd - span.UploadStart)]) * 1000,
             Statistics.Median([.. spans.Select(static span => span.ComputeStart - span.UploadEnd)]) * 1000,
@@ -111,19 +99,7 @@ internal static class CudaParts
     public static async Task<TimelineSection> TimelineAsync(
         YoloDetector detector, BenchDevice device, EndToEndBenchmark pipeline, string path, CancellationToken stop)
     {
-        CudaLaneDevice lanes = detector.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
-        using CudaTimeline timeline = new(device.Context, TimelineBatches);
-        lanes.Timeline = timeline;
-        try
-        {
-            _ = await pipeline.RunAsync(TimelineTime, stop);
-        }
-        finally
-        {
-            lanes.Timeline = null;
-        }
-
-        TimelineSpan[] all = device.Thread.Run(timeline.Read);
+        (_, TimelineSpan[] all) = await RecordAsync(detector, device, () => pipeline.RunAsync(TimelineTime, stop));
         TimelineSpan[] drawn = [.. all.Skip(Math.Min(TimelineSkipped, Math.Max(0, all.Length - TimelineDrawn))).Take(TimelineDrawn)];
         string title = FormattableString.Invariant($"{drawn.Length} consecutive batches of {(drawn.Length == 0 ? 0 : drawn[0].Frames)} frames on {device.Context.Device.Name}");
         try
@@ -136,5 +112,23 @@ internal static class CudaParts
         }
 
         return new TimelineSection(path, drawn);
+    }
+    /// <summary>Runs something on a detector's lanes, and reads when the device uploaded and computed its first batches.</summary>
+    private static async Task<(T Result, TimelineSpan[] Spans)> RecordAsync<T>(YoloDetector detector, BenchDevice device, Func<Task<T>> run)
+    {
+        CudaLaneDevice lanes = detector.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
+        using CudaTimeline timeline = new(device.Context, TimelineBatches);
+        lanes.Timeline = timeline;
+        T result;
+        try
+        {
+            result = await run();
+        }
+        finally
+        {
+            lanes.Timeline = null;
+        }
+
+        return (result, device.Thread.Run(timeline.Read));
     }
 }
