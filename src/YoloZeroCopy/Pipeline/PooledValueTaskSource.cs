@@ -102,11 +102,9 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
     {
         object? target = scheduler;
         scheduler = null;
-        bool now = synchronously;
-        synchronously = false;
         switch (target)
         {
-            case null when now:
+            case null when synchronously:
                 ((IThreadPoolWorkItem)this).Execute();
                 break;
             case null:
