@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
@@ -38,27 +37,8 @@ public static class TensorRtBuilder
         options.Validate();
         cancellationToken.ThrowIfCancellationRequested();
 
-        // A thread of its own: a CUDA context is made current on it, and the caller's stays as it was.
         TensorRtBuildReport? report = null;
-        ExceptionDispatchInfo? failure = null;
-        Thread thread = new(() =>
-        {
-            try
-            {
-                report = TensorRtBuild.Run(modelPath, outputPath, options, progress, cancellationToken);
-            }
-            catch (Exception error)
-            {
-                failure = ExceptionDispatchInfo.Capture(error);
-            }
-        })
-        {
-            IsBackground = true,
-            Name = "YoloZeroCopy TensorRT build",
-        };
-        thread.Start();
-        thread.Join();
-        failure?.Throw();
+        OwnThread.Run("YoloZeroCopy TensorRT build", () => report = TensorRtBuild.Run(modelPath, outputPath, options, progress, cancellationToken));
         return report!;
     }
 

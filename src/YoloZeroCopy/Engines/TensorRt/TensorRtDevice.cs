@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
@@ -65,25 +64,11 @@ internal sealed class TensorRtCudaDevice(CudaContext context) : TensorRtDevice
     public override nint Stream => stream.Handle.Value;
 
     /// <inheritdoc/>
-    public override void Run(Action work)
+    public override void Run(Action work) => OwnThread.Run("YoloZeroCopy TensorRT", () =>
     {
-        ExceptionDispatchInfo? failure = null;
-        Thread thread = new(() =>
-        {
-            try
-            {
-                context.MakeCurrent();
-                work();
-            }
-            catch (Exception error)
-            {
-                failure = ExceptionDispatchInfo.Capture(error);
-            }
-        });
-        thread.Start();
-        thread.Join();
-        failure?.Throw();
-    }
+        context.MakeCurrent();
+        work();
+    });
 
     /// <inheritdoc/>
     public override TensorRtMemory Allocate(long bytes)
