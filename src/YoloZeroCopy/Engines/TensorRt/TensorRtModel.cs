@@ -105,7 +105,7 @@ internal sealed class TensorRtModel
         }
 
         TensorRtTensor picture = inputs[0];
-        ImmutableArray<(ImmutableArray<long> Min, ImmutableArray<long> Opt, ImmutableArray<long> Max)> ranges = TensorRtProfileChoice.RangesOf(plan, picture);
+        ImmutableArray<TensorRtShapeRange> ranges = TensorRtProfileChoice.RangesOf(plan, picture);
         TensorRtProfileChoice profile = TensorRtProfileChoice.Choose(file.Path, ranges, imageSize, file.Metadata);
         long channels = picture.Shape[1] >= 0 ? picture.Shape[1] : ranges[profile.Index].Min[1];
         ImmutableArray<long> shape = [profile.MinBatch == profile.MaxBatch ? profile.MaxBatch : -1, channels, profile.Height, profile.Width];
@@ -114,7 +114,7 @@ internal sealed class TensorRtModel
     }
 
     private static string Describe(
-        TensorRtPlan plan, ImmutableArray<(ImmutableArray<long> Min, ImmutableArray<long> Opt, ImmutableArray<long> Max)> ranges, TensorRtProfileChoice profile)
+        TensorRtPlan plan, ImmutableArray<TensorRtShapeRange> ranges, TensorRtProfileChoice profile)
     {
         string own = FormattableString.Invariant($"profile {profile.Index + 1} of {ranges.Length} ({TensorRtProfileChoice.Show(ranges[profile.Index])})");
         if (ranges.Length == 1)

@@ -3,6 +3,9 @@ using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
+/// <summary>Input shapes that a profile takes: the smallest, the one it is tuned for, the largest.</summary>
+internal readonly record struct TensorRtShapeRange(ImmutableArray<long> Min, ImmutableArray<long> Opt, ImmutableArray<long> Max);
+
 /// <summary>The profile that an engine was opened with, and the input size in it.</summary>
 /// <param name="Index">Number of the profile.</param>
 /// <param name="Width">Width in pixels.</param>
@@ -24,7 +27,7 @@ internal sealed record TensorRtProfileChoice(int Index, int Width, int Height, i
     /// <exception cref="ModelException">No profile is large enough.</exception>
     public static TensorRtProfileChoice Choose(
         string path,
-        ImmutableArray<(ImmutableArray<long> Min, ImmutableArray<long> Opt, ImmutableArray<long> Max)> ranges,
+        ImmutableArray<TensorRtShapeRange> ranges,
         (int Width, int Height)? asked,
         ImmutableDictionary<string, string> metadata)
     {
@@ -40,7 +43,7 @@ internal sealed record TensorRtProfileChoice(int Index, int Width, int Height, i
     }
 
     /// <summary>A profile's range for people.</summary>
-    public static string Show((ImmutableArray<long> Min, ImmutableArray<long> Opt, ImmutableArray<long> Max) range)
+    public static string Show(TensorRtShapeRange range)
     {
         string smallest = FormattableString.Invariant($"{range.Min[Column]}x{range.Min[Row]}");
         string largest = FormattableString.Invariant($"{range.Max[Column]}x{range.Max[Row]}");
@@ -49,23 +52,23 @@ internal sealed record TensorRtProfileChoice(int Index, int Width, int Height, i
     }
 
     /// <summary>Reads the ranges of an input from a plan.</summary>
-    public static ImmutableArray<(ImmutableArray<long> Min, ImmutableArray<long> Opt, ImmutableArray<long> Max)> RangesOf(TensorRtPlan plan, TensorRtTensor input)
+    public static ImmutableArray<TensorRtShapeRange> RangesOf(TensorRtPlan plan, TensorRtTensor input)
     {
         // A model without free dimensions has a profile of TensorRT's own, whose shapes it may not tell.
         if (input.Shape.All(static dimension => dimension >= 0))
         {
-            return [(input.Shape, input.Shape, input.Shape)];
+            return [new TensorRtShapeRange(input.Shape, input.Shape, input.Shape)];
         }
 
         return
         [
-            .. Enumerable.Range(0, plan.ProfileCount).Select(profile => (
+            .. Enumerable.Range(0, plan.ProfileCount).Select(profile => new TensorRtShapeRange(
                 plan.ProfileShape(input.Name, profile, TrtSelect.Min), plan.ProfileShape(input.Name, profile, TrtSelect.Opt), plan.ProfileShape(input.Name, profile, TrtSelect.Max))),
         ];
     }
 
     private static TensorRtProfileChoice? Smallest(
-        ImmutableArray<(ImmutableArray<long> Min, ImmutableArray<long> Opt, ImmutableArray<long> Max)> ranges, (int Width, int Height) wanted)
+        ImmutableArray<TensorRtShapeRange> ranges, (int Width, int Height) wanted)
     {
         TensorRtProfileChoice? best = null;
         for (int index = 0; index < ranges.Length; index++)

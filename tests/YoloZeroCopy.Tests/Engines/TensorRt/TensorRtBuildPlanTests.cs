@@ -98,7 +98,7 @@ public sealed class TensorRtBuildPlanTests
     [Fact]
     public void A_range_runs_at_the_asked_size()
     {
-        ImmutableArray<(ImmutableArray<long>, ImmutableArray<long>, ImmutableArray<long>)> range = [([2, 3, 320, 320], [4, 3, 640, 640], [6, 3, 1280, 1280])];
+        ImmutableArray<TensorRtShapeRange> range = [new([2, 3, 320, 320], [4, 3, 640, 640], [6, 3, 1280, 1280])];
         Assert.Equal(new TensorRtProfileChoice(0, 640, 384, 2, 6), TensorRtProfileChoice.Choose("m.engine", range, (640, 384), NoMetadata));
         Assert.Equal(new TensorRtProfileChoice(0, 320, 320, 2, 6), TensorRtProfileChoice.Choose("m.engine", range, (64, 64), NoMetadata));
         Assert.Equal(new TensorRtProfileChoice(0, 640, 640, 2, 6), TensorRtProfileChoice.Choose("m.engine", range, null, NoMetadata));
@@ -121,8 +121,8 @@ public sealed class TensorRtBuildPlanTests
     public void Buckets_begin_with_the_smallest_batch_that_the_engine_takes(int maxBatch, int fixedBatch, int minBatch, string wanted) =>
         Assert.Equal(wanted, string.Join(' ', BatchBucket.SizesFor(maxBatch, fixedBatch, minBatch)));
 
-    private static ImmutableArray<(ImmutableArray<long>, ImmutableArray<long>, ImmutableArray<long>)> Ranges() =>
-        [.. new long[] { 320, 640, 1280 }.Select(static size => (
+    private static ImmutableArray<TensorRtShapeRange> Ranges() =>
+        [.. new long[] { 320, 640, 1280 }.Select(static size => new TensorRtShapeRange(
             ImmutableArray.Create(1L, 3, size, size), ImmutableArray.Create(8L, 3, size, size), ImmutableArray.Create(8L, 3, size, size)))];
 
     private static OnnxFile Model(string shape, string? imageSize = null) => new()

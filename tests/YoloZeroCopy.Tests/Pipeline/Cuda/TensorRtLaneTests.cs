@@ -19,14 +19,9 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
     {
         NvinferDouble library = new(major);
         DriverDouble driver = new(sources);
-        string model = OnnxModelBuilder.Network(3).Save(folder.Path);
-        string plan = TensorRtAssets.DoublePlan(major, model, folder.File("m.engine"), "--profile", "images=1x3x64x64:4x3x64x64:4x3x64x64");
         using CudaContext context = driver.Device.OpenContext();
         CUcontextOf(context, out bool before);
-        TensorRtEngine engine = TensorRtEngine.Open(plan, new TensorRtCudaDevice(context), new TensorRtEngineOptions
-        {
-            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shim(major), LibraryPath = library.File, ApplicationDirectory = folder.Path },
-        });
+        TensorRtEngine engine = Open(library, context);
         CUcontextOf(context, out bool after);
         Assert.Equal(before, after);
         MemoryPlanEntry[] planned = [.. engine.PlanDevice([1, 4], streams: 1, inputBytes: 1)];
@@ -54,13 +49,8 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
     {
         NvinferDouble library = new(11);
         DriverDouble driver = new(sources);
-        string model = OnnxModelBuilder.Network(3).Save(folder.Path);
-        string plan = TensorRtAssets.DoublePlan(11, model, folder.File("m.engine"), "--profile", "images=1x3x64x64:4x3x64x64:4x3x64x64");
         using CudaContext context = driver.Device.OpenContext();
-        TensorRtEngine engine = TensorRtEngine.Open(plan, new TensorRtCudaDevice(context), new TensorRtEngineOptions
-        {
-            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shim(11), LibraryPath = library.File, ApplicationDirectory = folder.Path },
-        });
+        TensorRtEngine engine = Open(library, context);
         await using (CudaHarness harness = new(driver, engine))
         {
             engine.Dispose();
@@ -77,13 +67,8 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
     {
         NvinferDouble library = new(11);
         DriverDouble driver = new(sources);
-        string model = OnnxModelBuilder.Network(3).Save(folder.Path);
-        string plan = TensorRtAssets.DoublePlan(11, model, folder.File("m.engine"), "--profile", "images=1x3x64x64:4x3x64x64:4x3x64x64");
         using CudaContext context = driver.Device.OpenContext();
-        TensorRtEngine engine = TensorRtEngine.Open(plan, new TensorRtCudaDevice(context), new TensorRtEngineOptions
-        {
-            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shim(11), LibraryPath = library.File, ApplicationDirectory = folder.Path },
-        });
+        TensorRtEngine engine = Open(library, context);
 
         // A context's own first run, the lane's warm-up, and then the one in the capture.
         library.FailAt("enqueueV3", 3);
@@ -95,6 +80,16 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
         }
 
         library.CheckClean();
+    }
+
+    private TensorRtEngine Open(NvinferDouble library, CudaContext context)
+    {
+        string model = OnnxModelBuilder.Network(3).Save(folder.Path);
+        string plan = TensorRtAssets.DoublePlan(library.Major, model, folder.File("m.engine"), "--profile", "images=1x3x64x64:4x3x64x64:4x3x64x64");
+        return TensorRtEngine.Open(plan, new TensorRtCudaDevice(context), new TensorRtEngineOptions
+        {
+            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shim(library.Major), LibraryPath = library.File, ApplicationDirectory = folder.Path },
+        });
     }
 
     // The thread that opens an engine keeps the context that it had.
