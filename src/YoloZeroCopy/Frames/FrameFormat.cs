@@ -78,8 +78,11 @@ public readonly record struct FrameFormat
     /// <inheritdoc/>
     public override string ToString() => $"{PixelFormat} {Width}x{Height}, stride {Stride}";
 
-    /// <summary>Refuses a default value and memory that is too short for a frame of this format.</summary>
-    internal void ThrowIfNotWithin(int available, string paramName)
+    /// <summary>Refuses a default value and memory that is too short for a frame of this format. For code of one's own that reads or writes frames.</summary>
+    /// <param name="available">Bytes of the memory.</param>
+    /// <param name="paramName">The caller's parameter to name in the exception.</param>
+    /// <exception cref="ArgumentException">The format is the default value, or <paramref name="available"/> is less than <see cref="ByteCount"/>.</exception>
+    public void ThrowIfNotWithin(int available, string paramName)
     {
         if (Width == 0)
         {

@@ -1,6 +1,6 @@
 using System.Drawing;
 
-namespace YoloZeroCopy.Tests;
+namespace YoloZeroCopy.Imaging.Tests;
 
 public sealed class AnnotatorTests
 {

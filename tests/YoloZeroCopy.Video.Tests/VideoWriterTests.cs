@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace YoloZeroCopy.Tests;
+namespace YoloZeroCopy.Video.Tests;
 
 public sealed class VideoWriterTests : IDisposable
 {

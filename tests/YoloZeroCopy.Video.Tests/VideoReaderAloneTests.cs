@@ -1,4 +1,4 @@
-namespace YoloZeroCopy.Tests;
+namespace YoloZeroCopy.Video.Tests;
 
 /// <summary>Tests that look at the whole process, its allocations or its current folder, and so run while no other does.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace YoloZeroCopy.Tests;
+namespace YoloZeroCopy.Video.Tests;
 
 /// <summary>The log of ffmpeg as versions 4 to 7 print it, and logs that nobody prints.</summary>
 public sealed class FfmpegLogTests

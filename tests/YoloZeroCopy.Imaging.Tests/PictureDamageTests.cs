@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace YoloZeroCopy.Tests;
+namespace YoloZeroCopy.Imaging.Tests;
 
 /// <summary>Damaged, truncated and hostile pictures end in a MediaException: nothing else, no hang, no huge allocation.</summary>
 public sealed class PictureDamageTests

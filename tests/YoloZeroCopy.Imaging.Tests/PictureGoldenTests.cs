@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Runtime.CompilerServices;
 
-namespace YoloZeroCopy.Tests;
+namespace YoloZeroCopy.Imaging.Tests;
 
 /// <summary>The decoders against the pixels that OpenCV gets from the same files (golden/make_golden.py).</summary>
 public sealed class PictureGoldenTests

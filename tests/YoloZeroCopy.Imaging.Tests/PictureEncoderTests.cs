@@ -1,4 +1,4 @@
-namespace YoloZeroCopy.Tests;
+namespace YoloZeroCopy.Imaging.Tests;
 
 public sealed class PictureEncoderTests
 {

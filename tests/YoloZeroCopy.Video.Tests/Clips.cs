@@ -1,4 +1,4 @@
-namespace YoloZeroCopy.Tests;
+namespace YoloZeroCopy.Video.Tests;
 
 /// <summary>Makes little clips whose frames carry their own number in large black and white blocks, which survive compression.</summary>
 internal static class Clips
