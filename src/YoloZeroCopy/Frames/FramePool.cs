@@ -222,12 +222,7 @@ public sealed class FramePool : IDisposable
     internal FrameFormat Submit(in FrameSlot slot)
     {
         FrameFormat format = formats[slot.Index];
-        if (Interlocked.CompareExchange(ref states[slot.Index], (slot.Token & ~StateMask) | Submitted, slot.Token) != slot.Token)
-        {
-            throw Stale();
-        }
-
-        return format;
+        return TrySubmit(slot) ? format : throw Stale();
     }
 
     /// <summary>Takes a submitted slot back once nothing reads it any more.</summary>
@@ -235,10 +230,23 @@ public sealed class FramePool : IDisposable
 
     internal void Return(in FrameSlot slot)
     {
+        if (!TryReturn(slot))
+        {
+            throw Stale();
+        }
+    }
+
+    /// <summary>Takes a rented slot back unused; false when it was submitted or returned before.</summary>
+    internal bool TryReturn(in FrameSlot slot)
+    {
         // By way of the submitted state, so that of two returns at once only one goes on.
-        FrameFormat format = Submit(slot);
-        _ = format;
+        if (!TrySubmit(slot))
+        {
+            return false;
+        }
+
         GiveBack(slot.Index);
+        return true;
     }
 
     /// <summary>Ends one wait because its token was cancelled; too late when a slot was handed over before.</summary>
@@ -263,6 +271,9 @@ public sealed class FramePool : IDisposable
             spareWaiters = waiter;
         }
     }
+
+    private bool TrySubmit(in FrameSlot slot) =>
+        Interlocked.CompareExchange(ref states[slot.Index], (slot.Token & ~StateMask) | Submitted, slot.Token) == slot.Token;
 
     private static InvalidOperationException Stale() =>
         new("The slot is stale: it was submitted or returned before, and may hold another frame by now.");

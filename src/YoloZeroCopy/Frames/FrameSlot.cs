@@ -1,11 +1,11 @@
 namespace YoloZeroCopy;
 
-/// <summary>A rented slot: preallocated memory for one frame, to be filled and then submitted or returned.</summary>
+/// <summary>A rented slot: preallocated memory for one frame, to be filled and then submitted. Dispose it, so that it is not lost when something throws before the submit.</summary>
 /// <remarks>
-/// A value that names one renting of one slot. Once the slot is submitted or returned every copy of the value is stale, and using a stale one is refused.
-/// Any thread may use it, one at a time. Memory reached through <see cref="Span"/> or <see cref="Memory"/> must not be touched after submitting or returning the slot.
+/// A value that names one renting of one slot. Once the slot is submitted or disposed every copy of the value is stale: disposing a stale one does nothing, any other use of it is refused.
+/// Any thread may use it, one at a time. Memory reached through <see cref="Span"/> or <see cref="Memory"/> must not be touched after submitting or disposing the slot.
 /// </remarks>
-public readonly struct FrameSlot : IEquatable<FrameSlot>
+public readonly struct FrameSlot : IDisposable, IEquatable<FrameSlot>
 {
     private readonly FramePool? pool;
 
@@ -37,6 +37,16 @@ public readonly struct FrameSlot : IEquatable<FrameSlot>
     /// <summary>Gives the slot back unused.</summary>
     /// <exception cref="InvalidOperationException">The slot is stale: it was submitted or returned before.</exception>
     public void Return() => Pool.Return(this);
+
+    /// <summary>Gives the slot back unused. Does nothing after submit, after an earlier call, and on the default value. Any thread.</summary>
+    public void Dispose()
+    {
+        if (pool is not null)
+        {
+            bool returned = pool.TryReturn(this);
+            _ = returned;
+        }
+    }
 
     /// <inheritdoc/>
     public bool Equals(FrameSlot other) => ReferenceEquals(pool, other.pool) && Index == other.Index && Token == other.Token;

@@ -53,6 +53,35 @@ public sealed class FramePoolTests
     }
 
     [Fact]
+    public void Disposing_a_slot_gives_it_back_once_and_never_another_renting_of_it()
+    {
+        using FramePool pool = new(1, Small.ByteCount);
+        Assert.Throws<FormatException>(() => RentAndThrow(pool));
+        Assert.Equal(0, pool.SlotsInUse);
+
+        Assert.True(pool.TryRent(Small, out FrameSlot first));
+        first.Dispose();
+        first.Dispose();
+        Assert.True(pool.TryRent(Small, out FrameSlot second));
+        first.Dispose();
+        Assert.Equal(1, pool.SlotsInUse);
+        pool.Submit(second);
+        second.Dispose();
+        Assert.Equal(1, pool.SlotsInUse);
+        pool.Recycle(second.Index);
+        second.Dispose();
+        default(FrameSlot).Dispose();
+        Assert.Equal(0, pool.SlotsInUse);
+
+        static void RentAndThrow(FramePool pool)
+        {
+            Assert.True(pool.TryRent(Small, out FrameSlot rented));
+            using FrameSlot slot = rented;
+            throw new FormatException("a bad picture");
+        }
+    }
+
+    [Fact]
     public void Refuses_frames_that_are_larger_than_a_slot_and_says_both_sizes()
     {
         using FramePool pool = new(1, 100);
