@@ -19,7 +19,7 @@ internal static class FakeCudaDetector
         CudaCompute compute = new(context, engine, sizes);
         Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
         Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch);
-        return new YoloDetector(pipeline, engine, [compute, shared, context], engine.Model, "stand-in", new MemoryPlan());
+        return new YoloDetector(pipeline, engine, [compute, shared, context], engine.Model, name: null, "cuda:0", "stand-in", new MemoryPlan());
     }
 }
 

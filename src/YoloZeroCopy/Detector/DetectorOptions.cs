@@ -3,6 +3,9 @@ namespace YoloZeroCopy;
 /// <summary>How a detector is opened. The defaults suit files and a camera or two; every number is checked on opening.</summary>
 public sealed record DetectorOptions
 {
+    /// <summary>What metrics and logs call the detector, as its tag <c>detector</c>; null takes a running number. Detectors that run at the same time should differ in it.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Device to run on.</summary>
     public Device Device { get; init; } = Device.Auto;
 
@@ -94,6 +97,11 @@ public sealed record DetectorOptions
         ThrowIfOutside(ScoreThreshold, 0f, 1f, nameof(ScoreThreshold));
         ThrowIfOutside(IouThreshold, 0f, 1f, nameof(IouThreshold));
         ThrowIfOutside(MemoryMargin, 0.0, 10.0, nameof(MemoryMargin));
+        if (Name is not null && string.IsNullOrWhiteSpace(Name))
+        {
+            throw new ArgumentException("A detector's name is blank; null takes a running number.", nameof(Name));
+        }
+
         if (!Enum.IsDefined(WaitMode))
         {
             throw new ArgumentOutOfRangeException(nameof(WaitMode), WaitMode, "Unknown wait mode.");

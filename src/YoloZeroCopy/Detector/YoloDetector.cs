@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 
 namespace YoloZeroCopy;
 
@@ -9,24 +10,39 @@ namespace YoloZeroCopy;
 /// </remarks>
 public sealed partial class YoloDetector : IAsyncDisposable
 {
+    private static int opened;
+
     private readonly Pipeline pipeline;
     private readonly IDisposable[] resources;
     private readonly DetectorMetrics metrics;
 
-    internal YoloDetector(Pipeline pipeline, InferenceEngine? engine, IDisposable[] resources, ModelInfo model, string device, MemoryPlan memory)
+    /// <param name="pipeline">The pipeline, started.</param>
+    /// <param name="engine">The engine of its lanes; null where they are fakes.</param>
+    /// <param name="resources">What is disposed after pipeline and engine, in this order.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="name">The detector's name; null for a running number.</param>
+    /// <param name="deviceName">The device as metrics name it: <c>cpu</c>, <c>cuda:0</c>.</param>
+    /// <param name="device">The device, the engine, and why.</param>
+    /// <param name="memory">What was planned.</param>
+    internal YoloDetector(
+        Pipeline pipeline, InferenceEngine? engine, IDisposable[] resources, ModelInfo model, string? name, string deviceName, string device, MemoryPlan memory)
     {
         this.pipeline = pipeline;
         this.resources = resources;
         Engine = engine;
         Model = model;
+        Name = name ?? Interlocked.Increment(ref opened).ToString(CultureInfo.InvariantCulture);
         Device = device;
         Memory = memory;
-        metrics = new DetectorMetrics(pipeline.Snapshot);
+        metrics = new DetectorMetrics(Name, deviceName, pipeline.Snapshot);
         pipeline.LatencyObserver = metrics.RecordLatency;
     }
 
     /// <summary>The model that was opened.</summary>
     public ModelInfo Model { get; }
+
+    /// <summary>What metrics call this detector: <see cref="DetectorOptions.Name"/>, or a running number.</summary>
+    public string Name { get; }
 
     /// <summary>The device, the engine and, where <see cref="YoloZeroCopy.Device.Auto"/> chose, why.</summary>
     public string Device { get; }

@@ -1,66 +1,143 @@
+using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 
 namespace YoloZeroCopy;
 
-/// <summary>Publishes a detector's statistics under the meter <c>YoloZeroCopy</c>. Counters are read only when somebody listens, so that frames pay nothing for them.</summary>
+/// <summary>Publishes what a detector counts under the meter <c>YoloZeroCopy</c>, every measurement with the detector's name and device as tags.</summary>
+/// <remarks>
+/// There is one meter with one set of instruments for all detectors of the process: a collector takes two instruments of one name for one, and ends it when either goes.
+/// Counters are read only when somebody listens, so that frames pay nothing for them.
+/// </remarks>
 internal sealed class DetectorMetrics : IDisposable
 {
     public const string MeterName = "YoloZeroCopy";
 
-    private readonly Meter meter = new(MeterName);
-    private readonly Histogram<double> latency;
+    private static readonly Meter Meter = new(MeterName);
 
-    public DetectorMetrics(Func<DetectorStatistics> snapshot)
+    // Weak, so that a detector that nobody disposed is not kept by its metrics.
+    private static ImmutableArray<WeakReference<DetectorMetrics>> live = [];
+    private static int published;
+    private static volatile Histogram<double>? latency;
+
+    private readonly Func<DetectorStatistics> snapshot;
+    private readonly KeyValuePair<string, object?> detector;
+    private readonly KeyValuePair<string, object?> device;
+    private readonly WeakReference<DetectorMetrics> self;
+
+    /// <param name="detectorName">Value of the tag <c>detector</c>.</param>
+    /// <param name="deviceName">Value of the tag <c>device</c>.</param>
+    /// <param name="snapshot">Gives the detector's counters; called by whoever collects metrics, until <see cref="Dispose"/>.</param>
+    public DetectorMetrics(string detectorName, string deviceName, Func<DetectorStatistics> snapshot)
     {
-        Counter("yzc.frames.submitted", "{frame}", static s => s.FramesSubmitted);
-        Counter("yzc.frames.completed", "{frame}", static s => s.FramesCompleted);
-        Counter("yzc.frames.failed", "{frame}", static s => s.FramesFailed);
-        Counter("yzc.frames.canceled", "{frame}", static s => s.FramesCanceled);
-        Counter("yzc.batches", "{batch}", static s => s.Batches);
-        Counter("yzc.host_copies", "{copy}", static s => s.HostCopies);
-        Counter("yzc.managed_allocations", "By", static s => s.ManagedBytes);
-        meter.CreateObservableCounter("yzc.frames.dropped", () => Dropped(snapshot()), "{frame}", "Frames dropped, by cause");
-        meter.CreateObservableCounter("yzc.batches.by_size", () => BySize(snapshot()), "{batch}", "Batches, by number of frames");
-        meter.CreateObservableCounter("yzc.stage.duration", () => Stages(snapshot()), "s", "Time in each stage, added up");
-        meter.CreateObservableUpDownCounter("yzc.slots.in_use", () => snapshot().SlotsInUse, "{slot}");
-        meter.CreateObservableUpDownCounter("yzc.frames.waiting", () => snapshot().FramesWaiting, "{frame}");
-        latency = meter.CreateHistogram<double>("yzc.frame.latency", "s", "Time from submit to result");
-
-        void Counter(string name, string unit, Func<DetectorStatistics, long> value) =>
-            meter.CreateObservableCounter(name, () => value(snapshot()), unit);
+        this.snapshot = snapshot;
+        detector = new("detector", detectorName);
+        device = new("device", deviceName);
+        self = new WeakReference<DetectorMetrics>(this);
+        bool added = ImmutableInterlocked.Update(ref live, static (all, own) => all.RemoveAll(static one => !one.TryGetTarget(out _)).Add(own), self);
+        _ = added;
+        if (Interlocked.Exchange(ref published, 1) == 0)
+        {
+            Publish();
+        }
     }
 
     public void RecordLatency(double seconds)
     {
-        if (latency.Enabled)
+        if (latency is { Enabled: true } histogram)
         {
-            latency.Record(seconds);
+            histogram.Record(seconds, detector, device);
         }
     }
 
-    public void Dispose() => meter.Dispose();
+    /// <summary>Ends the reports of this detector. A collection that runs already may still show it.</summary>
+    public void Dispose()
+    {
+        bool removed = ImmutableInterlocked.Update(ref live, static (all, own) => all.Remove(own), self);
+        _ = removed;
+    }
 
-    private static IEnumerable<Measurement<long>> Dropped(DetectorStatistics s) =>
+    // Outside of any lock and of any type's initialisation: every listener of the process is told of each instrument in here.
+    private static void Publish()
+    {
+        Counter("yzc.frames.submitted", "{frame}", "Frames submitted", static s => s.FramesSubmitted);
+        Counter("yzc.frames.completed", "{frame}", "Frames with a result", static s => s.FramesCompleted);
+        Counter("yzc.frames.failed", "{frame}", "Frames that ended in an error", static s => s.FramesFailed);
+        Counter("yzc.frames.canceled", "{frame}", "Frames whose callers cancelled", static s => s.FramesCanceled);
+        Counter("yzc.batches", "{batch}", "Batches given to a lane", static s => s.Batches);
+        Counter("yzc.host_copies", "{copy}", "Copies of frames on the host", static s => s.HostCopies);
+        Counter("yzc.managed_allocations", "By", "Managed memory allocated by the detector's threads", static s => s.ManagedBytes);
+        TryCreate(static () => Meter.CreateObservableCounter("yzc.frames.dropped", static () => All(Dropped), "{frame}", "Frames dropped, by cause"));
+        TryCreate(static () => Meter.CreateObservableCounter("yzc.batches.by_size", static () => All(BySize), "{batch}", "Batches, by number of frames"));
+        TryCreate(static () => Meter.CreateObservableCounter("yzc.stage.duration", static () => All(Stages), "s", "Time in each stage, added up"));
+        TryCreate(static () => Meter.CreateObservableUpDownCounter(
+            "yzc.slots.in_use", static () => All<long>(static (m, s) => [m.Measure(s.SlotsInUse)]), "{slot}", "Slots rented or submitted"));
+        TryCreate(static () => Meter.CreateObservableUpDownCounter(
+            "yzc.frames.waiting", static () => All<long>(static (m, s) => [m.Measure(s.FramesWaiting)]), "{frame}", "Frames that wait for a lane"));
+
+        // Half a millisecond to seconds: a collector's own default suits numbers of milliseconds, not of seconds.
+        InstrumentAdvice<double> advice = new() { HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] };
+        TryCreate(() => latency = Meter.CreateHistogram("yzc.frame.latency", "s", "Time from submit to result", tags: null, advice));
+
+        static void Counter(string name, string unit, string description, Func<DetectorStatistics, long> value) =>
+            TryCreate(() => Meter.CreateObservableCounter(name, () => All<long>((m, s) => [m.Measure(value(s))]), unit, description));
+    }
+
+    // A listener that throws as it is told of an instrument must not end the opening of a detector. It is its own loss, or that of the listeners behind it.
+    private static void TryCreate(Func<Instrument> create)
+    {
+        try
+        {
+            Instrument made = create();
+            _ = made;
+        }
+        catch (Exception)
+        {
+        }
+    }
+
+    private static IEnumerable<Measurement<T>> All<T>(Func<DetectorMetrics, DetectorStatistics, IEnumerable<Measurement<T>>> measure)
+        where T : struct
+    {
+        // Copied as one: the field may be replaced at any time.
+        foreach (WeakReference<DetectorMetrics> one in live)
+        {
+            if (one.TryGetTarget(out DetectorMetrics? metrics))
+            {
+                foreach (Measurement<T> measurement in measure(metrics, metrics.snapshot()))
+                {
+                    yield return measurement;
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<Measurement<long>> Dropped(DetectorMetrics m, DetectorStatistics s) =>
     [
-        new(s.DroppedNewest, new KeyValuePair<string, object?>("cause", "newest")),
-        new(s.DroppedOldest, new KeyValuePair<string, object?>("cause", "oldest")),
-        new(s.DroppedTooOld, new KeyValuePair<string, object?>("cause", "age")),
+        m.Measure(s.DroppedNewest, "cause", "newest"),
+        m.Measure(s.DroppedOldest, "cause", "oldest"),
+        m.Measure(s.DroppedTooOld, "cause", "age"),
     ];
 
-    private static IEnumerable<Measurement<long>> BySize(DetectorStatistics s)
+    private static IEnumerable<Measurement<long>> BySize(DetectorMetrics m, DetectorStatistics s)
     {
         for (int size = 1; size < s.BatchSizes.Length; size++)
         {
-            yield return new(s.BatchSizes[size], new KeyValuePair<string, object?>("size", size));
+            yield return m.Measure(s.BatchSizes[size], "size", size);
         }
     }
 
-    private static IEnumerable<Measurement<double>> Stages(DetectorStatistics s) =>
+    private static IEnumerable<Measurement<double>> Stages(DetectorMetrics m, DetectorStatistics s) =>
     [
-        new(s.QueueTime.TotalSeconds, new KeyValuePair<string, object?>("stage", "queue")),
-        new(s.UploadTime.TotalSeconds, new KeyValuePair<string, object?>("stage", "upload")),
-        new(s.PreprocessTime.TotalSeconds, new KeyValuePair<string, object?>("stage", "preprocess")),
-        new(s.InferenceTime.TotalSeconds, new KeyValuePair<string, object?>("stage", "inference")),
-        new(s.DecodeTime.TotalSeconds, new KeyValuePair<string, object?>("stage", "decode")),
+        m.Measure(s.QueueTime.TotalSeconds, "stage", "queue"),
+        m.Measure(s.UploadTime.TotalSeconds, "stage", "upload"),
+        m.Measure(s.PreprocessTime.TotalSeconds, "stage", "preprocess"),
+        m.Measure(s.InferenceTime.TotalSeconds, "stage", "inference"),
+        m.Measure(s.DecodeTime.TotalSeconds, "stage", "decode"),
     ];
+
+    private Measurement<long> Measure(long value) => new(value, detector, device);
+
+    private Measurement<T> Measure<T>(T value, string tag, object tagValue)
+        where T : struct =>
+        new(value, detector, device, new KeyValuePair<string, object?>(tag, tagValue));
 }

@@ -39,7 +39,7 @@ internal static class CpuOpening
             FramePool pool = new(slotCount, options.SlotBytes);
             made.Add(pool);
             Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch);
-            return new YoloDetector(pipeline, engine, [], model, $"cpu, {engine.Description}{why}", plan);
+            return new YoloDetector(pipeline, engine, [], model, options.Name, Device.Cpu.Name, $"cpu, {engine.Description}{why}", plan);
         }
         catch
         {

@@ -67,7 +67,9 @@ internal static class CudaOpening
             string graphs = lanes[0].GraphFallbackReason is string reason && !description.Contains("without CUDA graphs", StringComparison.Ordinal)
                 ? $", without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}"
                 : "";
-            return new YoloDetector(pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, $"cuda:{ordinal}, {device.Name}, {description}{graphs}{why}", plan);
+            string deviceName = Device.Cuda(ordinal).Name;
+            return new YoloDetector(
+                pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, options.Name, deviceName, $"{deviceName}, {device.Name}, {description}{graphs}{why}", plan);
         }
         catch
         {
