@@ -11,9 +11,14 @@ internal static class FakeCudaDetector
         FakeCudaEngine engine = new();
         CudaContext context = CudaDevice.Get(0).OpenContext();
         CudaLaneDevice shared = new(context, engine.Model, Opening.DecodingOf(options), options.WaitMode);
-        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
         CudaLaneSizes sizes = new(
-            options.MaxBatch, options.MaxBatch, CudaLaneMemory.Align(options.SlotBytes), inputBytes, outputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
+            options.MaxBatch,
+            options.MaxBatch,
+            CudaLaneMemory.Align(options.SlotBytes),
+            engine.Model.InputBytes,
+            engine.Model.OutputBytes,
+            shared.Decode.ScratchBytes,
+            shared.Decode.ResultBytes);
         FramePool pool = new(
             Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => new PinnedFrameMemory(context, bytes));
         CudaCompute compute = new(context, engine, sizes);

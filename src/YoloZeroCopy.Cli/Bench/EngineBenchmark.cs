@@ -18,8 +18,8 @@ internal sealed unsafe class EngineBenchmark : IEngineBenchmark
         batch = model.FixedBatch == 0 ? maxBatch : model.FixedBatch;
         contexts = new EngineContext?[lanes];
         tensors = new void*[2 * lanes];
-        long inputBytes = (long)batch * 3 * model.InputWidth * model.InputHeight * model.InputType.ElementBytes();
-        long outputBytes = (long)batch * model.OutputShape.Rows * model.OutputShape.Columns * model.OutputType.ElementBytes();
+        long inputBytes = (long)batch * model.InputBytes;
+        long outputBytes = (long)batch * model.OutputBytes;
         try
         {
             for (int lane = 0; lane < lanes; lane++)

@@ -11,7 +11,7 @@ internal static class SyntheticOutput
     public static byte[] Make(ModelInfo model, int candidates, int seed)
     {
         (int rows, int columns) = model.OutputShape;
-        byte[] tensor = new byte[CpuLane.TensorBytes(model).Output];
+        byte[] tensor = new byte[model.OutputBytes];
         Random random = new(seed);
         int anchors = model.Layout == OutputLayout.ChannelsFirst ? columns : rows;
         int elements = model.Layout == OutputLayout.ChannelsFirst ? rows : columns;

@@ -14,9 +14,9 @@ internal sealed record EngineComparison(long Values, double Share, double Larges
     public static unsafe EngineComparison Run(CudaContext context, InferenceEngine onCuda, InferenceEngine onCpu, int batch, double tolerance)
     {
         ModelInfo model = onCuda.Model;
-        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(model);
+        int inputBytes = model.InputBytes;
         nuint inputLength = (nuint)batch * (nuint)inputBytes;
-        nuint outputLength = (nuint)batch * (nuint)outputBytes;
+        nuint outputLength = (nuint)batch * (nuint)model.OutputBytes;
         byte* memory = (byte*)NativeMemory.AlignedAlloc(inputLength + (2 * outputLength) + (3 * Alignment), Alignment);
         byte* first = memory + Align(inputLength);
         byte* second = first + Align(outputLength);

@@ -65,7 +65,7 @@ public sealed partial class YoloDetector : IAsyncDisposable
     internal int LaneCount => pipeline.LaneCount;
 
     /// <summary>Runs of the engine that can be on the device at once: what measuring the engine alone must keep busy.</summary>
-    internal int EngineStreams => Engine is OnnxRuntimeCudaEngine ? CudaOpening.ComputesOf(LaneCount) : LaneCount;
+    internal int EngineStreams => Cuda is null ? LaneCount : CudaOpening.ComputesOf(LaneCount);
 
     /// <inheritdoc cref="FramePool.TryRent"/>
     /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>

@@ -51,6 +51,12 @@ public sealed record ModelInfo
     /// <summary>Number of classes the model names; 0 for a model with NMS inside and no names.</summary>
     public int ClassCount => Names.Length;
 
+    /// <summary>Bytes of one picture's input tensor.</summary>
+    internal int InputBytes => checked(3 * InputWidth * InputHeight * InputType.ElementBytes());
+
+    /// <summary>Bytes of one picture's output tensor.</summary>
+    internal int OutputBytes => checked(OutputShape.Rows * OutputShape.Columns * OutputType.ElementBytes());
+
     // Where nothing says how many classes there are, ids are only held to what a class id can sensibly be.
     internal int ClassLimit => ClassCount == 0 ? 65536 : ClassCount;
 

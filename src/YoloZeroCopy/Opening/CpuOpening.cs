@@ -50,12 +50,12 @@ internal static class CpuOpening
 
     private static MemoryPlan Plan(InferenceEngine engine, int maxBatch, int laneCount, int slotCount, int slotBytes)
     {
-        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
-        int tensorBatch = Math.Max(maxBatch, engine.Model.FixedBatch);
+        ModelInfo model = engine.Model;
+        int tensorBatch = Math.Max(maxBatch, model.FixedBatch);
         return new MemoryPlan(
             new MemoryPlanEntry($"slots ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
-            new MemoryPlanEntry($"input tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * inputBytes),
-            new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * outputBytes),
+            new MemoryPlanEntry($"input tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.InputBytes),
+            new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.OutputBytes),
             new MemoryPlanEntry("model weights", engine.WeightBytes));
     }
 }

@@ -22,7 +22,7 @@ internal static class CudaOpening
         List<IDisposable?> made = [];
         try
         {
-            (InferenceEngine engine, CudaContext context) = isTensorRt
+            (InferenceEngine engine, CudaContext context, OnnxRuntimeOperators? operators) = isTensorRt
                 ? OpenTensorRt(modelPath, options, device, made)
                 : OpenOnnxRuntime(modelPath, options, device, made);
             ModelInfo model = engine.Model;
@@ -35,14 +35,6 @@ internal static class CudaOpening
             CudaLaneSizes sizes = SizesOf(engine, shared.Decode, maxBatch, options.SlotBytes);
             MemoryPlan plan = Plan(engine, sizes, maxBatch, laneCount, slotCount, options.SlotBytes);
             ThrowIfTooLittle(plan, context.GetMemoryInfo(), options.MemoryMargin, device);
-
-            OnnxRuntimeOperators? operators = null;
-            if (options.ReplaceKernels && engine is OnnxRuntimeCudaEngine runtime)
-            {
-                operators = OnnxRuntimeOperators.ForCuda(runtime.Library, context);
-                made.Add(operators);
-                runtime.Operators = operators;
-            }
 
             FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
@@ -62,14 +54,10 @@ internal static class CudaOpening
 
             Pipeline pipeline = Start(pool, lanes, options, maxBatch, plan);
 
-            // What the engine itself refuses it says itself.
-            string description = engine.Description;
-            string graphs = lanes[0].GraphFallbackReason is string reason && !description.Contains("without CUDA graphs", StringComparison.Ordinal)
-                ? $", without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}"
-                : "";
             string deviceName = Device.Cuda(ordinal).Name;
+            string description = $"{deviceName}, {device.Name}, {engine.Description}{GraphsOf(lanes)}{why}";
             return new YoloDetector(
-                pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, options.Name, deviceName, $"{deviceName}, {device.Name}, {description}{graphs}{why}", plan);
+                pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, options.Name, deviceName, description, plan);
         }
         catch
         {
@@ -112,7 +100,15 @@ internal static class CudaOpening
     /// <summary>Compute streams of a detector with so many lanes.</summary>
     public static int ComputesOf(int laneCount) => (laneCount + LanesPerCompute - 1) / LanesPerCompute;
 
-    private static (InferenceEngine Engine, CudaContext Context) OpenOnnxRuntime(string modelPath, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
+    private static string GraphsOf(CudaLane[] lanes)
+    {
+        string? reason = lanes.Select(static lane => lane.GraphFallbackReason).FirstOrDefault(static reason => reason is not null);
+        string partly = lanes.Any(static lane => lane.HasGraphs) ? "partly " : "";
+        return reason is null ? "" : $", {partly}without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}";
+    }
+
+    private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenOnnxRuntime(
+        string modelPath, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
     {
         // Read and checked on the CPU, so that a bad model costs no device memory.
         OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(modelPath, new OnnxRuntimeCudaOptions
@@ -126,10 +122,17 @@ internal static class CudaOpening
         ThrowIfNotDecodable(engine.Model, options);
         CudaContext context = device.OpenContext();
         made.Add(context);
-        return (engine, context);
+        if (options.ReplaceKernels)
+        {
+            engine.Operators = OnnxRuntimeOperators.ForCuda(engine.Library, context);
+            made.Add(engine.Operators);
+        }
+
+        return (engine, context, engine.Operators);
     }
 
-    private static (InferenceEngine Engine, CudaContext Context) OpenTensorRt(string modelPath, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
+    private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenTensorRt(
+        string modelPath, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
     {
         CudaContext context = device.OpenContext();
         made.Add(context);
@@ -141,22 +144,18 @@ internal static class CudaOpening
         });
         made.Add(engine);
         ThrowIfNotDecodable(engine.Model, options);
-        return (engine, context);
+        return (engine, context, null);
     }
 
-    private static CudaLaneSizes SizesOf(InferenceEngine engine, DecodeKernels decode, int maxBatch, int slotBytes)
-    {
-        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
-        return new CudaLaneSizes(
-            maxBatch,
-            Math.Max(maxBatch, engine.MinBatch),
-            FramePool.StepOf(slotBytes),
-            inputBytes,
-            outputBytes,
-            decode.ScratchBytes,
-            decode.ResultBytes,
-            engine.MinBatch);
-    }
+    private static CudaLaneSizes SizesOf(InferenceEngine engine, DecodeKernels decode, int maxBatch, int slotBytes) => new(
+        maxBatch,
+        Math.Max(maxBatch, engine.MinBatch),
+        FramePool.StepOf(slotBytes),
+        engine.Model.InputBytes,
+        engine.Model.OutputBytes,
+        decode.ScratchBytes,
+        decode.ResultBytes,
+        engine.MinBatch);
 
     private static MemoryPlan Plan(InferenceEngine engine, in CudaLaneSizes sizes, int maxBatch, int laneCount, int slotCount, int slotBytes)
     {

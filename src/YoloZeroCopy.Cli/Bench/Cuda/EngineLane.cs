@@ -13,10 +13,10 @@ internal sealed unsafe class EngineLane : IDisposable
     {
         try
         {
-            (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
+            int inputBytes = engine.Model.InputBytes;
             Stream = Keep(new CudaStream(cuda));
             CudaDeviceMemory input = Keep(new CudaDeviceMemory(cuda, (nuint)batch * (nuint)inputBytes));
-            CudaDeviceMemory output = Keep(new CudaDeviceMemory(cuda, (nuint)batch * (nuint)outputBytes));
+            CudaDeviceMemory output = Keep(new CudaDeviceMemory(cuda, (nuint)batch * (nuint)engine.Model.OutputBytes));
             Input = input.Address;
             Output = output.Address;
             Fill(engine.Model.InputType, inputBytes, batch);

@@ -48,7 +48,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     public double Preprocess(int batch, int repeats, CancellationToken stop)
     {
         long frameStep = CudaLaneMemory.Align(format.ByteCount);
-        long tensorBytes = CudaLaneMemory.Align((long)batch * CpuLane.TensorBytes(model).Input);
+        long tensorBytes = CudaLaneMemory.Align((long)batch * model.InputBytes);
         int sets = SetsFor((batch * frameStep) + tensorBytes);
         using CudaDeviceMemory frames = new(context, (nuint)(sets * batch * frameStep));
         using CudaDeviceMemory tensors = new(context, (nuint)(sets * tensorBytes));
@@ -73,7 +73,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     /// <summary>Median microseconds of decoding and suppression for a batch, and the candidates that the kernels found in its first picture.</summary>
     public (double Microseconds, int Candidates) Decode(int batch, int repeats, CancellationToken stop)
     {
-        int outputBytes = CpuLane.TensorBytes(model).Output;
+        int outputBytes = model.OutputBytes;
         long outputStep = CudaLaneMemory.Align((long)batch * outputBytes);
         long scratchStep = batch * decode.ScratchBytes;
         long resultStep = CudaLaneMemory.Align((long)batch * decode.ResultBytes);

@@ -41,9 +41,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     public override ModelInfo Model => model.Info;
 
     /// <inheritdoc/>
-    public override string Description =>
-        $"ONNX Runtime {model.Library.Version} on CUDA device {options.DeviceOrdinal} ({model.Library.Path})"
-        + (graphFallbackReason is string reason ? $", {(graphRefused ? string.Empty : "partly ")}without CUDA graphs: {reason}" : string.Empty);
+    public override string Description => $"ONNX Runtime {model.Library.Version} on CUDA device {options.DeviceOrdinal} ({model.Library.Path})";
 
     /// <summary>The runtime that was found.</summary>
     public OnnxRuntimeLibrary Library => model.Library;

@@ -27,7 +27,8 @@ internal sealed unsafe class CpuLane : Lane
         this.engine = engine;
         model = engine.Model;
         int tensorBatch = model.FixedBatch == 0 ? maxBatch : model.FixedBatch;
-        (inputBytes, outputBytes) = TensorBytes(model);
+        inputBytes = model.InputBytes;
+        outputBytes = model.OutputBytes;
         contexts = new EngineContext?[tensorBatch + 1];
         preprocessor = new CpuPreprocessor(model.InputWidth, model.InputHeight, model.InputType);
         decoder = new DetectionDecoder(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassLimit, model.OutputType, decoding);
@@ -38,10 +39,6 @@ internal sealed unsafe class CpuLane : Lane
         thread = new Thread(Run) { IsBackground = true, Name = $"YoloZeroCopy CPU lane {number}" };
         thread.Start();
     }
-
-    /// <summary>Bytes of one picture's input and output tensor.</summary>
-    public static (int Input, int Output) TensorBytes(ModelInfo model) =>
-        (checked(3 * model.InputWidth * model.InputHeight * model.InputType.ElementBytes()), checked(model.OutputShape.Rows * model.OutputShape.Columns * model.OutputType.ElementBytes()));
 
     /// <summary>Makes the context for full batches, so that a model that cannot run says so on opening. Smaller batches get theirs at first use.</summary>
     public override void Prepare() => ContextFor(contexts.Length - 1).Enqueue();

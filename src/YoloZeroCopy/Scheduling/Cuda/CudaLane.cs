@@ -63,6 +63,9 @@ internal sealed unsafe class CudaLane : Lane
     /// <summary>Why batches are not replays of one graph; null when they are. Known after <see cref="Prepare"/>.</summary>
     public string? GraphFallbackReason { get; private set; }
 
+    /// <summary>Whether batches of some size are replays of a graph.</summary>
+    public bool HasGraphs => buckets.Exists(static bucket => bucket.Graph is not null);
+
     /// <summary>Makes and captures every batch bucket.</summary>
     public override void Prepare()
     {

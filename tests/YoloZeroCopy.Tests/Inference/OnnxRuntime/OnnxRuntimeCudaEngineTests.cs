@@ -103,7 +103,6 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
             runtime.FailStep("graph session", Refusal);
             using EngineContext first = engine.CreateContext(1, Input, Output, Stream);
             Assert.Contains(Refusal, first.GraphFallbackReason, StringComparison.Ordinal);
-            Assert.Contains($"without CUDA graphs: Model '{engine.Model.Path}'", engine.Description, StringComparison.Ordinal);
             Assert.False(first.CanCapture);
             Assert.DoesNotContain("run option disable_synchronize_execution_providers=1", runtime.Said);
             Assert.Equal(2, runtime.Said.Count(static line => line == "session"));
@@ -134,7 +133,6 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
             using (EngineContext context = engine.CreateContext(1, Input, Output, Stream))
             {
                 Assert.Equal("CUDA failure 901: operation failed due to a previous error during capture", context.GraphFallbackReason);
-                Assert.Contains(", partly without CUDA graphs: CUDA failure 901", engine.Description, StringComparison.Ordinal);
                 context.Enqueue();
             }
 

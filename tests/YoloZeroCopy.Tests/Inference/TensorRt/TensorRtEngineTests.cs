@@ -354,7 +354,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
 
     private (nint Input, nint Output) Tensors(InferenceEngine engine, int batch)
     {
-        (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
+        (int inputBytes, int outputBytes) = (engine.Model.InputBytes, engine.Model.OutputBytes);
         nint input = (nint)NativeMemory.AlignedAlloc((nuint)(batch * inputBytes), 256);
         nint output = (nint)NativeMemory.AlignedAlloc((nuint)(batch * outputBytes), 256);
         memory.AddRange([input, output]);

@@ -28,8 +28,7 @@ internal sealed class CudaHarness : IAsyncDisposable
             made.Add(context);
             shared = new CudaLaneDevice(context, engine.Model, new DecodingOptions(), mode);
             made.Add(shared);
-            (int inputBytes, int outputBytes) = CpuLane.TensorBytes(engine.Model);
-            CudaLaneSizes sizes = new(MaxBatch, MaxBatch, SlotBytes, inputBytes, outputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
+            CudaLaneSizes sizes = new(MaxBatch, MaxBatch, SlotBytes, engine.Model.InputBytes, engine.Model.OutputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
             Pool = new FramePool(12, SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(Pool);
             compute = new CudaCompute(context, engine, sizes);
