@@ -40,5 +40,8 @@ public sealed class TestInputs : IDisposable
         return folder.File(name);
     }
 
+    /// <summary>What a command has begun to write to a file of the folder, and not completed.</summary>
+    public FileInfo[] Partial(string name) => new DirectoryInfo(folder.Path).GetFiles($"{name}.*.partial");
+
     public void Dispose() => folder.Dispose();
 }

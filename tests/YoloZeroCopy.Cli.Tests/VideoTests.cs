@@ -59,7 +59,7 @@ public sealed class VideoTests : IDisposable
         string output = inputs.File("annotated");
         using YzcProcess process = YzcProcess.Start([], "detect", "--model", SampleAssets.Model, "--input", SampleAssets.Clip, "--json", json, "--output", output, "--batch", "2");
         DateTime limit = DateTime.UtcNow + StartLimit;
-        while (!(File.Exists(json) && new FileInfo(json).Length > 0))
+        while (!inputs.Partial("out.jsonl").Any(static file => file.Length > 0))
         {
             Assert.False(process.HasExited);
             Assert.True(DateTime.UtcNow < limit, "No line came.");

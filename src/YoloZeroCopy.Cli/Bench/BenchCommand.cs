@@ -98,25 +98,29 @@ internal static class BenchCommand
             Timeline = arguments.GetValue(Timeline),
             Quick = quick,
         };
+        string? jsonFile = arguments.GetValue(JsonFile);
+        CheckFiles(settings.Model, jsonFile, settings.Timeline);
         BenchReport report = await BenchRun.RunAsync(settings, stop);
-        if (arguments.GetValue(JsonFile) is string path)
+        if (jsonFile is not null)
         {
-            WriteFile(path, report.ToJson());
+            OutputText.Write(jsonFile, report.ToJson());
         }
 
         StandardOutput.Write(arguments.GetValue(Json) ? report.ToJson() : report.ToText());
         return ExitCode.Done;
     }
 
-    private static void WriteFile(string path, string text)
+    private static void CheckFiles(string model, string? json, string? timeline)
     {
-        try
+        if (json is null && timeline is null)
         {
-            File.WriteAllText(path, text);
+            return;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw StandardOutput.Failed($"'{path}'", error);
-        }
+
+        CommandFiles files = new(model);
+        files.Write("--json-file", json);
+        files.Write("--timeline", timeline);
+        OutputText.ThrowIfNotWritable(json);
+        OutputText.ThrowIfNotWritable(timeline);
     }
 }

@@ -52,11 +52,17 @@ internal static class BuildCommand
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
         string output = arguments.GetRequiredValue(Output);
+        string model = arguments.GetRequiredValue(Model);
         bool json = arguments.GetValue(Json);
+        CommandFiles files = new(model);
+        files.Read("--tensorrt", arguments.GetValue(TensorRt));
+        files.Read("--tensorrt-shim", arguments.GetValue(Shim));
+        files.Write("--output", output);
+        files.Write("--timing-cache", arguments.GetValue(TimingCache));
         TensorRtBuildReport report;
         try
         {
-            report = await TensorRtBuilder.BuildAsync(arguments.GetRequiredValue(Model), output, OptionsFor(arguments), json ? null : new BuildProgress(), stop);
+            report = await TensorRtBuilder.BuildAsync(model, output, OptionsFor(arguments), json ? null : new BuildProgress(), stop);
         }
         catch (Exception error) when (error is ArgumentException or NotSupportedException)
         {

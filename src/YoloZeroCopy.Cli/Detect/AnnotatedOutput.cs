@@ -9,22 +9,16 @@ internal sealed class AnnotatedOutput : IFrameSink
     private const int PixelsPerThickness = 400;
 
     private readonly ImmutableArray<string> names;
-    private readonly Dictionary<InputItem, string> files;
     private VideoWriter? video;
     private InputItem? videoItem;
 
-    private AnnotatedOutput(ImmutableArray<string> names, Dictionary<InputItem, string> files)
-    {
-        this.names = names;
-        this.files = files;
-    }
+    private AnnotatedOutput(ImmutableArray<string> names) => this.names = names;
 
     public bool WantsPixels => true;
 
-    /// <summary>Chooses a file for every input and makes the folder.</summary>
-    public static AnnotatedOutput Create(string folder, IReadOnlyList<InputItem> items, ImmutableArray<string> names)
+    /// <summary>Makes the folder.</summary>
+    public static AnnotatedOutput Create(string folder, ImmutableArray<string> names)
     {
-        Dictionary<InputItem, string> files = PlanFiles(folder, items);
         try
         {
             Directory.CreateDirectory(folder);
@@ -34,15 +28,14 @@ internal sealed class AnnotatedOutput : IFrameSink
             throw StandardOutput.Failed($"folder '{folder}'", error);
         }
 
-        return new AnnotatedOutput(names, files);
+        return new AnnotatedOutput(names);
     }
 
     /// <summary>A file of its own for every input: its name, with a number where two share it, and the ending of what is written.</summary>
-    public static Dictionary<InputItem, string> PlanFiles(string folder, IReadOnlyList<InputItem> items)
+    public static List<InputItem> PlanFiles(string folder, IEnumerable<InputItem> items)
     {
-        HashSet<string> inputs = [.. items.Select(static item => Path.GetFullPath(item.Path))];
         HashSet<string> taken = new(StringComparer.OrdinalIgnoreCase);
-        Dictionary<InputItem, string> files = new(ReferenceEqualityComparer.Instance);
+        List<InputItem> planned = [];
         foreach (InputItem item in items)
         {
             string extension = item.Kind == InputKind.Video ? ".mp4" : IsPng(item.Path) ? ".png" : ".jpg";
@@ -53,16 +46,10 @@ internal sealed class AnnotatedOutput : IFrameSink
                 file = Path.Combine(folder, FormattableString.Invariant($"{stem}-{number}{extension}"));
             }
 
-            if (inputs.Contains(Path.GetFullPath(file)))
-            {
-                string message = $"--output: '{file}' is an input and would be overwritten.";
-                throw new CliException(ExitCode.WrongArguments, message, "Give a folder of its own to --output.");
-            }
-
-            files.Add(item, file);
+            planned.Add(item with { Output = file });
         }
 
-        return files;
+        return planned;
     }
 
     public async ValueTask WriteAsync(FrameWork work, DetectionResult result)
@@ -70,7 +57,7 @@ internal sealed class AnnotatedOutput : IFrameSink
         FrameFormat format = result.Format;
         byte[] pixels = work.Pixels ?? throw new InvalidOperationException("The frame's pixels were not kept.");
         Draw(pixels.AsSpan(0, format.ByteCount), format, result.Detections);
-        string file = files[work.Item];
+        string file = work.Item.Output ?? throw new InvalidOperationException($"No file was planned for '{work.Item.Path}'.");
         try
         {
             if (work.Item.Kind == InputKind.Video)

@@ -17,7 +17,7 @@ internal static class DetectCommand
 
     private static readonly Option<string?> Json = new("--json")
     {
-        Description = "Write one JSON object a line for each frame, in input order; - is standard output. Without it standard output gets a line of text for each frame.",
+        Description = "Write one JSON object a line for each frame, in input order; - is standard output, a file has its name when it is complete. Without it standard output gets a line of text for each frame.",
         HelpName = "FILE",
     };
 
@@ -52,18 +52,17 @@ internal static class DetectCommand
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
         int failures = 0;
-        List<InputItem> items = await InputProbe.ReadAsync(InputList.Expand(arguments.GetRequiredValue(Input), Failed), Failed, stop);
-        string? folder = arguments.GetValue(Output);
-        if (folder is not null)
-        {
-            // Refused before anything is opened: an output must not replace an input.
-            _ = AnnotatedOutput.PlanFiles(folder, items);
-        }
-
-        DetectorOptions options = OptionsFor(arguments, items);
-        await using YoloDetector detector = DetectorOpening.Open(arguments.GetRequiredValue(Model), options);
-        stop.ThrowIfCancellationRequested();
+        string model = arguments.GetRequiredValue(Model);
+        string[] paths = arguments.GetRequiredValue(Input);
         string? json = arguments.GetValue(Json);
+        string? folder = arguments.GetValue(Output);
+        List<InputItem> items = InputList.Expand(paths, Failed);
+        items = folder is null ? items : AnnotatedOutput.PlanFiles(folder, items);
+        CheckFiles(model, paths, items, json);
+        items = await InputProbe.ReadAsync(items, Failed, stop);
+        DetectorOptions options = OptionsFor(arguments, items);
+        await using YoloDetector detector = DetectorOpening.Open(model, options);
+        stop.ThrowIfCancellationRequested();
         List<IFrameSink> sinks = [];
         try
         {
@@ -80,7 +79,7 @@ internal static class DetectCommand
 
             if (folder is not null)
             {
-                sinks.Add(AnnotatedOutput.Create(folder, items, detector.Model.Names));
+                sinks.Add(AnnotatedOutput.Create(folder, detector.Model.Names));
             }
 
             int window = folder is null ? MaxWindow : (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow);
@@ -111,6 +110,29 @@ internal static class DetectCommand
         {
             failures++;
             ErrorReport.Write(message);
+        }
+    }
+
+    private static void CheckFiles(string model, string[] paths, List<InputItem> items, string? json)
+    {
+        string? lines = json == "-" ? null : json;
+        if (lines is null && items.TrueForAll(static item => item.Output is null))
+        {
+            return;
+        }
+
+        CommandFiles files = new(model);
+
+        // Of what was given, also what is no input that can be used: it is the user's file.
+        foreach (string path in paths.Concat(items.Select(static item => item.Path)))
+        {
+            files.Read("--input", path);
+        }
+
+        files.Write("--json", lines);
+        foreach (InputItem item in items)
+        {
+            files.Write("--output", item.Output);
         }
     }
 

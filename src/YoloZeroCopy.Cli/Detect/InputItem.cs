@@ -16,6 +16,9 @@ internal sealed record InputItem(string Path, string Source, InputKind Kind)
     /// <summary>Layout of its frames, as they are decoded.</summary>
     public FrameFormat Format { get; init; }
 
+    /// <summary>File that it is drawn into with its detections; null where nothing is drawn.</summary>
+    public string? Output { get; init; }
+
     /// <summary>Frames a second, of a video.</summary>
     public double FrameRate { get; init; }
 }

@@ -54,7 +54,7 @@ internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) 
 
     public ValueTask CompleteAsync()
     {
-        lines.Flush();
+        lines.Complete();
         return ValueTask.CompletedTask;
     }
 

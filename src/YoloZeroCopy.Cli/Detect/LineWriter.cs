@@ -2,36 +2,38 @@ using System.Buffers;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>Writes whole lines only: to a file or to standard output.</summary>
+/// <summary>Writes whole lines only: to standard output, or to a file that is complete once its last line is there.</summary>
 internal sealed class LineWriter : IDisposable
 {
     private const int FlushBytes = 64 * 1024;
 
     private readonly string target;
     private readonly Stream stream;
+    private readonly OutputFile? file;
     private readonly ArrayBufferWriter<byte> buffer = new(FlushBytes);
-    private long written;
 
-    internal LineWriter(string target, Stream stream)
+    private LineWriter(string target, Stream stream, OutputFile? file)
     {
         this.target = target;
         this.stream = stream;
+        this.file = file;
     }
 
     /// <summary>Where the next line's bytes go; <see cref="EndLine"/> ends it.</summary>
     public IBufferWriter<byte> Line => buffer;
 
-    /// <summary>Opens a file, replacing what it held; <c>-</c> is standard output.</summary>
+    /// <summary>Begins a file, which replaces an older one when it is complete; <c>-</c> is standard output.</summary>
     public static LineWriter Open(string path)
     {
         if (path == "-")
         {
-            return new LineWriter("standard output", StandardOutput.OpenStream());
+            return new LineWriter("standard output", StandardOutput.OpenStream(), file: null);
         }
 
         try
         {
-            return new LineWriter($"'{path}'", new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0));
+            OutputFile file = OutputFile.Create(path);
+            return new LineWriter($"'{path}'", file.Stream, file);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -59,31 +61,33 @@ internal sealed class LineWriter : IDisposable
         try
         {
             stream.Write(buffer.WrittenSpan);
-            written += buffer.WrittenCount;
             buffer.ResetWrittenCount();
         }
-        catch (IOException error)
+        catch (Exception error) when (error is IOException or ArgumentOutOfRangeException)
         {
-            DropHalfLine();
+            // The second is the framework's answer to a file that is too large for its disk's format.
             throw StandardOutput.Failed(target, error);
         }
     }
 
-    public void Dispose() => stream.Dispose();
-
-    // A disk that filled up took a part of the lines: the file goes back to the last state in which every line was complete.
-    private void DropHalfLine()
+    /// <summary>Hands all lines over and puts the file in its place.</summary>
+    public void Complete()
     {
+        Flush();
         try
         {
-            if (stream.CanSeek && stream.Length > written)
-            {
-                stream.SetLength(written);
-            }
+            file?.Complete();
         }
-        catch (Exception error) when (error is IOException or NotSupportedException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // A device, not a file: there is nothing to take back.
+            throw StandardOutput.Failed(target, error);
         }
+    }
+
+    /// <summary>Without <see cref="Complete"/>, no file is left, and an older one stays as it was.</summary>
+    public void Dispose()
+    {
+        stream.Dispose();
+        file?.Dispose();
     }
 }

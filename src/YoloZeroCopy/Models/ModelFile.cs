@@ -31,6 +31,20 @@ internal static class ModelFile
         return TensorRtPlanFile.LooksLikePlan(head[..read], length) || (!LooksLikeOnnx(head[..read]) && HasPlanName(path));
     }
 
+    /// <summary>Files beside an ONNX model that hold its weights, where they are too many for one file.</summary>
+    /// <remarks>Nothing of a file that is missing or no model: whoever opens it says what is wrong with it.</remarks>
+    public static IEnumerable<string> DataFiles(string path)
+    {
+        try
+        {
+            return IsTensorRt(path) ? [] : OnnxFile.Read(path).DataFiles(path);
+        }
+        catch (ModelException)
+        {
+            return [];
+        }
+    }
+
     // An ONNX file begins with its ir_version: field 1, a number from 1 to some tens.
     private static bool LooksLikeOnnx(ReadOnlySpan<byte> head) => head.Length >= 2 && head[0] == 0x08 && head[1] is > 0 and < 0x80;
 

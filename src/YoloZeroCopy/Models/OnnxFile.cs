@@ -24,6 +24,17 @@ internal sealed record OnnxFile
     /// <summary>Inputs that are not constants; a dimension of -1 is free.</summary>
     public required ImmutableArray<(string Name, ImmutableArray<long> Shape)> Inputs { get; init; }
 
+    /// <summary>Where constants lie that are not in the file: paths below its folder.</summary>
+    public ImmutableArray<string> DataLocations { get; init; } = [];
+
+    /// <summary>The files of <see cref="DataLocations"/>.</summary>
+    /// <param name="path">This file.</param>
+    public IEnumerable<string> DataFiles(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? string.Empty;
+        return DataLocations.Select(location => Path.Combine(folder, location));
+    }
+
     /// <summary>Reads a file.</summary>
     /// <exception cref="ModelException">It is missing, cannot be read, or is no ONNX model.</exception>
     public static OnnxFile Read(string path)
@@ -70,6 +81,7 @@ internal sealed record OnnxFile
     {
         int nodes = 0;
         HashSet<string> constants = [];
+        HashSet<string> data = [];
         List<(string Name, ImmutableArray<long> Shape)> inputs = [];
         ProtobufReader reader = new(graph);
         while (reader.Next(out int field, out ReadOnlySpan<byte> value))
@@ -82,6 +94,7 @@ internal sealed record OnnxFile
                 case GraphInitializer:
                     const int TensorName = 8;
                     _ = constants.Add(Text(Find(value, TensorName)));
+                    AddLocation(value, data);
                     break;
                 case GraphInput:
                     inputs.Add((Text(Find(value, 1)), ShapeOf(value)));
@@ -91,7 +104,27 @@ internal sealed record OnnxFile
 
         return reader.IsDamaged
             ? null
-            : new OnnxFile { Metadata = metadata, NodeCount = nodes, Inputs = [.. inputs.Where(input => !constants.Contains(input.Name))] };
+            : new OnnxFile
+            {
+                Metadata = metadata,
+                NodeCount = nodes,
+                Inputs = [.. inputs.Where(input => !constants.Contains(input.Name))],
+                DataLocations = [.. data],
+            };
+    }
+
+    // TensorProto.external_data (13): entries of key (1) and value (2), of which "location" is the file.
+    private static void AddLocation(ReadOnlySpan<byte> tensor, HashSet<string> locations)
+    {
+        const int ExternalData = 13;
+        ProtobufReader reader = new(tensor);
+        while (reader.Next(out int field, out ReadOnlySpan<byte> entry))
+        {
+            if (field == ExternalData && Find(entry, 1).SequenceEqual("location"u8) && Text(Find(entry, 2)) is { Length: > 0 } location && !location.Contains('\0'))
+            {
+                _ = locations.Add(location);
+            }
+        }
     }
 
     private static bool TryReadEntry(ReadOnlySpan<byte> entry, ImmutableDictionary<string, string>.Builder metadata)

@@ -102,17 +102,10 @@ internal static class CudaParts
         (_, TimelineSpan[] all) = await RecordAsync(detector, device, () => pipeline.RunAsync(TimelineTime, stop));
         TimelineSpan[] drawn = [.. all.Skip(Math.Min(TimelineSkipped, Math.Max(0, all.Length - TimelineDrawn))).Take(TimelineDrawn)];
         string title = FormattableString.Invariant($"{drawn.Length} consecutive batches of {(drawn.Length == 0 ? 0 : drawn[0].Frames)} frames on {device.Context.Device.Name}");
-        try
-        {
-            await File.WriteAllTextAsync(path, TimelineSvg.Draw(drawn, title), CancellationToken.None);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw StandardOutput.Failed($"'{path}'", error);
-        }
-
+        OutputText.Write(path, TimelineSvg.Draw(drawn, title));
         return new TimelineSection(path, drawn);
     }
+
     /// <summary>Runs something on a detector's lanes, and reads when the device uploaded and computed its first batches.</summary>
     private static async Task<(T Result, TimelineSpan[] Spans)> RecordAsync<T>(YoloDetector detector, BenchDevice device, Func<Task<T>> run)
     {

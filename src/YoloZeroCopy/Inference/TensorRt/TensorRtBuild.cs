@@ -9,6 +9,7 @@ namespace YoloZeroCopy;
 internal static unsafe class TensorRtBuild
 {
     private const long MaxTimingCacheBytes = 1L << 30;
+    private const int BlockBytes = 1 << 20;
 
     public static TensorRtBuildReport Run(
         string modelPath, string outputPath, TensorRtBuildOptions options, IProgress<TensorRtBuildProgress>? progress, CancellationToken stop)
@@ -16,7 +17,7 @@ internal static unsafe class TensorRtBuild
         long start = Stopwatch.GetTimestamp();
         OnnxFile model = OnnxFile.Read(modelPath);
         TensorRtBuildPlan plan = TensorRtBuildPlan.For(modelPath, model, options);
-        CheckFiles(modelPath, outputPath, options.TimingCachePath);
+        CheckFiles(modelPath, model, outputPath, options.TimingCachePath);
         using TensorRtLibrary library = TensorRtLibrary.Open(TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath));
         if (!library.CanBuild)
         {
@@ -37,7 +38,7 @@ internal static unsafe class TensorRtBuild
         ulong length;
         Check(library.Api, library.Api.BlobData(blob.Value, &data, &length), modelPath, stop);
         byte[] prefix = options.WriteMetadata ? TensorRtPlanFile.Prefix(plan.MetadataFor(model.Metadata)) : [];
-        AtomicFile.Write(outputPath, prefix, (byte*)data, (long)length);
+        WriteFile(outputPath, prefix, (byte*)data, (long)length);
         string? lostTimings = SaveTimings(library.Api, builder, options.TimingCachePath);
         return new TensorRtBuildReport
         {
@@ -52,24 +53,31 @@ internal static unsafe class TensorRtBuild
         };
     }
 
-    private static void CheckFiles(string model, string output, string? timings)
+    private static void CheckFiles(string path, OnnxFile model, string output, string? timings)
     {
-        ThrowIfSame(output, model, "the output", "the model");
-        AtomicFile.ThrowIfNotWritable(output);
+        FileRoles files = new();
+        files.Read("the model", path);
+        foreach (string data in model.DataFiles(path))
+        {
+            files.Read("data of the model", data);
+        }
+
+        files.Write("the output", output);
+        files.Write("the timing cache", timings);
+        OutputFile.ThrowIfNotWritable(output);
         if (timings is not null)
         {
-            ThrowIfSame(timings, model, "the timing cache", "the model");
-            ThrowIfSame(timings, output, "the timing cache", "the output");
-            AtomicFile.ThrowIfNotWritable(timings);
+            OutputFile.ThrowIfNotWritable(timings);
         }
     }
 
-    private static void ThrowIfSame(string path, string other, string name, string otherName)
+    private static void WriteFile(string path, ReadOnlySpan<byte> head, byte* data, long length)
     {
-        if (Path.GetFullPath(path) == Path.GetFullPath(other))
-        {
-            throw new ArgumentException($"'{path}' is both {name} and {otherName}, and would be replaced. Name another file.");
-        }
+        using OutputFile file = OutputFile.Create(path);
+        using UnmanagedMemoryStream content = new(data, length);
+        file.Stream.Write(head);
+        content.CopyTo(file.Stream, BlockBytes);
+        file.Complete();
     }
 
     private static TrtHandle CreateBuilder(
@@ -221,7 +229,7 @@ internal static unsafe class TensorRtBuild
 
         try
         {
-            AtomicFile.Write(path, [], (byte*)data, (long)length);
+            WriteFile(path, [], (byte*)data, (long)length);
             return null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -1,0 +1,39 @@
+namespace YoloZeroCopy.Cli;
+
+/// <summary>The files of a command, by the options that name them. Before anything is done, one that is written and is another of them, too, is refused.</summary>
+internal sealed class CommandFiles
+{
+    private static readonly string[] Variables = ["YZC_ONNXRUNTIME", "YZC_FFMPEG", "YZC_CUDA_DRIVER", "YZC_TENSORRT", "YZC_TENSORRT_SHIM"];
+
+    private readonly FileRoles roles = new();
+
+    /// <summary>Begins with what every command reads: a model, its data, and the libraries that the environment names.</summary>
+    public CommandFiles(string model)
+    {
+        Read("--model", model);
+        foreach (string data in ModelFile.DataFiles(model))
+        {
+            Read("the data of --model", data);
+        }
+
+        foreach (string variable in Variables)
+        {
+            Read(variable, Environment.GetEnvironmentVariable(variable));
+        }
+    }
+
+    public void Read(string option, string? path) => roles.Read(option, path);
+
+    /// <summary>Adds a file that will be written, after all that are read.</summary>
+    public void Write(string option, string? path)
+    {
+        try
+        {
+            roles.Write(option, path);
+        }
+        catch (ArgumentException error)
+        {
+            throw new CliException(ExitCode.WrongArguments, error.Message, innerException: error);
+        }
+    }
+}
