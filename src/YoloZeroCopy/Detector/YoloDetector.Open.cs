@@ -24,40 +24,70 @@ public sealed partial class YoloDetector
         ArgumentException.ThrowIfNullOrWhiteSpace(modelPath);
         options ??= new DetectorOptions();
         options.Validate();
+        return Open(modelPath, options, new OpeningSteps(progress: null, CancellationToken.None));
+    }
+
+    /// <summary>Loads a model and makes everything ready for the first frame, on a thread of its own.</summary>
+    /// <param name="modelPath">ONNX file or TensorRT engine, as for <see cref="Open(string, DetectorOptions?)"/>.</param>
+    /// <param name="options">How to run it; null for the defaults.</param>
+    /// <param name="progress">
+    /// Told of every part that is done, on the threads that open; null for nobody. Opening waits for it meanwhile. What it throws ends the opening, and comes from the task.
+    /// </param>
+    /// <param name="cancellationToken">
+    /// Ends the opening between two parts of it, which take up to some seconds each on CUDA. What was made by then is freed when the task ends.
+    /// </param>
+    /// <returns>The detector, open; the caller disposes it.</returns>
+    /// <exception cref="OperationCanceledException">From the task: cancelled.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or, from the task, the model cannot run with it; the message names both.</exception>
+    /// <inheritdoc cref="Open(string, DetectorOptions?)" path="/exception"/>
+    public static Task<YoloDetector> OpenAsync(
+        string modelPath, DetectorOptions? options = null, IProgress<OpeningProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(modelPath);
+        options ??= new DetectorOptions();
+        options.Validate();
+
+        // A thread of its own: opening blocks for seconds, and the thread pool is the application's.
+        return Task.Factory.StartNew(
+            () => Open(modelPath, options, new OpeningSteps(progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    private static YoloDetector Open(string modelPath, DetectorOptions options, OpeningSteps steps)
+    {
         if (options.Device.IsCuda)
         {
-            return CudaOpening.Open(modelPath, options, options.Device.CudaOrdinal, why: "");
+            return CudaOpening.Open(modelPath, options, options.Device.CudaOrdinal, why: "", steps);
         }
 
         if (options.Device == YoloZeroCopy.Device.Cpu)
         {
-            return CpuOpening.Open(modelPath, options, why: "");
+            return CpuOpening.Open(modelPath, options, why: "", steps);
         }
 
         if (ModelFile.IsTensorRt(modelPath))
         {
             // There is nothing else that could run it, so what is missing is to be told, and not gone round.
-            return CudaOpening.Open(modelPath, options, ordinal: 0, " (auto: a TensorRT engine runs on CUDA)");
+            return CudaOpening.Open(modelPath, options, ordinal: 0, " (auto: a TensorRT engine runs on CUDA)", steps);
         }
 
         if (!CudaDriver.TryInitialize(out string reason))
         {
-            return CpuOpening.Open(modelPath, options, $" (auto: {reason})");
+            return CpuOpening.Open(modelPath, options, $" (auto: {reason})", steps);
         }
 
         if (options.MaxDetections > DecodeKernels.DetectionLimit)
         {
-            return CpuOpening.Open(modelPath, options, $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)");
+            return CpuOpening.Open(modelPath, options, $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)", steps);
         }
 
         try
         {
-            return CudaOpening.Open(modelPath, options, ordinal: 0, " (auto: driver, engine and memory are there)");
+            return CudaOpening.Open(modelPath, options, ordinal: 0, " (auto: driver, engine and memory are there)", steps);
         }
         catch (Exception error) when (error is NativeLibraryException or InsufficientMemoryException or CudaException or ModelException)
         {
             // A model that is no model at all is refused on the CPU, too.
-            return CpuOpening.Open(modelPath, options, $" (auto: CUDA cannot be used: {error.Message})");
+            return CpuOpening.Open(modelPath, options, $" (auto: CUDA cannot be used: {error.Message})", steps);
         }
     }
 }

@@ -50,6 +50,9 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <summary>What the detector has taken in memory.</summary>
     public MemoryPlan Memory { get; }
 
+    /// <summary>The error that the detector cannot go on after; null while it takes frames. Frames are then refused with a <see cref="DetectorFaultedException"/>.</summary>
+    public Exception? Fault => pipeline.FaultCause;
+
     /// <summary>The slots. Rent through the detector or here: it is the same.</summary>
     public FramePool Frames => pipeline.Pool;
 

@@ -3,8 +3,9 @@ namespace YoloZeroCopy;
 /// <summary>Opens a detector on the processor.</summary>
 internal static class CpuOpening
 {
-    public static YoloDetector Open(string modelPath, DetectorOptions options, string why)
+    public static YoloDetector Open(string modelPath, DetectorOptions options, string why, OpeningSteps steps)
     {
+        steps.Begin(OpeningStep.ReadModel);
         if (ModelFile.IsTensorRt(modelPath))
         {
             // Missing and damaged files say so themselves.
@@ -12,6 +13,8 @@ internal static class CpuOpening
             throw new ModelException(modelPath, "it is a TensorRT engine, which runs on a CUDA device only; the ONNX file that it was built from runs on the CPU.");
         }
 
+        steps.Advance();
+        steps.Begin(OpeningStep.LoadEngine);
         OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(modelPath, new OnnxRuntimeOptions
         {
             LibraryPath = options.OnnxRuntimePath,
@@ -21,6 +24,7 @@ internal static class CpuOpening
         List<IDisposable?> made = [engine];
         try
         {
+            steps.Advance();
             ModelInfo model = engine.Model;
             int maxBatch = Opening.MaxBatchOf(engine, options);
 
@@ -38,7 +42,7 @@ internal static class CpuOpening
 
             FramePool pool = new(slotCount, options.SlotBytes);
             made.Add(pool);
-            Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch);
+            Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch, steps);
             return new YoloDetector(pipeline, engine, [], model, options.Name, Device.Cpu.Name, $"cpu, {engine.Description}{why}", plan);
         }
         catch

@@ -9,8 +9,13 @@ internal static class CudaOpening
     internal const int DefaultLanes = 6;
     private const int LanesPerCompute = 2;
 
-    public static YoloDetector Open(string modelPath, DetectorOptions options, int ordinal, string why)
+    public static YoloDetector Open(string modelPath, DetectorOptions options, int ordinal, string why, OpeningSteps steps) =>
+        Open(modelPath, options, () => CudaDevice.Get(ordinal), why, steps);
+
+    /// <summary>Opens on a device that is looked for when the model's file has been.</summary>
+    internal static YoloDetector Open(string modelPath, DetectorOptions options, Func<CudaDevice> getDevice, string why, OpeningSteps steps)
     {
+        steps.Begin(OpeningStep.ReadModel);
         bool isTensorRt = ModelFile.IsTensorRt(modelPath);
         if (isTensorRt)
         {
@@ -18,13 +23,16 @@ internal static class CudaOpening
             _ = TensorRtPlanFile.Read(modelPath);
         }
 
-        CudaDevice device = CudaDevice.Get(ordinal);
+        steps.Advance();
+        CudaDevice device = getDevice();
         List<IDisposable?> made = [];
         try
         {
+            steps.Begin(OpeningStep.LoadEngine);
             (InferenceEngine engine, CudaContext context, OnnxRuntimeOperators? operators) = isTensorRt
                 ? OpenTensorRt(modelPath, options, device, made)
                 : OpenOnnxRuntime(modelPath, options, device, made);
+            steps.Advance();
             ModelInfo model = engine.Model;
             int maxBatch = Opening.MaxBatchOf(engine, options);
             int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
@@ -52,9 +60,9 @@ internal static class CudaOpening
                 made.Add(lanes[number]);
             }
 
-            Pipeline pipeline = Start(pool, lanes, options, maxBatch, plan);
+            Pipeline pipeline = Start(pool, lanes, options, maxBatch, plan, steps);
 
-            string deviceName = Device.Cuda(ordinal).Name;
+            string deviceName = Device.Cuda(device.Ordinal).Name;
             string description = $"{deviceName}, {device.Name}, {engine.Description}{GraphsOf(lanes)}{why}";
             return new YoloDetector(
                 pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, options.Name, deviceName, description, plan);
@@ -66,11 +74,11 @@ internal static class CudaOpening
         }
     }
 
-    private static Pipeline Start(FramePool pool, CudaLane[] lanes, DetectorOptions options, int maxBatch, MemoryPlan plan)
+    private static Pipeline Start(FramePool pool, CudaLane[] lanes, DetectorOptions options, int maxBatch, MemoryPlan plan, OpeningSteps steps)
     {
         try
         {
-            return Opening.Start(pool, lanes, options, maxBatch);
+            return Opening.Start(pool, lanes, options, maxBatch, steps);
         }
         catch (InsufficientMemoryException error)
         {

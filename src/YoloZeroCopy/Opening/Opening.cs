@@ -35,13 +35,14 @@ internal static class Opening
     };
 
     /// <summary>Starts the pipeline, which prepares the lanes. On an error lanes and pool remain the caller's.</summary>
-    public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch)
+    public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, OpeningSteps? steps = null)
     {
         int queueCapacity = options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
         TimeSpan spinTime = options.Device != Device.Cpu && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero;
         return new Pipeline(
             pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections, spinTime,
-                options.AllowSynchronousContinuations));
+                options.AllowSynchronousContinuations),
+            steps);
     }
 
     /// <summary>Undoes an opening that failed, in the opposite order.</summary>

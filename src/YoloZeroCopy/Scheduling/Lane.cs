@@ -5,9 +5,11 @@ internal abstract class Lane : IDisposable
 {
     /// <summary>Gets ready for the first batch: makes contexts, warms them, captures graphs. The dispatcher thread calls it once, before all else, because what a device binds to a thread
     /// must be bound to the one that will use it.</summary>
-    public virtual void Prepare()
-    {
-    }
+    /// <param name="steps">Told of each of the <see cref="Preparations"/>. What it throws ends the opening.</param>
+    public abstract void Prepare(OpeningSteps steps);
+
+    /// <summary>Parts of <see cref="Prepare"/>, for the progress of opening.</summary>
+    public virtual int Preparations => 1;
 
     /// <summary>Takes a batch and returns without waiting for it. The dispatcher thread calls it, and only while no batch is in flight on this lane.</summary>
     /// <remarks>

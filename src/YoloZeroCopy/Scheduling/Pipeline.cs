@@ -34,7 +34,11 @@ internal sealed class Pipeline : IAsyncDisposable
 
     /// <summary>Starts the dispatcher and returns when every lane is prepared.</summary>
     /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the pipeline's once this returns.</exception>
-    public Pipeline(FramePool pool, Lane[] lanes, PipelineOptions options)
+    /// <param name="pool">The slots.</param>
+    /// <param name="lanes">The lanes, not prepared.</param>
+    /// <param name="options">How to run them.</param>
+    /// <param name="steps">Told of every part of the lanes' preparation, on the dispatcher; null for nobody.</param>
+    public Pipeline(FramePool pool, Lane[] lanes, PipelineOptions options, OpeningSteps? steps = null)
     {
         Pool = pool;
         this.lanes = lanes;
@@ -54,7 +58,7 @@ internal sealed class Pipeline : IAsyncDisposable
             pool.Reclaim = DropOldest;
         }
 
-        dispatcher = new Thread(Dispatch) { IsBackground = true, Name = "YoloZeroCopy dispatcher" };
+        dispatcher = new Thread(() => Dispatch(steps ?? new OpeningSteps(progress: null, CancellationToken.None))) { IsBackground = true, Name = "YoloZeroCopy dispatcher" };
         dispatcher.Start();
         prepared.Task.GetAwaiter().GetResult();
     }
@@ -62,6 +66,18 @@ internal sealed class Pipeline : IAsyncDisposable
     public FramePool Pool { get; }
 
     public int LaneCount => lanes.Length;
+
+    /// <summary>The error that the pipeline cannot go on after; null while it can.</summary>
+    public Exception? FaultCause
+    {
+        get
+        {
+            lock (gate)
+            {
+                return fault;
+            }
+        }
+    }
 
     /// <summary>Hears the latency of every completed frame, in seconds; for the histogram.</summary>
     public Action<double>? LatencyObserver { get; set; }
@@ -236,13 +252,14 @@ internal sealed class Pipeline : IAsyncDisposable
         }
     }
 
-    private void Dispatch()
+    private void Dispatch(OpeningSteps steps)
     {
         try
         {
+            steps.Begin(OpeningStep.PrepareLanes, lanes.Sum(static lane => lane.Preparations));
             foreach (Lane lane in lanes)
             {
-                lane.Prepare();
+                lane.Prepare(steps);
             }
         }
         catch (Exception error)

@@ -20,12 +20,14 @@ internal sealed class FakeLane : Lane
 
     public static void Stamp(FrameSlot slot, int number) => MemoryMarshal.Write(slot.Span, number);
 
-    public override void Prepare()
+    public override void Prepare(OpeningSteps steps)
     {
         if (PrepareError is not null)
         {
             throw PrepareError;
         }
+
+        steps.Advance();
     }
 
     public override void Start(LaneBatch batch)

@@ -41,7 +41,11 @@ internal sealed unsafe class CpuLane : Lane
     }
 
     /// <summary>Makes the context for full batches, so that a model that cannot run says so on opening. Smaller batches get theirs at first use.</summary>
-    public override void Prepare() => ContextFor(contexts.Length - 1).Enqueue();
+    public override void Prepare(OpeningSteps steps)
+    {
+        ContextFor(contexts.Length - 1).Enqueue();
+        steps.Advance();
+    }
 
     public override void Start(LaneBatch batch)
     {

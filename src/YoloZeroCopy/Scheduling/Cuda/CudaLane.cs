@@ -66,16 +66,21 @@ internal sealed unsafe class CudaLane : Lane
     /// <summary>Whether batches of some size are replays of a graph.</summary>
     public bool HasGraphs => buckets.Exists(static bucket => bucket.Graph is not null);
 
+    public override int Preparations => BucketSizes.Length;
+
+    private int[] BucketSizes => BatchBucket.SizesFor(sizes.Batch, model.FixedBatch, sizes.MinBatch);
+
     /// <summary>Makes and captures every batch bucket.</summary>
-    public override void Prepare()
+    public override void Prepare(OpeningSteps steps)
     {
         device.Context.MakeCurrent();
         device.CopyStream.Fill(new CUdeviceptr(memory.Frames), 0, (nuint)sizes.DeviceBytes);
         device.CopyStream.Synchronize();
-        foreach (int size in BatchBucket.SizesFor(sizes.Batch, model.FixedBatch, sizes.MinBatch))
+        foreach (int size in BucketSizes)
         {
             EngineContext context = compute.ContextFor(size);
             buckets.Add(new BatchBucket(size, context, Capture(context, size)));
+            steps.Advance();
         }
     }
 
