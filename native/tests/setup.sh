@@ -27,8 +27,7 @@ done
 
 # ONNX Runtime runs the test double's models: where a build of the repository has put it, unless the variable names another.
 if [ -z "${YZC_ONNXRUNTIME:-}" ]; then
-    for file in "$root"/artifacts/bin/*/*/runtimes/linux-x64/native/libonnxruntime.so* \
-        "$root"/eng/native-assets/node_modules/onnxruntime-node/bin/*/linux/x64/libonnxruntime.so*; do
+    for file in "$root"/artifacts/bin/*/*/runtimes/linux-x64/native/libonnxruntime.so; do
         [ -e "$file" ] && export YZC_ONNXRUNTIME=$file && break
     done
 fi
