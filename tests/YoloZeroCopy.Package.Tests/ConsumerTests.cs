@@ -6,11 +6,11 @@ namespace YoloZeroCopy.Tests;
 [Collection(PackagesOnce.Name)]
 public class ConsumerTests(PackedPackages packages)
 {
-    [SkippableFact]
+    [Fact]
     public void Program_restores_the_package_and_runs()
     {
         string folder = NewConsumer("consumer");
-        CheckOutput(Dotnet(folder, "run", "--configuration", "Release", $"-p:PackedVersion={packages.Version}", "--", "model.onnx").Succeeded());
+        CheckOutput(Dotnet(folder, ["run", "--configuration", "Release", .. Versions, "--", "model.onnx"]).Succeeded());
     }
 
     [SkippableFact]
@@ -19,15 +19,18 @@ public class ConsumerTests(PackedPackages packages)
         Skip.If(PackedPackages.ShimFolder is null, "The TensorRT shims are not built (eng/tensorrt-shims.sh).");
         string folder = NewConsumer("consumer-tensorrt");
         File.WriteAllText(Path.Combine(folder, "libnvinfer.so.11"), "no library");
-        string[] run = ["run", "--configuration", "Release", $"-p:PackedVersion={packages.Version}", "-p:WithTensorRt=true", "--", "model.onnx", "libnvinfer.so.11"];
+        string[] run = ["run", "--configuration", "Release", .. Versions, "-p:WithTensorRt=true", "--", "model.onnx", "libnvinfer.so.11"];
         Assert.Equal(["refused: TensorRT"], Dotnet(folder, run).Succeeded().Lines);
     }
 
-    [SkippableFact]
-    public void Program_runs_trimmed()
+    [SkippableTheory]
+    [InlineData("trimmed", "-p:PublishTrimmed=true")]
+    [InlineData("single-file", "-p:PublishSingleFile=true")]
+    [InlineData("single-file-unpacking", "-p:PublishSingleFile=true", "-p:IncludeNativeLibrariesForSelfExtract=true")]
+    public void Program_runs_published(string name, params string[] how)
     {
-        string folder = NewConsumer("consumer-trimmed");
-        string published = Publish(folder, "-p:PublishTrimmed=true");
+        string folder = NewConsumer($"consumer-{name}");
+        string published = Publish(folder, how);
         CheckOutput(DotnetProgram.Run(published, folder, packages.Packages, "model.onnx").Succeeded());
     }
 
@@ -41,21 +44,29 @@ public class ConsumerTests(PackedPackages packages)
     }
 
     [Fact]
-    public void Tool_installs_and_answers()
+    public void Tool_runs_a_model_after_its_installation_alone()
     {
         string folder = packages.NewFolder("tool");
         string tools = Path.Combine(folder, "tools");
         Dotnet(folder, "tool", "install", "YoloZeroCopy.Cli", "--version", packages.Version, "--tool-path", tools).Succeeded();
         string command = Path.Combine(tools, RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "yzc.exe" : "yzc");
         DotnetProgram.Run(command, folder, packages.Packages, "--help").Succeeded();
+
+        string model = PackedPackages.Repository("samples", "model", "conveyor.onnx");
+        string picture = PackedPackages.Repository("samples", "media", "pictures", "0.jpg");
+        string[] detect = ["detect", "--model", model, "--input", picture, "--json", "found.jsonl", "--output", "annotated"];
+        DotnetProgram.Run(command, folder, packages.Packages, detect).Succeeded();
+
+        Assert.Contains("bearing", File.ReadAllText(Path.Combine(folder, "found.jsonl")), StringComparison.Ordinal);
+        Assert.NotEmpty(Directory.GetFiles(Path.Combine(folder, "annotated")));
     }
+
+    private string[] Versions => [$"-p:PackedVersion={packages.Version}", $"-p:OnnxRuntimeVersion={PackedPackages.VersionOf("Microsoft.ML.OnnxRuntime")}"];
 
     private ProgramResult Dotnet(string folder, params string[] arguments) => DotnetProgram.Dotnet(folder, packages.Packages, arguments);
 
     private string NewConsumer(string name)
     {
-        Skip.IfNot(
-            File.Exists(Path.Combine(DotnetProgram.NativeAssets, "libonnxruntime.so")), "ONNX Runtime's library is not there: the build for this system has none.");
         string folder = packages.NewFolder(name);
         OnnxModelBuilder.Detector(new FakeDetector { Width = 64, Height = 64 }).Save(folder);
         foreach (string file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "consumer")))
@@ -77,22 +88,12 @@ public class ConsumerTests(PackedPackages packages)
     }
 
     /// <summary>Publishes for this machine and gives the program's path; skips the test when a part of the SDK that is a package cannot be had.</summary>
-    private string Publish(string folder, string how)
+    private string Publish(string folder, params string[] how)
     {
         string target = Path.Combine(folder, "published");
+        string runtime = RuntimeInformation.RuntimeIdentifier;
         ProgramResult result = Dotnet(
-            folder,
-            "publish",
-            "--configuration",
-            "Release",
-            "--runtime",
-            RuntimeInformation.RuntimeIdentifier,
-            "--self-contained",
-            "--output",
-            target,
-            how,
-            $"-p:PackedVersion={packages.Version}",
-            "-nodeReuse:false");
+            folder, ["publish", "--configuration", "Release", "--runtime", runtime, "--self-contained", "--output", target, .. how, .. Versions, "-nodeReuse:false"]);
         if (result.ExitCode != 0)
         {
             // NU1101, NU1102: no source has the package, or not this version of it. Of ours that would be a failure.

@@ -17,15 +17,40 @@ public class PackageContentTests(PackedPackages packages)
         Assert.All(package.Entries, entry => Assert.True(entry.Length > 0, $"{entry.FullName} is empty."));
     }
 
+    [Fact]
+    public void Every_project_of_src_is_packed_with_the_solution()
+    {
+        IEnumerable<string> projects = Directory.GetFiles(PackedPackages.Repository("src"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension)!;
+        if (PackedPackages.ShimFolder is null)
+        {
+            projects = projects.Where(static name => name != PackedPackages.TensorRt);
+        }
+
+        string ending = $".{packages.Version}.nupkg";
+        Assert.Equal(projects.Order(), Directory.GetFiles(packages.Feed, "*.nupkg").Select(path => Path.GetFileName(path).Replace(ending, "", StringComparison.Ordinal)).Order());
+    }
+
+    [Fact]
+    public void Packing_without_the_shims_leaves_their_package_out_and_says_so()
+    {
+        string feed = Path.Combine(packages.Folder, "feed-without-shims");
+
+        ProgramResult result = packages.Pack(Path.Combine("src", PackedPackages.TensorRt), feed, $"-p:YzcShims={Path.Combine(packages.Folder, "no-shims")}").Succeeded();
+
+        Assert.Contains($"Left out: {PackedPackages.TensorRt}.", result.Output, StringComparison.Ordinal);
+        Assert.Contains("eng/tensorrt-shims.sh", result.Output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(feed) && Directory.EnumerateFiles(feed).Any());
+    }
+
     [SkippableFact]
-    public void Runtime_package_holds_both_shims_and_nothing_of_NVIDIAs()
+    public void TensorRt_package_holds_both_shims_and_nothing_of_NVIDIAs()
     {
         Skip.If(PackedPackages.ShimFolder is null, "The TensorRT shims are not built (eng/tensorrt-shims.sh).");
-        using ZipArchive package = ZipFile.OpenRead(packages.PathOf(PackedPackages.Runtime));
-        string[] wanted = ["README.md", $"{PackedPackages.Runtime}.nuspec", "runtimes/linux-x64/native/libyzc_trt10.so", "runtimes/linux-x64/native/libyzc_trt11.so"];
+        using ZipArchive package = ZipFile.OpenRead(packages.PathOf(PackedPackages.TensorRt));
+        string[] wanted = ["README.md", $"{PackedPackages.TensorRt}.nuspec", "runtimes/linux-x64/native/libyzc_trt10.so", "runtimes/linux-x64/native/libyzc_trt11.so"];
         Assert.Equal(wanted, Files(package));
         Assert.All(package.Entries, entry => Assert.True(entry.Length is > 0 and < 4 << 20, $"{entry.FullName} has {entry.Length} bytes."));
-        XElement metadata = XElement.Load(package.GetEntry($"{PackedPackages.Runtime}.nuspec")!.Open());
+        XElement metadata = XElement.Load(package.GetEntry($"{PackedPackages.TensorRt}.nuspec")!.Open());
         Assert.Equal("MIT", metadata.Descendants().Single(static element => element.Name.LocalName == "license").Value);
         Assert.DoesNotContain(metadata.Descendants(), static element => element.Name.LocalName == "dependency");
     }

@@ -1,25 +1,21 @@
+using System.Xml.Linq;
+
 namespace YoloZeroCopy.Tests;
 
 /// <summary>The repository's packages, packed once into a temporary folder that also holds everything else these tests make.</summary>
 /// <remarks>Intermediate files go there too (<c>--artifacts-path</c>), so that nothing here touches the build this test was started from.</remarks>
 public sealed class PackedPackages : IDisposable
 {
+    public const string TensorRt = "YoloZeroCopy.TensorRt.linux-x64";
+
     public PackedPackages()
     {
         Folder = Directory.CreateTempSubdirectory("yzc-package-tests-").FullName;
         // A version that no folder and no feed has seen.
         Version = $"0.0.0-test.{DateTime.UtcNow:yyyyMMddHHmmss}.{Environment.ProcessId}";
         Feed = Path.Combine(Folder, "feed");
-        Pack("YoloZeroCopy.Cuda");
-        Pack("YoloZeroCopy");
-        Pack("YoloZeroCopy.Cli");
-        if (ShimFolder is string shims)
-        {
-            Pack(Runtime, $"-p:YzcShims={shims}");
-        }
+        Pack("YoloZeroCopy.sln", Feed, $"-p:YzcShims={ShimFolder ?? Path.Combine(Folder, "no-shims")}").Succeeded();
     }
-
-    public const string Runtime = "YoloZeroCopy.Runtime.linux-x64";
 
     /// <summary>Folder with the TensorRT shims of both majors, from <c>YZC_TENSORRT_SHIM</c> or artifacts/native; null where they are not built, and then their package is not packed.</summary>
     public static string? ShimFolder { get; } = FindShims();
@@ -31,10 +27,35 @@ public sealed class PackedPackages : IDisposable
     /// <summary>Folder with the packages, usable as a package source.</summary>
     public string Feed { get; }
 
-    /// <summary>Packages folder for restores against <see cref="Feed"/>; starts empty.</summary>
+    /// <summary>Packages folder for restores against <see cref="Feed"/>; starts empty. What the user's own folder has of other packages is taken from there.</summary>
     public string Packages => Path.Combine(Folder, "packages");
 
     public string PathOf(string package) => Path.Combine(Feed, $"{package}.{Version}.nupkg");
+
+    /// <summary>Version of a package that the repository builds with.</summary>
+    public static string VersionOf(string package) => XElement.Load(Repository("Directory.Packages.props"))
+        .Descendants("PackageVersion").Single(element => element.Attribute("Include")!.Value == package).Attribute("Version")!.Value;
+
+    /// <summary>A file of the repository.</summary>
+    public static string Repository(params string[] path) => Path.Combine([FindRepository(), .. path]);
+
+    /// <summary>Packs a project or a solution of the repository in Release.</summary>
+    internal ProgramResult Pack(string project, string feed, params string[] properties) => DotnetProgram.Dotnet(
+        FindRepository(),
+        packagesFolder: null,
+        [
+            "pack",
+            project,
+            "--configuration",
+            "Release",
+            "--output",
+            feed,
+            "--artifacts-path",
+            Path.Combine(Folder, "artifacts"),
+            $"-p:Version={Version}",
+            "-nodeReuse:false",
+            .. properties,
+        ]);
 
     /// <summary>Makes an empty folder whose restores see the feed besides the user's own sources.</summary>
     public string NewFolder(string name)
@@ -48,6 +69,9 @@ public sealed class PackedPackages : IDisposable
               <packageSources>
                 <add key="packed" value="{Feed}" />
               </packageSources>
+              <fallbackPackageFolders>
+                <add key="user" value="{UserPackages}" />
+              </fallbackPackageFolders>
             </configuration>
 
             """);
@@ -56,31 +80,15 @@ public sealed class PackedPackages : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
+    private static string UserPackages => Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+
     private static string? FindShims()
     {
         string? named = Environment.GetEnvironmentVariable("YZC_TENSORRT_SHIM");
         string folder = string.IsNullOrEmpty(named) ? Path.Combine(FindRepository(), "artifacts", "native") : named;
         return File.Exists(Path.Combine(folder, "libyzc_trt10.so")) && File.Exists(Path.Combine(folder, "libyzc_trt11.so")) ? folder : null;
     }
-
-    private void Pack(string project, params string[] properties) => DotnetProgram.Dotnet(
-        FindRepository(),
-        packagesFolder: null,
-        [
-            "pack",
-            Path.Combine("src", project),
-            "--configuration",
-            "Release",
-            "--output",
-            Feed,
-            "--artifacts-path",
-            Path.Combine(Folder, "artifacts"),
-            // The programs that packages carry are fetched into the working tree, where a running build uses them: not again from here.
-            "-p:SkipNativeAssets=true",
-            $"-p:Version={Version}",
-            "-nodeReuse:false",
-            .. properties,
-        ]).Succeeded();
 
     private static string FindRepository()
     {

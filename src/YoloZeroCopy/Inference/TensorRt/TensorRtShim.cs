@@ -51,7 +51,7 @@ internal sealed unsafe class TensorRtShim
 
         return shims.Count > 0 ? shims : throw new NativeLibraryException(
             TensorRtSearch.ShimName,
-            $"it was not found. Add the package YoloZeroCopy.Runtime.linux-x64 to the application, or set {TensorRtSearch.ShimVariableName} to "
+            $"it was not found. Add the package YoloZeroCopy.TensorRt.linux-x64 to the application, or set {TensorRtSearch.ShimVariableName} to "
             + $"{string.Join(" or ", TensorRtSearch.Majors.Select(TensorRtSearch.ShimFileName))} or their folder. Tried:{Lines(tried)}");
     }
 
@@ -115,7 +115,7 @@ internal sealed unsafe class TensorRtShim
         {
             throw new NativeLibraryException(
                 TensorRtSearch.ShimName,
-                $"'{path}' has interface version {version}, and {TrtApi.AbiVersion} is wanted: take YoloZeroCopy and YoloZeroCopy.Runtime.linux-x64 of one version.");
+                $"'{path}' has interface version {version}, and {TrtApi.AbiVersion} is wanted: take YoloZeroCopy and YoloZeroCopy.TensorRt.linux-x64 of one version.");
         }
 
         try

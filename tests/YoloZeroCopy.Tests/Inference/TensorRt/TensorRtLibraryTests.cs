@@ -57,7 +57,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         TensorRtSearch search = new() { ApplicationDirectory = folder.File("app"), UseSystem = false };
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => TensorRtLibrary.Open(search));
         Assert.Equal("TensorRT shim", error.Library);
-        foreach (string words in (string[])["YoloZeroCopy.Runtime.linux-x64", "YZC_TENSORRT_SHIM", folder.File("app/libyzc_trt11.so"), folder.File("app/libyzc_trt10.so")])
+        foreach (string words in (string[])["YoloZeroCopy.TensorRt.linux-x64", "YZC_TENSORRT_SHIM", folder.File("app/libyzc_trt11.so"), folder.File("app/libyzc_trt10.so")])
         {
             Assert.Contains(words, error.Message, StringComparison.Ordinal);
         }
