@@ -25,7 +25,7 @@ internal static partial class ErrorReport
 
     public static void Write(string message, string? hint = null)
     {
-        Console.Error.WriteLine($"yzc: {OneLine(message)}");
+        Console.Error.WriteLine($"yzc: {UrlCredentials.Hide(OneLine(message))}");
         if (hint is not null)
         {
             Console.Error.WriteLine($"     {OneLine(hint)}");

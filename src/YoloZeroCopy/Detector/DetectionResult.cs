@@ -48,7 +48,12 @@ public readonly struct DetectionResult : IDisposable, IEquatable<DetectionResult
     {
         get
         {
-            if (frame is null || frame.Generation != generation)
+            if (frame is null)
+            {
+                throw new InvalidOperationException("The result is the default value; await a detector's SubmitAsync or DetectAsync for one.");
+            }
+
+            if (frame.Generation != generation)
             {
                 throw new InvalidOperationException("The result was disposed, and its memory may hold another frame's by now.");
             }

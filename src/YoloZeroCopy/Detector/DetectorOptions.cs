@@ -99,22 +99,22 @@ public sealed record DetectorOptions
         ThrowIfOutside(MemoryMargin, 0.0, 10.0, nameof(MemoryMargin));
         if (Name is not null && string.IsNullOrWhiteSpace(Name))
         {
-            throw new ArgumentException("A detector's name is blank; null takes a running number.", nameof(Name));
+            throw new ArgumentException($"{nameof(Name)} is blank; null takes a running number.", nameof(Name));
         }
 
         if (!Enum.IsDefined(WaitMode))
         {
-            throw new ArgumentOutOfRangeException(nameof(WaitMode), WaitMode, "Unknown wait mode.");
+            throw new ArgumentOutOfRangeException(nameof(WaitMode), WaitMode, $"{nameof(WaitMode)} is {WaitMode}; {string.Join(", ", Enum.GetNames<WaitMode>())} are wanted.");
         }
 
         if (!Enum.IsDefined(Overflow))
         {
-            throw new ArgumentOutOfRangeException(nameof(Overflow), Overflow, "Unknown overflow policy.");
+            throw new ArgumentOutOfRangeException(nameof(Overflow), Overflow, $"{nameof(Overflow)} is {Overflow}; {string.Join(", ", Enum.GetNames<OverflowPolicy>())} are wanted.");
         }
 
         if (Overflow == OverflowPolicy.Wait && QueueCapacity != 0)
         {
-            throw new ArgumentException("A queue capacity needs a policy that drops frames; with OverflowPolicy.Wait the number of slots is the limit.", nameof(QueueCapacity));
+            throw new ArgumentException($"{nameof(QueueCapacity)} is {QueueCapacity}, which goes with an {nameof(Overflow)} that drops frames; with {OverflowPolicy.Wait} the number of {nameof(Slots)} is the limit.", nameof(QueueCapacity));
         }
 
         if (InputSize is (int width, int height))
@@ -130,7 +130,7 @@ public sealed record DetectorOptions
         // Written so that NaN, which compares below everything, is refused.
         if (!(value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0))
         {
-            throw new ArgumentOutOfRangeException(name, value, $"{name} must be {least} to {most}.");
+            throw new ArgumentOutOfRangeException(name, value, FormattableString.Invariant($"{name} is {value}; {least} to {most} is wanted."));
         }
     }
 }

@@ -94,7 +94,7 @@ public sealed partial class YoloDetector : IAsyncDisposable
     {
         if (!slot.BelongsTo(Frames))
         {
-            throw new ArgumentException("The slot was not rented from this detector.", nameof(slot));
+            throw new ArgumentException("The slot was not rented from this detector; submit it to the one it is of.", nameof(slot));
         }
 
         return pipeline.Submit(slot, source, capturedAt, cancellationToken);

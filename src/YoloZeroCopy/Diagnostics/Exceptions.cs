@@ -49,7 +49,7 @@ public sealed class InferenceException : YoloZeroCopyException
     }
 }
 
-/// <summary>A picture file or a video cannot be decoded or written.</summary>
+/// <summary>A picture file or a video cannot be decoded or written. Credentials in an address are left out.</summary>
 public sealed class MediaException : YoloZeroCopyException
 {
     /// <summary>Reports a picture or video that cannot be used.</summary>
@@ -57,9 +57,9 @@ public sealed class MediaException : YoloZeroCopyException
     /// <param name="reason">What is wrong with it.</param>
     /// <param name="innerException">Cause, where there is one.</param>
     public MediaException(string path, string reason, Exception? innerException = null)
-        : base($"'{path}': {reason}", innerException) => Path = path;
+        : base(UrlCredentials.Hide($"'{path}': {reason}"), innerException) => Path = UrlCredentials.Hide(path);
 
-    /// <summary>File or source.</summary>
+    /// <summary>File or source, without credentials.</summary>
     public string Path { get; }
 }
 

@@ -84,6 +84,9 @@ public sealed class FramePool : IDisposable
     /// <summary>Asked for a slot when none is free; true when it made one free. The policy that drops the oldest waiting frame hangs here.</summary>
     internal Func<bool>? Reclaim { get; set; }
 
+    /// <summary>What a caller knows as disposed: the detector, where the pool is a detector's.</summary>
+    internal string OwnerName { get; set; } = nameof(FramePool);
+
     /// <summary>Rents a free slot, or returns false at once when there is none.</summary>
     /// <param name="format">Layout of the frame that will be written into it.</param>
     /// <param name="slot">The slot, the caller's until it is submitted or returned.</param>
@@ -175,7 +178,7 @@ public sealed class FramePool : IDisposable
         {
             RentWaiter? next = waiter.Next;
             waiter.Next = null;
-            waiter.Fail(cause ?? new ObjectDisposedException(nameof(FramePool)));
+            waiter.Fail(cause ?? new ObjectDisposedException(OwnerName));
             waiter = next;
         }
 
@@ -288,16 +291,26 @@ public sealed class FramePool : IDisposable
         }
     }
 
-    private void ThrowIfTooLarge(in FrameFormat format) => format.ThrowIfNotWithin(SlotBytes, nameof(format));
+    private void ThrowIfTooLarge(in FrameFormat format)
+    {
+        if (format.ByteCount > SlotBytes)
+        {
+            throw new ArgumentException(
+                $"A frame of {format} takes {format.ByteCount} bytes, and {nameof(SlotBytes)} is {SlotBytes}; open the detector with {nameof(SlotBytes)} for the largest frame.", nameof(format));
+        }
+
+        format.ThrowIfNotWithin(SlotBytes, nameof(format));
+    }
 
     private void ThrowIfClosed()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        if (failure is not null)
+        if (disposed || failure is not null)
         {
-            throw failure;
+            throw ClosedError();
         }
     }
+
+    private Exception ClosedError() => disposed ? new ObjectDisposedException(OwnerName) : failure!;
 
     // Called with the lock held and a slot free.
     private FrameSlot Take(in FrameFormat format) => Assign(free[--freeCount], format);

@@ -67,7 +67,7 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
         bool isSquare = input.Shape[Row] < 0 && input.Shape[Column] < 0 && input.Symbols[Row].Length > 0 && input.Symbols[Row] == input.Symbols[Column];
         if (isSquare && width != height)
         {
-            throw new ModelException(path, $"input {input} takes square pictures only; {width}x{height} was asked.");
+            throw new ModelException(path, $"input {input} takes square pictures only; {width}x{height} was asked with InputSize (`--imgsz`).");
         }
 
         return new DetectorInput(input, type, (int)Math.Max(0, input.Shape[Batch]), width, height);
@@ -107,7 +107,7 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
                     path,
                     $"its input {input} is fixed at {Show(fixedWidth)}x{Show(fixedHeight)} (width x height), "
                     + $"but {size.Width}x{size.Height} was asked. "
-                    + "Leave the size out, or export the model with dynamic input.");
+                    + "Leave InputSize (`--imgsz`) out, or export the model with dynamic input.");
             }
 
             return size;
@@ -123,7 +123,7 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
         {
             throw new ModelException(
                 path,
-                $"its metadata imgsz is '{ModelMetadata.Excerpt(text)}', which is no size of 1 to {FrameFormat.MaxSize} pixels; give an image size.");
+                $"its metadata imgsz is '{ModelMetadata.Excerpt(text)}', which is no size of 1 to {FrameFormat.MaxSize} pixels; name one with InputSize (`--imgsz`).");
         }
 
         return (fixedWidth > 0 ? (int)fixedWidth : wanted.Width, fixedHeight > 0 ? (int)fixedHeight : wanted.Height);

@@ -83,8 +83,8 @@ internal static class CudaOpening
         catch (InsufficientMemoryException error)
         {
             throw new InsufficientMemoryException(
-                $"{error.Message}{Environment.NewLine}The plan was met, and the engine or another process took more. A larger {nameof(DetectorOptions.MemoryMargin)} refuses earlier; fewer lanes or a "
-                + $"smaller batch need less:{Environment.NewLine}{plan}",
+                $"{error.Message}{Environment.NewLine}The plan was met, and the engine or another process took more. A larger {nameof(DetectorOptions.MemoryMargin)} refuses earlier; fewer Lanes or a "
+                + $"smaller MaxBatch need less:{Environment.NewLine}{plan}",
                 error);
         }
     }
@@ -186,7 +186,7 @@ internal static class CudaOpening
         {
             throw new InsufficientMemoryException(
                 $"{device} has {memory.FreeBytes >> 20} MiB free; the plan and its margin of {margin:P0} take {(long)wanted >> 20} MiB. "
-                + $"Fewer lanes, a smaller batch or smaller slots need less:{Environment.NewLine}{plan}");
+                + $"Fewer Lanes, a smaller MaxBatch or a smaller SlotBytes need less:{Environment.NewLine}{plan}");
         }
 
         plan.ThrowIfAbove(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);

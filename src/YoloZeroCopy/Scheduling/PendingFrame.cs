@@ -65,7 +65,7 @@ internal sealed class PendingFrame(FrameRecycler recycler, int maxDetections) : 
 
     public ReadOnlySpan<Detection> Detections => Status == FrameStatus.Completed
         ? detections.AsSpan(0, detectionCount)
-        : throw new InvalidOperationException($"The frame was dropped ({Status}); nothing is known of what it shows.");
+        : throw new InvalidOperationException($"The frame was dropped ({Status}); nothing is known of what it shows. Ask IsDropped first.");
 
     /// <summary>Where the decoder writes.</summary>
     public Span<Detection> DetectionBuffer => detections;

@@ -53,6 +53,7 @@ internal sealed class Pipeline : IAsyncDisposable
             idle.Enqueue(new LaneBatch(this, lane, options.MaxBatch));
         }
 
+        pool.OwnerName = nameof(YoloDetector);
         if (options.Overflow == OverflowPolicy.DropOldest)
         {
             pool.Reclaim = DropOldest;

@@ -201,7 +201,7 @@ internal static unsafe class TensorRtBuild
         long length = new FileInfo(path).Length;
         return length <= MaxTimingCacheBytes
             ? File.ReadAllBytes(path)
-            : throw new ArgumentException($"The timing cache '{path}' has {length} bytes; up to {MaxTimingCacheBytes} are wanted. Delete it or name another file.", nameof(path));
+            : throw new ArgumentException($"The timing cache '{path}' has {length} bytes; up to {MaxTimingCacheBytes} are wanted. Delete it or name another file in {nameof(TensorRtBuildOptions.TimingCachePath)} (`--timing-cache`).");
     }
 
     /// <summary>Writes the timing cache; a warning when that failed. The engine is there by then: a missing cache costs time and nothing else.</summary>

@@ -35,7 +35,7 @@ internal sealed record TensorRtProfileChoice(int Index, int Width, int Height, i
         if (asked is (int, int) wanted)
         {
             return Smallest(ranges, wanted) ?? throw new ModelException(
-                path, $"an input of {wanted.Width}x{wanted.Height} pixels was asked, and it is built for {string.Join("; ", ranges.Select(Show))}. Build it with that size, or leave the size out.");
+                path, $"an input of {wanted.Width}x{wanted.Height} pixels was asked, and it is built for {string.Join("; ", ranges.Select(Show))}. Build it with that size, or leave InputSize (`--imgsz`) out.");
         }
 
         bool said = ModelMetadata.TryReadImageSize(metadata.GetValueOrDefault("imgsz"), out (int Width, int Height) size);

@@ -1,0 +1,91 @@
+namespace YoloZeroCopy.Tests;
+
+/// <summary>What wrong use is answered with: the names that the caller knows, what was given and what is wanted.</summary>
+public sealed class MessageTests : IDisposable
+{
+    private static readonly FrameFormat Frame = new(PixelFormat.Bgr24, 64, 64);
+
+    private readonly ModelFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task A_frame_larger_than_a_slot_is_told_the_option_to_set()
+    {
+        await using YoloDetector detector = Open();
+        FrameFormat large = new(PixelFormat.Bgr24, 65, 64);
+        ArgumentException error = Assert.Throws<ArgumentException>(() => detector.TryRent(large, out _));
+        Assert.Contains("Bgr24 65x64", error.Message, StringComparison.Ordinal);
+        Assert.Contains("takes 12480 bytes, and SlotBytes is 12288", error.Message, StringComparison.Ordinal);
+        error = await Assert.ThrowsAsync<ArgumentException>(async () => await detector.DetectAsync(new byte[large.ByteCount], large));
+        Assert.Contains("SlotBytes is 12288", error.Message, StringComparison.Ordinal);
+        Assert.Contains("default value", Assert.Throws<ArgumentException>(() => detector.TryRent(default, out _)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_result_that_never_was_one_is_not_called_disposed()
+    {
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => default(DetectionResult).Status);
+        Assert.Contains("default value", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("disposed", error.Message, StringComparison.Ordinal);
+        default(DetectionResult).Dispose();
+
+        await using YoloDetector detector = Open();
+        DetectionResult result = await detector.DetectAsync(new byte[Frame.ByteCount], Frame);
+        result.Dispose();
+        Assert.Contains("was disposed", Assert.Throws<InvalidOperationException>(() => result.Status).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_disposed_detector_is_called_by_its_name()
+    {
+        YoloDetector detector = Open();
+        List<FrameSlot> slots = [];
+        while (detector.TryRent(Frame, out FrameSlot slot))
+        {
+            slots.Add(slot);
+        }
+
+        Task<FrameSlot> waiting = detector.RentAsync(Frame).AsTask();
+        await detector.DisposeAsync();
+        Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting)).ObjectName);
+        Assert.Equal(nameof(YoloDetector), Assert.Throws<ObjectDisposedException>(() => detector.TryRent(Frame, out _)).ObjectName);
+        Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(async () => await detector.RentAsync(Frame))).ObjectName);
+        Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(async () => await detector.SubmitAsync(slots[0]))).ObjectName);
+        Assert.Equal(
+            nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(async () => await detector.DetectAsync(new byte[Frame.ByteCount], Frame))).ObjectName);
+        slots.ForEach(static slot => slot.Dispose());
+    }
+
+    [Theory]
+    [InlineData("rtsp://admin:s3cret@cam-7:554/stream", "rtsp://***@cam-7:554/stream")]
+    [InlineData("rtsp://admin:p@s3cret@cam-7/stream", "rtsp://***@cam-7/stream")]
+    [InlineData("rtsp://cam-7/user=admin&password=s3cret&channel=1", "rtsp://cam-7/user=admin&password=***&channel=1")]
+    [InlineData("http://cam-7/video?token=s3cret", "http://cam-7/video?token=***")]
+    [InlineData("rtsp://cam-7/at@2x", "rtsp://cam-7/at@2x")]
+    [InlineData("mail@home.jpg", "mail@home.jpg")]
+    public void Credentials_of_an_address_stay_out_of_messages(string address, string shown)
+    {
+        MediaException error = new(address, $"[rtsp] {address}: Connection refused | Error opening input '{address}'.");
+        Assert.Equal($"'{shown}': [rtsp] {shown}: Connection refused | Error opening input '{shown}'.", error.Message);
+        Assert.Equal(shown, error.Path);
+        Assert.DoesNotContain("s3cret", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_option_out_of_range_is_named_with_its_value_and_its_range()
+    {
+        Check(new DetectorOptions { MaxBatch = 300 }, "MaxBatch is 300; 0 to 256 is wanted");
+        Check(new DetectorOptions { ScoreThreshold = 1.5f }, "ScoreThreshold is 1.5; 0 to 1 is wanted");
+        Check(new DetectorOptions { WaitMode = (WaitMode)7 }, "WaitMode is 7; Block, Yield, Spin are wanted");
+        Check(new DetectorOptions { Overflow = (OverflowPolicy)7 }, "Overflow is 7; Wait, DropNewest, DropOldest are wanted");
+        Check(new DetectorOptions { QueueCapacity = 5 }, "QueueCapacity is 5, which goes with an Overflow that drops frames");
+        Check(new DetectorOptions { Name = " " }, "Name is blank");
+
+        static void Check(DetectorOptions options, string words) =>
+            Assert.Contains(words, Assert.ThrowsAny<ArgumentException>(options.Validate).Message, StringComparison.Ordinal);
+    }
+
+    private YoloDetector Open() => YoloDetector.Open(
+        OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "m.onnx"), new DetectorOptions { Device = Device.Cpu, Slots = 2, SlotBytes = Frame.ByteCount });
+}
