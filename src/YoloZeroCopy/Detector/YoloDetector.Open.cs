@@ -6,19 +6,25 @@ public sealed partial class YoloDetector
 {
     /// <summary>Loads a model and makes everything ready for the first frame.</summary>
     /// <param name="modelPath">
-    /// ONNX file of a YOLO detection model, as Ultralytics exports it, or a TensorRT engine of one, which runs on CUDA only. An engine contains code: open those of trusted sources only.
+    /// ONNX file of a YOLO detection model, as Ultralytics exports it, or a TensorRT engine of one, which runs on CUDA only. An engine contains code:
+    /// open those of trusted sources only.
     /// </param>
     /// <param name="options">How to run it; null for the defaults.</param>
     /// <remarks>
-    /// On the CPU this takes a fraction of a second, on CUDA seconds: a context of the engine is made, warmed up and captured for each lane and batch bucket, so that nothing is left
+    /// On the CPU this takes a fraction of a second, on CUDA seconds: a context of the engine is made, warmed up and captured for each lane and batch
+    /// bucket, so that nothing is left
     /// to be done when frames come.
     /// </remarks>
     /// <exception cref="ArgumentException">An option is out of range, or the model cannot run with it; the message names both.</exception>
     /// <exception cref="ModelException">The file is missing, damaged, or no detection model.</exception>
-    /// <exception cref="NativeLibraryException">ONNX Runtime, its CUDA provider, TensorRT, its shim or a library they need is missing or too old.</exception>
+    /// <exception cref="NativeLibraryException">
+    /// ONNX Runtime, its CUDA provider, TensorRT, its shim or a library they need is missing or too old.
+    /// </exception>
     /// <exception cref="CudaUnavailableException">A CUDA device was asked for, and there is no usable driver or device.</exception>
     /// <exception cref="CudaException">The driver refused something.</exception>
-    /// <exception cref="InsufficientMemoryException">The machine or the device has less memory than <see cref="Memory"/> would say; the message holds the plan.</exception>
+    /// <exception cref="InsufficientMemoryException">
+    /// The machine or the device has less memory than <see cref="Memory"/> would say; the message holds the plan.
+    /// </exception>
     public static YoloDetector Open(string modelPath, DetectorOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(modelPath);
@@ -31,14 +37,17 @@ public sealed partial class YoloDetector
     /// <param name="modelPath">ONNX file or TensorRT engine, as for <see cref="Open(string, DetectorOptions?)"/>.</param>
     /// <param name="options">How to run it; null for the defaults.</param>
     /// <param name="progress">
-    /// Told of every part that is done, on the threads that open; null for nobody. Opening waits for it meanwhile. What it throws ends the opening, and comes from the task.
+    /// Told of every part that is done, on the threads that open; null for nobody. Opening waits for it meanwhile. What it throws ends the opening,
+    /// and comes from the task.
     /// </param>
     /// <param name="cancellationToken">
     /// Ends the opening between two parts of it, which take up to some seconds each on CUDA. What was made by then is freed when the task ends.
     /// </param>
     /// <returns>The detector, open; the caller disposes it.</returns>
     /// <exception cref="OperationCanceledException">From the task: cancelled.</exception>
-    /// <exception cref="ArgumentException">An option is out of range, or, from the task, the model cannot run with it; the message names both.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, or, from the task, the model cannot run with it; the message names both.
+    /// </exception>
     /// <inheritdoc cref="Open(string, DetectorOptions?)" path="/exception"/>
     public static Task<YoloDetector> OpenAsync(
         string modelPath, DetectorOptions? options = null, IProgress<OpeningProgress>? progress = null, CancellationToken cancellationToken = default)

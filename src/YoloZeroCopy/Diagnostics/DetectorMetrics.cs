@@ -3,9 +3,12 @@ using System.Diagnostics.Metrics;
 
 namespace YoloZeroCopy;
 
-/// <summary>Publishes what a detector counts under the meter <c>YoloZeroCopy</c>, every measurement with the detector's name and device as tags.</summary>
+/// <summary>
+/// Publishes what a detector counts under the meter <c>YoloZeroCopy</c>, every measurement with the detector's name and device as tags.
+/// </summary>
 /// <remarks>
-/// There is one meter with one set of instruments for all detectors of the process: a collector takes two instruments of one name for one, and ends it when either goes.
+/// There is one meter with one set of instruments for all detectors of the process: a collector takes two instruments of one name for one, and ends
+/// it when either goes.
 /// Counters are read only when somebody listens, so that frames pay nothing for them.
 /// </remarks>
 internal sealed class DetectorMetrics : IDisposable
@@ -82,7 +85,8 @@ internal sealed class DetectorMetrics : IDisposable
             TryCreate(() => Meter.CreateObservableCounter(name, () => All<long>((m, s) => [m.Measure(value(s))]), unit, description));
     }
 
-    // A listener that throws as it is told of an instrument must not end the opening of a detector. It is its own loss, or that of the listeners behind it.
+    // A listener that throws as it is told of an instrument must not end the opening of a detector. It is its own loss, or that of the listeners
+    // behind it.
     private static void TryCreate(Func<Instrument> create)
     {
         try

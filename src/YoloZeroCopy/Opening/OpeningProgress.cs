@@ -9,7 +9,10 @@ public enum OpeningStep
     /// <summary>The engine is loaded on its device.</summary>
     LoadEngine = 1,
 
-    /// <summary>Lanes are made ready: on CUDA a context of the engine for each lane and batch bucket is made, warmed up and captured, on the CPU one for each lane.</summary>
+    /// <summary>
+    /// Lanes are made ready: on CUDA a context of the engine for each lane and batch bucket is made, warmed up and captured, on the CPU one for each
+    /// lane.
+    /// </summary>
     PrepareLanes = 2,
 }
 

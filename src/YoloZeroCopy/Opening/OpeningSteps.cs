@@ -2,7 +2,8 @@ namespace YoloZeroCopy;
 
 /// <summary>Tells the caller of an opening how far it is, and lets him end it between two parts of a step.</summary>
 /// <remarks>
-/// One thread at a time: the one that opens, and the dispatcher while that waits for it. What is thrown here, the caller's own exceptions among them, ends the opening like any other error,
+/// One thread at a time: the one that opens, and the dispatcher while that waits for it. What is thrown here, the caller's own exceptions among them,
+/// ends the opening like any other error,
 /// so none of these is called once the detector is complete.
 /// </remarks>
 internal sealed class OpeningSteps(IProgress<OpeningProgress>? progress, CancellationToken cancellationToken)

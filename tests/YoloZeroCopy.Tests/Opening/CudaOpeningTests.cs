@@ -2,7 +2,10 @@ using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>The whole of opening on CUDA, without a GPU: the stand-in driver, and the stand-in runtime with its CUDA provider. Both count what is not given back.</summary>
+/// <summary>
+/// The whole of opening on CUDA, without a GPU: the stand-in driver, and the stand-in runtime with its CUDA provider. Both count what is not given
+/// back.
+/// </summary>
 [Collection(CudaTests.Name)]
 public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles doubles) : IClassFixture<OnnxRuntimeDoubles>, IDisposable
 {

@@ -1,6 +1,8 @@
 namespace YoloZeroCopy.Tests;
 
-/// <summary>Opening beside the caller, on the CPU: steps, cancellation, and callbacks that throw. What is freed is counted by a stand-in for ONNX Runtime.</summary>
+/// <summary>
+/// Opening beside the caller, on the CPU: steps, cancellation, and callbacks that throw. What is freed is counted by a stand-in for ONNX Runtime.
+/// </summary>
 public sealed class OpenAsyncTests(OnnxRuntimeDoubles doubles) : IClassFixture<OnnxRuntimeDoubles>, IDisposable
 {
     private static readonly OpeningProgress[] AllSteps =

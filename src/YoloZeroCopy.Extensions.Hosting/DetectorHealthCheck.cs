@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace YoloZeroCopy;
+
+/// <summary>Healthy while the detector takes frames, degraded until it is open, unhealthy when it failed or is faulted.</summary>
+internal sealed class DetectorHealthCheck(DetectorService service) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        DetectorState state = service.State;
+        return Task.FromResult(state switch
+        {
+            DetectorState.NotOpened => HealthCheckResult.Degraded($"Detector '{service.Name}' is not opened yet."),
+            DetectorState.Opening => HealthCheckResult.Degraded($"Detector '{service.Name}' is being opened{(service.Progress is OpeningProgress step ? $": {step}" : "")}."),
+            DetectorState.Open when service.TryGet(out YoloDetector? detector) => Healthy(detector),
+            DetectorState.Faulted => Unhealthy(context, $"Detector '{service.Name}' is faulted: {service.Error?.Message}"),
+            DetectorState.Failed => Unhealthy(context, $"Detector '{service.Name}' could not be opened: {service.Error?.Message}"),
+            _ => Unhealthy(context, $"Detector '{service.Name}' was disposed."),
+        });
+    }
+
+    private static HealthCheckResult Healthy(YoloDetector detector)
+    {
+        DetectorStatistics statistics = detector.Statistics;
+        return HealthCheckResult.Healthy($"Detector '{detector.Name}' is open on {detector.Device}.", new Dictionary<string, object>
+        {
+            ["submitted"] = statistics.FramesSubmitted,
+            ["completed"] = statistics.FramesCompleted,
+            ["dropped"] = statistics.FramesDropped,
+            ["failed"] = statistics.FramesFailed,
+            ["slots_in_use"] = statistics.SlotsInUse,
+            ["slots"] = statistics.SlotCount,
+        });
+    }
+
+    private HealthCheckResult Unhealthy(HealthCheckContext context, string description) => new(context.Registration.FailureStatus, description, service.Error);
+}

@@ -1,0 +1,126 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace YoloZeroCopy;
+
+/// <summary>Adds detectors to a host's services.</summary>
+/// <remarks>
+/// Each adds three things, as singletons: <see cref="DetectorService"/>, which opens and owns the detector; <see cref="YoloDetector"/> itself, which
+/// can be injected once it is open; and a health check,
+/// called <c>yolo-detector</c> or <c>yolo-detector:</c> and the key, with the tag <c>ready</c>. The host opens the detector before its other services
+/// start, and disposes it when it ends.
+/// </remarks>
+public static class DetectorServiceCollectionExtensions
+{
+    private const string DefaultName = "default";
+
+    /// <summary>Adds a detector.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="configure">Sets the model and what else is not to be the default.</param>
+    /// <returns>The same services.</returns>
+    /// <exception cref="InvalidOperationException">A detector without a key was added before.</exception>
+    public static IServiceCollection AddYoloDetector(this IServiceCollection services, Action<DetectorServiceOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return Add(services, key: null, options => options.Configure(configure));
+    }
+
+    /// <summary>Adds a detector whose options stand in the configuration.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="configuration">
+    /// The section, <c>builder.Configuration.GetSection("Detector")</c> for one: keys are the names of <see cref="DetectorServiceOptions"/> and
+    /// <see cref="DetectorOptions"/>, side by side. It is read once, when
+    /// the detector is opened. An unknown key or value is an <see cref="InvalidOperationException"/> that names it.
+    /// </param>
+    /// <param name="configure">Changes what the configuration says; null for nothing.</param>
+    /// <returns>The same services.</returns>
+    /// <exception cref="InvalidOperationException">A detector without a key was added before.</exception>
+    public static IServiceCollection AddYoloDetector(this IServiceCollection services, IConfiguration configuration, Action<DetectorServiceOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return Add(services, key: null, options => Configure(options, configuration, configure));
+    }
+
+    /// <summary>Adds a detector among several. Inject it with <see cref="FromKeyedServicesAttribute"/>.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="key">Its key, and its name in logs and metrics where the options give none.</param>
+    /// <param name="configure">Sets the model and what else is not to be the default.</param>
+    /// <returns>The same services.</returns>
+    /// <exception cref="InvalidOperationException">A detector with this key was added before.</exception>
+    public static IServiceCollection AddKeyedYoloDetector(this IServiceCollection services, string key, Action<DetectorServiceOptions> configure)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(key);
+        ArgumentNullException.ThrowIfNull(configure);
+        return Add(services, key, options => options.Configure(configure));
+    }
+
+    /// <summary>
+    /// Adds a detector among several, whose options stand in the configuration. Inject it with <see cref="FromKeyedServicesAttribute"/>.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="key">Its key, and its name in logs and metrics where the options give none.</param>
+    /// <param name="configuration">
+    /// The section of this detector, as for <see cref="AddYoloDetector(IServiceCollection, IConfiguration, Action{DetectorServiceOptions}?)"/>.
+    /// </param>
+    /// <param name="configure">Changes what the configuration says; null for nothing.</param>
+    /// <returns>The same services.</returns>
+    /// <exception cref="InvalidOperationException">A detector with this key was added before.</exception>
+    public static IServiceCollection AddKeyedYoloDetector(
+        this IServiceCollection services, string key, IConfiguration configuration, Action<DetectorServiceOptions>? configure = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(key);
+        ArgumentNullException.ThrowIfNull(configuration);
+        return Add(services, key, options => Configure(options, configuration, configure));
+    }
+
+    private static void Configure(OptionsBuilder<DetectorServiceOptions> options, IConfiguration configuration, Action<DetectorServiceOptions>? configure)
+    {
+        options = options.Configure(target => DetectorConfiguration.Apply(configuration, target));
+        if (configure is not null)
+        {
+            options = options.Configure(configure);
+        }
+
+        _ = options;
+    }
+
+    private static IServiceCollection Add(IServiceCollection services, string? key, Action<OptionsBuilder<DetectorServiceOptions>> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        if (services.Any(service => service.ServiceType == typeof(DetectorService) && Equals(service.ServiceKey, key)))
+        {
+            throw new InvalidOperationException(key is null ? "A detector without a key was added before; give one of them a key." : $"A detector with the key '{key}' was added before.");
+        }
+
+        // Options have a name of their own for each key; a detector without a key must not share one with a key's.
+        string optionsName = key is null ? Options.DefaultName : $"key:{key}";
+        configure(services.AddOptions<DetectorServiceOptions>(optionsName));
+        _ = services
+            .AddKeyedSingleton(key, (provider, _) => new DetectorService(
+                key ?? DefaultName,
+                provider.GetRequiredService<IOptionsMonitor<DetectorServiceOptions>>().Get(optionsName),
+                (provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance).CreateLogger(typeof(DetectorService).FullName!)))
+            .AddKeyedSingleton(key, (provider, _) => OpenDetector(provider.GetRequiredKeyedService<DetectorService>(key)))
+            .AddSingleton<IHostedService>(provider => new DetectorHostedService(provider.GetRequiredKeyedService<DetectorService>(key)))
+            .AddHealthChecks()
+            .Add(new HealthCheckRegistration(
+                key is null ? "yolo-detector" : $"yolo-detector:{key}",
+                provider => new DetectorHealthCheck(provider.GetRequiredKeyedService<DetectorService>(key)),
+                failureStatus: null,
+                tags: ["ready"]));
+        return services;
+    }
+
+    // Never opens it here: whoever injects a detector is a constructor or a request, and would be blocked for seconds.
+    private static YoloDetector OpenDetector(DetectorService service) => service.TryGet(out YoloDetector? detector)
+        ? detector
+        : throw new InvalidOperationException(
+            $"Detector '{service.Name}' cannot be injected: its state is {service.State}{(service.Progress is OpeningProgress step && service.Error is null ? $" ({step})" : "")}. "
+            + $"Before it is open, inject {nameof(DetectorService)}: await {nameof(DetectorService.GetAsync)}, or refuse the request while {nameof(DetectorService.TryGet)} gives false.",
+            service.Error);
+}

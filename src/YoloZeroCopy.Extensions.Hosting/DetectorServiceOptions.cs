@@ -1,0 +1,24 @@
+namespace YoloZeroCopy;
+
+/// <summary>How a host opens a detector: the model, the detector's own options, and when.</summary>
+public sealed class DetectorServiceOptions
+{
+    /// <summary>The model's file, as <see cref="YoloDetector.Open(string, DetectorOptions?)"/> takes it.</summary>
+    public string ModelPath { get; set; } = "";
+
+    /// <summary>How the detector runs. Replace it as a whole: <c>options.Detector = options.Detector with { MaxBatch = 4 }</c>.</summary>
+    /// <remarks>Where <see cref="DetectorOptions.Name"/> is null, the detector is called by its key, or <c>default</c>.</remarks>
+    public DetectorOptions Detector { get; set; } = new();
+
+    /// <summary>
+    /// Lets the host start at once and opens the detector beside it. Off by default: the host starts its services, and so listens, when the detector
+    /// is open, and does not start when that fails.
+    /// </summary>
+    /// <remarks>
+    /// Meanwhile the health check is degraded, <see cref="DetectorService.TryGet"/> gives false, and a <see cref="YoloDetector"/> cannot be injected.
+    /// </remarks>
+    public bool OpenInBackground { get; set; }
+
+    /// <summary>How often what the detector dropped is logged, if it dropped anything. One minute by default; zero never logs it.</summary>
+    public TimeSpan DropReportInterval { get; set; } = TimeSpan.FromMinutes(1);
+}
