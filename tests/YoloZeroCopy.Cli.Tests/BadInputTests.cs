@@ -87,10 +87,10 @@ public sealed class BadInputTests : IDisposable
     public void Nothing_but_an_empty_folder_ends_with_3() =>
         YzcProcess.Run("detect", "--model", inputs.Model, "--json", "-", "--input", inputs.Folder("empty")).Failed(ExitCode.InputFailed, "holds no pictures");
 
-    [SkippableFact]
+    [Fact]
     public void An_output_that_takes_no_bytes_ends_with_5()
     {
-        Skip.IfNot(File.Exists("/dev/full"), "This system has no /dev/full.");
+        Assert.SkipUnless(File.Exists("/dev/full"), "This system has no /dev/full.");
         string picture = inputs.Picture("a.jpg");
         YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", "/dev/full").Failed(ExitCode.OutputFailed, "/dev/full", "space");
         YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", inputs.File("no/such/folder.jsonl")).Failed(ExitCode.OutputFailed, "folder.jsonl");
@@ -99,17 +99,17 @@ public sealed class BadInputTests : IDisposable
         Assert.Equal("5\n", YzcProcess.RunShell($"yzc info --model '{inputs.Model}' > /dev/full; echo $?").Output);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_reader_that_has_gone_ends_with_5()
     {
-        Skip.If(OperatingSystem.IsWindows(), "Needs a shell.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Needs a shell.");
         Assert.Equal("5\n", YzcProcess.RunShell($"yzc info --model '{inputs.Model}' | true; echo ${{PIPESTATUS[0]}}").Output);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Programs_of_a_script_append_to_one_file()
     {
-        Skip.If(OperatingSystem.IsWindows(), "Needs a shell.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Needs a shell.");
         string file = inputs.File("log.txt");
         YzcProcess.RunShell($"(echo before; yzc info --model '{inputs.Model}' --json; echo between; yzc info --model '{inputs.Model}' --json) > '{file}'").Succeeded();
         string[] lines = File.ReadAllLines(file);

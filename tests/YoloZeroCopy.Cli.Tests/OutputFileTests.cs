@@ -127,10 +127,10 @@ public sealed class OutputFileTests : IDisposable
         Assert.Empty(inputs.Partial("*"));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_full_disk_leaves_the_old_lines()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "Needs a shell that limits the size of files.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs a shell that limits the size of files.");
         string pictures = inputs.Folder("pictures");
         for (int number = 0; number < 20; number++)
         {
@@ -152,11 +152,11 @@ public sealed class OutputFileTests : IDisposable
         YzcProcess.Run("bench", "--model", inputs.Model, "--seconds", "3600", "--json-file", file).Failed(ExitCode.OutputFailed, file);
     }
 
-    [SkippableFact]
+    [Fact]
     [UnsupportedOSPlatform("windows")]
     public void A_link_stays_one_and_what_it_leads_to_is_replaced_with_its_rights()
     {
-        Skip.If(OperatingSystem.IsWindows(), "Links need a right there.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need a right there.");
         string lines = inputs.Text("lines.jsonl", "old");
         File.SetUnixFileMode(lines, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         string link = Other(lines, SecondName.SymbolicLink);

@@ -10,7 +10,7 @@ public sealed class ParityTests
     private const double BatchBoxTolerance = 0.1;
     private const double BatchScoreTolerance = 0.001;
 
-    [SkippableFact]
+    [Fact]
     public void Detections_equal_the_reference_and_do_not_depend_on_the_batch()
     {
         Dictionary<string, List<Found>> one = Detect("1");

@@ -135,7 +135,7 @@ public sealed class RunTests : IDisposable
         YzcProcess.Run([.. bench, "--ordinary"]).Failed(ExitCode.WrongArguments, "need a CUDA device");
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(Interrupt, 130, "interrupted")]
     [InlineData(Terminate, 143, "terminated")]
     public void A_signal_ends_a_benchmark_early(int signal, int code, string word)

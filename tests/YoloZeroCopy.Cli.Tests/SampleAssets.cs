@@ -20,6 +20,6 @@ internal static class SampleAssets
             }
         }
 
-        throw new SkipException($"{path} is not in this checkout.");
+        throw Xunit.Sdk.SkipException.ForSkip($"{path} is not in this checkout.");
     }
 }

@@ -34,10 +34,10 @@ public sealed class TensorRtTests : IDisposable
         YzcProcess.Run("build", "--model", inputs.Text("text.onnx", "no model"), "--output", inputs.File("m.engine")).Failed(ExitCode.ModelUnusable, "no ONNX model");
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_missing_shim_ends_with_4_and_names_the_variable()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "The shims are for Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The shims are for Linux.");
         YzcProcess.Run([("YZC_TENSORRT_SHIM", inputs.File("nowhere"))], "build", "--model", inputs.Model, "--output", inputs.File("m.engine"))
             .Failed(ExitCode.ModelUnusable, "TensorRT shim", "YZC_TENSORRT_SHIM", "nowhere");
     }
@@ -66,7 +66,7 @@ public sealed class TensorRtTests : IDisposable
         YzcProcess.Run([("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))], "detect", "--model", engine, "--input", picture).Failed(ExitCode.ModelUnusable, "no-driver.so");
     }
 
-    [SkippableFact]
+    [Fact]
     public void An_engine_is_built_with_progress_and_a_report()
     {
         (string, string)[] environment = Assets();
@@ -85,7 +85,7 @@ public sealed class TensorRtTests : IDisposable
         YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", inputs.File("no/folder/m.engine")).Failed(ExitCode.OutputFailed, "no/folder");
     }
 
-    [SkippableFact]
+    [Fact]
     public void The_self_test_does_what_can_be_done_and_says_why_not_the_rest()
     {
         (string, string)[] environment = [.. Assets(), ("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))];
@@ -104,7 +104,7 @@ public sealed class TensorRtTests : IDisposable
         int Number(string name) => json.RootElement.GetProperty(name).GetInt32();
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(10)]
     [InlineData(11)]
     public void The_whole_self_test_passes_on_stand_ins_for_driver_and_TensorRt(int major)
@@ -118,7 +118,7 @@ public sealed class TensorRtTests : IDisposable
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void Major_10_builds_in_half_precision_with_a_timing_cache_and_the_engine_runs()
     {
         (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.10"))];
@@ -140,7 +140,7 @@ public sealed class TensorRtTests : IDisposable
         YzcProcess.Run(environment, "detect", "--model", engine, "--input", inputs.Picture("a.jpg"), "--batch", "5").Failed(ExitCode.WrongArguments, "batches up to 4");
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_version_compatible_engine_runs_its_own_code_only_where_that_is_allowed()
     {
         (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11"))];
@@ -150,7 +150,7 @@ public sealed class TensorRtTests : IDisposable
         Assert.Contains("TensorRT 11.", YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0", "--tensorrt-host-code").Succeeded().Output, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_node_that_the_parser_does_not_take_is_named()
     {
         (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11")), ("YZC_DOUBLE_UNSUPPORTED", "ReduceMean")];
@@ -174,10 +174,10 @@ public sealed class TensorRtTests : IDisposable
     private static (string Name, string Value)[] Assets()
     {
         string? assets = Environment.GetEnvironmentVariable("YZC_TENSORRT_ASSETS");
-        Skip.If(string.IsNullOrEmpty(assets) || !File.Exists(Path.Combine(assets, "libtensorrt_rtx.so.1")), "YZC_TENSORRT_ASSETS names no folder with TensorRT for RTX.");
+        Assert.SkipWhen(string.IsNullOrEmpty(assets) || !File.Exists(Path.Combine(assets, "libtensorrt_rtx.so.1")), "YZC_TENSORRT_ASSETS names no folder with TensorRT for RTX.");
         string? named = Environment.GetEnvironmentVariable("YZC_TENSORRT_SHIM");
         string shims = string.IsNullOrEmpty(named) ? Path.Combine(Repository(), "artifacts", "native") : named;
-        Skip.IfNot(File.Exists(Path.Combine(shims, "libyzc_trt11.so")), $"No shim is in '{shims}'; eng/tensorrt-shims.sh builds it.");
+        Assert.SkipUnless(File.Exists(Path.Combine(shims, "libyzc_trt11.so")), $"No shim is in '{shims}'; eng/tensorrt-shims.sh builds it.");
         return [("YZC_TENSORRT", assets), ("YZC_TENSORRT_SHIM", shims)];
     }
 
@@ -185,13 +185,13 @@ public sealed class TensorRtTests : IDisposable
     private static (string Name, string Value)[] StandIns(out string folder)
     {
         string? named = Environment.GetEnvironmentVariable("YZC_TRT_DOUBLE");
-        Skip.If(string.IsNullOrEmpty(named), "YZC_TRT_DOUBLE names no folder with the test double of TensorRT.");
+        Assert.SkipWhen(string.IsNullOrEmpty(named), "YZC_TRT_DOUBLE names no folder with the test double of TensorRT.");
         folder = File.Exists(named) ? Path.GetDirectoryName(Path.GetFullPath(named))! : named;
-        Skip.IfNot(File.Exists(Path.Combine(folder, "libnvonnxparser.so.11")), $"'{folder}' has no double of TensorRT's ONNX parser.");
+        Assert.SkipUnless(File.Exists(Path.Combine(folder, "libnvonnxparser.so.11")), $"'{folder}' has no double of TensorRT's ONNX parser.");
         string? shims = Environment.GetEnvironmentVariable("YZC_TENSORRT_SHIM");
         shims = string.IsNullOrEmpty(shims) ? Path.Combine(Repository(), "artifacts", "native") : shims;
-        Skip.IfNot(File.Exists(Path.Combine(shims, "libyzc_trt10.so")), $"No shim is in '{shims}'; eng/tensorrt-shims.sh builds it.");
-        Skip.IfNot(StandInDriver.IsThere(out string why), why);
+        Assert.SkipUnless(File.Exists(Path.Combine(shims, "libyzc_trt10.so")), $"No shim is in '{shims}'; eng/tensorrt-shims.sh builds it.");
+        Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
         return
         [
             ("YZC_TENSORRT_SHIM", shims), ("YZC_DOUBLE_CPU", "1"), ("YZC_TRT_SKIP_DRIVER_CHECK", "1"), ("YZC_CUDA_DRIVER", CudaDriver.Library),

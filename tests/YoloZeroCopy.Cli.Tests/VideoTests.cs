@@ -11,7 +11,7 @@ public sealed class VideoTests : IDisposable
 
     public void Dispose() => inputs.Dispose();
 
-    [SkippableFact]
+    [Fact]
     public async Task Every_frame_of_a_clip_has_its_line_and_its_picture()
     {
         string output = inputs.File("annotated");
@@ -24,7 +24,7 @@ public sealed class VideoTests : IDisposable
         Assert.Equal(rate, writtenRate, 0.01);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_video_that_breaks_off_gives_its_frames_and_ends_with_3()
     {
         string cut = inputs.File("cut.mp4");
@@ -40,7 +40,7 @@ public sealed class VideoTests : IDisposable
     public void A_file_that_is_neither_ends_with_3() =>
         YzcProcess.Run("detect", "--model", inputs.Model, "--input", inputs.Text("notes.txt", "text"), "--json", "-").Failed(ExitCode.InputFailed, "notes.txt", "neither a picture");
 
-    [SkippableFact]
+    [Fact]
     public void Without_ffmpeg_a_video_fails_and_pictures_go_on()
     {
         YzcResult result = YzcProcess.Run([("YZC_FFMPEG", inputs.File("none"))], "detect", "--model", inputs.Model, "--input", SampleAssets.Clip, inputs.Picture("a.png"), "--json", "-");
@@ -49,7 +49,7 @@ public sealed class VideoTests : IDisposable
     }
 
     // The sample model takes a tenth of a second for a frame, so that the clip is still running when the signal comes.
-    [SkippableTheory]
+    [Theory]
     [InlineData(2, 130)]
     [InlineData(15, 143)]
     public async Task A_signal_finishes_what_is_in_flight_and_keeps_every_line_whole(int signal, int code)

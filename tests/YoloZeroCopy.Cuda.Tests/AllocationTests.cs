@@ -4,7 +4,7 @@ namespace YoloZeroCopy.Cuda.Tests;
 [Collection(CudaTests.Name)]
 public unsafe class AllocationTests(CompiledSources sources)
 {
-    [SkippableFact]
+    [Fact]
     public void Hot_path_allocates_nothing()
     {
         DriverDouble driver = new(sources);

@@ -7,11 +7,7 @@ internal static class ChildProcess
 {
     public static (int ExitCode, string Output) Run(string[] arguments, params (string Name, string? Value)[] environment)
     {
-        // Published there is a program, and perhaps no `dotnet`; under `dotnet test` this process is the test host.
-        const string Program = "YoloZeroCopy.Cuda.Tests";
-        ProcessStartInfo start = Path.GetFileName(Environment.ProcessPath) is Program or $"{Program}.exe"
-            ? new(Environment.ProcessPath!, arguments)
-            : new("dotnet", [Path.Combine(AppContext.BaseDirectory, $"{Program}.dll"), .. arguments]);
+        ProcessStartInfo start = new(Environment.ProcessPath!, arguments);
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
         foreach ((string name, string? value) in environment)

@@ -26,7 +26,7 @@ public sealed class CompiledSources : IDisposable
     /// <summary>A stand-in library in a file of its own, so that it has a state of its own when it is loaded.</summary>
     public string Library(string source, params string[] options)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "The stand-in libraries are compiled on Linux only.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The stand-in libraries are compiled on Linux only.");
         string compiled = Compile(source, ["-shared", "-fPIC", "-fvisibility=hidden", "-pthread", .. options]);
         string copy = Path.Combine(folder, $"libcuda{copies++}.so");
         File.Copy(compiled, copy);
@@ -72,7 +72,7 @@ public sealed class CompiledSources : IDisposable
             }
         }
 
-        throw new SkipException("No C compiler (gcc, cc, clang) is on the path.");
+        throw Xunit.Sdk.SkipException.ForSkip("No C compiler (gcc, cc, clang) is on the path.");
     }
 }
 

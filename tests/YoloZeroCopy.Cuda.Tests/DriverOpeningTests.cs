@@ -5,7 +5,7 @@ namespace YoloZeroCopy.Cuda.Tests;
 [Collection(CudaTests.Name)]
 public class DriverOpeningTests(CompiledSources sources)
 {
-    [SkippableFact]
+    [Fact]
     public void Good_driver_opens()
     {
         DriverDouble driver = new(sources);
@@ -14,7 +14,7 @@ public class DriverOpeningTests(CompiledSources sources)
         Assert.Equal((12080, 1, driver.Library), (opening.Api!.Version, opening.Api.DeviceCount, opening.Api.Library));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Oldest_supported_driver_opens_without_newer_functions()
     {
         DriverDouble driver = new(sources, DriverDouble.Version118, "-DYZC_DOUBLE_ONLY_11_8");
@@ -48,7 +48,7 @@ public class DriverOpeningTests(CompiledSources sources)
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void Library_that_is_no_driver_is_refused()
     {
         string file = sources.Library("cuda_double/not_a_driver.c");
@@ -57,7 +57,7 @@ public class DriverOpeningTests(CompiledSources sources)
         Assert.Contains("cuInit", opening.Reason, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Old_driver_is_named_with_its_version_and_the_wanted_one()
     {
         DriverDouble driver = new(sources, "-DYZC_DOUBLE_VERSION=11040", "-DYZC_DOUBLE_LACKS_GRAPHS");
@@ -68,7 +68,7 @@ public class DriverOpeningTests(CompiledSources sources)
         Assert.Equal(0, driver.Calls("cuInit"));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Missing_functions_are_named()
     {
         DriverOpening opening = new DriverDouble(sources, DriverDouble.Version128, "-DYZC_DOUBLE_LACKS_GRAPHS").Open();
@@ -76,7 +76,7 @@ public class DriverOpeningTests(CompiledSources sources)
         Assert.Contains("cuGraphInstantiateWithFlags, cuGraphLaunch", opening.Reason, StringComparison.Ordinal);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(CUresult.CUDA_ERROR_NO_DEVICE, "No CUDA device is visible")]
     [InlineData(CUresult.CUDA_ERROR_NOT_PERMITTED, "may not use the GPU")]
     [InlineData(CUresult.CUDA_ERROR_STUB_LIBRARY, "stub")]
@@ -101,7 +101,7 @@ public class DriverOpeningTests(CompiledSources sources)
             opening.Problem);
     }
 
-    [SkippableFact]
+    [Fact]
     public void No_visible_device_is_its_own_reason()
     {
         DriverDouble driver = new(sources);
@@ -118,7 +118,7 @@ public class DriverOpeningTests(CompiledSources sources)
         Assert.Equal(["/own/libcuda.so"], DriverOpening.Candidates("/own/libcuda.so", isWindows: false));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Variable_names_the_library_of_a_process()
     {
         DriverDouble driver = new(sources);

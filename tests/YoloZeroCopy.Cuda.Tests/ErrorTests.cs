@@ -3,7 +3,7 @@ namespace YoloZeroCopy.Cuda.Tests;
 [Collection(CudaTests.Name)]
 public unsafe class ErrorTests(CompiledSources sources)
 {
-    [SkippableFact]
+    [Fact]
     public void Message_names_call_status_text_and_purpose()
     {
         DriverDouble driver = new(sources);
@@ -20,7 +20,7 @@ public unsafe class ErrorTests(CompiledSources sources)
         Assert.Equal("CUDA error 12345", Assert.Throws<CudaException>(stream.Synchronize).StatusName);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Out_of_memory_tells_bytes_wanted_free_and_total()
     {
         DriverDouble driver = new(sources);
@@ -44,7 +44,7 @@ public unsafe class ErrorTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Work_without_a_current_context_says_what_to_do()
     {
         DriverDouble driver = new(sources);
@@ -81,7 +81,7 @@ public unsafe class ErrorTests(CompiledSources sources)
     [InlineData(999, false)]
     public void Sticky_statuses_are_known(int status, bool isSticky) => Assert.Equal(isSticky, CudaException.IsStickyStatus((CUresult)status));
 
-    [SkippableFact]
+    [Fact]
     public void Sticky_error_stays_until_the_context_is_reset()
     {
         DriverDouble driver = new(sources);
@@ -131,7 +131,7 @@ public unsafe class ErrorTests(CompiledSources sources)
         Assert.Equal("", driver.Misuse);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Reset_reaches_every_context_of_the_device_and_no_other_device()
     {
         DriverDouble driver = new(sources);
@@ -149,7 +149,7 @@ public unsafe class ErrorTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(CUresult.CUDA_ERROR_INVALID_PTX, "Log of the PTX compiler")]
     [InlineData(CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "PTX of ISA 7.5 needs a driver of CUDA 11.5 or newer; this driver is CUDA 12.8.")]
     [InlineData(CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND, "libnvidia-ptxjitcompiler")]
@@ -173,7 +173,7 @@ public unsafe class ErrorTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Ptx_is_closed_with_a_nul_and_kernels_are_found_by_name()
     {
         DriverDouble driver = new(sources);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using YoloZeroCopy.Cuda.Interop;
 
 namespace YoloZeroCopy.Cuda.Tests;
@@ -7,7 +8,8 @@ namespace YoloZeroCopy.Cuda.Tests;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class GpuFactAttribute : FactAttribute
 {
-    public GpuFactAttribute()
+    public GpuFactAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1)
+        : base(file, line)
     {
         DriverOpening opened = CudaDriver.Opened;
         bool isAbsent = opened.Problem is DriverProblem.NoLibrary or DriverProblem.NoDevice;

@@ -9,7 +9,7 @@ public class LifetimeTests(CompiledSources sources)
 
     public static TheoryData<string> Releases => [.. Scenario.Releases];
 
-    [SkippableFact]
+    [Fact]
     public void Everything_is_released_once()
     {
         DriverDouble driver = new(sources);
@@ -18,7 +18,7 @@ public class LifetimeTests(CompiledSources sources)
         Assert.All(Scenario.Work.Concat(Scenario.Releases), function => Assert.True(driver.Calls(function) > 0, $"{function} was not called."));
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Work))]
     public void Failed_call_leaks_nothing(string function)
     {
@@ -37,7 +37,7 @@ public class LifetimeTests(CompiledSources sources)
         }
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Releases))]
     public void Refused_release_is_counted_and_not_thrown(string function)
     {
@@ -50,7 +50,7 @@ public class LifetimeTests(CompiledSources sources)
         Assert.InRange(driver.Live(), 0, 1);
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Releases))]
     public void Release_while_the_process_ends_is_no_failure(string function)
     {
@@ -60,7 +60,7 @@ public class LifetimeTests(CompiledSources sources)
         Assert.Equal(0, driver.Api.FailedReleases);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Failed_binding_of_the_context_leaks_nothing()
     {
         DriverDouble driver = new(sources);
@@ -78,7 +78,7 @@ public class LifetimeTests(CompiledSources sources)
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void Any_order_of_dispose_releases_everything()
     {
         DriverDouble driver = new(sources);
@@ -98,7 +98,7 @@ public class LifetimeTests(CompiledSources sources)
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void Context_lives_until_its_last_child_goes()
     {
         DriverDouble driver = new(sources);
@@ -112,7 +112,7 @@ public class LifetimeTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Memory_of_a_stream_keeps_stream_and_pool()
     {
         DriverDouble driver = new(sources);
@@ -131,7 +131,7 @@ public class LifetimeTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Leased_object_is_released_with_its_lease()
     {
         DriverDouble driver = new(sources);
@@ -151,7 +151,7 @@ public class LifetimeTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Dispose_works_on_a_thread_without_a_context_and_leaves_none()
     {
         DriverDouble driver = new(sources);
@@ -173,7 +173,7 @@ public class LifetimeTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Forgotten_objects_are_released_and_counted_as_leaks()
     {
         DriverDouble driver = new(sources);
@@ -188,7 +188,7 @@ public class LifetimeTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Use_after_dispose_is_an_exception_and_reaches_no_driver()
     {
         DriverDouble driver = new(sources);

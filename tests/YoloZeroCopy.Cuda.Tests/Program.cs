@@ -2,9 +2,7 @@ using YoloZeroCopy.Cuda;
 using YoloZeroCopy.Cuda.Tests;
 using YoloZeroCopy.Tests;
 
-// The test program without `dotnet test`: dotnet publish tests/YoloZeroCopy.Cuda.Tests -c Release -r linux-x64 --self-contained
-// -p:PublishSingleFile=true
-// The first argument filters by name; the options are how tests start this program as a process of its own.
+// The options are how tests start this program as a process of its own; without them it runs its tests.
 switch (args)
 {
     case ["--describe-driver"]:
@@ -17,5 +15,5 @@ switch (args)
     case ["--read-shared-memory", string handle, string eventHandle]:
         return SharedMemoryReader.Run(Convert.FromHexString(handle), Convert.FromHexString(eventHandle));
     default:
-        return await InProcessRunner.RunAsync(typeof(SharedMemoryReader).Assembly, args);
+        return await TestProgram.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions);
 }

@@ -6,7 +6,7 @@ namespace YoloZeroCopy.Cuda.Tests;
 [Collection(CudaTests.Name)]
 public unsafe class WorkTests(CompiledSources sources)
 {
-    [SkippableFact]
+    [Fact]
     public void Device_says_what_it_is()
     {
         DriverDouble driver = new(sources);
@@ -22,7 +22,7 @@ public unsafe class WorkTests(CompiledSources sources)
         Assert.Contains("this process sees 2", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(CudaSchedule.Auto)]
     [InlineData(CudaSchedule.Spin)]
     [InlineData(CudaSchedule.Yield)]
@@ -40,7 +40,7 @@ public unsafe class WorkTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Schedule_that_an_active_context_refuses_is_left_as_it_is()
     {
         DriverDouble driver = new(sources);
@@ -51,7 +51,7 @@ public unsafe class WorkTests(CompiledSources sources)
         _ = Assert.Throws<ArgumentOutOfRangeException>(() => driver.Device.OpenContext((CudaSchedule)7));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Copies_move_the_right_bytes()
     {
         DriverDouble driver = new(sources);
@@ -63,7 +63,7 @@ public unsafe class WorkTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_stream_of_another_library_is_waited_for()
     {
         DriverDouble driver = new(sources);
@@ -77,7 +77,7 @@ public unsafe class WorkTests(CompiledSources sources)
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void Argument_reaches_the_kernel_by_value()
     {
         DriverDouble driver = new(sources);
@@ -105,7 +105,7 @@ public unsafe class WorkTests(CompiledSources sources)
         Assert.Contains("cuLaunchKernel answered CUDA_ERROR_INVALID_VALUE (1", refused.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Queries_tell_work_under_way_from_failure()
     {
         DriverDouble driver = new(sources);
@@ -123,7 +123,7 @@ public unsafe class WorkTests(CompiledSources sources)
         Assert.True(context.IsFaulted);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Time_needs_events_that_take_it()
     {
         DriverDouble driver = new(sources);
@@ -140,7 +140,7 @@ public unsafe class WorkTests(CompiledSources sources)
         _ = Assert.Throws<ArgumentException>(() => new CudaEvent(context, CudaEventOptions.Timing | CudaEventOptions.Interprocess));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Failed_capture_leaves_an_ordinary_stream()
     {
         DriverDouble driver = new(sources);
@@ -167,7 +167,7 @@ public unsafe class WorkTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(DriverDouble.Version128, "")]
     [InlineData(DriverDouble.Version118, "-DYZC_DOUBLE_ONLY_11_8")]
     public void Update_of_a_graph_tells_a_difference_from_failure(string version, string variant)
@@ -186,7 +186,7 @@ public unsafe class WorkTests(CompiledSources sources)
         exec.Launch(stream);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Pointer_is_known_for_what_it_is()
     {
         DriverDouble driver = new(sources);
@@ -201,7 +201,7 @@ public unsafe class WorkTests(CompiledSources sources)
         Assert.Equal(new CudaPointerInfo(CudaPointerKind.Unknown, -1, default, 0, 0, 0), context.GetPointerInfo((ulong)&local));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Windows_on_pinned_memory_stay_inside()
     {
         DriverDouble driver = new(sources);
@@ -220,7 +220,7 @@ public unsafe class WorkTests(CompiledSources sources)
         Assert.Contains("page-locked already", twice.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Handles_of_other_processes_have_one_length()
     {
         DriverDouble driver = new(sources);

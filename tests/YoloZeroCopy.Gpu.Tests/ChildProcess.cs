@@ -9,11 +9,7 @@ internal static class ChildProcess
 
     public static (int ExitCode, string Output) Run(string name, params (string Name, string? Value)[] environment)
     {
-        // Published there is a program; under `dotnet test` this process is the test host.
-        const string Program = "YoloZeroCopy.Gpu.Tests";
-        ProcessStartInfo start = Path.GetFileName(Environment.ProcessPath) is Program or $"{Program}.exe"
-            ? new(Environment.ProcessPath!, ["--child", name])
-            : new("dotnet", [Path.Combine(AppContext.BaseDirectory, $"{Program}.dll"), "--child", name]);
+        ProcessStartInfo start = new(Environment.ProcessPath!, ["--child", name]);
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
         foreach ((string variable, string? value) in environment)

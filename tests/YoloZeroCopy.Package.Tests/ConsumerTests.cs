@@ -13,17 +13,17 @@ public class ConsumerTests(PackedPackages packages)
         CheckOutput(Dotnet(folder, ["run", "--configuration", "Release", .. Versions, "--", "model.onnx"]).Succeeded());
     }
 
-    [SkippableFact]
+    [Fact]
     public void Program_finds_the_tensorrt_shim_in_its_package()
     {
-        Skip.If(PackedPackages.ShimFolder is null, "The TensorRT shims are not built (eng/tensorrt-shims.sh).");
+        Assert.SkipWhen(PackedPackages.ShimFolder is null, "The TensorRT shims are not built (eng/tensorrt-shims.sh).");
         string folder = NewConsumer("consumer-tensorrt");
         File.WriteAllText(Path.Combine(folder, "libnvinfer.so.11"), "no library");
         string[] run = ["run", "--configuration", "Release", .. Versions, "-p:WithTensorRt=true", "--", "model.onnx", "libnvinfer.so.11"];
         Assert.Equal(["refused: TensorRT"], Dotnet(folder, run).Succeeded().Lines);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("trimmed", "-p:PublishTrimmed=true")]
     [InlineData("single-file", "-p:PublishSingleFile=true")]
     [InlineData("single-file-unpacking", "-p:PublishSingleFile=true", "-p:IncludeNativeLibrariesForSelfExtract=true")]
@@ -34,7 +34,7 @@ public class ConsumerTests(PackedPackages packages)
         CheckOutput(DotnetProgram.Run(published, folder, packages.Packages, "model.onnx").Succeeded());
     }
 
-    [SkippableFact]
+    [Fact]
     public void Program_runs_compiled_ahead_of_time()
     {
         string folder = NewConsumer("consumer-aot");
@@ -99,9 +99,9 @@ public class ConsumerTests(PackedPackages packages)
             // NU1101, NU1102: no source has the package, or not this version of it. Of ours that would be a failure.
             string? missing = result.Lines.FirstOrDefault(line => (line.Contains("NU1101", StringComparison.Ordinal) || line.Contains("NU1102", StringComparison.Ordinal))
                 && !line.Contains("package YoloZeroCopy", StringComparison.Ordinal));
-            Skip.If(missing is not null, $"The package sources of this machine lack a part of the SDK: {missing}");
+            Assert.SkipWhen(missing is not null, $"The package sources of this machine lack a part of the SDK: {missing}");
             string? linker = result.Lines.FirstOrDefault(line => line.Contains("Platform linker ('clang' or 'gcc') not found", StringComparison.Ordinal));
-            Skip.If(linker is not null, $"This machine has no platform linker: {linker}");
+            Assert.SkipWhen(linker is not null, $"This machine has no platform linker: {linker}");
         }
 
         result.Succeeded();

@@ -40,10 +40,10 @@ public sealed class InspectLineTests
         Assert.DoesNotContain("Incomplete.", report, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Ctrl_C_finishes_the_files()
     {
-        Skip.If(OperatingSystem.IsWindows(), "Signals are sent with kill.");
+        Signals.SkipIfIgnored(2);
         using TemporaryFolder folder = new();
         string detections = folder.File("detections.jsonl");
 
@@ -140,10 +140,10 @@ public sealed class InspectLineTests
         Assert.Contains(missing, result.Errors, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_full_disk_has_a_message_and_an_exit_code()
     {
-        Skip.IfNot(File.Exists("/dev/full"), "There is no /dev/full here.");
+        Assert.SkipUnless(File.Exists("/dev/full"), "There is no /dev/full here.");
         using TemporaryFolder folder = new();
         _ = File.CreateSymbolicLink(folder.File("detections.jsonl"), "/dev/full");
 

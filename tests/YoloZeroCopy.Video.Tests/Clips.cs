@@ -14,7 +14,7 @@ internal static class Clips
         }
         catch (NativeLibraryException error)
         {
-            throw new SkipException($"no ffmpeg: {error.Message}");
+            throw Xunit.Sdk.SkipException.ForSkip($"no ffmpeg: {error.Message}");
         }
     }
 
@@ -63,7 +63,7 @@ internal static class Clips
     /// <summary>A shell script in ffmpeg's place.</summary>
     public static string FakeFfmpeg(TempFolder folder, string script)
     {
-        Skip.If(OperatingSystem.IsWindows(), "the stand-in for ffmpeg is a shell script");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-in for ffmpeg is a shell script");
         string path = folder.File("fake-ffmpeg");
         File.WriteAllText(path, "#!/bin/sh\n" + script);
         if (!OperatingSystem.IsWindows())

@@ -12,7 +12,7 @@ public sealed class VideoReaderTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(PixelFormat.Bgr24, 320, 180, 25)]
     [InlineData(PixelFormat.Rgb24, 322, 180, 30000 / 1001.0)]
     [InlineData(PixelFormat.Gray8, 320, 180, 60)]
@@ -40,7 +40,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.True(await Clips.IsGoneAsync(reader.ProcessId));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Nv12_of_odd_width_has_even_rows()
     {
         // FFV1 keeps odd sizes, which the writer's 4:2:0 does not.
@@ -67,7 +67,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Equal(34, reader.Format.Stride);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Turned_video_has_the_size_after_turning()
     {
         await Clips.WriteAsync(folder.File("a.mp4"), 320, 180, 5);
@@ -78,7 +78,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Equal((180, 320), (reader.Format.Width, reader.Format.Height));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Frames_of_varying_duration_are_neither_dropped_nor_repeated()
     {
         await Clips.WriteAsync(folder.File("a.mp4"), 320, 180, 30);
@@ -96,7 +96,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 30), numbers);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_truncated_file_gives_its_frames_and_then_an_error()
     {
         string path = folder.File("a.mp4");
@@ -124,7 +124,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Equal(reader.FramesRead, patient.FramesRead);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Unreadable_files_are_told_apart()
     {
         File.WriteAllText(folder.File("junk.mp4"), new string('x', 5000));
@@ -138,7 +138,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Contains("folder", await FailAsync(folder.Path), StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_playlist_cannot_make_ffmpeg_reach_the_network()
     {
         File.WriteAllText(folder.File("list.m3u8"), "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:1/a.ts\n#EXT-X-ENDLIST\n");
@@ -148,7 +148,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Contains("not on whitelist", message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Output_that_ends_within_a_frame_is_an_error()
     {
         string fake = Clips.FakeFfmpeg(folder, Banner + "head -c 60 /dev/zero\n");
@@ -162,7 +162,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Contains("middle of frame 2", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_dying_ffmpeg_is_reported_with_its_last_words()
     {
         string fake = Clips.FakeFfmpeg(folder, Banner + "head -c 24 /dev/zero\necho '[h264 @ 0x1] [error] the decoder is on fire' >&2\nexit 42\n");
@@ -176,7 +176,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Contains("on fire", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Cancelling_a_read_ends_it_and_the_process()
     {
         string fake = Clips.FakeFfmpeg(folder, Banner + "head -c 30 /dev/zero\nsleep 60\n");
@@ -197,7 +197,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.True(await Clips.IsGoneAsync(reader.ProcessId));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Dispose_ends_a_running_read_and_leaves_no_process()
     {
         string fake = Clips.FakeFfmpeg(folder, Banner + "trap '' TERM\nsleep 60\n");
@@ -213,7 +213,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.True(await Clips.IsGoneAsync(id));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Dispose_in_the_middle_of_a_video_leaves_no_process()
     {
         string path = folder.File("a.mp4");
@@ -228,10 +228,10 @@ public sealed class VideoReaderTests : IDisposable
         Assert.True(await Clips.IsGoneAsync(id));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Ctrl_C_in_a_terminal_does_not_reach_ffmpeg()
     {
-        Skip.IfNot(OperatingSystem.IsLinux() && File.Exists("/usr/bin/setsid"), "needs setsid");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/setsid"), "needs setsid");
         await using VideoReader reader = await OpenFakeAsync(Clips.FakeFfmpeg(folder, Banner + "sleep 60\n"));
 
         // Third after the name is the process group, which a terminal's signals go to.
@@ -240,10 +240,10 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Equal(reader.ProcessId, int.Parse(state[(state.LastIndexOf(')') + 2)..].Split(' ')[2], System.Globalization.CultureInfo.InvariantCulture));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_program_that_cannot_be_run_is_named()
     {
-        Skip.If(OperatingSystem.IsWindows(), "rights of files");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "rights of files");
         File.WriteAllText(folder.File("a.mp4"), "x");
 
         NativeLibraryException error = await Assert.ThrowsAsync<NativeLibraryException>(
@@ -252,7 +252,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.Contains("not executable", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Cancelling_or_disposing_at_any_moment_leaves_no_process()
     {
         string path = folder.File("a.mp4");
@@ -297,7 +297,7 @@ public sealed class VideoReaderTests : IDisposable
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Opening_can_be_cancelled()
     {
         string fake = Clips.FakeFfmpeg(folder, "sleep 60\n");
@@ -311,7 +311,7 @@ public sealed class VideoReaderTests : IDisposable
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 10);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_newer_ffmpeg_without_the_old_option_is_asked_again()
     {
         string script =

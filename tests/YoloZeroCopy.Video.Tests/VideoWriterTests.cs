@@ -8,7 +8,7 @@ public sealed class VideoWriterTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(322, 181, 0)]
     [InlineData(320, 180, 17)]
     public async Task Odd_sizes_and_padded_rows_are_written(int width, int height, int padding)
@@ -29,7 +29,7 @@ public sealed class VideoWriterTests : IDisposable
         _ = Assert.Single(Directory.GetFiles(folder.Path));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Dispose_without_completion_leaves_nothing_and_an_older_file_alone()
     {
         string path = folder.File("a.mp4");
@@ -47,7 +47,7 @@ public sealed class VideoWriterTests : IDisposable
         Assert.True(await Clips.IsGoneAsync(id));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Cancelling_a_write_ends_it_and_leaves_no_file()
     {
         // Takes nothing from its input, so that a frame larger than the pipe waits.
@@ -65,7 +65,7 @@ public sealed class VideoWriterTests : IDisposable
         Assert.Equal(["fake-ffmpeg"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_dying_ffmpeg_is_reported_with_its_last_words()
     {
         string fake = Clips.FakeFfmpeg(
@@ -86,12 +86,12 @@ public sealed class VideoWriterTests : IDisposable
         _ = await Assert.ThrowsAsync<MediaException>(() => writer.CompleteAsync());
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_full_disk_is_reported_and_leaves_nothing()
     {
         string ffmpeg = Clips.Ffmpeg();
         string disk = Directory.CreateDirectory(folder.File("disk")).FullName;
-        Skip.IfNot(OperatingSystem.IsLinux() && await RunAsync("mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk), "no right to mount a small disk");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && await RunAsync("mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk), "no right to mount a small disk");
         try
         {
             FrameFormat format = new(PixelFormat.Bgr24, 320, 240);
@@ -122,7 +122,7 @@ public sealed class VideoWriterTests : IDisposable
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Without_libx264_the_older_encoder_is_taken()
     {
         string real = Clips.Ffmpeg();
@@ -151,7 +151,7 @@ public sealed class VideoWriterTests : IDisposable
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task No_frame_and_no_folder_are_errors()
     {
         FrameFormat format = new(PixelFormat.Bgr24, 64, 48);

@@ -44,7 +44,7 @@ internal static class NativeProgram
             }
         }
 
-        throw new SkipException("No C++ compiler (g++, clang++) is on the path.");
+        throw Xunit.Sdk.SkipException.ForSkip("No C++ compiler (g++, clang++) is on the path.");
     }
 
     public static string Source(string name) => Path.Combine(PreprocessingTestFrames.RepositoryRoot(), "native", "tests", "kernels", name);

@@ -41,20 +41,20 @@ public sealed class OutputFileTests : IDisposable
         Assert.Equal([file], Directory.GetFileSystemEntries(folder.Path));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_device_is_written_as_it_is()
     {
-        Skip.If(OperatingSystem.IsWindows(), "There is no /dev/null.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no /dev/null.");
         using OutputFile file = OutputFile.Create("/dev/null");
         file.Stream.Write("x"u8);
         file.Complete();
         Assert.DoesNotContain(Directory.GetFiles("/dev"), static name => name.Contains("null.", StringComparison.Ordinal));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_file_is_known_by_all_its_names()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "Links are made as on Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Links are made as on Linux.");
         string file = Write("file", "x");
         string hard = folder.File("hard");
         Assert.Equal(0, Link(file, hard));
@@ -88,12 +88,12 @@ public sealed class OutputFileTests : IDisposable
         Assert.Contains("the output", Assert.Throws<ArgumentException>(() => files.Write("the cache", folder.File("out"))).Message, StringComparison.Ordinal);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void An_engine_is_not_built_over_its_model(bool overItsData)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "Links are made as on Linux.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Links are made as on Linux.");
         string model = folder.File("m.onnx");
         File.WriteAllBytes(model, OnnxModelBuilder.Detector(new FakeDetector()).ExternalConstant("w", "weights.bin", 1).Build());
         string target = overItsData ? Write("weights.bin", "w") : model;

@@ -17,7 +17,7 @@ public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles
 
     public void Dispose() => folder.Dispose();
 
-    [SkippableFact]
+    [Fact]
     public async Task Every_lane_and_bucket_is_a_step()
     {
         (DriverDouble driver, OnnxRuntimeDouble runtime) = Doubles();
@@ -33,7 +33,7 @@ public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles
         Assert.Equal(0, runtime.Live);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Cancelled_at_any_step_it_frees_everything()
     {
         for (int step = 1; step <= Steps; step++)
@@ -48,7 +48,7 @@ public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_callback_that_throws_ends_the_opening_and_leaks_nothing()
     {
         for (int step = 1; step <= Steps; step++)

@@ -29,7 +29,7 @@ public sealed class OpenAsyncTests(OnnxRuntimeDoubles doubles) : IClassFixture<O
         Assert.Equal(2, result.Detections.Length);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Cancelled_at_any_step_it_frees_everything()
     {
         OnnxRuntimeDouble runtime = new(doubles.Library("counting"));
@@ -44,7 +44,7 @@ public sealed class OpenAsyncTests(OnnxRuntimeDoubles doubles) : IClassFixture<O
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_callback_that_throws_ends_the_opening_and_leaks_nothing()
     {
         OnnxRuntimeDouble runtime = new(doubles.Library("counting"));

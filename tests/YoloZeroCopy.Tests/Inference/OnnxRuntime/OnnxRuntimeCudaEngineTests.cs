@@ -29,7 +29,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
 
     public void Dispose() => folder.Dispose();
 
-    [SkippableFact]
+    [Fact]
     public void A_context_asks_for_our_stream_fixed_dimensions_a_graph_and_no_waits()
     {
         (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(new() { DeviceOrdinal = 3 });
@@ -58,7 +58,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         Assert.Equal(0, runtime.Live);
     }
 
-    [SkippableFact]
+    [Fact]
     public void The_options_change_what_is_asked_for()
     {
         (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(
@@ -76,7 +76,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_caller_that_captures_gets_a_context_that_never_does()
     {
         (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(new() { GraphCapture = GraphCapture.ByCaller });
@@ -91,7 +91,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         }
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(GraphCapture.ByEngine)]
     [InlineData(GraphCapture.ByCaller)]
     public void A_model_that_cannot_be_captured_runs_without_a_graph_and_waits(object capture)
@@ -116,7 +116,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         Assert.Equal(0, runtime.Live);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_broken_capture_is_tried_again_and_then_given_up_for_this_context()
     {
         (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(new());
@@ -145,7 +145,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         Assert.Equal(0, runtime.Live);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("graph session", CublasFull)]
     [InlineData("graph run", ArenaFull)]
     [InlineData("graph run", "CUDA failure 2: out of memory ; GPU=0")]
@@ -165,7 +165,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         Assert.Equal(0, runtime.Live);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("options", "CUDA execution provider is not enabled in this build. ")]
     [InlineData("append", "provider_bridge_ort.cc:2043 [ONNXRuntimeError] : 1 : FAIL : Failed to load library libonnxruntime_providers_shared.so\n")]
     public void A_runtime_without_CUDA_names_what_is_missing_and_what_to_install(string step, string message)
@@ -185,14 +185,14 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         Assert.Equal(0, runtime.Live);
     }
 
-    [SkippableFact]
+    [Fact]
     public void The_real_runtime_without_its_provider_says_which_file_is_missing()
     {
         string path = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path);
         using OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(path, new());
         Assert.Equal(new FakeDetector().Shape, engine.Model.OutputShape);
         bool hasProvider = File.Exists(Path.Combine(Path.GetDirectoryName(OnnxRuntimeLibrary.Load().Path)!, "libonnxruntime_providers_cuda.so"));
-        Skip.If(hasProvider, "The runtime that is used here has its CUDA provider beside it.");
+        Assert.SkipWhen(hasProvider, "The runtime that is used here has its CUDA provider beside it.");
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => engine.CreateContext(1, Input, Output, Stream));
         Assert.Contains("Microsoft.ML.OnnxRuntime.Gpu", error.Message, StringComparison.Ordinal);
     }
@@ -209,7 +209,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         Assert.Equal(wanted, string.Join(' ', input.Overrides(4).Select(static item => $"{item.Name}={item.Value}")));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Nothing_leaks_whichever_call_fails()
     {
         (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine unused) = Open(new());
@@ -243,7 +243,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_context_runs_on_its_own_thread_outlives_its_engine_and_allocates_nothing()
     {
         (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(new());
@@ -271,7 +271,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         Assert.Throws<ObjectDisposedException>(() => engine.CreateContext(1, Input, Output, Stream));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_runtime_that_does_not_take_our_operators_runs_without()
     {
         string library = doubles.Library("operators");
@@ -301,7 +301,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
         Assert.Equal(0, runtime.Live);
     }
 
-    [SkippableFact]
+    [Fact]
     public void What_cannot_be_is_refused()
     {
         (_, OnnxRuntimeCudaEngine engine) = Open(new());

@@ -13,7 +13,7 @@ public sealed class OnnxRuntimeDoubles : IDisposable
     /// <summary>Compiles a stand-in and returns its file. Skips the test where there is no compiler.</summary>
     public string Library(string name)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "The stand-in libraries are compiled on Linux only.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The stand-in libraries are compiled on Linux only.");
         lock (gate)
         {
             if (!built.TryGetValue(name, out string? library))
@@ -55,7 +55,7 @@ public sealed class OnnxRuntimeDoubles : IDisposable
             }
         }
 
-        throw new SkipException("No C compiler (gcc, cc, clang) is on the path.");
+        throw Xunit.Sdk.SkipException.ForSkip("No C compiler (gcc, cc, clang) is on the path.");
     }
 
     private static string Sources()
@@ -69,6 +69,6 @@ public sealed class OnnxRuntimeDoubles : IDisposable
             }
         }
 
-        throw new SkipException("The repository's native/tests folder is not above the test's folder.");
+        throw Xunit.Sdk.SkipException.ForSkip("The repository's native/tests folder is not above the test's folder.");
     }
 }

@@ -17,10 +17,10 @@ internal static class TensorRtAssets
     {
         get
         {
-            Skip.IfNot(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "The shims are for Linux on x64.");
+            Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "The shims are for Linux on x64.");
             string? named = Environment.GetEnvironmentVariable("YZC_TENSORRT_SHIM");
             string folder = string.IsNullOrEmpty(named) ? Path.Combine(Repository, "artifacts", "native") : named;
-            Skip.IfNot(File.Exists(Path.Combine(folder, TensorRtSearch.ShimFileName(11))), $"No shim is in '{folder}'; eng/tensorrt-shims.sh builds it, or YZC_TENSORRT_SHIM names its folder.");
+            Assert.SkipUnless(File.Exists(Path.Combine(folder, TensorRtSearch.ShimFileName(11))), $"No shim is in '{folder}'; eng/tensorrt-shims.sh builds it, or YZC_TENSORRT_SHIM names its folder.");
             return folder;
         }
     }
@@ -31,9 +31,9 @@ internal static class TensorRtAssets
         get
         {
             string? folder = Environment.GetEnvironmentVariable("YZC_TENSORRT_ASSETS");
-            Skip.If(string.IsNullOrEmpty(folder), "YZC_TENSORRT_ASSETS names no folder with TensorRT for RTX.");
+            Assert.SkipWhen(string.IsNullOrEmpty(folder), "YZC_TENSORRT_ASSETS names no folder with TensorRT for RTX.");
             string file = Path.Combine(folder, RtxLibrary);
-            Skip.IfNot(File.Exists(file), $"YZC_TENSORRT_ASSETS is '{folder}', which has no {RtxLibrary}.");
+            Assert.SkipUnless(File.Exists(file), $"YZC_TENSORRT_ASSETS is '{folder}', which has no {RtxLibrary}.");
             return file;
         }
     }
@@ -50,7 +50,7 @@ internal static class TensorRtAssets
                 }
             }
 
-            throw new SkipException("The repository is not above the test's folder.");
+            throw Xunit.Sdk.SkipException.ForSkip("The repository is not above the test's folder.");
         }
     }
 
@@ -58,7 +58,7 @@ internal static class TensorRtAssets
     public static string Shim(int major)
     {
         string file = Path.Combine(Shims, TensorRtSearch.ShimFileName(major));
-        Skip.IfNot(File.Exists(file), $"'{file}' is not built.");
+        Assert.SkipUnless(File.Exists(file), $"'{file}' is not built.");
         return file;
     }
 
@@ -66,7 +66,7 @@ internal static class TensorRtAssets
     public static string SourceFile(params string[] parts)
     {
         string file = Path.Combine([Repository, .. parts]);
-        Skip.IfNot(File.Exists(file), $"'{file}' is not there.");
+        Assert.SkipUnless(File.Exists(file), $"'{file}' is not there.");
         return file;
     }
 
@@ -74,9 +74,9 @@ internal static class TensorRtAssets
     public static string Lean(int major)
     {
         string? folder = Environment.GetEnvironmentVariable("YZC_TENSORRT_ASSETS");
-        Skip.If(string.IsNullOrEmpty(folder), "YZC_TENSORRT_ASSETS names no folder with TensorRT's lean runtimes.");
+        Assert.SkipWhen(string.IsNullOrEmpty(folder), "YZC_TENSORRT_ASSETS names no folder with TensorRT's lean runtimes.");
         string file = Path.Combine(folder, $"libnvinfer_lean.so.{major}");
-        Skip.IfNot(File.Exists(file), $"'{file}' is not there.");
+        Assert.SkipUnless(File.Exists(file), $"'{file}' is not there.");
         return file;
     }
 
@@ -85,7 +85,7 @@ internal static class TensorRtAssets
     {
         string folder = DoubleFolder();
         string file = Path.Combine(folder, $"libnvinfer.so.{major}");
-        Skip.IfNot(File.Exists(file), $"YZC_TRT_DOUBLE is '{folder}', which has no libnvinfer.so.{major}.");
+        Assert.SkipUnless(File.Exists(file), $"YZC_TRT_DOUBLE is '{folder}', which has no libnvinfer.so.{major}.");
 
         // The framework keeps an environment of its own; these are read by native code.
         SetEnvironment("YZC_DOUBLE_CPU", onProcessor ? "1" : "0");
@@ -101,7 +101,7 @@ internal static class TensorRtAssets
     public static string DoublePlan(string library, string model, string output, params string[] options)
     {
         string tool = Path.Combine(DoubleFolder(), "make_double_plan");
-        Skip.IfNot(File.Exists(tool), $"'{tool}' is not there.");
+        Assert.SkipUnless(File.Exists(tool), $"'{tool}' is not there.");
         string[] version = options.Contains("--version") ? [] : ["--library", library];
         using Process process = Process.Start(new ProcessStartInfo(tool, [model, output, .. version, .. options]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         string said = process.StandardError.ReadToEnd() + process.StandardOutput.ReadToEnd();
@@ -113,7 +113,7 @@ internal static class TensorRtAssets
     private static string DoubleFolder()
     {
         string? named = Environment.GetEnvironmentVariable("YZC_TRT_DOUBLE");
-        Skip.If(string.IsNullOrEmpty(named), "YZC_TRT_DOUBLE names no folder with the test double of TensorRT.");
+        Assert.SkipWhen(string.IsNullOrEmpty(named), "YZC_TRT_DOUBLE names no folder with the test double of TensorRT.");
         return File.Exists(named) ? Path.GetDirectoryName(Path.GetFullPath(named))! : named;
     }
 

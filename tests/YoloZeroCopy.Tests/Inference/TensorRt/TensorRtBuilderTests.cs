@@ -14,7 +14,7 @@ public sealed class TensorRtBuilderTests : IDisposable
 
     private string Output => folder.File("out.engine");
 
-    [SkippableFact]
+    [Fact]
     public async Task The_sample_model_becomes_an_engine_with_its_names_and_a_profile_for_each_size()
     {
         List<TensorRtBuildProgress> steps = [];
@@ -39,7 +39,7 @@ public sealed class TensorRtBuilderTests : IDisposable
         Assert.Contains(steps, static step => step.Step == step.Steps && step.Parent.Length == 0);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_bare_plan_is_written_where_that_is_asked()
     {
         _ = TensorRtBuilder.Build(Model("tiny"), Output, Options() with { WriteMetadata = false, MaxBatch = 2, WorkspaceBytes = 64 << 20 });
@@ -48,7 +48,7 @@ public sealed class TensorRtBuilderTests : IDisposable
         Assert.Contains(System.Text.Encoding.ASCII.GetString(File.ReadAllBytes(Output), 0, 4), (string[])["ftrt", "vtrt"]);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_build_that_is_cancelled_ends_soon_and_leaves_the_old_file()
     {
         TensorRtBuildOptions options = Options();
@@ -72,7 +72,7 @@ public sealed class TensorRtBuilderTests : IDisposable
         Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, options, null, source.Token));
     }
 
-    [SkippableFact]
+    [Fact]
     public void What_the_callers_progress_throws_comes_out()
     {
         TensorRtBuildOptions options = Options();
@@ -81,7 +81,7 @@ public sealed class TensorRtBuilderTests : IDisposable
         Assert.False(File.Exists(Output));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_node_that_TensorRt_does_not_know_is_named()
     {
         string path = new OnnxModelBuilder().Input("images", OnnxType.Float, "batch", 3, 64, 64).Node("NoSuchOperation", ["images"], ["mystery"])
@@ -93,7 +93,7 @@ public sealed class TensorRtBuilderTests : IDisposable
         Assert.False(File.Exists(Output));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_damaged_model_is_refused()
     {
         TensorRtBuildOptions options = Options();
@@ -102,7 +102,7 @@ public sealed class TensorRtBuilderTests : IDisposable
         Assert.Contains("half.onnx", Assert.Throws<ModelException>(() => TensorRtBuilder.Build(folder.File("half.onnx"), Output, options)).Message, StringComparison.Ordinal);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(TensorRtPrecisions.Float16, "FP16")]
     [InlineData(TensorRtPrecisions.Int8, "INT8")]
     public void A_precision_that_the_major_does_not_have_says_what_to_do(TensorRtPrecisions precision, string name)
@@ -113,14 +113,14 @@ public sealed class TensorRtBuilderTests : IDisposable
         Assert.Contains("model", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_file_that_cannot_be_written_is_an_io_error()
     {
         TensorRtBuildOptions options = Options();
         _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(Model("tiny"), folder.File("no/such/folder.engine"), options));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_timing_cache_that_there_is_none_of_is_a_warning()
     {
         TensorRtBuildOptions options = Options() with { TimingCachePath = folder.File("rtx.timings"), MaxBatch = 1 };
@@ -150,13 +150,13 @@ public sealed class TensorRtBuilderTests : IDisposable
         Assert.Equal([model], Directory.GetFiles(folder.Path));
     }
 
-    [SkippableFact]
-    public void Builds_can_run_beside_each_other_and_leave_nothing_open()
+    [Fact]
+    public async Task Builds_can_run_beside_each_other_and_leave_nothing_open()
     {
         string model = Model("tiny");
         Task<TensorRtBuildReport>[] builds = [.. Enumerable.Range(0, 2).Select(number => TensorRtBuilder.BuildAsync(model, folder.File($"{number}.engine"), Options()))];
-        Task.WaitAll(builds);
-        Assert.All(builds, build => Assert.Equal(new FileInfo(folder.File("0.engine")).Length, new FileInfo(folder.File("1.engine")).Length));
+        _ = await Task.WhenAll(builds);
+        Assert.Equal(new FileInfo(folder.File("0.engine")).Length, new FileInfo(folder.File("1.engine")).Length);
     }
 
     private static TensorRtBuildOptions Options() => new() { TensorRtPath = TensorRtAssets.Rtx, TensorRtShimPath = TensorRtAssets.Shims };

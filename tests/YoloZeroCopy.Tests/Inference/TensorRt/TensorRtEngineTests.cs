@@ -19,7 +19,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         folder.Dispose();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Majors))]
     public void Gives_what_the_onnx_model_gives_for_every_batch(int major)
     {
@@ -44,13 +44,13 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Majors))]
     public void Where_both_majors_are_installed_an_engine_runs_on_the_one_that_built_it(int major)
     {
         NvinferDouble library = new(major);
         string folderOfBoth = Path.GetDirectoryName(library.File)!;
-        Skip.IfNot(TensorRtSearch.Majors.All(known => File.Exists(Path.Combine(folderOfBoth, $"libnvinfer.so.{known}"))), "The double is built for one major only.");
+        Assert.SkipUnless(TensorRtSearch.Majors.All(known => File.Exists(Path.Combine(folderOfBoth, $"libnvinfer.so.{known}"))), "The double is built for one major only.");
         TensorRtEngineOptions options = new()
         {
             Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shims, LibraryPath = folderOfBoth, ApplicationDirectory = AppContext.BaseDirectory },
@@ -63,7 +63,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Majors))]
     public void Finds_what_the_model_was_built_to_find(int major)
     {
@@ -81,7 +81,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Majors))]
     public void Contexts_of_a_stream_share_the_memory_that_was_planned(int major)
     {
@@ -114,7 +114,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Majors))]
     public void A_run_allocates_no_managed_memory(int major)
     {
@@ -137,7 +137,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(10, 32, 32, 32, 1)]
     [InlineData(11, 33, 32, 64, 2)]
     [InlineData(11, 65, 65, 128, 3)]
@@ -163,7 +163,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Majors))]
     public void Outputs_that_nobody_reads_have_a_place(int major)
     {
@@ -179,7 +179,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(10, "deserializeCudaEngine")]
     [InlineData(10, "createExecutionContext")]
     [InlineData(11, "deserializeCudaEngine")]
@@ -207,7 +207,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(10, "enqueueV3")]
     [InlineData(10, "updateDeviceMemorySizeForShapes")]
     [InlineData(11, "enqueueV3")]
@@ -240,7 +240,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Majors))]
     public void Too_little_memory_and_wrong_tensors_are_told(int major)
     {
@@ -263,7 +263,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(10, "another version of TensorRT", "--version", "10.0.0.1")]
     [InlineData(11, "another version of TensorRT", "--version", "10.16.0.72")]
     [InlineData(11, "does not run on this GPU", "--arch", "75")]
@@ -277,7 +277,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Majors))]
     public void A_damaged_plan_is_refused_wherever_it_is_cut(int major)
     {
@@ -294,7 +294,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public void Weight_streaming_is_refused()
     {
         NvinferDouble library = new(11);

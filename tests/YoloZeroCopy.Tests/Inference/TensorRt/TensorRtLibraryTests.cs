@@ -50,7 +50,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         Assert.Contains(option ? "the shim path option is" : "environment variable YZC_TENSORRT_SHIM is", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Without_a_shim_every_place_and_the_package_are_named()
     {
         SkipElsewhere();
@@ -63,7 +63,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         }
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("int nothing;", "has no yzc_trt_abi_version")]
     [InlineData("int yzc_trt_abi_version(void) { return 99; } int yzc_trt_tensorrt_major(void) { return 11; }", "interface version 99")]
     [InlineData("int yzc_trt_abi_version(void) { return 1; } int yzc_trt_tensorrt_major(void) { return 11; }", "is damaged")]
@@ -84,7 +84,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         Assert.Contains(file, error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_shim_that_is_no_library_is_refused()
     {
         SkipElsewhere();
@@ -93,7 +93,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         Assert.Contains("cannot be loaded", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Without_tensorrt_every_place_is_named()
     {
         TensorRtSearch search = new() { ShimPath = TensorRtAssets.Shims, ApplicationDirectory = folder.File("app"), UseSystem = false };
@@ -105,7 +105,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_file_that_is_not_tensorrt_is_refused_by_name()
     {
         string shims = TensorRtAssets.Shims;
@@ -123,7 +123,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         Assert.Contains("onnxruntime", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void TensorRt_for_rtx_opens_without_a_gpu_and_says_what_it_is()
     {
         using TensorRtLibrary library = TensorRtLibrary.Open(new TensorRtSearch { ShimPath = TensorRtAssets.Shims, LibraryPath = TensorRtAssets.Rtx, ApplicationDirectory = folder.Path });
@@ -132,7 +132,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         Assert.Equal((11, TensorRtAssets.Rtx), (library.Shim.Major, library.Path));
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(10, 11)]
     [InlineData(11, 10)]
     public void A_library_of_another_major_is_refused_before_it_is_used(int shim, int library)
@@ -145,7 +145,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         Assert.Contains("majors 10 and 11 are supported", error.Message, StringComparison.Ordinal);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(10)]
     [InlineData(11)]
     public void Of_two_shims_the_one_of_the_librarys_major_is_taken(int major)
@@ -156,7 +156,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         Assert.Contains($" {major}.", library.Name, StringComparison.Ordinal);
     }
 
-    private static void SkipElsewhere() => Skip.IfNot(OperatingSystem.IsLinux(), "The shims are for Linux.");
+    private static void SkipElsewhere() => Assert.SkipUnless(OperatingSystem.IsLinux(), "The shims are for Linux.");
 
     private static Process StartCompiler(string output)
     {
@@ -166,7 +166,7 @@ public sealed class TensorRtLibraryTests : IDisposable
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            throw new SkipException("No gcc is on the path.");
+            throw Xunit.Sdk.SkipException.ForSkip("No gcc is on the path.");
         }
     }
 }

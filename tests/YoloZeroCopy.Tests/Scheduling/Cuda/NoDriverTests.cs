@@ -9,10 +9,10 @@ public sealed class NoDriverTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SkippableFact]
+    [Fact]
     public async Task Auto_takes_the_processor_and_says_why_and_cuda_is_refused()
     {
-        Skip.If(CudaDriver.TryInitialize(out string reason), "This machine has a usable CUDA driver.");
+        Assert.SkipWhen(CudaDriver.TryInitialize(out string reason), "This machine has a usable CUDA driver.");
         string model = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path);
         await using (YoloDetector detector = YoloDetector.Open(model))
         {

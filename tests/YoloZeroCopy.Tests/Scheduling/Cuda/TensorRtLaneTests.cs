@@ -12,7 +12,7 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(10)]
     [InlineData(11)]
     public async Task An_engine_runs_in_lanes_as_one_graph_for_each_bucket(int major)
@@ -44,7 +44,7 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
         Assert.Equal(memories, driver.Live("memory"));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task After_a_sticky_error_everything_is_given_back_all_the_same()
     {
         NvinferDouble library = new(11);
@@ -62,7 +62,7 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
         library.CheckClean();
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task An_enqueue_that_refuses_a_capture_runs_without_a_graph()
     {
         NvinferDouble library = new(11);
