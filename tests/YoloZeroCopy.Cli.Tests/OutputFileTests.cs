@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
-using YoloZeroCopy.Tests;
 
 namespace YoloZeroCopy.Cli.Tests;
 

@@ -1,4 +1,3 @@
-using YoloZeroCopy.Tests;
 
 namespace YoloZeroCopy.Cli.Tests;
 
