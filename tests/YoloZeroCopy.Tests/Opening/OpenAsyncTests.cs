@@ -20,10 +20,11 @@ public sealed class OpenAsyncTests(OnnxRuntimeDoubles doubles) : IClassFixture<O
     {
         string model = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path);
         StepRecorder recorder = new();
+        int caller = Environment.CurrentManagedThreadId;
         await using YoloDetector detector = await YoloDetector.OpenAsync(model, new DetectorOptions { Device = Device.Cpu, Lanes = 2, MaxBatch = 1 }, recorder);
         Assert.Equal(AllSteps, recorder.Steps);
         Assert.Equal("preparing lanes, 1 of 2", recorder.Steps[5].ToString());
-        Assert.NotEqual(Environment.CurrentManagedThreadId, recorder.ThreadId);
+        Assert.NotEqual(caller, recorder.ThreadId);
         FrameSlot slot = await detector.RentAsync(new FrameFormat(PixelFormat.Gray8, 8, 8));
         using DetectionResult result = await detector.SubmitAsync(slot);
         Assert.Equal(2, result.Detections.Length);
