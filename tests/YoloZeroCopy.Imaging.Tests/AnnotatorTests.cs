@@ -188,7 +188,7 @@ public sealed class AnnotatorTests
         Assert.Equal(36, colors.Distinct().Count());
         for (int id = 0; id < 36; id++)
         {
-            Assert.True(Distance(colors[id], Annotator.ClassColor(id + 1)) > 120, $"{id} and the next");
+            Assert.True(Distance(colors[id], Annotator.ClassColor(id + 1)) > 70, $"{id} and the next");
             Assert.All(colors[..12].Where((_, other) => id < 12 && other != id), other => Assert.True(Distance(colors[id], other) > 80, $"{colors[id]} and {other}"));
         }
 
