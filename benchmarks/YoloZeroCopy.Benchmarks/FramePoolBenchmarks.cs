@@ -26,7 +26,7 @@ public class FramePoolBenchmarks : IDisposable
         if (pool.TryRent(Format, out FrameSlot slot))
         {
             slot.Span[0] = 1;
-            slot.Return();
+            slot.Dispose();
         }
     }
 
@@ -35,7 +35,7 @@ public class FramePoolBenchmarks : IDisposable
     {
         FrameSlot slot = await pool.RentAsync(Format);
         slot.Span[0] = 1;
-        slot.Return();
+        slot.Dispose();
     }
 
     public void Dispose()

@@ -28,7 +28,7 @@ internal sealed class LineInspection(InspectOptions options, VideoReader clip, Y
     {
         long start = Stopwatch.GetTimestamp();
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Channel<ValueTask<DetectionResult>> pending = Channel.CreateBounded<ValueTask<DetectionResult>>(detector.Frames.SlotCount);
+        Channel<ValueTask<DetectionResult>> pending = Channel.CreateBounded<ValueTask<DetectionResult>>(detector.SlotCount);
         Task reading = ReadFramesAsync(pending.Writer, end.Token);
         try
         {
@@ -97,7 +97,7 @@ internal sealed class LineInspection(InspectOptions options, VideoReader clip, Y
         {
             if (!filled)
             {
-                slot.Return();
+                slot.Dispose();
             }
         }
     }

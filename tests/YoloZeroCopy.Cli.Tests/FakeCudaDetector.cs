@@ -10,7 +10,7 @@ internal static class FakeCudaDetector
     {
         FakeCudaEngine engine = new();
         CudaContext context = CudaDevice.Get(0).OpenContext();
-        CudaLaneDevice shared = new(context, engine.Model, Opening.DecodingOf(options), options.WaitMode);
+        CudaSharedResources shared = new(context, engine.Model, Opening.DecodingOf(options), options.WaitMode);
         CudaLaneSizes sizes = new(
             options.MaxBatch,
             options.MaxBatch,
@@ -21,7 +21,7 @@ internal static class FakeCudaDetector
             shared.Decode.ResultBytes);
         FramePool pool = new(
             Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => new PinnedFrameMemory(context, bytes));
-        CudaCompute compute = new(context, engine, sizes);
+        CudaComputeStream compute = new(context, engine, sizes);
         Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
         Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch);
         return new YoloDetector(pipeline, engine, [compute, shared, context], engine.Model, name: null, "cuda:0", "stand-in", new MemoryPlan());
@@ -52,6 +52,8 @@ internal sealed class FakeCudaEngine : InferenceEngine
     };
 
     public override string Description => "fake";
+
+    public override long WeightBytes => 0;
 
     public override EngineContext CreateContext(int batch, nint input, nint output, nint stream) => new Context();
 

@@ -52,7 +52,7 @@ internal static class FaultChildren
 
         held.Span.Fill(5);
         Assert.Equal(5, held.Span[^1]);
-        held.Return();
+        held.Dispose();
         await DisposeAsync(faulted[^1]);
         CudaException error = Assert.Throws<CudaException>(() => Open(folder));
         Console.WriteLine($"a fresh detector: {error.Message}");
@@ -82,7 +82,7 @@ internal static class FaultChildren
         kept.Span.Fill(5);
         Assert.Equal(5, kept.Span[^1]);
         Console.WriteLine("the kept slot can still be written");
-        kept.Return();
+        kept.Dispose();
     }
 
     /// <summary>Frames in flight, then the kernel, in the context that all share; every pending and every later call must fail as it should.</summary>

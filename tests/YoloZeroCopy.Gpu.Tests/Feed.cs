@@ -86,11 +86,11 @@ internal static class Feed
     public static async Task AssertNoSlotInUseAsync(YoloDetector detector)
     {
         // A frame whose caller was answered early still runs out in its lane.
-        for (int turn = 0; turn < 200 && detector.Frames.SlotsInUse > 0; turn++)
+        for (int turn = 0; turn < 200 && detector.Statistics.SlotsInUse > 0; turn++)
         {
             await Task.Delay(10);
         }
 
-        Assert.Equal(0, detector.Frames.SlotsInUse);
+        Assert.Equal(0, detector.Statistics.SlotsInUse);
     }
 }

@@ -34,7 +34,7 @@ public sealed class GpuLifetimeTests : IDisposable
             }
 
             early += result.IsCompleted ? 0 : 1;
-            next.Return();
+            next.Dispose();
             (await result).Dispose();
         }
 
@@ -67,7 +67,7 @@ public sealed class GpuLifetimeTests : IDisposable
         }
 
         Assert.InRange(refused, 0, 64);
-        Assert.Equal(0, detector.Frames.SlotsInUse);
+        Assert.Equal(0, detector.Statistics.SlotsInUse);
         Assert.Throws<ObjectDisposedException>(() => detector.TryRent(GpuModels.Gray, out _));
     }
 
@@ -80,8 +80,8 @@ public sealed class GpuLifetimeTests : IDisposable
         await detector.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10));
         kept.Span.Fill(7);
         Assert.Equal(7, kept.Span[^1]);
-        kept.Return();
-        Assert.Equal(0, detector.Frames.SlotsInUse);
+        kept.Dispose();
+        Assert.Equal(0, detector.Statistics.SlotsInUse);
     }
 
     [GpuFact]

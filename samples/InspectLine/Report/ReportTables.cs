@@ -47,11 +47,13 @@ internal static class ReportTables
             <dl class="facts">
             <div><dt>Frames in a batch</dt><dd>{frames / batches:F1} on average</dd></div>
             <div><dt>Waiting for the engine</dt><dd>{statistics.QueueTime.TotalMilliseconds / frames:F1} ms a frame</dd></div>
-            <div><dt>Preprocessing</dt><dd>{statistics.PreprocessTime.TotalMilliseconds / frames:F2} ms a frame</dd></div>
-            <div><dt>Inference</dt><dd>{statistics.InferenceTime.TotalMilliseconds / frames:F1} ms a frame</dd></div>
-            <div><dt>Decoding and NMS</dt><dd>{statistics.DecodeTime.TotalMilliseconds / frames:F2} ms a frame</dd></div>
+            {Stage("Upload to the device", statistics.UploadTime)}{Stage("Preprocessing", statistics.PreprocessTime)}{Stage("Inference", statistics.InferenceTime)}{Stage("Decoding and NMS", statistics.DecodeTime)}<div><dt>From frame to detections</dt><dd>{statistics.ComputeTime.TotalMilliseconds / frames:F1} ms a frame</dd></div>
             </dl>
             """;
+
+        // A device tells some of them apart, and others not.
+        string Stage(string name, TimeSpan? time) =>
+            time is TimeSpan known ? $"<div><dt>{name}</dt><dd>{known.TotalMilliseconds / frames:F2} ms a frame</dd></div>{Environment.NewLine}" : "";
     }
 
     /// <summary>Machine, model and run.</summary>

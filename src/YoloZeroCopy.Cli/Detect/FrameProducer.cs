@@ -58,18 +58,9 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
         try
         {
             file = ReadFile(work.Item.Path, out int length);
-            FrameSlot slot = await detector.RentAsync(work.Item.Format, abort);
-            try
-            {
-                PictureFile.Decode(file.AsSpan(0, length), slot.Span, work.Item.Format, work.Item.Path);
-                KeepPixels(work, slot);
-            }
-            catch
-            {
-                slot.Return();
-                throw;
-            }
-
+            using FrameSlot slot = await detector.RentAsync(work.Item.Format, abort);
+            PictureFile.Decode(file.AsSpan(0, length), slot.Span, work.Item.Format, work.Item.Path);
+            KeepPixels(work, slot);
             result = detector.SubmitAsync(slot, cancellationToken: abort);
         }
         finally
@@ -115,23 +106,13 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
             while (true)
             {
                 FrameWork work = new(item, number);
-                FrameSlot slot = await detector.RentAsync(item.Format, end);
-                try
+                using FrameSlot slot = await detector.RentAsync(item.Format, end);
+                if (!await reader.ReadFrameAsync(slot.Memory, end))
                 {
-                    if (!await reader.ReadFrameAsync(slot.Memory, end))
-                    {
-                        slot.Return();
-                        break;
-                    }
-
-                    KeepPixels(work, slot);
-                }
-                catch
-                {
-                    slot.Return();
-                    throw;
+                    break;
                 }
 
+                KeepPixels(work, slot);
                 work.Expect(detector.SubmitAsync(slot, cancellationToken: abort));
                 await works.WriteAsync(work, abort);
                 number++;

@@ -12,7 +12,10 @@ public sealed record DetectorOptions
     /// <summary>Largest number of frames in one run of the model; 0 takes what the model is fixed to, or 8 where it is not fixed.</summary>
     public int MaxBatch { get; init; }
 
-    /// <summary>How long a frame may wait for others to join its batch. Zero, the default, never waits: what is there when a lane is free goes.</summary>
+    /// <summary>
+    /// How long a batch that is not full may wait for more frames, from when its first came. Zero, the default, never waits: what is there when a lane is free goes. Less than
+    /// <see cref="MaxFrameAge"/>, and for batches that <see cref="Slots"/> and <see cref="QueueCapacity"/> can fill.
+    /// </summary>
     public TimeSpan MaxBatchDelay { get; init; }
 
     /// <summary>Batches in flight at once; 0 chooses for the device.</summary>
@@ -27,10 +30,13 @@ public sealed record DetectorOptions
     /// <summary>What happens when frames come faster than they are handled.</summary>
     public OverflowPolicy Overflow { get; init; } = OverflowPolicy.Wait;
 
-    /// <summary>Frames that may wait for a lane before a dropping <see cref="Overflow"/> policy drops one; 0 takes one batch. Without a dropping policy the slots are the limit and this must be 0.</summary>
+    /// <summary>
+    /// Frames that may wait for a lane before a dropping <see cref="Overflow"/> policy drops one, with DropNewest less than <see cref="Slots"/>; 0 takes one batch. Without a dropping policy the slots are the
+    /// limit and this must be 0.
+    /// </summary>
     public int QueueCapacity { get; init; }
 
-    /// <summary>A frame older than this when its turn comes is dropped, counted from its capture. Zero, the default, keeps frames of any age.</summary>
+    /// <summary>A frame older than this when its turn comes is dropped, counted from its capture, whatever stands before it. Zero, the default, keeps frames of any age.</summary>
     public TimeSpan MaxFrameAge { get; init; }
 
     /// <summary>Detections with a score up to this are left out.</summary>
@@ -62,6 +68,12 @@ public sealed record DetectorOptions
     /// short and must not wait for other results: those behind it come later by as long as it runs. Off by default.
     /// </summary>
     public bool AllowSynchronousContinuations { get; init; }
+
+    /// <summary>
+    /// Told, in sentences for a log, what is wrong and throws no exception: a wait for a slot that nothing can end, listeners and continuations that throw, a detector that nobody disposed.
+    /// Called on a thread of the pool; what it throws is ignored. Null writes to <see cref="System.Diagnostics.Trace"/>.
+    /// </summary>
+    public Action<string>? Warning { get; init; }
 
     /// <summary>Part of the planned device memory that must be free on top of it when a GPU is opened, for what engines take beyond the plan.</summary>
     public double MemoryMargin { get; init; } = 0.3;
@@ -117,10 +129,48 @@ public sealed record DetectorOptions
             throw new ArgumentException($"{nameof(QueueCapacity)} is {QueueCapacity}, which goes with an {nameof(Overflow)} that drops frames; with {OverflowPolicy.Wait} the number of {nameof(Slots)} is the limit.", nameof(QueueCapacity));
         }
 
+        ThrowIfContradictory();
         if (InputSize is (int width, int height))
         {
             ThrowIfOutside(width, 1, FrameFormat.MaxSize, nameof(InputSize));
             ThrowIfOutside(height, 1, FrameFormat.MaxSize, nameof(InputSize));
+        }
+    }
+
+    /// <summary>Numbers that are right by themselves and wrong together. Those left to us are chosen to fit.</summary>
+    private void ThrowIfContradictory()
+    {
+        if (Overflow == OverflowPolicy.DropNewest && Slots != 0 && QueueCapacity >= Slots)
+        {
+            throw new ArgumentException(
+                $"{nameof(QueueCapacity)} is {QueueCapacity} and {nameof(Slots)} {Slots}: the queue could never be full, and {nameof(OverflowPolicy.DropNewest)} drop nothing. "
+                + "It takes more slots than frames that may wait.",
+                nameof(QueueCapacity));
+        }
+
+        if (MaxBatchDelay == TimeSpan.Zero)
+        {
+            return;
+        }
+
+        if (MaxFrameAge != TimeSpan.Zero && MaxBatchDelay >= MaxFrameAge)
+        {
+            throw new ArgumentException(
+                $"{nameof(MaxBatchDelay)} is {MaxBatchDelay} and {nameof(MaxFrameAge)} {MaxFrameAge}: a frame that waits alone for company would always be dropped. The delay must be shorter.",
+                nameof(MaxBatchDelay));
+        }
+
+        if (QueueCapacity != 0 && QueueCapacity < MaxBatch)
+        {
+            throw new ArgumentException(
+                $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and {nameof(QueueCapacity)} lets {QueueCapacity} frames wait: no batch could fill.",
+                nameof(MaxBatchDelay));
+        }
+
+        if (Slots != 0 && Slots < MaxBatch)
+        {
+            throw new ArgumentException(
+                $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and there are {Slots} {nameof(Slots)}: no batch could fill.", nameof(MaxBatchDelay));
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace YoloZeroCopy;
@@ -6,15 +5,14 @@ namespace YoloZeroCopy;
 /// <summary>Finds objects in frames: rent a slot, write a frame into it, submit it, await the result.</summary>
 /// <remarks>
 /// Any thread may rent and submit, many at a time. Results of one source come in the order its frames were submitted. The detector owns its slots, its engine and its threads;
-/// in steady state it allocates no managed memory and copies no frame on the host.
+/// in steady state it allocates no managed memory and copies no frame on the host. Dispose it: one that nobody disposed answers what it was given and is taken apart after the garbage
+/// collector found it, which may be late for memory that the collector does not see.
 /// </remarks>
 public sealed partial class YoloDetector : IAsyncDisposable
 {
     private static int opened;
 
     private readonly Pipeline pipeline;
-    private readonly IDisposable[] resources;
-    private readonly DetectorMetrics metrics;
 
     /// <param name="pipeline">The pipeline, started.</param>
     /// <param name="engine">The engine of its lanes; null where they are fakes.</param>
@@ -27,15 +25,27 @@ public sealed partial class YoloDetector : IAsyncDisposable
     internal YoloDetector(
         Pipeline pipeline, InferenceEngine? engine, IDisposable[] resources, ModelInfo model, string? name, string deviceName, string device, MemoryPlan memory)
     {
-        this.pipeline = pipeline;
-        this.resources = resources;
         Engine = engine;
+        Cuda = resources.OfType<CudaSharedResources>().FirstOrDefault();
         Model = model;
         Name = name ?? Interlocked.Increment(ref opened).ToString(CultureInfo.InvariantCulture);
         Device = device;
         Memory = memory;
-        metrics = new DetectorMetrics(Name, deviceName, pipeline.Snapshot);
+        DetectorMetrics metrics = new(Name, deviceName, pipeline.Snapshot);
         pipeline.LatencyObserver = metrics.RecordLatency;
+        pipeline.Own(engine is null ? [metrics, .. resources] : [metrics, engine, .. resources]);
+        this.pipeline = pipeline;
+    }
+
+    /// <summary>For a detector that nobody disposed. The threads hold the pipeline, which owns everything, and not the detector, so that it can be collected.</summary>
+    ~YoloDetector()
+    {
+        // Null when the constructor threw.
+        if (pipeline is not null)
+        {
+            pipeline.Warnings.Say($"Detector '{Name}' was not disposed; the garbage collector found it. Until then it kept its threads and its memory.");
+            pipeline.Abandon();
+        }
     }
 
     /// <summary>The model that was opened.</summary>
@@ -53,8 +63,11 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <summary>The error that the detector cannot go on after; null while it takes frames. Frames are then refused with a <see cref="DetectorFaultedException"/>.</summary>
     public Exception? Fault => pipeline.FaultCause;
 
-    /// <summary>The slots. Rent through the detector or here: it is the same.</summary>
-    public FramePool Frames => pipeline.Pool;
+    /// <summary>Number of slots: as many frames can be rented or submitted, and not yet read, at one time.</summary>
+    public int SlotCount => pipeline.Pool.SlotCount;
+
+    /// <summary>Bytes of the largest frame that a slot can hold.</summary>
+    public int SlotBytes => pipeline.Pool.SlotBytes;
 
     /// <summary>What the detector has done so far. Allocates; not for every frame.</summary>
     public DetectorStatistics Statistics => pipeline.Snapshot();
@@ -63,20 +76,36 @@ public sealed partial class YoloDetector : IAsyncDisposable
     internal InferenceEngine? Engine { get; }
 
     /// <summary>What the lanes share on CUDA, for measuring; null elsewhere.</summary>
-    internal CudaLaneDevice? Cuda => Array.Find(resources, static resource => resource is CudaLaneDevice) as CudaLaneDevice;
+    internal CudaSharedResources? Cuda { get; }
 
     internal int LaneCount => pipeline.LaneCount;
 
     /// <summary>Runs of the engine that can be on the device at once: what measuring the engine alone must keep busy.</summary>
     internal int EngineStreams => Cuda is null ? LaneCount : CudaOpening.ComputesOf(LaneCount);
 
-    /// <inheritdoc cref="FramePool.TryRent"/>
-    /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
-    public bool TryRent(in FrameFormat format, out FrameSlot slot) => Frames.TryRent(format, out slot);
+    /// <summary>How long the dispatcher looks for frames before it sleeps.</summary>
+    internal TimeSpan SpinTime => pipeline.SpinTime;
 
-    /// <inheritdoc cref="FramePool.RentAsync"/>
+    /// <summary>Rents a free slot, or returns false at once when there is none.</summary>
+    /// <param name="format">Layout of the frame that will be written into it.</param>
+    /// <param name="slot">The slot, the caller's until it is submitted or disposed.</param>
+    /// <exception cref="ArgumentException">The format is the default value, or its frames are larger than a slot.</exception>
+    /// <exception cref="ObjectDisposedException">The detector is disposed.</exception>
+    /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
+    public bool TryRent(in FrameFormat format, out FrameSlot slot) => pipeline.Pool.TryRent(format, out slot);
+
+    /// <summary>Rents a free slot, waiting until one is given back: this is the back-pressure on a producer.</summary>
+    /// <param name="format">Layout of the frame that will be written into it.</param>
+    /// <param name="cancellationToken">Ends the wait; no slot is lost.</param>
+    /// <returns>The slot, the caller's until it is submitted or disposed. Await it exactly once.</returns>
+    /// <remarks>
+    /// A wait that nothing can end, because every slot is rented and none submitted, is told to <see cref="DetectorOptions.Warning"/> after 10 seconds, and in the exception when it is cancelled.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The format is the default value, or its frames are larger than a slot.</exception>
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The detector is disposed, before or during the wait.</exception>
     /// <exception cref="DetectorFaultedException">The detector is faulted, before or during the wait.</exception>
-    public ValueTask<FrameSlot> RentAsync(in FrameFormat format, CancellationToken cancellationToken = default) => Frames.RentAsync(format, cancellationToken);
+    public ValueTask<FrameSlot> RentAsync(in FrameFormat format, CancellationToken cancellationToken = default) => pipeline.Pool.RentAsync(format, cancellationToken);
 
     /// <summary>Hands a filled slot over for detection.</summary>
     /// <param name="slot">The slot; the detector's from here on, whatever becomes of the frame.</param>
@@ -84,15 +113,15 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <param name="capturedAt"><see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> when the frame was captured, for <see cref="DetectorOptions.MaxFrameAge"/>; 0 means now.</param>
     /// <param name="cancellationToken">Ends the wait for this frame; its slot is not lost.</param>
     /// <returns>The result. Await it exactly once, and dispose it when read.</returns>
-    /// <exception cref="ArgumentException">The slot is of another pool.</exception>
-    /// <exception cref="InvalidOperationException">The slot is stale: it was submitted or returned before.</exception>
+    /// <exception cref="ArgumentException">The slot is the default value or another detector's; it stays with its renter.</exception>
+    /// <exception cref="InvalidOperationException">The slot is stale: it was submitted or disposed before. Or, from the task: it was awaited before.</exception>
     /// <exception cref="InferenceException">From the task: the engine failed on this frame.</exception>
     /// <exception cref="OperationCanceledException">From the task: cancelled.</exception>
     /// <exception cref="DetectorFaultedException">From the task: the detector met an error it cannot go on after.</exception>
     /// <exception cref="ObjectDisposedException">From the task: the detector was disposed before a lane took the frame.</exception>
     public ValueTask<DetectionResult> SubmitAsync(FrameSlot slot, int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default)
     {
-        if (!slot.BelongsTo(Frames))
+        if (!slot.BelongsTo(pipeline.Pool))
         {
             throw new ArgumentException("The slot was not rented from this detector; submit it to the one it is of.", nameof(slot));
         }
@@ -109,22 +138,17 @@ public sealed partial class YoloDetector : IAsyncDisposable
     public async ValueTask<DetectionResult> DetectAsync(ReadOnlyMemory<byte> pixels, FrameFormat format, CancellationToken cancellationToken = default)
     {
         format.ThrowIfNotWithin(pixels.Length, nameof(pixels));
-        FrameSlot slot = await RentAsync(format, cancellationToken).ConfigureAwait(false);
+        using FrameSlot slot = await RentAsync(format, cancellationToken).ConfigureAwait(false);
         pixels.Span[..format.ByteCount].CopyTo(slot.Span);
         pipeline.CountHostCopy();
         return await SubmitAsync(slot, cancellationToken: cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Refuses new frames, fails those that still wait, lets those that a lane has begun finish, and frees everything. Rented slots stay valid until they are returned.</summary>
-    [SuppressMessage("Usage", "CA1816", Justification = "There is no finalizer: what is native has its own.")]
-    public async ValueTask DisposeAsync()
+    /// <summary>Refuses new frames, fails those that still wait, lets those that a lane has begun finish, and frees everything. Rented slots stay valid until they are given back.</summary>
+    /// <remarks>May be called any number of times and from any thread: every caller waits for the whole disposal, and hears what of it failed.</remarks>
+    public ValueTask DisposeAsync()
     {
-        await pipeline.DisposeAsync().ConfigureAwait(false);
-        metrics.Dispose();
-        Engine?.Dispose();
-        foreach (IDisposable resource in resources)
-        {
-            resource.Dispose();
-        }
+        GC.SuppressFinalize(this);
+        return pipeline.DisposeAsync();
     }
 }

@@ -20,7 +20,7 @@ internal struct Counters
     private StageTimes stages;
 
     public void Add(in StageTimes times) => stages = new StageTimes(
-        stages.Upload + times.Upload, stages.Preprocess + times.Preprocess, stages.Inference + times.Inference, stages.Decode + times.Decode);
+        stages.Compute + times.Compute, stages.Upload + times.Upload, stages.Preprocess + times.Preprocess, stages.Inference + times.Inference, stages.Decode + times.Decode);
 
     /// <summary>Counts a frame whose caller is answered with a result or an error.</summary>
     public void Count(PendingFrame frame)
@@ -48,7 +48,7 @@ internal struct Counters
         }
     }
 
-    public readonly DetectorStatistics ToStatistics(long[] batchSizes, int waiting, int inFlight, FramePool pool) => new()
+    public readonly DetectorStatistics ToStatistics(long[] batchSizes, int waiting, int inFlight, FramePool pool, bool isOnDevice) => new()
     {
         FramesSubmitted = Submitted,
         FramesCompleted = completed,
@@ -62,14 +62,16 @@ internal struct Counters
         Batches = Batches,
         BatchSizes = [.. batchSizes],
         SlotsInUse = pool.SlotsInUse,
+        SlotsRented = pool.SlotsRented,
         SlotCount = pool.SlotCount,
         HostCopies = HostCopies,
         CandidatesCut = CutCandidates,
         ManagedBytes = ManagedBytes,
         QueueTime = Stopwatch.GetElapsedTime(0, QueueTicks),
-        UploadTime = Stopwatch.GetElapsedTime(0, stages.Upload),
-        PreprocessTime = Stopwatch.GetElapsedTime(0, stages.Preprocess),
-        InferenceTime = Stopwatch.GetElapsedTime(0, stages.Inference),
-        DecodeTime = Stopwatch.GetElapsedTime(0, stages.Decode),
+        ComputeTime = Stopwatch.GetElapsedTime(0, stages.Compute),
+        UploadTime = isOnDevice ? Stopwatch.GetElapsedTime(0, stages.Upload) : null,
+        PreprocessTime = isOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Preprocess),
+        InferenceTime = isOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Inference),
+        DecodeTime = isOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Decode),
     };
 }

@@ -130,14 +130,21 @@ internal sealed class DetectorMetrics : IDisposable
         }
     }
 
-    private static IEnumerable<Measurement<double>> Stages(DetectorMetrics m, DetectorStatistics s) =>
-    [
-        m.Measure(s.QueueTime.TotalSeconds, "stage", "queue"),
-        m.Measure(s.UploadTime.TotalSeconds, "stage", "upload"),
-        m.Measure(s.PreprocessTime.TotalSeconds, "stage", "preprocess"),
-        m.Measure(s.InferenceTime.TotalSeconds, "stage", "inference"),
-        m.Measure(s.DecodeTime.TotalSeconds, "stage", "decode"),
-    ];
+    // Stages that the device cannot tell apart are absent, not zero.
+    private static IEnumerable<Measurement<double>> Stages(DetectorMetrics m, DetectorStatistics s)
+    {
+        (string Stage, TimeSpan? Time)[] stages =
+        [
+            ("queue", s.QueueTime), ("upload", s.UploadTime), ("compute", s.ComputeTime), ("preprocess", s.PreprocessTime), ("inference", s.InferenceTime), ("decode", s.DecodeTime),
+        ];
+        foreach ((string stage, TimeSpan? time) in stages)
+        {
+            if (time is TimeSpan known)
+            {
+                yield return m.Measure(known.TotalSeconds, "stage", stage);
+            }
+        }
+    }
 
     private Measurement<long> Measure(long value) => new(value, detector, device);
 

@@ -1,14 +1,18 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 
 namespace YoloZeroCopy;
 
-/// <summary>A fixed number of equal slots, allocated once as one aligned block, rented and returned without allocation.</summary>
+/// <summary>A detector's slots: a fixed number of equal ones, allocated once as one aligned block, rented and given back without allocation.</summary>
 /// <remarks>
 /// Any thread. Slots are handed out last in, first out, so that the memory in use stays warm in the cache; callers of <see cref="RentAsync"/> that wait are served first come, first served.
-/// Disposing while slots are out is safe: their memory lives until the last one is back, or until nothing refers to the pool any more.
+/// Disposing while slots are out is safe: their memory lives until the last one is back, or until nothing refers to the pool any more. No code of others runs in here.
 /// </remarks>
-public sealed class FramePool : IDisposable
+internal sealed class FramePool : IDisposable
 {
+    public const int MaxSlotCount = 4096;
+
     // Every slot begins on a page of its own: a DMA engine moves whole pages, and no two slots share a cache line.
     private const int Alignment = 4096;
 
@@ -25,10 +29,14 @@ public sealed class FramePool : IDisposable
     private readonly FrameFormat[] formats;
     private readonly SlotMemoryManager[] managers;
     private readonly int[] free;
+    private readonly Timer stallTimer;
     private int freeCount;
     private RentWaiter? firstWaiter;
     private RentWaiter? lastWaiter;
     private RentWaiter? spareWaiters;
+    private bool isWatchingForStall;
+    private long reportedStall;
+    private bool isClosed;
     private bool disposed;
     private Exception? failure;
 
@@ -45,7 +53,7 @@ public sealed class FramePool : IDisposable
     internal FramePool(int slotCount, int slotBytes, Func<long, FrameMemory> allocate)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(slotCount, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(slotCount, 4096);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(slotCount, MaxSlotCount);
         ArgumentOutOfRangeException.ThrowIfLessThan(slotBytes, 1);
         SlotCount = slotCount;
         SlotBytes = slotBytes;
@@ -61,6 +69,19 @@ public sealed class FramePool : IDisposable
             managers[index] = new SlotMemoryManager(this, index);
             free[index] = slotCount - 1 - index;
         }
+
+        // Weak, so that a pool nobody has any more is not kept by its timer.
+        stallTimer = new Timer(
+            static state =>
+            {
+                if (((WeakReference<FramePool>)state!).TryGetTarget(out FramePool? pool))
+                {
+                    pool.LookForStall();
+                }
+            },
+            new WeakReference<FramePool>(this),
+            Timeout.InfiniteTimeSpan,
+            Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Number of slots.</summary>
@@ -81,11 +102,26 @@ public sealed class FramePool : IDisposable
         }
     }
 
+    /// <summary>Slots that are rented now and not yet submitted.</summary>
+    public int SlotsRented
+    {
+        get
+        {
+            lock (sync)
+            {
+                return states.Count(static state => (state & StateMask) == Rented);
+            }
+        }
+    }
+
+    /// <summary>How long a rent waits, while every slot is rented and none submitted, before <see cref="Warnings"/> hears of it.</summary>
+    internal TimeSpan StallTime { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Where to say that a rent cannot be served; null says nothing.</summary>
+    internal Warnings? Warnings { get; set; }
+
     /// <summary>Asked for a slot when none is free; true when it made one free. The policy that drops the oldest waiting frame hangs here.</summary>
     internal Func<bool>? Reclaim { get; set; }
-
-    /// <summary>What a caller knows as disposed: the detector, where the pool is a detector's.</summary>
-    internal string OwnerName { get; set; } = nameof(FramePool);
 
     /// <summary>Rents a free slot, or returns false at once when there is none.</summary>
     /// <param name="format">Layout of the frame that will be written into it.</param>
@@ -146,6 +182,11 @@ public sealed class FramePool : IDisposable
             spareWaiters = waiter.Next;
             waiter.Arm(format, cancellationToken);
             Enqueue(waiter);
+            if (!isWatchingForStall)
+            {
+                // One look for all who wait: a timer for each would cost them more than the rest of the wait's bookkeeping.
+                isWatchingForStall = stallTimer.Change(StallTime, Timeout.InfiniteTimeSpan);
+            }
         }
 
         waiter.WatchCancellation();
@@ -172,13 +213,19 @@ public sealed class FramePool : IDisposable
             waiter = firstWaiter;
             firstWaiter = lastWaiter = null;
             release = disposed && freeCount == SlotCount;
+            if (!isClosed)
+            {
+                isClosed = true;
+                isWatchingForStall = true;
+                stallTimer.Dispose();
+            }
         }
 
         while (waiter is not null)
         {
             RentWaiter? next = waiter.Next;
             waiter.Next = null;
-            waiter.Fail(cause ?? new ObjectDisposedException(OwnerName));
+            waiter.Fail(cause ?? Disposed());
             waiter = next;
         }
 
@@ -215,13 +262,14 @@ public sealed class FramePool : IDisposable
     {
         if ((Volatile.Read(ref states[index]) & StateMask) != Rented)
         {
-            throw new InvalidOperationException("The slot behind this memory was submitted or returned.");
+            throw new InvalidOperationException("The slot behind this memory was submitted or disposed.");
         }
 
         return Bytes(index);
     }
 
     /// <summary>Hands a rented slot over to the pipeline, so that the producer's copies of it are stale.</summary>
+    /// <exception cref="InvalidOperationException">The slot is stale.</exception>
     internal FrameFormat Submit(in FrameSlot slot)
     {
         FrameFormat format = formats[slot.Index];
@@ -230,14 +278,6 @@ public sealed class FramePool : IDisposable
 
     /// <summary>Takes a submitted slot back once nothing reads it any more.</summary>
     internal void Recycle(int index) => GiveBack(index);
-
-    internal void Return(in FrameSlot slot)
-    {
-        if (!TryReturn(slot))
-        {
-            throw Stale();
-        }
-    }
 
     /// <summary>Takes a rented slot back unused; false when it was submitted or returned before.</summary>
     internal bool TryReturn(in FrameSlot slot)
@@ -255,15 +295,19 @@ public sealed class FramePool : IDisposable
     /// <summary>Ends one wait because its token was cancelled; too late when a slot was handed over before.</summary>
     internal void Cancel(RentWaiter waiter)
     {
+        string? stall;
         lock (sync)
         {
             if (!waiter.CancellationToken.IsCancellationRequested || !Unlink(waiter))
             {
                 return;
             }
+
+            stall = StallOf(waiter);
         }
 
-        waiter.Fail(new OperationCanceledException(waiter.CancellationToken));
+        CancellationToken token = waiter.CancellationToken;
+        waiter.Fail(stall is null ? new OperationCanceledException(token) : new OperationCanceledException($"The wait for a slot was cancelled. {stall}", token));
     }
 
     internal void Keep(RentWaiter waiter)
@@ -279,7 +323,9 @@ public sealed class FramePool : IDisposable
         Interlocked.CompareExchange(ref states[slot.Index], (slot.Token & ~StateMask) | Submitted, slot.Token) == slot.Token;
 
     private static InvalidOperationException Stale() =>
-        new("The slot is stale: it was submitted or returned before, and may hold another frame by now.");
+        new("The slot is stale: it was submitted or disposed before, and may hold another frame by now.");
+
+    private static ObjectDisposedException Disposed() => new(nameof(YoloDetector));
 
     private unsafe Span<byte> Bytes(int index) => new((void*)AddressOf(index), formats[index].ByteCount);
 
@@ -310,7 +356,49 @@ public sealed class FramePool : IDisposable
         }
     }
 
-    private Exception ClosedError() => disposed ? new ObjectDisposedException(OwnerName) : failure!;
+    private Exception ClosedError() => disposed ? Disposed() : failure!;
+
+    /// <summary>Why a waiter cannot be served; null when a lane has a slot that will come back. Called with the lock held.</summary>
+    private string? StallOf(RentWaiter waiter)
+    {
+        if (SlotsRented < SlotCount)
+        {
+            return null;
+        }
+
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"It has lasted {Stopwatch.GetElapsedTime(waiter.WaitingSince).TotalSeconds:F1} s, and all {SlotCount} slots are rented and none submitted: "
+            + $"a rented slot comes back only when it is submitted or disposed, so dispose those that are not submitted, as when a frame cannot be read.");
+    }
+
+    private void LookForStall()
+    {
+        string? stall = null;
+        lock (sync)
+        {
+            if (isClosed || firstWaiter is null)
+            {
+                isWatchingForStall = isClosed;
+                return;
+            }
+
+            // Who waits is served in turn: when the first has waited so long, no slot came back in that time.
+            TimeSpan left = StallTime - Stopwatch.GetElapsedTime(firstWaiter.WaitingSince);
+            if (left <= TimeSpan.Zero && firstWaiter.WaitingSince != reportedStall)
+            {
+                stall = StallOf(firstWaiter);
+                reportedStall = stall is null ? 0 : firstWaiter.WaitingSince;
+            }
+
+            isWatchingForStall = stallTimer.Change(left > TimeSpan.Zero ? left + TimeSpan.FromMilliseconds(1) : StallTime, Timeout.InfiniteTimeSpan);
+        }
+
+        if (stall is not null)
+        {
+            Warnings?.Say($"A caller waits for a slot. {stall}");
+        }
+    }
 
     // Called with the lock held and a slot free.
     private FrameSlot Take(in FrameFormat format) => Assign(free[--freeCount], format);
@@ -335,7 +423,7 @@ public sealed class FramePool : IDisposable
             {
                 // Handed on directly: it was never free, so nobody can jump the queue.
                 bool unlinked = Unlink(waiter);
-                System.Diagnostics.Debug.Assert(unlinked, "The first waiter is in the queue.");
+                Debug.Assert(unlinked, "The first waiter is in the queue.");
                 slot = Assign(index, waiter.Format);
             }
             else

@@ -32,11 +32,7 @@ public readonly struct FrameSlot : IDisposable, IEquatable<FrameSlot>
 
     internal int Token { get; }
 
-    private FramePool Pool => pool ?? throw new InvalidOperationException("The slot is the default value; rent one from a pool or detector.");
-
-    /// <summary>Gives the slot back unused.</summary>
-    /// <exception cref="InvalidOperationException">The slot is stale: it was submitted or returned before.</exception>
-    public void Return() => Pool.Return(this);
+    private FramePool Pool => pool ?? throw new InvalidOperationException("The slot is the default value; rent one from a detector.");
 
     /// <summary>Gives the slot back unused. Does nothing after submit, after an earlier call, and on the default value. Any thread.</summary>
     public void Dispose()

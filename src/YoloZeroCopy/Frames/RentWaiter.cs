@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace YoloZeroCopy;
 
 /// <summary>One caller that waits for a slot. Pooled by its <see cref="FramePool"/>, whose lock guards <see cref="Next"/> and the request.</summary>
@@ -11,10 +13,13 @@ internal sealed class RentWaiter(FramePool pool) : PooledValueTaskSource<FrameSl
 
     public CancellationToken CancellationToken { get; private set; }
 
+    public long WaitingSince { get; private set; }
+
     public void Arm(in FrameFormat format, CancellationToken cancellationToken)
     {
         Format = format;
         CancellationToken = cancellationToken;
+        WaitingSince = Stopwatch.GetTimestamp();
     }
 
     /// <summary>Called outside the pool's lock, because a token that is already cancelled calls back at once.</summary>
@@ -33,7 +38,7 @@ internal sealed class RentWaiter(FramePool pool) : PooledValueTaskSource<FrameSl
     /// <summary>A callback that comes late, when the waiter already serves another request, does no harm: the pool looks at the token of the present request.</summary>
     private void Cancel() => pool.Cancel(this);
 
-    protected override void OnConsumed(bool succeeded)
+    protected override void OnTaken(bool succeeded)
     {
         // Not Dispose: that would wait for a callback that may itself wait for the pool's lock.
         bool unregistered = registration.Unregister();

@@ -1,5 +1,3 @@
-using YoloZeroCopy.Interop;
-
 namespace YoloZeroCopy;
 
 /// <summary>Opens a detector on the processor.</summary>
@@ -45,7 +43,6 @@ internal static class CpuOpening
             FramePool pool = new(slotCount, options.SlotBytes);
             made.Add(pool);
             Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch, steps);
-            NativeHeap.Trim();
             return new YoloDetector(pipeline, engine, [], model, options.Name, Device.Cpu.Name, $"cpu, {engine.Description}{why}", plan);
         }
         catch
@@ -60,11 +57,9 @@ internal static class CpuOpening
         ModelInfo model = engine.Model;
         int tensorBatch = Math.Max(maxBatch, model.FixedBatch);
         return new MemoryPlan(
-        [
             new MemoryPlanEntry($"slots ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
             new MemoryPlanEntry($"input tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.InputBytes),
             new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.OutputBytes),
-            .. engine.Plan([tensorBatch], laneCount),
-        ]);
+            new MemoryPlanEntry("model weights", engine.WeightBytes));
     }
 }

@@ -38,7 +38,7 @@ internal static class CudaOpening
             int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
             int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
             DecodingOptions decoding = Opening.DecodingOf(options);
-            CudaLaneDevice shared = new(context, model, decoding, options.WaitMode);
+            CudaSharedResources shared = new(context, model, decoding, options.WaitMode);
             made.Add(shared);
             CudaLaneSizes sizes = SizesOf(engine, shared.Decode, maxBatch, options.SlotBytes);
             MemoryPlan plan = Plan(engine, sizes, maxBatch, laneCount, slotCount, options.SlotBytes);
@@ -46,10 +46,10 @@ internal static class CudaOpening
 
             FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
-            CudaCompute[] computes = new CudaCompute[ComputesOf(laneCount)];
+            CudaComputeStream[] computes = new CudaComputeStream[ComputesOf(laneCount)];
             for (int number = 0; number < computes.Length; number++)
             {
-                computes[number] = new CudaCompute(context, engine, sizes);
+                computes[number] = new CudaComputeStream(context, engine, sizes);
                 made.Add(computes[number]);
             }
 
@@ -175,7 +175,7 @@ internal static class CudaOpening
             new MemoryPlanEntry($"results, page-locked ({laneCount} lanes)", laneCount * sizes.HostBytes),
             new MemoryPlanEntry($"frames and results on the device ({laneCount} lanes)", laneCount * sizes.DeviceBytes, IsOnDevice: true),
             new MemoryPlanEntry($"tensors and scratch on the device ({computes} compute streams)", computes * sizes.ComputeBytes, IsOnDevice: true),
-            .. engine.Plan(buckets, computes),
+            .. engine.PlanDevice(buckets, computes, sizes.InputBytes),
         ]);
     }
 

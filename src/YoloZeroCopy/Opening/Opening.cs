@@ -23,8 +23,9 @@ internal static class Opening
         return options.MaxBatch != 0 ? options.MaxBatch : model.FixedBatch != 0 ? model.FixedBatch : Math.Min(DefaultBatch, engine.MaxBatch);
     }
 
+    /// <summary>Where the caller leaves it to us: slots for a batch in every lane and, behind them, for one batch more, or for one frame more than may wait.</summary>
     public static int SlotCountOf(DetectorOptions options, int laneCount, int maxBatch) =>
-        options.Slots == 0 ? Math.Max(4, (laneCount + 1) * maxBatch) : options.Slots;
+        options.Slots == 0 ? Math.Clamp((laneCount * maxBatch) + Math.Max(maxBatch, options.QueueCapacity + 1), 4, FramePool.MaxSlotCount) : options.Slots;
 
     public static DecodingOptions DecodingOf(DetectorOptions options) => new()
     {
@@ -38,10 +39,10 @@ internal static class Opening
     public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, OpeningSteps? steps = null)
     {
         int queueCapacity = options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
-        TimeSpan spinTime = options.Device != Device.Cpu && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero;
+        TimeSpan spinTime = lanes[0].IsOnDevice && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero;
         return new Pipeline(
             pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections, spinTime,
-                options.AllowSynchronousContinuations),
+                options.AllowSynchronousContinuations, options.Warning),
             steps);
     }
 

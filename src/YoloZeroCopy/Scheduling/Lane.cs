@@ -3,6 +3,12 @@ namespace YoloZeroCopy;
 /// <summary>Everything one batch in flight needs: the seam between the pipeline, which is the same everywhere, and a device.</summary>
 internal abstract class Lane : IDisposable
 {
+    /// <summary>
+    /// Whether batches are uploaded to a device and computed there in one go. Then the host knows the times of upload and computing, and not of preprocessing, inference and decoding; elsewhere
+    /// it is the other way round.
+    /// </summary>
+    public virtual bool IsOnDevice => false;
+
     /// <summary>Gets ready for the first batch: makes contexts, warms them, captures graphs. The dispatcher thread calls it once, before all else, because what a device binds to a thread
     /// must be bound to the one that will use it.</summary>
     /// <param name="steps">Told of each of the <see cref="Preparations"/>. What it throws ends the opening.</param>

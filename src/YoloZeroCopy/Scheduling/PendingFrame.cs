@@ -7,7 +7,7 @@ namespace YoloZeroCopy;
 /// Two parties hold it: the pipeline, until the frame has left it, and the caller, until the result is disposed or its error thrown. Whoever lets go last puts it back
 /// into the pool. Everything above the line below is guarded by the pipeline's gate.
 /// </remarks>
-internal sealed class PendingFrame(FrameRecycler recycler, int maxDetections) : PooledValueTaskSource<DetectionResult>
+internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetections) : PooledValueTaskSource<DetectionResult>
 {
     private readonly Detection[] detections = new Detection[maxDetections];
     private CancellationTokenRegistration registration;
@@ -105,7 +105,7 @@ internal sealed class PendingFrame(FrameRecycler recycler, int maxDetections) : 
         }
     }
 
-    /// <summary>Completes the caller's value task. Called without any lock held, because the caller may go on before this returns.</summary>
+    /// <summary>Completes the caller's value task. Called without any lock held, because the caller may go on before this returns, and throw.</summary>
     public void Answer(bool runSynchronously)
     {
         if (Error is null)
@@ -118,6 +118,7 @@ internal sealed class PendingFrame(FrameRecycler recycler, int maxDetections) : 
         }
     }
 
+    /// <summary>The same for a caller who cancelled. Runs no code of others.</summary>
     public void AnswerCanceled() => SetException(new OperationCanceledException(CancellationToken));
 
     /// <summary>The caller is done with the result. Only the first call for this generation counts.</summary>
@@ -137,11 +138,11 @@ internal sealed class PendingFrame(FrameRecycler recycler, int maxDetections) : 
             CancellationToken = default;
             Error = null;
             Reset();
-            recycler.Add(this);
+            pendingFrames.Add(this);
         }
     }
 
-    protected override void OnConsumed(bool succeeded)
+    protected override void OnTaken(bool succeeded)
     {
         // Not Dispose: that would wait for a callback that may itself wait for the pipeline's gate.
         bool unregistered = registration.Unregister();
@@ -153,5 +154,5 @@ internal sealed class PendingFrame(FrameRecycler recycler, int maxDetections) : 
         }
     }
 
-    private void OnCanceled() => recycler.Pipeline.Cancel(this);
+    private void OnCanceled() => pendingFrames.Pipeline.Cancel(this);
 }

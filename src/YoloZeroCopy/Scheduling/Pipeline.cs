@@ -5,23 +5,28 @@ namespace YoloZeroCopy;
 
 /// <summary>Takes submitted frames, batches them onto lanes and gives results back in submit order.</summary>
 /// <remarks>
-/// One lock, the gate, guards the queue, the order of results and the idle lanes; nothing slow happens inside it. Why no slot is lost: a frame holds its slot from submit until
-/// exactly one of three places gives it back and clears <see cref="PendingFrame.HoldsSlot"/>: the lane that has read it, <see cref="Finish"/> when it leaves without one,
+/// One lock, the gate, guards the queue, the order of results and the idle lanes; nothing slow happens inside it, and no code of others. Why no slot is lost: a frame holds its slot from
+/// submit until exactly one of three places gives it back and clears <see cref="PendingFrame.HoldsSlot"/>: the lane that has read it, <see cref="Finish"/> when it leaves without one,
 /// or <see cref="OnBatchDone"/> for those its lane kept. Why results are in order: every frame enters the order list on submit and only its head, once finished, leaves it,
-/// by one thread at a time (<see cref="Retire"/>).
+/// by one thread at a time (<see cref="Retire"/>). Code of others runs in one place only, <see cref="Answer"/>, outside the gate, and what it throws ends there.
 /// </remarks>
 internal sealed class Pipeline : IAsyncDisposable
 {
     private readonly object gate = new();
     private readonly Lane[] lanes;
     private readonly Queue<LaneBatch> idle;
-    private readonly FrameRecycler recycler;
+    private readonly PendingFramePool pendingFrames;
     private readonly PipelineOptions options;
     private readonly Thread dispatcher;
     private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long[] batchSizes;
+    private readonly int fullBatch;
+    private OpeningSteps? opening;
+    private IDisposable[] parts = [];
+    private TaskCompletionSource? disposal;
     private FrameQueue waiting;
+    private long batchWaitsSince;
     private PendingFrame? oldest;
     private PendingFrame? newest;
     private bool retiring;
@@ -31,6 +36,8 @@ internal sealed class Pipeline : IAsyncDisposable
     private int wakeUps;
     private Exception? fault;
     private Counters counters;
+    private bool hasWarnedOfListener;
+    private bool hasWarnedOfContinuation;
 
     /// <summary>Starts the dispatcher and returns when every lane is prepared.</summary>
     /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the pipeline's once this returns.</exception>
@@ -43,23 +50,28 @@ internal sealed class Pipeline : IAsyncDisposable
         Pool = pool;
         this.lanes = lanes;
         this.options = options;
-        recycler = new FrameRecycler(this, options.MaxDetections);
+        pendingFrames = new PendingFramePool(this, options.MaxDetections);
         // One for each slot in the pipeline and as many whose results callers still read.
-        recycler.Fill(pool.SlotCount * 2);
+        pendingFrames.Fill(pool.SlotCount * 2);
         batchSizes = new long[options.MaxBatch + 1];
+
+        // More frames than the queue or the slots hold cannot come together, so nobody waits for them.
+        fullBatch = Math.Min(options.MaxBatch, Math.Min(options.QueueCapacity, pool.SlotCount));
         idle = new Queue<LaneBatch>(lanes.Length);
         foreach (Lane lane in lanes)
         {
             idle.Enqueue(new LaneBatch(this, lane, options.MaxBatch));
         }
 
-        pool.OwnerName = nameof(YoloDetector);
         if (options.Overflow == OverflowPolicy.DropOldest)
         {
             pool.Reclaim = DropOldest;
         }
 
-        dispatcher = new Thread(() => Dispatch(steps ?? new OpeningSteps(progress: null, CancellationToken.None))) { IsBackground = true, Name = "YoloZeroCopy dispatcher" };
+        opening = steps ?? new OpeningSteps(progress: null, CancellationToken.None);
+        Warnings = new Warnings(options.Warning);
+        pool.Warnings = Warnings;
+        dispatcher = new Thread(Dispatch) { IsBackground = true, Name = "YoloZeroCopy dispatcher" };
         dispatcher.Start();
         prepared.Task.GetAwaiter().GetResult();
     }
@@ -80,63 +92,62 @@ internal sealed class Pipeline : IAsyncDisposable
         }
     }
 
-    /// <summary>Hears the latency of every completed frame, in seconds; for the histogram.</summary>
+    public TimeSpan SpinTime => options.SpinTime;
+
+    public Warnings Warnings { get; }
+
+    /// <summary>Hears the latency of every completed frame, in seconds; for the histogram. It may throw.</summary>
     public Action<double>? LatencyObserver { get; set; }
 
+    /// <summary>Takes over what is to be disposed after the lanes, in this order. Once, before the first frame.</summary>
+    public void Own(IDisposable[] parts) => this.parts = parts;
+
+    /// <exception cref="InvalidOperationException">The slot is stale.</exception>
     [SuppressMessage("Reliability", "CA2012", Justification = "The value task is made here and handed to the caller.")]
     public ValueTask<DetectionResult> Submit(in FrameSlot slot, int source, long capturedAt, CancellationToken cancellationToken)
     {
-        // From here on the slot is ours whatever happens: every way out gives it back.
         FrameFormat format = Pool.Submit(slot);
+
+        // From here on the slot is ours whatever happens: every way out gives it back.
         if (cancellationToken.IsCancellationRequested)
         {
             Pool.Recycle(slot.Index);
             return ValueTask.FromCanceled<DetectionResult>(cancellationToken);
         }
 
-        PendingFrame frame = recycler.Take();
+        PendingFrame? frame = null;
+        Exception? closed = null;
         bool mustRetire = false;
+        try
+        {
+            frame = pendingFrames.Take();
+        }
+        finally
+        {
+            if (frame is null)
+            {
+                Pool.Recycle(slot.Index);
+            }
+        }
+
         lock (gate)
         {
             if (stopping || fault is not null)
             {
-                recycler.Add(frame);
-                Pool.Recycle(slot.Index);
-                return ValueTask.FromException<DetectionResult>(ClosedError());
-            }
-
-            frame.Begin(slot.Index, format, source, counters.Submitted++, capturedAt, cancellationToken);
-            if (newest is null)
-            {
-                oldest = frame;
+                closed = ClosedError();
             }
             else
             {
-                newest.Later = frame;
+                frame.Begin(slot.Index, format, source, counters.Submitted++, capturedAt, cancellationToken);
+                mustRetire = Enqueue(frame);
             }
+        }
 
-            newest = frame;
-            if (waiting.Count >= options.QueueCapacity && options.Overflow == OverflowPolicy.DropNewest)
-            {
-                Finish(frame, FrameStatus.DroppedNewest);
-                mustRetire = true;
-            }
-            else
-            {
-                if (waiting.Count >= options.QueueCapacity && options.Overflow == OverflowPolicy.DropOldest)
-                {
-                    Finish(waiting.First!, FrameStatus.DroppedOldest);
-                    mustRetire = true;
-                }
-
-                waiting.Add(frame);
-
-                // The first frame starts the batch, or the wait for it to fill; the last one fills it. Those between change nothing for the dispatcher.
-                if (idle.Count > 0 && (waiting.Count == 1 || waiting.Count == options.MaxBatch))
-                {
-                    WakeDispatcher();
-                }
-            }
+        if (closed is not null)
+        {
+            pendingFrames.Add(frame);
+            Pool.Recycle(slot.Index);
+            return ValueTask.FromException<DetectionResult>(closed);
         }
 
         ValueTask<DetectionResult> result = new(frame, frame.Version);
@@ -165,11 +176,12 @@ internal sealed class Pipeline : IAsyncDisposable
             if (frame.IsWaiting)
             {
                 Finish(frame, frame.Status);
+                StopBatchWaitIfEmpty();
             }
-
-            frame.AnswerCanceled();
         }
 
+        // The caller holds the frame until this is said, so it is still the same use.
+        frame.AnswerCanceled();
         Retire();
     }
 
@@ -199,13 +211,19 @@ internal sealed class Pipeline : IAsyncDisposable
             idle.Enqueue(batch);
             if (cause is not null)
             {
-                FaultLocked(cause);
+                fault ??= cause;
+                FailWaiting();
             }
 
-            if (waiting.Count > 0 || fault is not null)
+            if (waiting.Count > 0 || stopping)
             {
                 WakeDispatcher();
             }
+        }
+
+        if (cause is not null)
+        {
+            Pool.Close(new DetectorFaultedException(cause));
         }
 
         Retire();
@@ -215,7 +233,7 @@ internal sealed class Pipeline : IAsyncDisposable
     {
         lock (gate)
         {
-            return counters.ToStatistics(batchSizes, waiting.Count, inFlight, Pool);
+            return counters.ToStatistics(batchSizes, waiting.Count, inFlight, Pool, lanes[0].IsOnDevice);
         }
     }
 
@@ -227,49 +245,74 @@ internal sealed class Pipeline : IAsyncDisposable
         }
     }
 
-    /// <summary>Refuses new frames, fails those that wait, lets those in lanes finish, then frees the lanes.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Refuses new frames, fails those that wait, lets those in lanes finish, then frees the lanes and all parts. Every caller waits for the whole of it, and hears of what failed.</summary>
+    public ValueTask DisposeAsync() => new(StopAsync(failWaiting: true));
+
+    /// <summary>Nobody can submit any more: answers what was submitted, then frees everything. For finalizers: returns at once and throws nothing.</summary>
+    public void Abandon() => ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: false), this, preferLocal: false);
+
+    private async Task StopAsync(bool failWaiting)
     {
-        bool first;
+        TaskCompletionSource own = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (Interlocked.CompareExchange(ref disposal, own, null) is TaskCompletionSource earlier)
+        {
+            await earlier.Task.ConfigureAwait(false);
+            return;
+        }
+
         lock (gate)
         {
-            first = !stopping;
             stopping = true;
-            FailWaiting();
+            if (failWaiting)
+            {
+                FailWaiting();
+            }
+
             WakeDispatcher();
-            SignalIfDrained();
         }
 
         Retire();
         Pool.Close(null);
         await drained.Task.ConfigureAwait(false);
-        if (first)
+        dispatcher.Join();
+        if (DisposeAll([.. lanes, .. parts]) is Exception error)
         {
-            dispatcher.Join();
-            foreach (Lane lane in lanes)
-            {
-                lane.Dispose();
-            }
+            own.SetException(error);
         }
+        else
+        {
+            own.SetResult();
+        }
+
+        await own.Task.ConfigureAwait(false);
     }
 
-    private void Dispatch(OpeningSteps steps)
+    /// <summary>Disposes each part whatever became of those before it, and gives back the first error.</summary>
+    private static Exception? DisposeAll(ReadOnlySpan<IDisposable> parts)
     {
-        try
+        Exception? first = null;
+        foreach (IDisposable part in parts)
         {
-            steps.Begin(OpeningStep.PrepareLanes, lanes.Sum(static lane => lane.Preparations));
-            foreach (Lane lane in lanes)
+            try
             {
-                lane.Prepare(steps);
+                part.Dispose();
+            }
+            catch (Exception error)
+            {
+                first ??= error;
             }
         }
-        catch (Exception error)
+
+        return first;
+    }
+
+    private void Dispatch()
+    {
+        if (!TryPrepare())
         {
-            prepared.SetException(error);
             return;
         }
 
-        prepared.SetResult();
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         while (NextBatch() is LaneBatch batch)
         {
@@ -299,41 +342,60 @@ internal sealed class Pipeline : IAsyncDisposable
         }
     }
 
+    private bool TryPrepare()
+    {
+        // Not kept: what the caller of an opening gave for its progress may hold the detector, and this thread must not.
+        OpeningSteps steps = opening!;
+        opening = null;
+        try
+        {
+            steps.Begin(OpeningStep.PrepareLanes, lanes.Sum(static lane => lane.Preparations));
+            foreach (Lane lane in lanes)
+            {
+                lane.Prepare(steps);
+            }
+        }
+        catch (Exception error)
+        {
+            prepared.SetException(error);
+            return false;
+        }
+
+        prepared.SetResult();
+        return true;
+    }
+
     /// <summary>Waits for frames and an idle lane, and joins them; null when the pipeline ends.</summary>
     private LaneBatch? NextBatch()
     {
         bool maySleep = options.SpinTime == TimeSpan.Zero;
         while (true)
         {
-            bool dropped;
-            bool hasNothing = false;
+            bool hasNothing;
+            bool dropped = false;
             int seenWakeUps;
             LaneBatch? batch = null;
             lock (gate)
             {
                 seenWakeUps = wakeUps;
-                dropped = DropTooOld();
-                if (!dropped)
+                if (stopping && waiting.Count == 0)
                 {
-                    if (stopping || fault is not null)
-                    {
-                        return null;
-                    }
+                    return null;
+                }
 
-                    hasNothing = idle.Count == 0 || waiting.Count == 0;
-                    TimeSpan left = hasNothing ? Timeout.InfiniteTimeSpan : DelayLeft();
-                    if (hasNothing ? maySleep : left > TimeSpan.Zero)
-                    {
-                        bool pulsed = Monitor.Wait(gate, left);
-                        _ = pulsed;
-                        maySleep = options.SpinTime == TimeSpan.Zero;
-                        continue;
-                    }
+                hasNothing = idle.Count == 0 || waiting.Count == 0;
+                TimeSpan left = hasNothing ? Timeout.InfiniteTimeSpan : DelayLeft();
+                if (hasNothing ? maySleep : left > TimeSpan.Zero)
+                {
+                    bool pulsed = Monitor.Wait(gate, left);
+                    _ = pulsed;
+                    maySleep = options.SpinTime == TimeSpan.Zero;
+                    continue;
+                }
 
-                    if (!hasNothing)
-                    {
-                        batch = FillBatch();
-                    }
+                if (!hasNothing)
+                {
+                    batch = FillBatch(out dropped);
                 }
             }
 
@@ -346,10 +408,12 @@ internal sealed class Pipeline : IAsyncDisposable
             if (dropped)
             {
                 Retire();
-                continue;
             }
 
-            return batch;
+            if (batch is not null)
+            {
+                return batch;
+            }
         }
     }
 
@@ -378,42 +442,93 @@ internal sealed class Pipeline : IAsyncDisposable
     }
 
     // Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.
-    private TimeSpan DelayLeft() => options.MaxBatchDelay == TimeSpan.Zero || waiting.Count >= options.MaxBatch
+    private TimeSpan DelayLeft() => options.MaxBatchDelay == TimeSpan.Zero || waiting.Count >= fullBatch || stopping
         ? TimeSpan.Zero
-        : options.MaxBatchDelay - Stopwatch.GetElapsedTime(waiting.First!.SubmittedAt);
+        : options.MaxBatchDelay - Stopwatch.GetElapsedTime(batchWaitsSince);
 
-    private LaneBatch FillBatch()
+    /// <summary>Takes a frame into the order of results and the queue, or drops one; true when there is then something to answer. Called with the gate held.</summary>
+    private bool Enqueue(PendingFrame frame)
     {
-        LaneBatch batch = idle.Dequeue();
+        if (newest is null)
+        {
+            oldest = frame;
+        }
+        else
+        {
+            newest.Later = frame;
+        }
+
+        newest = frame;
+        bool isFull = waiting.Count >= options.QueueCapacity;
+        if (isFull && options.Overflow == OverflowPolicy.DropNewest)
+        {
+            Finish(frame, FrameStatus.DroppedNewest);
+            return true;
+        }
+
+        bool drops = isFull && options.Overflow == OverflowPolicy.DropOldest;
+        if (drops)
+        {
+            Finish(waiting.First!, FrameStatus.DroppedOldest);
+        }
+
+        waiting.Add(frame);
+        if (batchWaitsSince == 0)
+        {
+            batchWaitsSince = frame.SubmittedAt;
+        }
+
+        // The first frame starts the batch, or the wait for it to fill; the last one fills it. Those between change nothing for the dispatcher.
+        if (idle.Count > 0 && (waiting.Count == 1 || waiting.Count == fullBatch))
+        {
+            WakeDispatcher();
+        }
+
+        return drops;
+    }
+
+    /// <summary>Takes the frames of a batch from the queue and drops those that are too old; null when none is left for a batch.</summary>
+    private LaneBatch? FillBatch(out bool dropped)
+    {
+        LaneBatch batch = idle.Peek();
         long now = Stopwatch.GetTimestamp();
+        dropped = false;
         while (batch.Count < options.MaxBatch && waiting.First is PendingFrame frame)
         {
+            if (options.MaxFrameAge > TimeSpan.Zero && Stopwatch.GetElapsedTime(frame.CapturedAt, now) > options.MaxFrameAge)
+            {
+                Finish(frame, FrameStatus.DroppedTooOld);
+                dropped = true;
+                continue;
+            }
+
             waiting.Remove(frame);
             frame.DispatchedAt = now;
             batch.Add(frame);
         }
 
+        // The wait of those left over began when they came.
+        batchWaitsSince = waiting.First is PendingFrame next ? next.SubmittedAt : 0;
+        if (batch.Count == 0)
+        {
+            return null;
+        }
+
+        LaneBatch taken = idle.Dequeue();
+        Debug.Assert(ReferenceEquals(taken, batch), "Only the dispatcher takes idle lanes.");
         inFlight++;
         counters.Batches++;
         batchSizes[batch.Count]++;
         return batch;
     }
 
-    private bool DropTooOld()
+    // Not where the oldest was dropped for a newer frame: the wait that began with it goes on, or frames that drop each other would wait for ever.
+    private void StopBatchWaitIfEmpty()
     {
-        if (options.MaxFrameAge == TimeSpan.Zero)
+        if (waiting.Count == 0)
         {
-            return false;
+            batchWaitsSince = 0;
         }
-
-        bool dropped = false;
-        while (waiting.First is PendingFrame frame && idle.Count > 0 && Stopwatch.GetElapsedTime(frame.CapturedAt) > options.MaxFrameAge)
-        {
-            Finish(frame, FrameStatus.DroppedTooOld);
-            dropped = true;
-        }
-
-        return dropped;
     }
 
     /// <summary>The pool is empty and the policy is to prefer the newest: the frame that has waited longest gives up its slot.</summary>
@@ -456,13 +571,6 @@ internal sealed class Pipeline : IAsyncDisposable
         }
     }
 
-    private void FaultLocked(Exception cause)
-    {
-        fault ??= cause;
-        FailWaiting();
-        Pool.Close(new DetectorFaultedException(fault));
-    }
-
     private void FailWaiting()
     {
         while (waiting.First is PendingFrame frame)
@@ -470,6 +578,8 @@ internal sealed class Pipeline : IAsyncDisposable
             frame.Error = ClosedError();
             Finish(frame, frame.Status);
         }
+
+        batchWaitsSince = 0;
     }
 
     private Exception ClosedError() => fault is not null ? new DetectorFaultedException(fault) : new ObjectDisposedException(nameof(YoloDetector));
@@ -515,15 +625,44 @@ internal sealed class Pipeline : IAsyncDisposable
 
             if (answer)
             {
-                if (frame.Error is null && frame.Status == FrameStatus.Completed)
-                {
-                    LatencyObserver?.Invoke(frame.Latency.TotalSeconds);
-                }
-
-                frame.Answer(options.AllowSynchronousContinuations);
+                Answer(frame);
             }
 
             frame.ReleaseHolder();
+        }
+    }
+
+    /// <summary>Lets code of others run: listeners of the meter, and, where that was asked for, what is behind the caller's await. What they throw is theirs and must not end a thread of ours.</summary>
+    private void Answer(PendingFrame frame)
+    {
+        try
+        {
+            if (LatencyObserver is Action<double> observer && frame.Error is null && frame.Status == FrameStatus.Completed)
+            {
+                observer(frame.Latency.TotalSeconds);
+            }
+        }
+        catch (Exception error)
+        {
+            WarnOnce(ref hasWarnedOfListener, "A listener of the meter threw", error);
+        }
+
+        try
+        {
+            frame.Answer(options.AllowSynchronousContinuations);
+        }
+        catch (Exception error)
+        {
+            WarnOnce(ref hasWarnedOfContinuation, "Code that awaits a result threw on the thread that brings results", error);
+        }
+    }
+
+    private void WarnOnce(ref bool hasWarned, string what, Exception error)
+    {
+        if (!hasWarned)
+        {
+            hasWarned = true;
+            Warnings.Say($"{what}; further cases are not reported. {error}");
         }
     }
 

@@ -9,4 +9,5 @@ internal readonly record struct PipelineOptions(
     TimeSpan MaxFrameAge,
     int MaxDetections,
     TimeSpan SpinTime = default,
-    bool AllowSynchronousContinuations = false);
+    bool AllowSynchronousContinuations = false,
+    Action<string>? Warning = null);

@@ -102,6 +102,21 @@ public sealed class YoloDetectorTests : IDisposable
     }
 
     [Fact]
+    public async Task Pixels_that_cannot_be_read_cost_no_slot()
+    {
+        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { Slots = 1 });
+        FrameFormat format = new(PixelFormat.Gray8, 8, 8);
+        using UnreadableMemory unreadable = new();
+        for (int turn = 0; turn < 2; turn++)
+        {
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => detector.DetectAsync(unreadable.Memory, format).AsTask().WaitAsync(TimeSpan.FromSeconds(60)));
+        }
+
+        Assert.Equal(0, detector.Statistics.SlotsInUse);
+        (await detector.DetectAsync(new byte[64], format).AsTask().WaitAsync(TimeSpan.FromSeconds(60))).Dispose();
+    }
+
+    [Fact]
     public async Task Frames_of_different_sizes_and_formats_share_a_batch_and_the_lanes_allocate_nothing()
     {
         await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 4, MaxBatchDelay = TimeSpan.FromSeconds(5), Lanes = 2 });
@@ -160,7 +175,7 @@ public sealed class YoloDetectorTests : IDisposable
         }
 
         Assert.InRange(done, 0, 16);
-        Assert.Equal(0, detector.Frames.SlotsInUse);
+        Assert.Equal(0, detector.Statistics.SlotsInUse);
         Assert.Throws<ObjectDisposedException>(() => detector.TryRent(format, out _));
         await detector.DisposeAsync();
     }
@@ -239,6 +254,24 @@ public sealed class YoloDetectorTests : IDisposable
         }
 
         return found;
+    }
+
+    /// <summary>Memory whose owner took it away.</summary>
+    private sealed class UnreadableMemory : System.Buffers.MemoryManager<byte>
+    {
+        public override Memory<byte> Memory => CreateMemory(64);
+
+        public override Span<byte> GetSpan() => throw new ObjectDisposedException("the camera's buffer");
+
+        public override System.Buffers.MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException();
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 
     private string Save(FakeDetector detector) => OnnxModelBuilder.Detector(detector).Save(folder);

@@ -26,30 +26,29 @@ public sealed class FramePoolTests
         for (int index = 0; index < 3; index++)
         {
             Assert.All(slots[index].Memory.ToArray(), value => Assert.Equal(index, value));
-            slots[index].Return();
+            slots[index].Dispose();
         }
 
         Assert.Equal(0, pool.SlotsInUse);
     }
 
     [Fact]
-    public void Stale_and_double_returns_are_refused_also_after_the_slot_is_rented_again()
+    public void A_stale_slot_is_refused_also_after_the_slot_is_rented_again()
     {
         using FramePool pool = new(1, Small.ByteCount);
         Assert.True(pool.TryRent(Small, out FrameSlot first));
         Memory<byte> kept = first.Memory;
-        first.Return();
-        Assert.Throws<InvalidOperationException>(first.Return);
+        first.Dispose();
         Assert.Throws<InvalidOperationException>(() => kept.Span.Length);
 
         Assert.True(pool.TryRent(Small, out FrameSlot second));
-        Assert.Throws<InvalidOperationException>(first.Return);
+        Assert.Throws<InvalidOperationException>(() => pool.Submit(first));
         Assert.Throws<InvalidOperationException>(() => first.Span.Length);
         Assert.Throws<InvalidOperationException>(() => first.Memory);
         Assert.Throws<InvalidOperationException>(() => first.Format);
         Assert.NotEqual(first, second);
-        second.Return();
-        Assert.Throws<InvalidOperationException>(() => default(FrameSlot).Return());
+        second.Dispose();
+        Assert.Throws<InvalidOperationException>(() => default(FrameSlot).Span.Length);
     }
 
     [Fact]
@@ -105,12 +104,12 @@ public sealed class FramePoolTests
         OperationCanceledException error = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
         Assert.Equal(cancel.Token, error.CancellationToken);
 
-        held.Return();
+        held.Dispose();
         FrameSlot one = await first;
         Assert.False(third.IsCompleted);
         Assert.False(pool.TryRent(Small, out _));
-        one.Return();
-        (await third).Return();
+        one.Dispose();
+        (await third).Dispose();
         Assert.Equal(0, pool.SlotsInUse);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pool.RentAsync(Small, cancel.Token).AsTask());
     }
@@ -125,7 +124,7 @@ public sealed class FramePoolTests
         await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
         Assert.Throws<ObjectDisposedException>(() => pool.TryRent(Small, out _));
         slot.Span.Fill(1);
-        slot.Return();
+        slot.Dispose();
         pool.Dispose();
     }
 
@@ -171,7 +170,7 @@ public sealed class FramePoolTests
                     slot.Span.Fill((byte)id);
                     await Task.Yield();
                     Assert.Equal(-1, slot.Span.IndexOfAnyExcept((byte)id));
-                    slot.Return();
+                    slot.Dispose();
                 }
                 catch (OperationCanceledException)
                 {
@@ -187,7 +186,7 @@ public sealed class FramePoolTests
         {
             Assert.True(pool.TryRent(Small, out FrameSlot slot));
             slot.Memory.Span[0] = 1;
-            slot.Return();
+            slot.Dispose();
         }
     }
 
@@ -197,8 +196,8 @@ public sealed class FramePoolTests
         {
             Assert.True(pool.TryRent(Small, out FrameSlot held));
             ValueTask<FrameSlot> rent = pool.RentAsync(Small);
-            held.Return();
-            rent.GetAwaiter().GetResult().Return();
+            held.Dispose();
+            rent.GetAwaiter().GetResult().Dispose();
         }
     }
 }

@@ -38,6 +38,10 @@ internal sealed class PipelineHarness : IAsyncDisposable
         return Pipeline.Submit(slot, source, capturedAt, cancellationToken);
     }
 
+    /// <summary>A detector over the pipeline, which it owns, and these parts.</summary>
+    public YoloDetector Detector(params IDisposable[] parts) =>
+        new(Pipeline, null, parts, new FakeCudaEngine().Model, name: null, "fake", "fake lanes", new MemoryPlan());
+
     public async ValueTask DisposeAsync()
     {
         await Pipeline.DisposeAsync();

@@ -139,7 +139,7 @@ public sealed class PipelineTests
         Assert.False(harness.Pool.TryRent(PipelineHarness.Format, out _));
         FakeLane.Answer(batch, 0);
         Assert.True(harness.Pool.TryRent(PipelineHarness.Format, out FrameSlot slot));
-        slot.Return();
+        slot.Dispose();
         Assert.False(pending.IsCompleted);
         batch.Complete(default);
         (await pending).Dispose();
@@ -237,6 +237,72 @@ public sealed class PipelineTests
     }
 
     [Fact]
+    public async Task The_age_of_every_frame_is_looked_at_and_not_only_of_the_first_that_waits()
+    {
+        FakeLane lane = new();
+        await using PipelineHarness harness = new([lane], slots: 6, maxBatch: 4, maxFrameAge: TimeSpan.FromSeconds(30));
+        ValueTask<DetectionResult> running = harness.Submit();
+        LaneBatch batch = lane.Next();
+        long minuteAgo = Stopwatch.GetTimestamp() - (60 * Stopwatch.Frequency);
+        ValueTask<DetectionResult>[] waiting =
+        [
+            harness.Submit(source: 1), harness.Submit(source: 2, capturedAt: minuteAgo), harness.Submit(source: 1), harness.Submit(source: 2, capturedAt: minuteAgo),
+        ];
+        FakeLane.Finish(batch);
+        batch = lane.Next();
+        Assert.Equal(2, batch.Count);
+        FakeLane.Finish(batch);
+        (await running).Dispose();
+        FrameStatus[] expected = [FrameStatus.Completed, FrameStatus.DroppedTooOld, FrameStatus.Completed, FrameStatus.DroppedTooOld];
+        for (int index = 0; index < waiting.Length; index++)
+        {
+            using DetectionResult result = await waiting[index];
+            Assert.Equal(expected[index], result.Status);
+        }
+
+        // A batch of old frames only starts nothing.
+        ValueTask<DetectionResult> old = harness.Submit(capturedAt: minuteAgo);
+        Assert.Equal(FrameStatus.DroppedTooOld, (await old.AsTask().WaitAsync(TimeSpan.FromSeconds(60))).Status);
+        ValueTask<DetectionResult> last = harness.Submit();
+        FakeLane.Finish(lane.Next());
+        (await last).Dispose();
+        Assert.Equal([0, 2, 1, 0, 0], harness.Pipeline.Snapshot().BatchSizes.ToArray());
+    }
+
+    [Theory]
+    [InlineData(2, 8, 10_000)]
+    [InlineData(8, 4, 50)]
+    public async Task Frames_that_come_faster_than_the_batch_delay_and_drop_each_other_do_not_starve(int queueCapacity, int slots, int delayMilliseconds)
+    {
+        FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
+        await using PipelineHarness harness = new(
+            [lane], slots, maxBatch: 8, overflow: OverflowPolicy.DropOldest, queueCapacity: queueCapacity, maxBatchDelay: TimeSpan.FromMilliseconds(delayMilliseconds));
+
+        // All slots but one are held by others: the rent of the next frame then takes the slot of the one that waits.
+        List<FrameSlot> held = [];
+        while (queueCapacity > slots && held.Count < slots - 1 && harness.Pool.TryRent(PipelineHarness.Format, out FrameSlot slot))
+        {
+            held.Add(slot);
+        }
+
+        List<ValueTask<DetectionResult>> pending = [];
+        long start = Stopwatch.GetTimestamp();
+        while (harness.Pipeline.Snapshot().Batches == 0)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5), $"{pending.Count} frames were submitted to an idle lane, and none was computed");
+            pending.Add(harness.Submit());
+            await Task.Delay(1);
+        }
+
+        foreach (ValueTask<DetectionResult> frame in pending)
+        {
+            (await frame.AsTask().WaitAsync(TimeSpan.FromSeconds(60))).Dispose();
+        }
+
+        held.ForEach(static slot => slot.Dispose());
+    }
+
+    [Fact]
     public async Task Cancelling_a_waiting_frame_frees_its_slot_and_a_running_one_is_answered_at_once()
     {
         FakeLane lane = new();
@@ -304,7 +370,7 @@ public sealed class PipelineTests
         // The one who waited for a slot got the running frame's or hears of the fault.
         try
         {
-            (await renting).Return();
+            (await renting).Dispose();
         }
         catch (DetectorFaultedException)
         {
@@ -369,7 +435,7 @@ public sealed class PipelineTests
         Assert.True(harness.Pool.TryRent(PipelineHarness.Format, out FrameSlot slot));
         ValueTask<DetectionResult> pending = harness.Pipeline.Submit(slot, 0, 0, default);
         Assert.Throws<InvalidOperationException>(() => harness.Pipeline.Submit(slot, 0, 0, default).IsCompleted);
-        Assert.Throws<InvalidOperationException>(slot.Return);
+        slot.Dispose();
         Assert.Throws<InvalidOperationException>(() => slot.Span.Length);
         DetectionResult result = await pending;
         DetectionResult copy = result;

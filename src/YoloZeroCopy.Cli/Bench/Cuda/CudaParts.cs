@@ -92,7 +92,7 @@ internal static class CudaParts
             times.Add(new KernelTime(batch, preprocess, decode, candidates));
         }
 
-        return new KernelSection(times, CudaLaneDevice.AnchorsOf(model), model.ClassCount);
+        return new KernelSection(times, CudaSharedResources.AnchorsOf(model), model.ClassCount);
     });
 
     /// <summary>A short run of its own, because events that take the time cost a little.</summary>
@@ -109,7 +109,7 @@ internal static class CudaParts
     /// <summary>Runs something on a detector's lanes, and reads when the device uploaded and computed its first batches.</summary>
     private static async Task<(T Result, TimelineSpan[] Spans)> RecordAsync<T>(YoloDetector detector, BenchDevice device, Func<Task<T>> run)
     {
-        CudaLaneDevice lanes = detector.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
+        CudaSharedResources lanes = detector.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
         using CudaTimeline timeline = new(device.Context, TimelineBatches);
         lanes.Timeline = timeline;
         T result;

@@ -30,7 +30,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         this.model = model;
         this.format = format;
         decode = new DecodeKernels(
-            model.Layout, CudaLaneDevice.AnchorsOf(model), Math.Min(model.ClassLimit, DecodeKernels.ClassLimit), model.OutputType, decoding);
+            model.Layout, CudaSharedResources.AnchorsOf(model), Math.Min(model.ClassLimit, DecodeKernels.ClassLimit), model.OutputType, decoding);
         try
         {
             stream = Keep(new CudaStream(context));

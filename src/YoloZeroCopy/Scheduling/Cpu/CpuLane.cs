@@ -40,10 +40,15 @@ internal sealed unsafe class CpuLane : Lane
         thread.Start();
     }
 
-    /// <summary>Makes the context for full batches, so that a model that cannot run says so on opening. Smaller batches get theirs at first use.</summary>
+    /// <summary>Makes a context for every batch size, which costs next to nothing here, and runs the largest, so that a model that cannot run says so on opening.</summary>
     public override void Prepare(OpeningSteps steps)
     {
-        ContextFor(contexts.Length - 1).Enqueue();
+        for (int size = model.FixedBatch == 0 ? 1 : model.FixedBatch; size < contexts.Length; size++)
+        {
+            contexts[size] = engine.CreateContext(size, (nint)input, (nint)output, stream: 0);
+        }
+
+        contexts[^1]!.Enqueue();
         steps.Advance();
     }
 
@@ -110,7 +115,7 @@ internal sealed unsafe class CpuLane : Lane
         long preprocessed = Stopwatch.GetTimestamp();
         try
         {
-            ContextFor(model.FixedBatch == 0 ? current.Count : model.FixedBatch).Enqueue();
+            contexts[model.FixedBatch == 0 ? current.Count : model.FixedBatch]!.Enqueue();
         }
         catch (InferenceException error)
         {
@@ -119,7 +124,8 @@ internal sealed unsafe class CpuLane : Lane
                 current.SetError(index, error);
             }
 
-            current.Complete(new StageTimes(0, preprocessed - start, Stopwatch.GetTimestamp() - preprocessed, 0));
+            long failed = Stopwatch.GetTimestamp();
+            current.Complete(new StageTimes(failed - start, Preprocess: preprocessed - start, Inference: failed - preprocessed));
             return;
         }
 
@@ -129,7 +135,8 @@ internal sealed unsafe class CpuLane : Lane
             Decode(current, index);
         }
 
-        current.Complete(new StageTimes(0, preprocessed - start, inferred - preprocessed, Stopwatch.GetTimestamp() - inferred));
+        long decoded = Stopwatch.GetTimestamp();
+        current.Complete(new StageTimes(decoded - start, Preprocess: preprocessed - start, Inference: inferred - preprocessed, Decode: decoded - inferred));
     }
 
     private void Decode(LaneBatch current, int index)
@@ -146,6 +153,4 @@ internal sealed unsafe class CpuLane : Lane
             current.SetError(index, error);
         }
     }
-
-    private EngineContext ContextFor(int size) => contexts[size] ??= engine.CreateContext(size, (nint)input, (nint)output, stream: 0);
 }

@@ -17,8 +17,8 @@ internal sealed unsafe class CudaLane : Lane
     // Part of a slot that may go up for nothing.
     private const int MaxWaste = 16;
 
-    private readonly CudaLaneDevice device;
-    private readonly CudaCompute compute;
+    private readonly CudaSharedResources device;
+    private readonly CudaComputeStream compute;
     private readonly ModelInfo model;
     private readonly CudaLaneSizes sizes;
     private readonly CudaStream stream;
@@ -35,7 +35,7 @@ internal sealed unsafe class CudaLane : Lane
     private long startedAt;
     private long uploadedAt;
 
-    public CudaLane(CudaLaneDevice device, CudaCompute compute, in CudaLaneSizes sizes)
+    public CudaLane(CudaSharedResources device, CudaComputeStream compute, in CudaLaneSizes sizes)
     {
         this.device = device;
         this.compute = compute;
@@ -59,6 +59,8 @@ internal sealed unsafe class CudaLane : Lane
             throw;
         }
     }
+
+    public override bool IsOnDevice => true;
 
     /// <summary>Why batches are not replays of one graph; null when they are. Known after <see cref="Prepare"/>.</summary>
     public string? GraphFallbackReason { get; private set; }
@@ -352,12 +354,21 @@ internal sealed unsafe class CudaLane : Lane
             return;
         }
 
-        for (int index = 0; index < current.Count; index++)
+        try
         {
-            Read(current, index);
+            for (int index = 0; index < current.Count; index++)
+            {
+                Read(current, index);
+            }
+        }
+        catch (Exception unexpected)
+        {
+            // A fault of ours. Going on would be guessing, and letting it out would end the process.
+            current.Fault(unexpected);
+            return;
         }
 
-        current.Complete(new StageTimes(uploadedAt - startedAt, 0, Stopwatch.GetTimestamp() - uploadedAt, 0));
+        current.Complete(new StageTimes(Stopwatch.GetTimestamp() - uploadedAt, Upload: uploadedAt - startedAt));
     }
 
     private void Read(LaneBatch current, int index)

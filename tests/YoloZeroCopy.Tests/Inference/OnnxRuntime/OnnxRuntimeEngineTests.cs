@@ -227,7 +227,8 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
         using AlignedBuffer<float> input = new(2 * 3 * 64 * 64);
         using AlignedBuffer<float> output = new(2 * 7 * 84);
         engine.CreateContext(2, input.Address, output.Address, 0).Dispose();
-        InferenceException error = Assert.Throws<InferenceException>(() => engine.CreateContext(1, input.Address, output.Address, 0));
+        using EngineContext one = engine.CreateContext(1, input.Address, output.Address, 0);
+        InferenceException error = Assert.Throws<InferenceException>(one.Enqueue);
         Assert.Contains("ONNX Runtime: ", error.Message, StringComparison.Ordinal);
         Assert.Contains("Gather", error.Message, StringComparison.Ordinal);
     }

@@ -9,8 +9,8 @@ internal sealed class CudaHarness : IAsyncDisposable
     private readonly List<IDisposable?> made = [];
     private readonly Pipeline pipeline;
     private readonly CudaContext context;
-    private readonly CudaCompute compute;
-    private readonly CudaLaneDevice shared;
+    private readonly CudaComputeStream compute;
+    private readonly CudaSharedResources shared;
     private readonly FrameFormat format;
 
     /// <param name="driver">The stand-in driver.</param>
@@ -26,12 +26,12 @@ internal sealed class CudaHarness : IAsyncDisposable
         {
             context = driver.Device.OpenContext();
             made.Add(context);
-            shared = new CudaLaneDevice(context, engine.Model, new DecodingOptions(), mode);
+            shared = new CudaSharedResources(context, engine.Model, new DecodingOptions(), mode);
             made.Add(shared);
             CudaLaneSizes sizes = new(MaxBatch, MaxBatch, SlotBytes, engine.Model.InputBytes, engine.Model.OutputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
             Pool = new FramePool(12, SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(Pool);
-            compute = new CudaCompute(context, engine, sizes);
+            compute = new CudaComputeStream(context, engine, sizes);
             made.Add(compute);
             Lanes = new CudaLane[2];
             for (int number = 0; number < Lanes.Length; number++)
@@ -52,6 +52,14 @@ internal sealed class CudaHarness : IAsyncDisposable
     public FramePool Pool { get; }
 
     public CudaLane[] Lanes { get; }
+
+    /// <summary>A detector of two such lanes.</summary>
+    public static YoloDetector OpenDetector(DriverDouble driver, InferenceEngine engine)
+    {
+        CudaHarness harness = new(driver, engine);
+        return new YoloDetector(
+            harness.pipeline, engine, [harness.compute, harness.shared, harness.context], engine.Model, name: null, "cuda:0", "stand-in", new MemoryPlan());
+    }
 
     public async Task<DetectionResult> Submit()
     {

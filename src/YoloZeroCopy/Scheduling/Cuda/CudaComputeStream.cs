@@ -1,0 +1,73 @@
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>A compute stream with the engine's contexts and tensors on it, shared by two lanes.</summary>
+/// <remarks>
+/// While one lane's batch computes, the other's is uploaded and queued behind it, so that the device goes on without the host between. They can share tensors because the stream runs
+/// one after the other, and contexts because those are bound to tensors and stream; what a batch needs for itself, frames, descriptors, results and graphs, is the lane's.
+/// </remarks>
+internal sealed class CudaComputeStream : IDisposable
+{
+    private readonly InferenceEngine engine;
+    private readonly CudaDeviceMemory tensors;
+    private readonly SortedList<int, EngineContext> contexts = [];
+
+    public CudaComputeStream(CudaContext context, InferenceEngine engine, in CudaLaneSizes sizes)
+    {
+        this.engine = engine;
+        Stream = new CudaStream(context);
+        try
+        {
+            tensors = new CudaDeviceMemory(context, (nuint)sizes.ComputeBytes);
+        }
+        catch
+        {
+            Stream.Dispose();
+            throw;
+        }
+
+        Input = tensors.Address.Value;
+        Output = Input + (ulong)CudaLaneMemory.Align(sizes.TensorBatch * sizes.InputBytes);
+        Scratch = Output + (ulong)CudaLaneMemory.Align(sizes.TensorBatch * sizes.OutputBytes);
+    }
+
+    public CudaStream Stream { get; }
+
+    /// <summary>Device addresses.</summary>
+    public ulong Input { get; }
+
+    public ulong Output { get; }
+
+    public ulong Scratch { get; }
+
+    /// <summary>The context for a batch bucket, made at the first call. The dispatcher thread only.</summary>
+    public EngineContext ContextFor(int size)
+    {
+        if (!contexts.TryGetValue(size, out EngineContext? context))
+        {
+            if (contexts.Count == 0)
+            {
+                // Here and not where the memory is made: on that thread no context is current.
+                Stream.Fill(tensors.Address, 0, tensors.Bytes);
+            }
+
+            context = engine.CreateContext(size, (nint)Input, (nint)Output, Stream.Handle.Value);
+            contexts.Add(size, context);
+        }
+
+        return context;
+    }
+
+    /// <summary>Called when the lanes that share it are disposed: their graphs hold the contexts' kernels.</summary>
+    public void Dispose()
+    {
+        foreach (EngineContext context in contexts.Values)
+        {
+            context.Dispose();
+        }
+
+        tensors.Dispose();
+        Stream.Dispose();
+    }
+}

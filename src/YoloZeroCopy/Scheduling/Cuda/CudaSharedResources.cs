@@ -1,0 +1,73 @@
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>What all lanes of a detector share on one CUDA device: context, copy stream, kernels, and the two threads that wait for it.</summary>
+internal sealed class CudaSharedResources : IDisposable
+{
+    private readonly CudaModule preprocessModule;
+    private readonly CudaModule decodeModule;
+
+    public CudaSharedResources(CudaContext context, ModelInfo model, DecodingOptions decoding, WaitMode waitMode)
+    {
+        Context = context;
+        WaitMode = waitMode;
+        Model = model;
+        Decode = new DecodeKernels(model.Layout, AnchorsOf(model), model.ClassCount == 0 ? DecodeKernels.ClassLimit : model.ClassCount, model.OutputType, decoding);
+        preprocessModule = new CudaModule(context, KernelSource.Preprocess());
+        try
+        {
+            decodeModule = new CudaModule(context, KernelSource.Decode());
+            Preprocess = preprocessModule.GetKernel(PreprocessKernel.NameOf(model.InputType));
+            Scan = decodeModule.GetKernel(Decode.ScanName);
+            Suppress = decodeModule.GetKernel(DecodeKernels.SuppressName);
+            CopyStream = new CudaStream(context);
+            Uploads = new EventWaiter(context, waitMode, "YoloZeroCopy uploads");
+            Results = new EventWaiter(context, waitMode, "YoloZeroCopy results");
+        }
+        catch
+        {
+            Uploads?.Dispose();
+            CopyStream?.Dispose();
+            decodeModule?.Dispose();
+            preprocessModule.Dispose();
+            throw;
+        }
+    }
+
+    public CudaContext Context { get; }
+
+    public WaitMode WaitMode { get; }
+
+    public ModelInfo Model { get; }
+
+    /// <summary>Uploads of all lanes, in the order of dispatch: the link is one, and a batch that is whole early is worth more than two half ones.</summary>
+    public CudaStream CopyStream { get; }
+
+    public DecodeKernels Decode { get; }
+
+    public CudaKernel Preprocess { get; }
+
+    public CudaKernel Scan { get; }
+
+    public CudaKernel Suppress { get; }
+
+    public EventWaiter Uploads { get; }
+
+    public EventWaiter Results { get; }
+
+    /// <summary>Records when batches are uploaded and computed, where somebody looks; null otherwise. Set and taken away between batches.</summary>
+    public CudaTimeline? Timeline { get; set; }
+
+    public static int AnchorsOf(ModelInfo model) => model.Layout == OutputLayout.ChannelsFirst ? model.OutputShape.Columns : model.OutputShape.Rows;
+
+    /// <summary>Called when every lane is disposed.</summary>
+    public void Dispose()
+    {
+        Uploads.Dispose();
+        Results.Dispose();
+        CopyStream.Dispose();
+        decodeModule.Dispose();
+        preprocessModule.Dispose();
+    }
+}
