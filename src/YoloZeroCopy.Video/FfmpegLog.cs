@@ -9,8 +9,9 @@ internal sealed record FfmpegHeader(int Width, int Height, double FrameRate, Tim
 /// <summary>
 /// Reads ffmpeg's log (<c>-loglevel level+info</c>): the size and rate of its output, which it prints before the first frame leaves, and errors. Bounded, whatever is printed.
 /// </summary>
-/// <remarks>Filled by one task; the properties may be read by any thread.</remarks>
-internal sealed class FfmpegLog
+/// <remarks>Filled by one task; the properties may be read by any thread. What is kept has no credentials of URLs in it, which ffmpeg prints.</remarks>
+/// <param name="credentials">Those of the URL that is read; null where it has none.</param>
+internal sealed class FfmpegLog(string? credentials = null)
 {
     private const int MaxLineBytes = 1000;
     private const int MaxLines = 12;
@@ -21,6 +22,7 @@ internal sealed class FfmpegLog
     private readonly TaskCompletionSource<FfmpegHeader?> header = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly byte[] line = new byte[MaxLineBytes];
     private int lineLength;
+    private bool isLineCut;
     private int errorCount;
     private bool inInput;
     private bool inOutput;
@@ -95,6 +97,10 @@ internal sealed class FfmpegLog
             {
                 line[lineLength++] = value;
             }
+            else
+            {
+                isLineCut = true;
+            }
         }
     }
 
@@ -107,7 +113,8 @@ internal sealed class FfmpegLog
 
         string text = Encoding.UTF8.GetString(line, 0, lineLength);
         lineLength = 0;
-        Keep(text);
+        Keep(isLineCut ? UrlCredentials.HideInCut(text, credentials) : UrlCredentials.Hide(text, credentials));
+        isLineCut = false;
         if (!header.Task.IsCompleted && text.StartsWith("[info] ", StringComparison.Ordinal))
         {
             Parse(text.AsSpan(7));

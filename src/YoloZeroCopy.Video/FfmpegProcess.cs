@@ -13,13 +13,14 @@ internal sealed class FfmpegProcess : IDisposable
     private readonly Process process;
     private readonly Task logPump;
 
-    private FfmpegProcess(Process process)
+    private FfmpegProcess(Process process, string? credentials)
     {
         this.process = process;
+        Log = new FfmpegLog(credentials);
         logPump = Log.PumpAsync(process.StandardError.BaseStream);
     }
 
-    public FfmpegLog Log { get; } = new();
+    public FfmpegLog Log { get; }
 
     public int Id => process.Id;
 
@@ -29,8 +30,12 @@ internal sealed class FfmpegProcess : IDisposable
     /// <summary>The program's input: frames of a writer.</summary>
     public Stream Input => process.StandardInput.BaseStream;
 
+    /// <summary>Starts the program.</summary>
+    /// <param name="program">Its file.</param>
+    /// <param name="arguments">What it is told.</param>
+    /// <param name="credentials">Those of a URL among the arguments, which the log must not keep.</param>
     /// <exception cref="NativeLibraryException">The program cannot be started.</exception>
-    public static FfmpegProcess Start(string program, IEnumerable<string> arguments)
+    public static FfmpegProcess Start(string program, IEnumerable<string> arguments, string? credentials = null)
     {
         ThrowIfNotExecutable(program);
         bool ownSession = OperatingSystem.IsLinux() && File.Exists(SetSid);
@@ -62,7 +67,7 @@ internal sealed class FfmpegProcess : IDisposable
             throw new NativeLibraryException(FfmpegProgram.Name, $"'{program}' cannot be started: {error.Message}", error);
         }
 
-        FfmpegProcess started = new(process ?? throw new NativeLibraryException(FfmpegProgram.Name, $"'{program}' cannot be started."));
+        FfmpegProcess started = new(process ?? throw new NativeLibraryException(FfmpegProgram.Name, $"'{program}' cannot be started."), credentials);
         Libc.EnlargePipe(started.Output);
         Libc.EnlargePipe(started.Input);
         return started;

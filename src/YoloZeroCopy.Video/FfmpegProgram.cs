@@ -1,16 +1,46 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>Finds the ffmpeg program: option, <c>YZC_FFMPEG</c>, the application's <c>runtimes/</c>, PATH.</summary>
-internal static class FfmpegProgram
+/// <summary>An ffmpeg program, and what its version decides.</summary>
+/// <param name="Executable">The program's file.</param>
+/// <param name="Version">As the program names itself: a release, or the mark of whoever built it.</param>
+/// <param name="FormatVersion">Version of its libavformat, which every build has: 59.27 is that of release 5.1.</param>
+internal sealed record FfmpegProgram(string Executable, string Version, Version FormatVersion)
 {
     public const string Name = "ffmpeg";
     public const string Variable = "YZC_FFMPEG";
 
-    /// <summary>Path of the program.</summary>
+    private static readonly Version Release51 = new(59, 27);
+
+    // An answer takes tens of milliseconds. A program is asked once, until its file changes.
+    private static readonly ConcurrentDictionary<(string Path, DateTime Written), FfmpegProgram> Known = [];
+    private const int MaxAnswer = 1 << 16;
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Arguments that give every frame once, whatever its time stamp: the option was renamed in release 5.1, and the old name is to go.</summary>
+    public string[] EveryFrame => FormatVersion >= Release51 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
+
+    /// <summary>Finds the program (option, <c>YZC_FFMPEG</c>, PATH, the application's <c>runtimes/</c>) and asks its version.</summary>
     /// <param name="option">What the caller asked for; no other place is tried then.</param>
-    /// <exception cref="NativeLibraryException">It is in none of the places, which the message lists.</exception>
+    /// <param name="cancellationToken">Ends the question.</param>
+    /// <exception cref="NativeLibraryException">It is in none of the places, which the message lists; or it cannot be started, or gives no version.</exception>
+    public static async Task<FfmpegProgram> OpenAsync(string? option, CancellationToken cancellationToken)
+    {
+        string path = Find(option);
+        (string, DateTime) key = (path, File.GetLastWriteTimeUtc(path));
+        if (!Known.TryGetValue(key, out FfmpegProgram? program))
+        {
+            program = Parse(path, await AskVersionAsync(path, cancellationToken).ConfigureAwait(false));
+            Known[key] = program;
+        }
+
+        return program;
+    }
+
+    /// <summary>Path of the program.</summary>
     public static string Find(string? option) => Find(option, Environment.GetEnvironmentVariable(Variable), AppContext.BaseDirectory, Environment.GetEnvironmentVariable("PATH"));
 
     internal static string Find(string? option, string? variable, string applicationFolder, string? searchPath)
@@ -26,12 +56,6 @@ internal static class FfmpegProgram
         }
 
         string file = OperatingSystem.IsWindows() ? Name + ".exe" : Name;
-        string bundled = Path.Combine(applicationFolder, "runtimes", Rid(), "native", file);
-        if (File.Exists(bundled))
-        {
-            return bundled;
-        }
-
         foreach (string folder in (searchPath ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
         {
             string candidate = Path.Combine(folder, file);
@@ -41,7 +65,69 @@ internal static class FfmpegProgram
             }
         }
 
-        throw NotFound($"tried: option (not set), variable {Variable} (not set), '{bundled}', and every folder of PATH ('{searchPath}')");
+        string bundled = Path.Combine(applicationFolder, "runtimes", Rid(), "native", file);
+        return File.Exists(bundled)
+            ? bundled
+            : throw NotFound($"tried: option (not set), variable {Variable} (not set), every folder of PATH ('{searchPath}'), and '{bundled}'");
+    }
+
+    /// <summary>Reads what <c>ffmpeg -version</c> prints.</summary>
+    /// <exception cref="NativeLibraryException">The text is not ffmpeg's.</exception>
+    internal static FfmpegProgram Parse(string path, string text)
+    {
+        string[] lines = text.Split('\n', StringSplitOptions.TrimEntries);
+        string[] first = lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (first is ["ffmpeg", "version", string version, ..] && FindFormatVersion(lines) is Version format)
+        {
+            return new FfmpegProgram(path, version, format);
+        }
+
+        string given = text.Length == 0 ? "nothing" : $"'{lines[0][..Math.Min(lines[0].Length, 200)]}'";
+        throw new NativeLibraryException(Name, $"'{path}' is not ffmpeg: asked for -version it gives {given}, not its name and that of libavformat.");
+    }
+
+    /// <summary>For messages: version and path.</summary>
+    public override string ToString() => $"{Name} {Version} ('{Executable}')";
+
+    // "libavformat    59. 27.100 / 59. 27.100": the version it was built with, and the one it runs with, which counts.
+    private static Version? FindFormatVersion(string[] lines)
+    {
+        const string Library = "libavformat ";
+        if (Array.Find(lines, static line => line.StartsWith(Library, StringComparison.Ordinal)) is not string line)
+        {
+            return null;
+        }
+
+        string[] numbers = line[(line.LastIndexOf('/') + 1)..].Replace(Library, "", StringComparison.Ordinal).Split('.', StringSplitOptions.TrimEntries);
+        return numbers.Length >= 2
+            && int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out int major)
+            && int.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out int minor)
+            ? new Version(major, minor)
+            : null;
+    }
+
+    private static async Task<string> AskVersionAsync(string path, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(AnswerLimit);
+        FfmpegProcess process = FfmpegProcess.Start(path, ["-version"]);
+        try
+        {
+            using StreamReader reader = new(process.Output);
+            char[] text = new char[MaxAnswer];
+            int length = await reader.ReadBlockAsync(text, limit.Token).ConfigureAwait(false);
+            return new string(text, 0, length);
+        }
+        catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new NativeLibraryException(Name, $"'{path}' gave no version in {AnswerLimit.TotalSeconds} seconds.", error);
+        }
+        finally
+        {
+            process.Kill();
+            _ = await process.WaitAsync().ConfigureAwait(false);
+            process.Dispose();
+        }
     }
 
     private static NativeLibraryException NotFound(string tried) =>

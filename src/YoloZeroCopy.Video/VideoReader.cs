@@ -6,11 +6,12 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// The ffmpeg program decodes in a process of its own; it is a separate program under its own licence, which the user installs, and no part of this library. A frame is read
 /// from its pipe into the caller's memory without a copy in between and without managed allocation. One read at a time; any thread. Turning by rotation metadata is done by
-/// ffmpeg, and <see cref="Format"/> is the size after it.
+/// ffmpeg, and <see cref="Format"/> is the size after it. Exceptions name a URL without its user and password; the process list of the machine shows them, as ffmpeg's argument.
 /// </remarks>
 public sealed class VideoReader : IAsyncDisposable
 {
     private readonly string source;
+    private readonly FfmpegProgram program;
     private readonly bool ignoreDecodeErrors;
     private readonly FfmpegProcess process;
     private readonly FrameWorker worker;
@@ -19,9 +20,10 @@ public sealed class VideoReader : IAsyncDisposable
     private volatile bool aborted;
     private int disposed;
 
-    private VideoReader(string source, VideoReaderOptions options, FfmpegProcess process, FfmpegHeader header, FrameFormat format)
+    private VideoReader(string source, FfmpegProgram program, VideoReaderOptions options, FfmpegProcess process, FfmpegHeader header, FrameFormat format)
     {
         this.source = source;
+        this.program = program;
         this.process = process;
         ignoreDecodeErrors = options.IgnoreDecodeErrors;
         Format = format;
@@ -38,6 +40,9 @@ public sealed class VideoReader : IAsyncDisposable
 
     /// <summary>Length as the file says; null when it does not, as live sources do.</summary>
     public TimeSpan? Duration { get; }
+
+    /// <summary>Version and path of the ffmpeg that decodes, for a log.</summary>
+    public string Ffmpeg => program.ToString();
 
     /// <summary>Frames read so far.</summary>
     public long FramesRead => Interlocked.Read(ref framesRead);
@@ -57,26 +62,44 @@ public sealed class VideoReader : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new VideoReaderOptions();
         cancellationToken.ThrowIfCancellationRequested();
-        string program = FfmpegProgram.Find(options.FfmpegPath);
+        string? credentials = UrlCredentials.Of(path);
+        string source = UrlCredentials.Hide(path, credentials);
         bool isUrl = options.AllowUrl && path.Contains("://", StringComparison.Ordinal);
         if (!isUrl && !File.Exists(path))
         {
-            throw new MediaException(path, Directory.Exists(path) ? "is a folder, not a video." : "there is no such file.");
+            throw new MediaException(source, Directory.Exists(path) ? "is a folder, not a video." : "there is no such file.");
         }
 
-        List<string> before = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"];
-        before.AddRange(isUrl ? ["-i", path] : ["-protocol_whitelist", "file", "-i", "file:" + Path.GetFullPath(path)]);
-        before.AddRange(["-map", "0:V:0"]);
-        List<string> after = OutputArguments(options.PixelFormat);
-
-        // Every frame once, whatever its time stamp. The option was renamed in ffmpeg 5.1 and the old name is to go.
-        (FfmpegProcess? process, string log) = await TryStartAsync(program, [.. before, "-vsync", "passthrough", .. after], path, cancellationToken).ConfigureAwait(false);
-        if (process is null && log.Contains("vsync", StringComparison.Ordinal))
+        List<string> output = OutputArguments(options.PixelFormat);
+        FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, cancellationToken).ConfigureAwait(false);
+        string[] input = isUrl ? ["-i", path] : ["-protocol_whitelist", "file", "-i", "file:" + Path.GetFullPath(path)];
+        FfmpegProcess process = FfmpegProcess.Start(
+            program.Executable,
+            ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", .. input, "-map", "0:V:0", .. program.EveryFrame, .. output],
+            credentials);
+        bool keep = false;
+        try
         {
-            (process, log) = await TryStartAsync(program, [.. before, "-fps_mode", "passthrough", .. after], path, cancellationToken).ConfigureAwait(false);
-        }
+            FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (header is null)
+            {
+                int code = await process.WaitAsync().ConfigureAwait(false);
+                throw new MediaException(source, Explain(program, code, process.Log.Tail));
+            }
 
-        return process is null ? throw new MediaException(path, log) : await MakeAsync(path, options, process).ConfigureAwait(false);
+            VideoReader reader = new(source, program, options, process, header, FormatOf(options.PixelFormat, header, source));
+            keep = true;
+            return reader;
+        }
+        finally
+        {
+            if (!keep)
+            {
+                process.Kill();
+                _ = await process.WaitAsync().ConfigureAwait(false);
+                process.Dispose();
+            }
+        }
     }
 
     /// <summary>Reads the next frame.</summary>
@@ -126,57 +149,21 @@ public sealed class VideoReader : IAsyncDisposable
         _ => throw new ArgumentException($"A video is read as Bgr24, Rgb24, Gray8 or Nv12; {pixelFormat} was given."),
     };
 
-    private static async Task<(FfmpegProcess? Process, string Log)> TryStartAsync(
-        string program, List<string> arguments, string path, CancellationToken cancellationToken)
-    {
-        FfmpegProcess process = FfmpegProcess.Start(program, arguments);
-        bool keep = false;
-        try
-        {
-            FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
-            keep = header is not null;
-            if (keep)
-            {
-                return (process, "");
-            }
-
-            int code = await process.WaitAsync().ConfigureAwait(false);
-            return (null, Explain(code, process.Log.Tail, path));
-        }
-        finally
-        {
-            if (!keep)
-            {
-                process.Kill();
-                _ = await process.WaitAsync().ConfigureAwait(false);
-                process.Dispose();
-            }
-        }
-    }
-
-    private static string Explain(int code, string log, string path)
+    private static string Explain(FfmpegProgram program, int code, string log)
     {
         string reason = log.Contains("matches no streams", StringComparison.Ordinal) ? "the file has no video stream" : "no frame can be read";
-        return $"{reason}; ffmpeg ended with exit code {code} and said of '{Path.GetFileName(path)}': {log}";
+        return $"{reason}; {program} ended with exit code {code} and said: {log}";
     }
 
-    private static async Task<VideoReader> MakeAsync(string path, VideoReaderOptions options, FfmpegProcess process)
+    private static FrameFormat FormatOf(PixelFormat pixelFormat, FfmpegHeader header, string source)
     {
-        FfmpegHeader header = (await process.Log.Header.ConfigureAwait(false))!;
         try
         {
-            FrameFormat format = new(options.PixelFormat, header.Width, header.Height)
-            {
-                Color = header.IsBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited,
-            };
-            return new VideoReader(path, options, process, header, format);
+            return new FrameFormat(pixelFormat, header.Width, header.Height) { Color = header.IsBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited };
         }
         catch (ArgumentOutOfRangeException error)
         {
-            process.Kill();
-            _ = await process.WaitAsync().ConfigureAwait(false);
-            process.Dispose();
-            throw new MediaException(path, $"the video has frames of {header.Width}x{header.Height} pixels; 1x1 to {FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
+            throw new MediaException(source, $"the video has frames of {header.Width}x{header.Height} pixels; 1x1 to {FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
         }
     }
 
@@ -218,7 +205,7 @@ public sealed class VideoReader : IAsyncDisposable
         ObjectDisposedException.ThrowIf(aborted, this);
         if (code != 0)
         {
-            throw new MediaException(source, $"ffmpeg died with exit code {code} after {framesRead} frames: {process.Log.Tail}");
+            throw new MediaException(source, $"{program} died with exit code {code} after {framesRead} frames: {process.Log.Tail}");
         }
 
         if (isWithinFrame)

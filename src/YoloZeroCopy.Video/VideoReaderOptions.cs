@@ -6,7 +6,7 @@ public sealed record VideoReaderOptions
     /// <summary>Format of the frames: Bgr24, Rgb24, Gray8 or Nv12.</summary>
     public PixelFormat PixelFormat { get; init; } = PixelFormat.Bgr24;
 
-    /// <summary>The ffmpeg program. Null: the variable <c>YZC_FFMPEG</c>, else the application's <c>runtimes/&lt;rid&gt;/native/ffmpeg</c>, else PATH.</summary>
+    /// <summary>The ffmpeg program. Null: the variable <c>YZC_FFMPEG</c>, else PATH, else the application's <c>runtimes/&lt;rid&gt;/native/ffmpeg</c>.</summary>
     public string? FfmpegPath { get; init; }
 
     /// <summary>

@@ -15,6 +15,7 @@ public sealed class VideoWriter : IAsyncDisposable
 
     private readonly string path;
     private readonly string partial;
+    private readonly FfmpegProgram program;
     private readonly FfmpegProcess process;
     private readonly FrameWorker worker;
     private long framesWritten;
@@ -24,10 +25,11 @@ public sealed class VideoWriter : IAsyncDisposable
     private bool completed;
     private int disposed;
 
-    private VideoWriter(string path, string partial, FrameFormat format, string encoder, FfmpegProcess process)
+    private VideoWriter(string path, string partial, FrameFormat format, string encoder, FfmpegProgram program, FfmpegProcess process)
     {
         this.path = path;
         this.partial = partial;
+        this.program = program;
         this.process = process;
         Format = format;
         Encoder = encoder;
@@ -39,6 +41,9 @@ public sealed class VideoWriter : IAsyncDisposable
 
     /// <summary>ffmpeg's name of the encoder: <c>libx264</c> or <c>mpeg4</c>.</summary>
     public string Encoder { get; }
+
+    /// <summary>Version and path of the ffmpeg that encodes, for a log.</summary>
+    public string Ffmpeg => program.ToString();
 
     /// <summary>Frames that ffmpeg has taken.</summary>
     public long FramesWritten => Interlocked.Read(ref framesWritten);
@@ -82,10 +87,11 @@ public sealed class VideoWriter : IAsyncDisposable
         string full = Path.GetFullPath(path);
         if (!Directory.Exists(Path.GetDirectoryName(full)))
         {
-            throw new MediaException(path, "the file cannot be written: its folder does not exist.");
+            // A URL is no file; where one was given, its credentials are nobody's business.
+            throw new MediaException(UrlCredentials.Hide(path, UrlCredentials.Of(path)), "the file cannot be written: its folder does not exist.");
         }
 
-        string program = FfmpegProgram.Find(options.FfmpegPath);
+        FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, cancellationToken).ConfigureAwait(false);
         string encoder = await FindEncoderAsync(program, path, cancellationToken).ConfigureAwait(false);
         string partial = $"{full}.{Guid.NewGuid():N}.partial";
         List<string> arguments =
@@ -102,7 +108,7 @@ public sealed class VideoWriter : IAsyncDisposable
             ? ["-c:v", X264, "-preset", "veryfast", "-crf", options.Quality.ToString(CultureInfo.InvariantCulture)]
             : ["-c:v", Mpeg4, "-q:v", Math.Clamp(options.Quality / 3, 2, 31).ToString(CultureInfo.InvariantCulture)]);
         arguments.AddRange(["-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4", "-y", "file:" + partial]);
-        return new VideoWriter(path, partial, format, encoder, FfmpegProcess.Start(program, arguments));
+        return new VideoWriter(path, partial, format, encoder, program, FfmpegProcess.Start(program.Executable, arguments));
     }
 
     /// <summary>Writes one frame.</summary>
@@ -158,9 +164,9 @@ public sealed class VideoWriter : IAsyncDisposable
         RemovePartial();
     }
 
-    private static async Task<string> FindEncoderAsync(string program, string path, CancellationToken cancellationToken)
+    private static async Task<string> FindEncoderAsync(FfmpegProgram program, string path, CancellationToken cancellationToken)
     {
-        FfmpegProcess process = FfmpegProcess.Start(program, ["-hide_banner", "-encoders"]);
+        FfmpegProcess process = FfmpegProcess.Start(program.Executable, ["-hide_banner", "-encoders"]);
         try
         {
             using StreamReader reader = new(process.Output);
@@ -174,7 +180,7 @@ public sealed class VideoWriter : IAsyncDisposable
             }
 
             int code = await process.WaitAsync().ConfigureAwait(false);
-            throw new MediaException(path, $"ffmpeg ('{program}', exit code {code}) has neither the encoder {X264} nor {Mpeg4}: {process.Log.Tail}");
+            throw new MediaException(path, $"{program} (exit code {code}) has neither the encoder {X264} nor {Mpeg4}: {process.Log.Tail}");
         }
         finally
         {
@@ -248,7 +254,7 @@ public sealed class VideoWriter : IAsyncDisposable
             // The pipe broke because ffmpeg ended; its own words are the reason.
             int code = process.Wait();
             ObjectDisposedException.ThrowIf(aborted, this);
-            throw new MediaException(path, $"ffmpeg ended with exit code {code} after {framesWritten} frames: {process.Log.Tail}", error);
+            throw new MediaException(path, $"{program} ended with exit code {code} after {framesWritten} frames: {process.Log.Tail}", error);
         }
 
         _ = Interlocked.Increment(ref framesWritten);
@@ -274,7 +280,7 @@ public sealed class VideoWriter : IAsyncDisposable
         ObjectDisposedException.ThrowIf(aborted, this);
         if (code != 0 || process.Log.ErrorCount > 0)
         {
-            throw new MediaException(path, $"ffmpeg ended with exit code {code} after {framesWritten} frames: {process.Log.Tail}");
+            throw new MediaException(path, $"{program} ended with exit code {code} after {framesWritten} frames: {process.Log.Tail}");
         }
 
         try

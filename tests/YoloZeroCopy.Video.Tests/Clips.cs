@@ -3,9 +3,14 @@ namespace YoloZeroCopy.Video.Tests;
 /// <summary>Makes little clips whose frames carry their own number in large black and white blocks, which survive compression.</summary>
 internal static class Clips
 {
+    /// <summary>What a stand-in prints for ffmpeg that sends frames of 4x2 pixels, 24 bytes each.</summary>
+    public const string Banner =
+        "echo \"[info] Output #0, rawvideo, to 'pipe:1':\" >&2\n"
+        + "echo '[info]     Stream #0:0: Video: rawvideo (BGR[24] / 0x18524742), bgr24, 4x2, q=2-31, 25 fps, 25 tbn' >&2\n";
+
     private const int Bits = 12;
 
-    /// <summary>The program that the build put beside the tests.</summary>
+    /// <summary>The machine's program, else the one that the build put beside the tests.</summary>
     public static string Ffmpeg()
     {
         try
@@ -17,6 +22,10 @@ internal static class Clips
             throw Xunit.Sdk.SkipException.ForSkip($"no ffmpeg: {error.Message}");
         }
     }
+
+    /// <summary>Whether the program's libavformat is of a version or a later one.</summary>
+    public static async Task<bool> IsFormatAsync(int major, int minor) =>
+        (await FfmpegProgram.OpenAsync(Ffmpeg(), CancellationToken.None)).FormatVersion >= new Version(major, minor);
 
     public static void Paint(Span<byte> pixels, FrameFormat format, int number)
     {
@@ -60,12 +69,12 @@ internal static class Clips
         await writer.CompleteAsync();
     }
 
-    /// <summary>A shell script in ffmpeg's place.</summary>
-    public static string FakeFfmpeg(TempFolder folder, string script)
+    /// <summary>A shell script in ffmpeg's place. Its version is release 5.0's, whatever else it does.</summary>
+    public static string FakeFfmpeg(TempFolder folder, string script, string version = "ffmpeg version 5.0\nlibavformat    59. 16.100 / 59. 16.100")
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-in for ffmpeg is a shell script");
         string path = folder.File("fake-ffmpeg");
-        File.WriteAllText(path, "#!/bin/sh\n" + script);
+        File.WriteAllText(path, $"#!/bin/sh\nif [ \"$*\" = -version ]; then echo '{version}'; exit; fi\n{script}");
         if (!OperatingSystem.IsWindows())
         {
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);

@@ -1,0 +1,69 @@
+using System.Text;
+
+namespace YoloZeroCopy;
+
+/// <summary>Keeps the credentials of URLs, <c>scheme://user:password@host</c>, out of messages and kept log lines.</summary>
+internal static class UrlCredentials
+{
+    private const string SchemeEnd = "://";
+    private const string Hidden = "***";
+
+    // What ends a URL's host in running text. In a URL alone only the first three do, so that a password may hold the others.
+    private const string EndInText = "/?#'\"<>|\\ \t\r\n";
+    private const string EndInUrl = "/?#";
+
+    /// <summary>What stands before the <c>@</c> of a URL; null where nothing does.</summary>
+    public static string? Of(string url) => Find(url, 0, EndInUrl) is (int start, int length) ? url.Substring(start, length) : null;
+
+    /// <summary>The text with the credentials of every URL in it replaced.</summary>
+    /// <param name="text">A URL, or text with some in it.</param>
+    /// <param name="known">Credentials of the URL that the text is about, of whatever characters; null where it has none.</param>
+    public static string Hide(string text, string? known)
+    {
+        if (known is not null)
+        {
+            text = text.Replace(known + "@", Hidden + "@", StringComparison.Ordinal);
+        }
+
+        int from = 0;
+        StringBuilder? result = null;
+        while (Find(text, from, EndInText) is (int start, int length))
+        {
+            result = (result ?? new StringBuilder(text.Length)).Append(text, from, start - from).Append(Hidden);
+            from = start + length;
+        }
+
+        return result is null ? text : result.Append(text, from, text.Length - from).ToString();
+    }
+
+    /// <summary>The same for the beginning of a longer text: a URL whose host has not begun, as far as one can see, may end within its password, and is left out.</summary>
+    public static string HideInCut(string text, string? known)
+    {
+        int url = text.LastIndexOf(SchemeEnd, StringComparison.Ordinal);
+        bool isWhole = url < 0 || text.AsSpan(url + SchemeEnd.Length).ContainsAny(EndInUrl);
+        return Hide(isWhole ? text : text[..(url + SchemeEnd.Length)] + "...", known);
+    }
+
+    // The last @ of a host counts: ffmpeg takes a password with an @ in it.
+    private static (int Start, int Length)? Find(string text, int from, string ends)
+    {
+        while (true)
+        {
+            int mark = text.IndexOf(SchemeEnd, from, StringComparison.Ordinal);
+            if (mark < 0)
+            {
+                return null;
+            }
+
+            int start = mark + SchemeEnd.Length;
+            int end = text.AsSpan(start).IndexOfAny(ends);
+            int length = text.AsSpan(start, end < 0 ? text.Length - start : end).LastIndexOf('@');
+            if (length >= 0)
+            {
+                return (start, length);
+            }
+
+            from = start;
+        }
+    }
+}
