@@ -9,6 +9,7 @@ namespace YoloZeroCopy;
 public sealed class DetectorService : IAsyncDisposable
 {
     private readonly DetectorServiceOptions options;
+    private readonly string modelPath;
     private readonly ILogger logger;
     private readonly Open open;
     private readonly Lock gate = new();
@@ -18,10 +19,16 @@ public sealed class DetectorService : IAsyncDisposable
     private Task? disposing;
     private OpeningProgress? progress;
 
-    internal DetectorService(string name, DetectorServiceOptions options, ILogger logger, Open? open = null)
+    /// <param name="name">The name where the options give none.</param>
+    /// <param name="options">How to open it.</param>
+    /// <param name="contentRoot">Folder that a relative path of the model begins at; null for the process's own.</param>
+    /// <param name="logger">Told of opening, faults and drops.</param>
+    /// <param name="open">Opens the detector; null for the library's own way.</param>
+    internal DetectorService(string name, DetectorServiceOptions options, string? contentRoot, ILogger logger, Open? open = null)
     {
         Name = options.Detector.Name ?? name;
         this.options = options;
+        modelPath = contentRoot is null || string.IsNullOrWhiteSpace(options.ModelPath) ? options.ModelPath : Path.GetFullPath(Path.Combine(contentRoot, options.ModelPath));
         this.logger = new QuietLogger(logger);
         this.open = open ?? OpenModelAsync;
     }
@@ -149,7 +156,7 @@ public sealed class DetectorService : IAsyncDisposable
             }
 
             DetectorOptions detectorOptions = options.Detector with { Name = Name };
-            HostingLog.Opening(logger, Name, options.ModelPath, detectorOptions.Device);
+            HostingLog.Opening(logger, Name, modelPath, detectorOptions.Device);
             YoloDetector detector = await open(detectorOptions, new Steps(this), ending.Token).ConfigureAwait(false);
             HostingLog.Opened(logger, Name, Stopwatch.GetElapsedTime(start).TotalSeconds, detector.Device);
             watching = DetectorWatch.RunAsync(detector, options.DropReportInterval, logger, ending.Token);
@@ -162,13 +169,13 @@ public sealed class DetectorService : IAsyncDisposable
         }
         catch (Exception error)
         {
-            HostingLog.OpeningFailed(logger, error, Name, options.ModelPath);
+            HostingLog.OpeningFailed(logger, error, Name, modelPath);
             throw;
         }
     }
 
     private Task<YoloDetector> OpenModelAsync(DetectorOptions detectorOptions, IProgress<OpeningProgress> steps, CancellationToken cancellationToken) =>
-        YoloDetector.OpenAsync(options.ModelPath, detectorOptions, steps, cancellationToken);
+        YoloDetector.OpenAsync(modelPath, detectorOptions, steps, cancellationToken);
 
     private async Task EndAsync()
     {

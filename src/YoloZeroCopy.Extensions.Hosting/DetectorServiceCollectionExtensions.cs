@@ -104,6 +104,7 @@ public static class DetectorServiceCollectionExtensions
             .AddKeyedSingleton(key, (provider, _) => new DetectorService(
                 key ?? DefaultName,
                 provider.GetRequiredService<IOptionsMonitor<DetectorServiceOptions>>().Get(optionsName),
+                provider.GetService<IHostEnvironment>()?.ContentRootPath,
                 (provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance).CreateLogger(typeof(DetectorService).FullName!)))
             .AddKeyedSingleton(key, (provider, _) => OpenDetector(provider.GetRequiredKeyedService<DetectorService>(key)))
             .AddSingleton<IHostedService>(provider => new DetectorHostedService(provider.GetRequiredKeyedService<DetectorService>(key)))

@@ -3,7 +3,7 @@ namespace YoloZeroCopy;
 /// <summary>How a host opens a detector: the model, the detector's own options, and when.</summary>
 public sealed class DetectorServiceOptions
 {
-    /// <summary>The model's file, as <see cref="YoloDetector.Open(string, DetectorOptions?)"/> takes it.</summary>
+    /// <summary>The model's file, as <see cref="YoloDetector.Open(string, DetectorOptions?)"/> takes it. A relative path begins at the host's content root, where its configuration lies.</summary>
     public string ModelPath { get; set; } = "";
 
     /// <summary>How the detector runs. Replace it as a whole: <c>options.Detector = options.Detector with { MaxBatch = 4 }</c>.</summary>

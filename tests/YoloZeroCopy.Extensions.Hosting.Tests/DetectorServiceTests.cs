@@ -127,7 +127,7 @@ public sealed class DetectorServiceTests : IDisposable
     public async Task A_logger_that_throws_changes_nothing()
     {
         LogRecorder broken = new() { Throws = true };
-        DetectorService service = new("service", new DetectorServiceOptions { ModelPath = "m.onnx" }, broken, Open);
+        DetectorService service = new("service", new DetectorServiceOptions { ModelPath = "m.onnx" }, null, broken, Open);
         opened.SetResult(NewDetector(new FakeLane(static (_, batch) => batch.Fault(new InvalidTimeZoneException("the lane broke")))));
         YoloDetector detector = await service.GetAsync();
         Assert.True(detector.TryRent(Format, out FrameSlot slot));
@@ -166,7 +166,7 @@ public sealed class DetectorServiceTests : IDisposable
     }
 
     private DetectorService NewService(TimeSpan dropReportInterval = default) =>
-        new("service", new DetectorServiceOptions { ModelPath = "m.onnx", DropReportInterval = dropReportInterval }, log, Open);
+        new("service", new DetectorServiceOptions { ModelPath = "m.onnx", DropReportInterval = dropReportInterval }, null, log, Open);
 
     private Task<YoloDetector> Open(DetectorOptions options, IProgress<OpeningProgress> progress, CancellationToken cancellationToken)
     {

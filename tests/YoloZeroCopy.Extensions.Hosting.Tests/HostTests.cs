@@ -25,7 +25,12 @@ public sealed class HostTests : IDisposable
     {
         string model = Model();
         HostApplicationBuilder builder = NewBuilder();
-        builder.Configuration.AddInMemoryCollection([KeyValuePair.Create<string, string?>("Detector:ModelPath", model), KeyValuePair.Create<string, string?>("Detector:Device", "cpu")]);
+        builder.Environment.ContentRootPath = folder.Path;
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Detector:ModelPath"] = Path.GetFileName(model),
+            ["Detector:Device"] = "cpu",
+        });
         builder.Services.AddHostedService<FirstUser>();
         builder.Services.AddYoloDetector(builder.Configuration.GetSection("Detector"), static options => options.Detector = options.Detector with { MaxBatch = 2 });
         YoloDetector detector;
