@@ -58,7 +58,7 @@ public sealed class DetectionApiTests : IDisposable
             {
                 case 1:
                     // After the upload: while it waits for a slot, is queued, or is in a lane.
-                    using (CancellationTokenSource hangUp = new(TimeSpan.FromMilliseconds(number % 40)))
+                    using (CancellationTokenSource hangUp = new(TimeSpan.FromMilliseconds(10 * number)))
                     {
                         try
                         {
@@ -149,12 +149,14 @@ public sealed class DetectionApiTests : IDisposable
     {
         WebApplicationFactory<DetectionApi::Program> service = factory.WithWebHostBuilder(builder => builder
             .UseEnvironment("Production")
+            .UseSetting("Urls", "http://127.0.0.1:0")
+            .UseSetting("Logging:LogLevel:Default", "Warning")
             .UseContentRoot(Path.Combine(SampleProcess.RepositoryRoot, "samples", "DetectionApi"))
             .UseSetting("Detector:Device", "cpu")
             .UseSetting("Detector:Slots", $"{slots}")
             .UseSetting("Detector:SlotBytes", $"{slotBytes}")
             .UseSetting("Detector:InputSize", inputSize));
-        service.UseKestrel(0);
+        service.UseKestrel();
         service.StartServer();
         return service;
     }
