@@ -7,6 +7,9 @@ public abstract class YoloZeroCopyException : Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>What ONNX Runtime reported, where it was ONNX Runtime: read when its words were still alone.</summary>
+    internal OnnxRuntimeFailure RuntimeFailure { get; init; }
 }
 
 /// <summary>A model file cannot be read, is damaged, or is not a detection model this library can run.</summary>

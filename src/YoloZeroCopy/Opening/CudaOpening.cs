@@ -124,7 +124,6 @@ internal static class CudaOpening
             LibraryPath = options.OnnxRuntimePath,
             DeviceOrdinal = device.Ordinal,
             ImageSize = options.InputSize,
-            GraphCapture = GraphCapture.ByCaller,
         });
         made.Add(engine);
         ThrowIfNotDecodable(engine.Model, options);

@@ -7,18 +7,17 @@ internal sealed class OnnxRuntimeCudaContext : EngineContext
     private readonly int threadId = Environment.CurrentManagedThreadId;
 
     /// <summary>Takes over a binding whose input and output are bound and which this thread has warmed up.</summary>
-    public OnnxRuntimeCudaContext(OnnxRuntimeBinding boundBinding, string? reason, bool canCapture)
+    public OnnxRuntimeCudaContext(OnnxRuntimeBinding boundBinding, string? reason)
     {
         binding = boundBinding;
         GraphFallbackReason = reason;
-        CanCapture = canCapture;
     }
 
     /// <inheritdoc/>
     public override string? GraphFallbackReason { get; }
 
     /// <inheritdoc/>
-    public override bool CanCapture { get; }
+    public override bool CanCapture => GraphFallbackReason is null;
 
     /// <inheritdoc/>
     /// <remarks>
@@ -37,6 +36,6 @@ internal sealed class OnnxRuntimeCudaContext : EngineContext
 
     public override void Dispose() => binding.Dispose();
 
-    // The runtime would not complain: it would warm up and capture a second graph for that thread.
+    // The runtime would not complain: it would take memory of the device once more for that thread.
     private static void ThrowWrongThread() => throw new InvalidOperationException("A CUDA context is run by the thread that created it.");
 }

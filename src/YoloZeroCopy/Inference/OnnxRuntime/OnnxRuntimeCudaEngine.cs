@@ -6,15 +6,12 @@ namespace YoloZeroCopy;
 /// <summary>A detection model in ONNX Runtime on a CUDA device: one session per context, each with its own copy of the weights.</summary>
 /// <remarks>
 /// Opening reads the model on the CPU only; the device is first used by <see cref="CreateContext"/>. Contexts are created, run and disposed by one
-/// thread, because the runtime keeps a captured graph per thread.
+/// thread, because the runtime keeps what it needs of the device per thread.
 /// </remarks>
 internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
 {
     // The first run takes memory, and the next ones may take some more, since they find it divided otherwise. A capture must not take any.
     private const int WarmUpRuns = 4;
-
-    // The first captures and replays; older versions capture later.
-    private const int CaptureRuns = 3;
 
     // What a context takes beyond its weights: code and workspace, and activations that grow with its input. Measured with YOLOv8n at 640x640: 87 MiB and 19 MiB a picture in half,
     // 100 and 40 MiB in single precision. What CUDA, cuDNN and cuBLAS take once is nearly fixed.
@@ -33,7 +30,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     {
         model = openModel;
         options = openOptions;
-        graphFallbackReason = options.GraphCapture == GraphCapture.Off ? "switched off by an option" : ReasonOf(model.Info.Path);
+        graphFallbackReason = ReasonOf(model.Info.Path);
         graphRefused = graphFallbackReason is not null;
     }
 
@@ -109,7 +106,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
                 return Retry(batch, input, output, stream, useGraph: true);
             }
             catch (YoloZeroCopyException error)
-                when (error is ModelException or InferenceException && OnnxRuntimeCudaErrors.IsCaptureRefusal(error.Message))
+                when (error.RuntimeFailure == OnnxRuntimeFailure.NotCapturable)
             {
                 // What refuses a model refuses it for every batch; a capture that broke may be another thread's doing.
                 graphRefused = error is ModelException;
@@ -132,7 +129,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         {
             return Create(batch, input, output, stream, useGraph);
         }
-        catch (InferenceException error) when (OnnxRuntimeCudaErrors.IsCaptureRefusal(error.Message))
+        catch (InferenceException error) when (error.RuntimeFailure == OnnxRuntimeFailure.NotCapturable)
         {
             return Create(batch, input, output, stream, useGraph);
         }
@@ -147,10 +144,9 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         {
             model.Bind(binding, batch, input, output);
             WarmUp(binding, useGraph);
-            return new OnnxRuntimeCudaContext(
-                binding, useGraph ? null : graphFallbackReason, canCapture: useGraph && options.GraphCapture == GraphCapture.ByCaller);
+            return new OnnxRuntimeCudaContext(binding, useGraph ? null : graphFallbackReason);
         }
-        catch (InferenceException error) when (OnnxRuntimeCudaErrors.IsOutOfMemory(error.Message))
+        catch (InferenceException error) when (error.RuntimeFailure == OnnxRuntimeFailure.OutOfMemory)
         {
             binding.Dispose();
             throw OnnxRuntimeCudaErrors.OutOfMemory(model, options, batch, error);
@@ -170,7 +166,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
             {
                 return OnnxRuntimeCudaSession.Open(model, options, batch, stream, useGraph, operators);
             }
-            catch (ModelException error) when (!OnnxRuntimeCudaErrors.IsCaptureRefusal(error.Message))
+            catch (ModelException error) when (error.RuntimeFailure != OnnxRuntimeFailure.NotCapturable)
             {
                 // A version of the runtime, or a model, that does not take them does without; what else is wrong shows below.
                 operatorsRefused = true;
@@ -180,30 +176,19 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         return OnnxRuntimeCudaSession.Open(model, options, batch, stream, useGraph, operators: null);
     }
 
-    private void WarmUp(OnnxRuntimeBinding binding, bool useGraph)
+    private static void WarmUp(OnnxRuntimeBinding binding, bool useGraph)
     {
-        // -1: neither capture nor replay.
+        // -1: the runtime neither captures nor replays. The lane does, with its own kernels before and after.
         binding.SetRunOption("gpu_graph_id"u8, "-1"u8);
         for (int run = 0; run < WarmUpRuns; run++)
         {
             binding.Run();
         }
 
-        if (!useGraph)
+        // Without a graph the runtime's own waits stay: parts of the model may run on the CPU and read what the device wrote.
+        if (useGraph)
         {
-            // The runtime's own waits stay: parts of the model may run on the CPU and read what the device wrote.
-            return;
+            binding.SetRunOption("disable_synchronize_execution_providers"u8, "1"u8);
         }
-
-        if (options.GraphCapture == GraphCapture.ByEngine)
-        {
-            binding.SetRunOption("gpu_graph_id"u8, "1"u8);
-            for (int run = 0; run < CaptureRuns; run++)
-            {
-                binding.Run();
-            }
-        }
-
-        binding.SetRunOption("disable_synchronize_execution_providers"u8, "1"u8);
     }
 }

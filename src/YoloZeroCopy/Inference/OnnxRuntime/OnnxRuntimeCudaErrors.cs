@@ -1,26 +1,12 @@
 namespace YoloZeroCopy;
 
-/// <summary>Tells apart what ONNX Runtime says when CUDA fails; its error codes alone do not.</summary>
+/// <summary>What is said where ONNX Runtime cannot use CUDA.</summary>
 internal static class OnnxRuntimeCudaErrors
 {
-    private static readonly string[] MemoryWords =
-    [
-        "out of memory", "CUDA failure 2:", "CUDA error 2:", "Failed to allocate memory for requested buffer", "is smaller than requested bytes",
-        "ALLOC_FAILED", "resource allocation failed", "bad_alloc",
-    ];
-
-    private static readonly string[] CaptureWords = ["captur", "cudaGraph", "CUDA graph"];
-
     /// <summary>The CUDA provider's file beside the runtime's own, on this system.</summary>
     private static string ProviderFile => OperatingSystem.IsWindows() ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_cuda.so";
 
     private static string SharedFile => OperatingSystem.IsWindows() ? "onnxruntime_providers_shared.dll" : "libonnxruntime_providers_shared.so";
-
-    /// <summary>Whether a message says that the device's memory does not suffice.</summary>
-    public static bool IsOutOfMemory(string message) => MemoryWords.Any(word => message.Contains(word, StringComparison.OrdinalIgnoreCase));
-
-    /// <summary>Whether a message says that the model cannot be captured into a CUDA graph.</summary>
-    public static bool IsCaptureRefusal(string message) => CaptureWords.Any(word => message.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The exception for memory that does not suffice.</summary>
     public static InsufficientMemoryException OutOfMemory(OnnxRuntimeModel model, OnnxRuntimeCudaOptions options, int batch, Exception error) =>

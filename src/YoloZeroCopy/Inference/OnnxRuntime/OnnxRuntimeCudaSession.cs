@@ -35,7 +35,7 @@ internal static unsafe class OnnxRuntimeCudaSession
         {
             return OnnxRuntimeSession.Open(library, path, sessionOptions);
         }
-        catch (ModelException error) when (OnnxRuntimeCudaErrors.IsOutOfMemory(error.Message))
+        catch (ModelException error) when (error.RuntimeFailure == OnnxRuntimeFailure.OutOfMemory)
         {
             throw OnnxRuntimeCudaErrors.OutOfMemory(model, options, batch, error);
         }
@@ -61,7 +61,6 @@ internal static unsafe class OnnxRuntimeCudaSession
 
     private static void Configure(OnnxRuntimeLibrary library, OrtHandle provider, OnnxRuntimeCudaOptions options, bool useGraph)
     {
-        string search = options.ConvolutionSearch == ConvolutionSearch.Exhaustive ? "EXHAUSTIVE" : "HEURISTIC";
         (string Key, string Value)[] settings =
         [
             ("device_id", $"{options.DeviceOrdinal}"),
@@ -72,8 +71,13 @@ internal static unsafe class OnnxRuntimeCudaSession
             // Channels last is what cuDNN's half-precision convolutions want; otherwise some found no plan at all on an H200.
             ("prefer_nhwc", "1"),
             ("enable_cuda_graph", useGraph ? "1" : "0"),
-            ("cudnn_conv_algo_search", search),
-            ("fuse_conv_bias", options.FuseBias ? "1" : "0"),
+
+            // What cuDNN guesses to be best; with the bias fused, it ran within 2 % of a search's choice on an H200.
+            ("cudnn_conv_algo_search", "HEURISTIC"),
+
+            // A convolution adds its bias in the same kernel. Measured on an H200 with a YOLOv8n of batch 8: 1.63 ms a run instead of 2.08 in half,
+            // 2.07 instead of 2.57 in single precision. In half precision cuDNN compiles those kernels when a context is created, 2 to 5 s instead of 0.2.
+            ("fuse_conv_bias", "1"),
 
             // The arena grows by what is asked and not to the next power of two, so that what a context takes can be planned.
             ("arena_extend_strategy", "kSameAsRequested"),

@@ -47,7 +47,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
             path,
             options.LibraryPath,
             options.ImageSize,
-            (library, input) => OnnxRuntimeSession.OpenToRun(library, path, input, threads, options.Spinning));
+            (library, input) => OnnxRuntimeSession.OpenToRun(library, path, input, threads));
         return new OnnxRuntimeEngine(model, session);
     }
 

@@ -11,11 +11,4 @@ internal sealed record OnnxRuntimeOptions
 
     /// <summary>Size of the model's input in pixels. Null takes what the model fixes, else its metadata's <c>imgsz</c>, else 640x640.</summary>
     public (int Width, int Height)? ImageSize { get; init; }
-
-    /// <summary>
-    /// Whether the session's threads wait for the next piece of work by spinning. Off by default: between runs a spinning thread takes the core that
-    /// the pipeline's other stages need. Measured with a YOLOv8n and two threads on two busy cores: spinning took 1.4 to 1.6 times the processor time
-    /// per frame and gave no more frames.
-    /// </summary>
-    public bool Spinning { get; init; }
 }

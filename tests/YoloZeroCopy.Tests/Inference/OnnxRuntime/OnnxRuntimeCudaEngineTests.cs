@@ -38,17 +38,16 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
             runtime.FailAt(0);
             using EngineContext context = engine.CreateContext(2, Input, Output, Stream);
             string[] warmUp = ["run option gpu_graph_id=-1", "run", "run", "run", "run"];
-            string[] capture = ["run option gpu_graph_id=1", "run", "run", "run"];
             string[] wanted =
             [
                 "override batch=2", "override height=64", "override width=64",
                 "device_id=3", "do_copy_in_default_stream=1", "prefer_nhwc=1", "enable_cuda_graph=1", "cudnn_conv_algo_search=HEURISTIC",
                 "fuse_conv_bias=1", "arena_extend_strategy=kSameAsRequested", "user_compute_stream=77", "session", "memory Cuda 0 3 0",
-                .. warmUp, .. capture, "run option disable_synchronize_execution_providers=1",
+                .. warmUp, "run option disable_synchronize_execution_providers=1",
             ];
             Assert.Equal(wanted, runtime.Said);
             Assert.Null(context.GraphFallbackReason);
-            Assert.False(context.CanCapture);
+            Assert.True(context.CanCapture);
             context.Enqueue();
             Assert.Equal(wanted.Length + 1, runtime.Said.Length);
             Assert.EndsWith($"on CUDA device 3 ({doubles.Library("counting")})", engine.Description, StringComparison.Ordinal);
@@ -59,44 +58,9 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
     }
 
     [Fact]
-    public void The_options_change_what_is_asked_for()
+    public void A_model_that_cannot_be_captured_runs_without_a_graph_and_waits()
     {
-        (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(
-            new() { GraphCapture = GraphCapture.Off, ConvolutionSearch = ConvolutionSearch.Exhaustive, FuseBias = false });
-        using (engine)
-        {
-            runtime.FailAt(0);
-            using EngineContext context = engine.CreateContext(1, Input, Output, Stream);
-            string[] said = runtime.Said;
-            Assert.Contains("enable_cuda_graph=0", said);
-            Assert.Contains("cudnn_conv_algo_search=EXHAUSTIVE", said);
-            Assert.Contains("fuse_conv_bias=0", said);
-            Assert.DoesNotContain("run option disable_synchronize_execution_providers=1", said);
-            Assert.Equal("switched off by an option", context.GraphFallbackReason);
-        }
-    }
-
-    [Fact]
-    public void A_caller_that_captures_gets_a_context_that_never_does()
-    {
-        (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(new() { GraphCapture = GraphCapture.ByCaller });
-        using (engine)
-        {
-            runtime.FailAt(0);
-            using EngineContext context = engine.CreateContext(1, Input, Output, Stream);
-            Assert.True(context.CanCapture);
-            Assert.Null(context.GraphFallbackReason);
-            Assert.Equal(["run option gpu_graph_id=-1"], runtime.Said.Where(static line => line.Contains("graph_id", StringComparison.Ordinal)));
-            Assert.Contains("run option disable_synchronize_execution_providers=1", runtime.Said);
-        }
-    }
-
-    [Theory]
-    [InlineData(GraphCapture.ByEngine)]
-    [InlineData(GraphCapture.ByCaller)]
-    public void A_model_that_cannot_be_captured_runs_without_a_graph_and_waits(object capture)
-    {
-        (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(new() { GraphCapture = (GraphCapture)capture });
+        (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(new());
         using (engine)
         {
             runtime.FailAt(0);
@@ -164,6 +128,37 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
 
         Assert.Equal(0, runtime.Live);
     }
+
+    [Theory]
+    [InlineData("captures", "Load model from {0} failed: This is an invalid model.")]
+    [InlineData("out of memory", "Load model from {0} failed: This is an invalid model.")]
+    [InlineData("CUDA failure 900: x", "Load model from {0} failed: This is an invalid model.")]
+    [InlineData("models", "This is an invalid model. In Node, (/captured/cudaGraph/Conv, Conv): no such operator.")]
+    public void What_a_model_is_called_changes_nothing(string folderName, string message)
+    {
+        string library = doubles.Library("counting");
+        OnnxRuntimeDouble runtime = new(library);
+        string model = Path.Combine(Directory.CreateDirectory(folder.File(folderName)).FullName, "model.onnx");
+        File.WriteAllText(model, "the stand-in does not read it");
+        using OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(model, new() { LibraryPath = library });
+        runtime.FailAt(0);
+        runtime.FailStep("graph session", string.Format(null, message, model));
+        ModelException error = Assert.Throws<ModelException>(() => engine.CreateContext(1, Input, Output, Stream));
+        Assert.Contains("ONNX Runtime", error.Message, StringComparison.Ordinal);
+        Assert.Single(runtime.Said, static line => line == "session");
+    }
+
+    [Theory]
+    [InlineData("Non-zero status code returned while running Conv node. Name:'/captured/CUDA failure 2: x/Conv' Status Message: no plan", 0)]
+    [InlineData("CUBLAS failure 3: the resource allocation failed ; GPU=0 ; hostname=h", 1)]
+    [InlineData("CUBLAS failure 13: the function failed to launch on the GPU ; GPU=0 ; hostname=captures", 0)]
+    [InlineData("CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=h", 1)]
+    [InlineData("CUDNN failure 4004: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0 ; hostname=h", 1)]
+    [InlineData("CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; expr=cudaGraphLaunch(captured);", 0)]
+    [InlineData("CUDA failure 900: operation not permitted when stream is capturing ; GPU=0", 2)]
+    [InlineData("Status Message: bfc_arena.cc:376 Available memory of 0 is smaller than requested bytes of 97517568", 1)]
+    public void A_failure_is_told_by_its_number_or_by_the_runtimes_own_words(string message, int wanted) =>
+        Assert.Equal((OnnxRuntimeFailure)wanted, OnnxRuntimeFailures.Of(message));
 
     [Theory]
     [InlineData("options", "CUDA execution provider is not enabled in this build. ")]

@@ -44,6 +44,6 @@ internal readonly unsafe struct OrtStatus
     private void Throw(OrtApi* api)
     {
         (OrtErrorCode code, string message) = Take(api);
-        throw new InferenceException($"ONNX Runtime: {message} (code {(int)code}, {code})");
+        throw new InferenceException($"ONNX Runtime: {message} (code {(int)code}, {code})") { RuntimeFailure = OnnxRuntimeFailures.Of(message) };
     }
 }
