@@ -8,7 +8,7 @@ FrameFormat format = new(PixelFormat.Bgr24, info.Width, info.Height);
 DetectorOptions options = new() { SlotBytes = format.ByteCount };
 await using YoloDetector detector = YoloDetector.Open("samples/model/conveyor.onnx", options);
 
-FrameSlot slot = await detector.RentAsync(format);                  // memory of the detector's own
+using FrameSlot slot = await detector.RentAsync(format);            // memory of the detector's own; given back if the picture is bad
 PictureFile.Decode(file, slot.Span, format, picture);               // decoded straight into it: no copy
 using DetectionResult result = await detector.SubmitAsync(slot);    // the slot is the detector's again
 

@@ -7,14 +7,12 @@ namespace InspectLine;
 internal sealed class FramePainter(InspectionLog log, IReadOnlyList<string> names, FrameFormat format, float lineX)
 {
     private const int FlashFrames = 15;
-    private const int Margin = 12;
 
     // What matters on a line is sound or not, so that is what the colour says; the class stands in the label.
     private static readonly Color Sound = Color.FromArgb(70, 190, 170);
     private static readonly Color Defect = Color.FromArgb(230, 40, 40);
     private static readonly Color Line = Color.FromArgb(250, 200, 40);
     private static readonly Color Panel = Color.FromArgb(24, 28, 34);
-    private static readonly Color PanelText = Color.FromArgb(240, 240, 240);
 
     /// <summary>Draws everything that was found in a frame.</summary>
     public void Paint(Span<byte> pixels, InspectedFrame frame)
@@ -48,7 +46,8 @@ internal sealed class FramePainter(InspectionLog log, IReadOnlyList<string> name
         bool isDefect = PartClasses.IsDefect(name);
         Color color = isDefect ? Defect : Sound;
         annotator.DrawRectangle(detection.X1, detection.Y1, detection.X2, detection.Y2, color, thickness: isDefect ? 4 : 2);
-        annotator.DrawLabel((int)detection.X1, (int)detection.Y1, $"{name} {detection.Score:F2}", color, scale: isDefect ? 2 : 1);
+        int textSize = isDefect ? annotator.TextSize * 4 / 3 : annotator.TextSize;
+        annotator.DrawLabel(detection.X1, detection.Y1, $"{name} {detection.Score:F2}", color, textSize);
     }
 
     private void DrawCounters(Annotator annotator, InspectedFrame frame)
@@ -56,7 +55,6 @@ internal sealed class FramePainter(InspectionLog log, IReadOnlyList<string> name
         int parts = log.Crossings.Count(crossing => crossing.Frame <= frame.Number);
         int alarms = log.Alarms.Count(alarm => alarm.Frame <= frame.Number);
         string text = $"frame {frame.Number:0000}  parts {parts:00}  alarms {alarms:00}{(frame.IsDropped ? "  dropped" : "")}";
-        annotator.FillRectangle(0, 0, Annotator.TextWidth(text.Length, 2) + (2 * Margin), Annotator.TextHeight(2) + (2 * Margin), Panel);
-        annotator.DrawText(Margin, Margin, text, PanelText);
+        annotator.DrawLabel(0, 0, text, Panel, annotator.TextSize * 2);
     }
 }

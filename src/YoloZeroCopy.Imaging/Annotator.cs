@@ -1,50 +1,73 @@
+using System.Buffers;
 using System.Drawing;
 using System.Globalization;
+using SkiaSharp;
 
 namespace YoloZeroCopy;
 
-/// <summary>Draws boxes, lines and text into a frame, for annotated pictures. Whatever lies outside the frame is cut off.</summary>
-/// <remarks>Works on the caller's memory and keeps nothing; several threads may draw into different frames. Transparency of colours is ignored.</remarks>
-public readonly ref struct Annotator
+/// <summary>Draws boxes, lines and labels into a frame, for annotated pictures. Whatever lies outside the frame is cut off.</summary>
+/// <remarks>
+/// Works on the caller's memory and keeps nothing; several threads may draw into different frames. Lines and text are as large as suits the size of the frame, unless told otherwise.
+/// Transparency of colours is ignored. Frames of four bytes a pixel are drawn on where they lie; of others the part that is drawn on is converted there and back.
+/// <para>
+/// Text is in Roboto, which the library brings: Latin, Greek and Cyrillic letters. Other characters come from a font of the system, where Skia finds one (on Linux its build without
+/// libfontconfig finds none), else an empty box stands for them.
+/// </para>
+/// </remarks>
+public readonly unsafe ref struct Annotator
 {
     // Far outside any frame, and safe to calculate with.
     private const float Far = 1e6f;
-    private const int MaxTextScale = 100;
+    private const int MaxTextLength = 1000;
+
+    private static ReadOnlySpan<int> Palette =>
+    [
+        0xE8343F, 0x38C94F, 0x3B62F0, 0xFFD21F, 0xA636D6, 0x2FD3E6, 0xF5822A, 0x128C7E, 0xF24FB5, 0xB4EC3C, 0x8C5A2B, 0xF7A8B8,
+    ];
 
     private readonly Span<byte> pixels;
     private readonly FrameFormat format;
-    private readonly int redAt;
 
     /// <summary>Prepares to draw.</summary>
     /// <param name="pixels">The frame.</param>
-    /// <param name="format">Its format: Bgr24 or Rgb24, any stride.</param>
+    /// <param name="format">Its format: Bgr24, Rgb24, Bgra32, Rgba32 or Gray8, any stride.</param>
     /// <exception cref="ArgumentException">Another pixel format, or <paramref name="pixels"/> is too short.</exception>
+    /// <exception cref="NativeLibraryException">The native library of Skia is missing.</exception>
     public Annotator(Span<byte> pixels, FrameFormat format)
     {
         format.ThrowIfNotWithin(pixels.Length, nameof(pixels));
-        redAt = format.PixelFormat switch
+        if (PixelRow.PixelBytes(format.PixelFormat) == 0)
         {
-            PixelFormat.Bgr24 => 2,
-            PixelFormat.Rgb24 => 0,
-            _ => throw new ArgumentException($"Drawing works on Bgr24 and Rgb24; {format.PixelFormat} was given.", nameof(format)),
-        };
+            throw new ArgumentException($"Drawing works on Bgr24, Rgb24, Bgra32, Rgba32 and Gray8; {format.PixelFormat} was given.", nameof(format));
+        }
+
+        SkiaLibrary.ThrowIfMissing();
         this.pixels = pixels;
         this.format = format;
+
+        // Legible in the smallest picture, and in a large one still so when it is shown smaller: 8 pixels at 97x61, 14 at 640x480, 23 at 1920x1080.
+        TextSize = 8 + (Math.Min(format.Width, format.Height) / 70);
+        Thickness = (TextSize + 2) / 7;
     }
 
-    /// <summary>A colour for a class, the same in every run: hues a golden angle apart, so that neighbouring classes differ most.</summary>
+    /// <summary>Size of the font in pixels that suits the frame. A capital letter is 0.71 of it high, a label 1.4.</summary>
+    public int TextSize { get; }
+
+    /// <summary>Width in pixels of lines that suits the frame.</summary>
+    public int Thickness { get; }
+
+    /// <summary>A colour for a class, the same in every run: twelve hues of which neighbours differ most, then the same darker, then lighter, and so on from the beginning.</summary>
     public static Color ClassColor(int classId)
     {
-        double hue = (uint)classId * 137.50776405 % 360;
-        double value = (uint)classId / 12 % 2 == 0 ? 255 : 190;
-        return Color.FromArgb(Channel(hue, 5, value), Channel(hue, 3, value), Channel(hue, 1, value));
+        int color = Palette[(int)((uint)classId % (uint)Palette.Length)];
+        (int red, int green, int blue) = (color >> 16, color >> 8 & 255, color & 255);
+        return ((uint)classId / (uint)Palette.Length % 3) switch
+        {
+            0 => Color.FromArgb(red, green, blue),
+            1 => Color.FromArgb(red * 5 / 8, green * 5 / 8, blue * 5 / 8),
+            _ => Color.FromArgb((red + 255) / 2, (green + 255) / 2, (blue + 255) / 2),
+        };
     }
-
-    /// <summary>Width in pixels of a text of so many characters.</summary>
-    public static int TextWidth(int length, int scale) => length == 0 ? 0 : ((length * (BitmapFont.Width + 1)) - 1) * scale;
-
-    /// <summary>Height in pixels of a line of text.</summary>
-    public static int TextHeight(int scale) => BitmapFont.Height * scale;
 
     /// <summary>Draws the outline of a box; its lines lie around the edges, half inside.</summary>
     /// <param name="x1">Left edge.</param>
@@ -52,43 +75,19 @@ public readonly ref struct Annotator
     /// <param name="x2">Right edge.</param>
     /// <param name="y2">Bottom edge.</param>
     /// <param name="color">Colour.</param>
-    /// <param name="thickness">Width of the lines in pixels, at least 1.</param>
-    public void DrawRectangle(float x1, float y1, float x2, float y2, Color color, int thickness = 2)
+    /// <param name="thickness">Width of the lines in pixels; 0 for <see cref="Thickness"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The thickness is negative.</exception>
+    public void DrawRectangle(float x1, float y1, float x2, float y2, Color color, int thickness = 0)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(thickness, 1);
-        thickness = Math.Min(thickness, FrameFormat.MaxSize);
+        thickness = Limited(thickness, Thickness, nameof(thickness));
         int left = Round(x1) - (thickness / 2);
         int top = Round(y1) - (thickness / 2);
-        int width = Math.Max(Round(x2) - Round(x1) + thickness, thickness);
-        int height = Math.Max(Round(y2) - Round(y1) + thickness, thickness);
-        FillRectangle(left, top, width, thickness, color);
-        FillRectangle(left, top + height - thickness, width, thickness, color);
-        FillRectangle(left, top, thickness, height, color);
-        FillRectangle(left + width - thickness, top, thickness, height, color);
-    }
-
-    /// <summary>Fills a box.</summary>
-    /// <param name="x">Left edge.</param>
-    /// <param name="y">Top edge.</param>
-    /// <param name="width">Width; nothing is drawn below 1.</param>
-    /// <param name="height">Height; likewise.</param>
-    /// <param name="color">Colour.</param>
-    public void FillRectangle(int x, int y, int width, int height, Color color)
-    {
-        int left = Math.Max(x, 0);
-        int top = Math.Max(y, 0);
-        int right = (int)Math.Min((long)x + width, format.Width);
-        int bottom = (int)Math.Min((long)y + height, format.Height);
-        for (int row = top; row < bottom && left < right; row++)
-        {
-            Span<byte> line = pixels.Slice((row * format.Stride) + (3 * left), 3 * (right - left));
-            for (int i = 0; i < line.Length; i += 3)
-            {
-                line[i + redAt] = color.R;
-                line[i + 1] = color.G;
-                line[i + 2 - redAt] = color.B;
-            }
-        }
+        int right = left + Math.Max(Round(x2) - Round(x1) + thickness, thickness);
+        int bottom = top + Math.Max(Round(y2) - Round(y1) + thickness, thickness);
+        Fill(new SKRectI(left, top, right, top + thickness), color);
+        Fill(new SKRectI(left, bottom - thickness, right, bottom), color);
+        Fill(new SKRectI(left, top, left + thickness, bottom), color);
+        Fill(new SKRectI(right - thickness, top, right, bottom), color);
     }
 
     /// <summary>Draws a straight line.</summary>
@@ -97,126 +96,128 @@ public readonly ref struct Annotator
     /// <param name="x2">End.</param>
     /// <param name="y2">End.</param>
     /// <param name="color">Colour.</param>
-    /// <param name="thickness">Side in pixels of the square that is moved along the line, at least 1.</param>
-    public void DrawLine(float x1, float y1, float x2, float y2, Color color, int thickness = 2)
+    /// <param name="thickness">Its width in pixels; 0 for <see cref="Thickness"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The thickness is negative.</exception>
+    public void DrawLine(float x1, float y1, float x2, float y2, Color color, int thickness = 0)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(thickness, 1);
-        thickness = Math.Min(thickness, FrameFormat.MaxSize);
-        (double fromX, double fromY, double toX, double toY) = (Limit(x1), Limit(y1), Limit(x2), Limit(y2));
-
-        // Keep the part of the line, as a range of 0 to 1, whose squares can touch the frame.
-        double begin = 0;
-        double end = 1;
-        Clip(fromX, toX, -thickness, format.Width + thickness, ref begin, ref end);
-        Clip(fromY, toY, -thickness, format.Height + thickness, ref begin, ref end);
-        if (begin > end)
+        thickness = Limited(thickness, Thickness, nameof(thickness));
+        SKPoint from = new(Limit(x1), Limit(y1));
+        SKPoint to = new(Limit(x2), Limit(y2));
+        int around = (thickness / 2) + 1;
+        SKRectI area = SKRectI.Floor(new SKRect(Math.Min(from.X, to.X), Math.Min(from.Y, to.Y), Math.Max(from.X, to.X), Math.Max(from.Y, to.Y)));
+        Paint(SKRectI.Inflate(area, around + 1, around + 1), canvas =>
         {
-            return;
-        }
-
-        double length = Math.Max(Math.Abs(toX - fromX), Math.Abs(toY - fromY)) * (end - begin);
-        int steps = Math.Max(1, (int)Math.Ceiling(length));
-        for (int i = 0; i <= steps; i++)
-        {
-            double t = begin + ((end - begin) * i / steps);
-            int x = (int)Math.Round(fromX + ((toX - fromX) * t));
-            int y = (int)Math.Round(fromY + ((toY - fromY) * t));
-            FillRectangle(x - (thickness / 2), y - (thickness / 2), thickness, thickness, color);
-        }
-    }
-
-    /// <summary>Draws a line of text without background.</summary>
-    /// <param name="x">Left edge.</param>
-    /// <param name="y">Top edge.</param>
-    /// <param name="text">Printable ASCII; another character shows as an empty box.</param>
-    /// <param name="color">Colour.</param>
-    /// <param name="scale">Pixels a dot of the 5 x 7 font, 1 to 100.</param>
-    public void DrawText(int x, int y, ReadOnlySpan<char> text, Color color, int scale = 2)
-    {
-        ThrowIfBadScale(scale);
-        long left = x;
-        foreach (char character in text)
-        {
-            if (left >= format.Width)
-            {
-                break;
-            }
-
-            for (int dot = 0; left > -BitmapFont.Width * scale && dot < BitmapFont.Width * BitmapFont.Height; dot++)
-            {
-                int column = dot % BitmapFont.Width;
-                int row = dot / BitmapFont.Width;
-                if (BitmapFont.IsSet(character, column, row))
-                {
-                    FillRectangle((int)left + (column * scale), y + (row * scale), scale, scale, color);
-                }
-            }
-
-            left += (BitmapFont.Width + 1) * scale;
-        }
+            using SKPaint paint = PaintOf(color);
+            paint.StrokeWidth = thickness;
+            paint.StrokeCap = SKStrokeCap.Round;
+            canvas.DrawLine(from, to, paint);
+        });
     }
 
     /// <summary>Draws text in a filled box that stands on a point, inside the frame where there is room.</summary>
     /// <param name="x">Left edge of the box.</param>
     /// <param name="y">Bottom edge of the box; without room above, the box hangs below.</param>
-    /// <param name="text">Printable ASCII; another character shows as an empty box.</param>
+    /// <param name="text">One line of text.</param>
     /// <param name="background">Colour of the box; the text is black or white, whichever shows better.</param>
-    /// <param name="scale">Pixels a dot of the 5 x 7 font, 1 to 100.</param>
-    public void DrawLabel(int x, int y, ReadOnlySpan<char> text, Color background, int scale = 2)
+    /// <param name="textSize">Size of the font in pixels; 0 for <see cref="TextSize"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The size is negative.</exception>
+    public void DrawLabel(float x, float y, string text, Color background, int textSize = 0)
     {
-        ThrowIfBadScale(scale);
-        int border = 2 * scale;
-        int width = TextWidth(Math.Min(text.Length, FrameFormat.MaxSize), scale) + (2 * border);
-        int height = TextHeight(scale) + (2 * border);
-        int left = Math.Max(0, Math.Min(x, format.Width - width));
-        int top = y - height >= 0 ? y - height : Math.Max(0, y);
-        FillRectangle(left, top, width, height, background);
+        ArgumentNullException.ThrowIfNull(text);
+        textSize = Limited(textSize, TextSize, nameof(textSize));
+        string line = text.Length <= MaxTextLength ? text : text[..MaxTextLength];
+        int border = (textSize + 2) / 4;
+        int width = (int)MathF.Ceiling(LabelFont.Measure(line, textSize)) + (2 * border);
+        int height = (int)MathF.Round(textSize * 1.4f);
+        int left = Math.Max(0, Math.Min(Round(x), format.Width - width));
+        int top = Round(y) - height >= 0 ? Round(y) - height : Math.Max(0, Round(y));
+        SKRectI box = SKRectI.Create(left, top, width, height);
+        float baseLine = MathF.Round(top + ((height + (LabelFont.CapHeight * textSize)) / 2));
 
         // Weights of BT.601: the eye sees green as brighter than blue.
         bool isBright = (0.299 * background.R) + (0.587 * background.G) + (0.114 * background.B) > 140;
-        DrawText(left + border, top + border, text, isBright ? Color.Black : Color.White, scale);
+        Paint(box, canvas =>
+        {
+            canvas.Clear(PaintColor(background));
+            using SKPaint paint = PaintOf(isBright ? Color.Black : Color.White);
+            LabelFont.Draw(canvas, line, left + border, baseLine, textSize, paint);
+        });
     }
 
     /// <summary>Draws a detection: its box in the class's colour, and its name and score on top.</summary>
     /// <param name="detection">The detection, in pixels of this frame.</param>
     /// <param name="name">Name of the class.</param>
-    /// <param name="thickness">Width of the lines in pixels, at least 1.</param>
-    public void DrawDetection(in Detection detection, string name, int thickness = 2)
+    public void DrawDetection(in Detection detection, string name)
     {
         Color color = ClassColor(detection.ClassId);
-        DrawRectangle(detection.X1, detection.Y1, detection.X2, detection.Y2, color, thickness);
+        DrawRectangle(detection.X1, detection.Y1, detection.X2, detection.Y2, color);
         string label = string.Create(CultureInfo.InvariantCulture, $"{name} {detection.Score:F2}");
-        DrawLabel(Round(detection.X1) - (thickness / 2), Round(detection.Y1) - (thickness / 2), label, color, format.Height >= 1000 ? 2 : 1);
+        DrawLabel(Round(detection.X1) - (Thickness / 2), Round(detection.Y1) - (Thickness / 2), label, color);
     }
 
-    // Colour wheel at saturation 0.85; n is 5 for red, 3 for green and 1 for blue.
-    private static int Channel(double hue, int n, double value)
-    {
-        double k = (n + (hue / 60)) % 6;
-        return (int)(value - (value * 0.85 * Math.Clamp(Math.Min(k, 4 - k), 0, 1)));
-    }
+    private void Fill(SKRectI box, Color color) => Paint(box, canvas => canvas.Clear(PaintColor(color)));
 
-    private static void Clip(double from, double to, double low, double high, ref double begin, ref double end)
+    /// <summary>Lets <paramref name="draw"/> draw on the part of the frame that lies in <paramref name="area"/>, in the frame's coordinates.</summary>
+    private void Paint(SKRectI area, Action<SKCanvas> draw)
     {
-        double way = to - from;
-        if (way == 0)
+        area = SKRectI.Intersect(area, new SKRectI(0, 0, format.Width, format.Height));
+        if (area.Width <= 0 || area.Height <= 0)
         {
-            end = from < low || from > high ? -1 : end;
             return;
         }
 
-        double first = (low - from) / way;
-        double second = (high - from) / way;
-        begin = Math.Max(begin, Math.Min(first, second));
-        end = Math.Min(end, Math.Max(first, second));
+        int pixelBytes = PixelRow.PixelBytes(format.PixelFormat);
+        int first = (area.Top * format.Stride) + (area.Left * pixelBytes);
+        SKColorType color = format.PixelFormat == PixelFormat.Rgba32 ? SKColorType.Rgba8888 : SKColorType.Bgra8888;
+
+        // Skia asks for rows of whole pixels.
+        if (pixelBytes == 4 && format.Stride % 4 == 0)
+        {
+            fixed (byte* memory = pixels)
+            {
+                Draw(memory + first, format.Stride, color, area, draw);
+            }
+
+            return;
+        }
+
+        int rowBytes = area.Width * 4;
+        byte[] part = ArrayPool<byte>.Shared.Rent(area.Height * rowBytes);
+        for (int y = 0; y < area.Height; y++)
+        {
+            PixelRow.ToBgra(pixels.Slice(first + (y * format.Stride), area.Width * pixelBytes), part.AsSpan(y * rowBytes, rowBytes), format.PixelFormat);
+        }
+
+        fixed (byte* memory = part)
+        {
+            Draw(memory, rowBytes, color, area, draw);
+        }
+
+        for (int y = 0; y < area.Height; y++)
+        {
+            PixelRow.FromBgra(part.AsSpan(y * rowBytes, rowBytes), pixels.Slice(first + (y * format.Stride), area.Width * pixelBytes), format.PixelFormat);
+        }
+
+        ArrayPool<byte>.Shared.Return(part);
     }
 
-    private static void ThrowIfBadScale(int scale)
+    private static void Draw(byte* memory, int stride, SKColorType color, SKRectI area, Action<SKCanvas> draw)
     {
-        if (scale is < 1 or > MaxTextScale)
-        {
-            throw new ArgumentOutOfRangeException(nameof(scale), scale, $"The scale of text is 1 to {MaxTextScale}.");
-        }
+        SKImageInfo info = new(area.Width, area.Height, color, SKAlphaType.Opaque, null);
+        using SKSurface surface = SKSurface.Create(info, (nint)memory, stride)
+            ?? throw new InvalidOperationException($"Skia cannot draw on {area.Width}x{area.Height} pixels with rows of {stride} bytes.");
+        surface.Canvas.Translate(-area.Left, -area.Top);
+        draw(surface.Canvas);
+    }
+
+    private static SKPaint PaintOf(Color color) => new() { Color = PaintColor(color), IsAntialias = true };
+
+    private static SKColor PaintColor(Color color) => new(color.R, color.G, color.B);
+
+    private static int Limited(int value, int whenZero, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(value, name);
+        return value == 0 ? whenZero : Math.Min(value, FrameFormat.MaxSize);
     }
 
     private static float Limit(float value) => float.IsNaN(value) ? -Far : Math.Clamp(value, -Far, Far);

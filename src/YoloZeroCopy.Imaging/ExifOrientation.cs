@@ -12,7 +12,7 @@ internal static class ExifOrientation
     private const int EntryBytes = 12;
 
     /// <summary>Reads the orientation, 1 to 8; anything missing or damaged is <see cref="Upright"/>, since the picture itself is not affected.</summary>
-    public static int Read(ReadOnlySpan<byte> tiff)
+    private static int Read(ReadOnlySpan<byte> tiff)
     {
         if (tiff.Length < 8)
         {
@@ -41,6 +41,31 @@ internal static class ExifOrientation
                 int value = ReadUInt16(entry[8..], littleEndian);
                 return value is >= 1 and <= 8 ? value : Upright;
             }
+        }
+
+        return Upright;
+    }
+
+    /// <summary>Reads the orientation in a PNG's chunk eXIf, which Skia passes over.</summary>
+    /// <remarks>The chunk must stand before the pixels: what comes behind them would not be known when a decoder has to place them.</remarks>
+    public static int OfPng(ReadOnlySpan<byte> file)
+    {
+        int position = 8;
+        while (position + 12 <= file.Length)
+        {
+            uint length = BinaryPrimitives.ReadUInt32BigEndian(file[position..]);
+            ReadOnlySpan<byte> kind = file.Slice(position + 4, 4);
+            if (length > (uint)(file.Length - position - 12) || kind.SequenceEqual("IDAT"u8))
+            {
+                break;
+            }
+
+            if (kind.SequenceEqual("eXIf"u8))
+            {
+                return Read(file.Slice(position + 8, (int)length));
+            }
+
+            position += 12 + (int)length;
         }
 
         return Upright;

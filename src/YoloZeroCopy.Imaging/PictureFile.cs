@@ -1,17 +1,27 @@
+using System.Buffers;
+using SkiaSharp;
+
 namespace YoloZeroCopy;
 
-/// <summary>Reads and writes picture files: JPEG (8-bit Huffman: baseline, extended sequential, progressive; gray, YCbCr, RGB) and PNG (all kinds).</summary>
+/// <summary>Reads picture files, JPEG, PNG, WebP, BMP and the first frame of a GIF, with Skia's codecs, and writes JPEG and PNG.</summary>
 /// <remarks>
-/// Any thread; nothing is kept between calls. Pixels equal those of OpenCV's imread: libjpeg-turbo's accurate integer inverse DCT and triangle chroma upsampling, Exif
-/// orientation applied, 16-bit PNG samples cut to their high byte, transparency dropped. Files are not trusted: sizes are bounded by <see cref="FrameFormat.MaxSize"/> and
-/// damaged or truncated files are refused whole.
+/// Any thread; nothing is kept between calls. Pixels equal those of OpenCV's imread with IMREAD_COLOR: Exif orientation applied, 16-bit samples cut to their high byte, no colour space
+/// converted, transparency dropped (formats of four bytes a pixel keep it, not multiplied in). CMYK may differ from OpenCV by two levels. Gray8 of a picture in colour is OpenCV's
+/// cvtColor with BGR2GRAY of those pixels.
+/// <para>
+/// Files are not trusted. Their declared size is checked before memory is taken, and is bounded by <see cref="FrameFormat.MaxSize"/>. A picture whose data end early is an error, never
+/// half a picture. A JPEG has no check sums, so that a damaged byte within its data may show as wrong pixels; a PNG has them.
+/// </para>
 /// </remarks>
 public static class PictureFile
 {
     private const string DefaultName = "picture";
 
+    // libjpeg reads up to a word ahead of the code that it decodes.
+    private const int JpegLookahead = 8;
+
     /// <summary>Reads the header of a picture file.</summary>
-    /// <param name="path">A JPEG or PNG file, told apart by content.</param>
+    /// <param name="path">A picture file; its kind is told by content.</param>
     /// <exception cref="MediaException">The file cannot be read or is no picture that can be decoded.</exception>
     public static PictureInfo ReadInfo(string path) => ReadInfo(ReadAll(path), path);
 
@@ -19,11 +29,15 @@ public static class PictureFile
     /// <param name="file">Bytes of the file, from its first one.</param>
     /// <param name="name">What error messages call the picture.</param>
     /// <exception cref="MediaException">The bytes are no picture that can be decoded.</exception>
-    public static PictureInfo ReadInfo(ReadOnlySpan<byte> file, string name = DefaultName)
+    public static unsafe PictureInfo ReadInfo(ReadOnlySpan<byte> file, string name = DefaultName)
     {
         try
         {
-            return IsPng(file) ? new PngDecoder(file).ReadHeader() : OpenJpeg(file).ReadHeader();
+            fixed (byte* bytes = file)
+            {
+                using PictureDecoder decoder = PictureDecoder.Open(bytes, file.Length);
+                return decoder.Info;
+            }
         }
         catch (InvalidDataException error)
         {
@@ -34,9 +48,9 @@ public static class PictureFile
     /// <summary>Decodes a picture straight into the caller's memory, for example a rented slot.</summary>
     /// <param name="file">Bytes of the whole file.</param>
     /// <param name="destination">Takes the pixels. Undefined when the call throws.</param>
-    /// <param name="format">Bgr24, Rgb24 or Gray8, of exactly the size that <see cref="ReadInfo(ReadOnlySpan{byte}, string)"/> tells; any stride.</param>
+    /// <param name="format">Bgr24, Rgb24, Bgra32, Rgba32 or Gray8, of exactly the size that <see cref="ReadInfo(ReadOnlySpan{byte}, string)"/> tells; any stride.</param>
     /// <param name="name">What error messages call the picture.</param>
-    /// <exception cref="ArgumentException">The format is none of the three, is not of the picture's size, or <paramref name="destination"/> is too short for it.</exception>
+    /// <exception cref="ArgumentException">The format is none of the five, is not of the picture's size, or <paramref name="destination"/> is too short for it.</exception>
     /// <exception cref="MediaException">The picture is damaged, truncated or of a kind that is not read.</exception>
     public static void Decode(ReadOnlySpan<byte> file, Span<byte> destination, FrameFormat format, string name = DefaultName)
     {
@@ -44,17 +58,13 @@ public static class PictureFile
         ThrowIfNotPictureFormat(format);
         try
         {
-            if (IsPng(file))
+            if (PictureSignature.KindOf(file) == PictureKind.Jpeg && JpegStructure.FindEnd(file, out bool isSingleScan) is int end && isSingleScan)
             {
-                PngDecoder decoder = new(file);
-                ThrowIfOtherSize(decoder.ReadHeader(), format, name);
-                decoder.Decode(new PictureRows(destination, format, decoder.Orientation));
+                DecodeScan(file[..end], destination, format, name);
             }
             else
             {
-                JpegDecoder decoder = OpenJpeg(file);
-                ThrowIfOtherSize(decoder.ReadHeader(), format, name);
-                decoder.Decode(new PictureRows(destination, format, decoder.Orientation));
+                DecodeWhole(file, destination, format, name);
             }
         }
         catch (InvalidDataException error)
@@ -64,9 +74,9 @@ public static class PictureFile
     }
 
     /// <summary>Reads and decodes a picture file into new memory.</summary>
-    /// <param name="path">A JPEG or PNG file.</param>
+    /// <param name="path">A picture file; its kind is told by content.</param>
     /// <param name="format">Format of the returned pixels, rows without padding.</param>
-    /// <param name="pixelFormat">Bgr24, Rgb24 or Gray8.</param>
+    /// <param name="pixelFormat">Bgr24, Rgb24, Bgra32, Rgba32 or Gray8.</param>
     /// <returns>The pixels.</returns>
     /// <exception cref="MediaException">The file cannot be read, is damaged, truncated or of a kind that is not read.</exception>
     public static byte[] Read(string path, out FrameFormat format, PixelFormat pixelFormat = PixelFormat.Bgr24)
@@ -82,10 +92,10 @@ public static class PictureFile
 
     /// <summary>Makes a baseline JPEG: 4:2:0 chroma, or gray for Gray8.</summary>
     /// <param name="pixels">The picture.</param>
-    /// <param name="format">Its format: Bgr24, Rgb24 or Gray8, any stride.</param>
+    /// <param name="format">Its format: Bgr24, Rgb24, Bgra32, Rgba32 or Gray8, any stride.</param>
     /// <param name="quality">1 (smallest file) to 100 (best), on the scale of libjpeg.</param>
     /// <returns>Bytes of the file.</returns>
-    /// <exception cref="ArgumentException">The format is none of the three or <paramref name="pixels"/> is too short for it.</exception>
+    /// <exception cref="ArgumentException">The format is none of the five or <paramref name="pixels"/> is too short for it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The quality is outside 1 to 100.</exception>
     public static byte[] EncodeJpeg(ReadOnlySpan<byte> pixels, FrameFormat format, int quality = 90)
     {
@@ -96,19 +106,19 @@ public static class PictureFile
             throw new ArgumentOutOfRangeException(nameof(quality), quality, "The quality of a JPEG is 1 to 100.");
         }
 
-        return JpegEncoder.Encode(pixels, format, quality);
+        return PictureEncoder.Encode(pixels, format, new SKJpegEncoderOptions(quality, SKJpegEncoderDownsample.Downsample420, SKJpegEncoderAlphaOption.Ignore));
     }
 
     /// <summary>Makes a PNG of exactly the given pixels.</summary>
     /// <param name="pixels">The picture.</param>
-    /// <param name="format">Its format: Bgr24, Rgb24 or Gray8, any stride.</param>
+    /// <param name="format">Its format: Bgr24, Rgb24, Bgra32, Rgba32 or Gray8, any stride.</param>
     /// <returns>Bytes of the file.</returns>
-    /// <exception cref="ArgumentException">The format is none of the three or <paramref name="pixels"/> is too short for it.</exception>
+    /// <exception cref="ArgumentException">The format is none of the five or <paramref name="pixels"/> is too short for it.</exception>
     public static byte[] EncodePng(ReadOnlySpan<byte> pixels, FrameFormat format)
     {
         format.ThrowIfNotWithin(pixels.Length, nameof(pixels));
         ThrowIfNotPictureFormat(format);
-        return PngEncoder.Encode(pixels, format);
+        return PictureEncoder.Encode(pixels, format, SKPngEncoderOptions.Default);
     }
 
     /// <summary>Writes <see cref="EncodeJpeg"/>'s picture to a file: the whole file or none.</summary>
@@ -128,32 +138,37 @@ public static class PictureFile
     /// <exception cref="MediaException">The file cannot be written: no such folder, no right, full disk.</exception>
     public static void WritePng(string path, ReadOnlySpan<byte> pixels, FrameFormat format) => WriteAll(path, EncodePng(pixels, format));
 
-    internal static void ThrowIfBadSize(long width, long height)
+    private static unsafe void DecodeWhole(ReadOnlySpan<byte> file, Span<byte> destination, FrameFormat format, string name)
     {
-        if (width is < 1 or > FrameFormat.MaxSize || height is < 1 or > FrameFormat.MaxSize)
+        fixed (byte* bytes = file)
         {
-            throw new InvalidDataException($"the picture says it is {width}x{height} pixels; 1x1 to {FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.");
+            using PictureDecoder decoder = PictureDecoder.Open(bytes, file.Length);
+            ThrowIfOtherSize(decoder.Info, format, name);
+            decoder.Decode(destination, format);
         }
     }
 
-    private static bool IsPng(ReadOnlySpan<byte> file) => file.StartsWith(PngDecoder.Signature);
-
-    private static JpegDecoder OpenJpeg(ReadOnlySpan<byte> file)
+    /// <summary>Decodes a JPEG of one scan without its end marker: at the marker libjpeg would fill what is missing with gray, at the end of the file it says so.</summary>
+    private static void DecodeScan(ReadOnlySpan<byte> file, Span<byte> destination, FrameFormat format, string name)
     {
-        if (file.Length < 3 || file[0] != 0xFF || file[1] != JpegMarkers.StartOfImage || file[2] != 0xFF)
+        byte[] open = ArrayPool<byte>.Shared.Rent(file.Length + JpegLookahead);
+        try
         {
-            string beginning = file.Length == 0 ? "nothing" : Convert.ToHexString(file[..Math.Min(8, file.Length)]);
-            throw new InvalidDataException($"neither a JPEG nor a PNG file: it begins with {beginning}.");
+            file.CopyTo(open);
+            open.AsSpan(file.Length, JpegLookahead).Clear();
+            DecodeWhole(open.AsSpan(0, file.Length + JpegLookahead), destination, format, name);
         }
-
-        return new JpegDecoder(file);
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(open);
+        }
     }
 
     private static void ThrowIfNotPictureFormat(FrameFormat format)
     {
-        if (format.PixelFormat is not (PixelFormat.Bgr24 or PixelFormat.Rgb24 or PixelFormat.Gray8))
+        if (PixelRow.PixelBytes(format.PixelFormat) == 0)
         {
-            throw new ArgumentException($"Pictures are Bgr24, Rgb24 or Gray8; {format.PixelFormat} was given.", nameof(format));
+            throw new ArgumentException($"Pictures are Bgr24, Rgb24, Bgra32, Rgba32 or Gray8; {format.PixelFormat} was given.", nameof(format));
         }
     }
 

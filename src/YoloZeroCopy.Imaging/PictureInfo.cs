@@ -3,11 +3,20 @@ namespace YoloZeroCopy;
 /// <summary>File format of a picture.</summary>
 public enum PictureKind
 {
-    /// <summary>ITU-T T.81: baseline, extended sequential or progressive, 8 bits a sample.</summary>
+    /// <summary>ITU-T T.81: Huffman-coded, 8 bits a sample; gray, YCbCr, RGB, CMYK and YCCK.</summary>
     Jpeg,
 
-    /// <summary>Portable Network Graphics.</summary>
+    /// <summary>Portable Network Graphics, every kind.</summary>
     Png,
+
+    /// <summary>WebP, lossy and lossless; of an animation the first frame.</summary>
+    WebP,
+
+    /// <summary>Windows bitmap.</summary>
+    Bmp,
+
+    /// <summary>Graphics Interchange Format; of an animation the first frame.</summary>
+    Gif,
 }
 
 /// <summary>What the header of a picture file says.</summary>

@@ -53,8 +53,6 @@ internal sealed class FakeCudaEngine : InferenceEngine
 
     public override string Description => "fake";
 
-    public override long WeightBytes => 0;
-
     public override EngineContext CreateContext(int batch, nint input, nint output, nint stream) => new Context();
 
     public override void Dispose()

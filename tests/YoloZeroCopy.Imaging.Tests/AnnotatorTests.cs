@@ -6,6 +6,10 @@ public sealed class AnnotatorTests
 {
     private static readonly FrameFormat Format = new(PixelFormat.Bgr24, 60, 40, 187);
 
+    private static readonly PixelFormat[] Drawable = [PixelFormat.Bgr24, PixelFormat.Rgb24, PixelFormat.Bgra32, PixelFormat.Rgba32, PixelFormat.Gray8];
+
+    public static TheoryData<PixelFormat> PixelFormats => [.. Drawable];
+
     [Fact]
     public void A_rectangle_is_an_outline_of_its_thickness()
     {
@@ -20,7 +24,7 @@ public sealed class AnnotatorTests
             {
                 bool outer = x is >= 9 and <= 30 && y is >= 4 and <= 25;
                 bool inner = x is >= 11 and <= 28 && y is >= 6 and <= 23;
-                Assert.Equal(outer && !inner ? (1, 2, 3) : (0, 0, 0), Pixel(pixels, x, y));
+                Assert.Equal(outer && !inner ? (1, 2, 3) : (0, 0, 0), Pixel(pixels, Format, x, y));
                 count += outer && !inner ? 1 : 0;
             }
         }
@@ -37,52 +41,115 @@ public sealed class AnnotatorTests
     public void Nothing_outside_the_frame_is_touched(float x1, float y1, float x2, float y2)
     {
         const int Guard = 64;
-        byte[] memory = new byte[Format.ByteCount + (2 * Guard)];
-        memory.AsSpan().Fill(0xEE);
-        Annotator annotator = new(memory.AsSpan(Guard, Format.ByteCount), Format);
-
-        annotator.DrawRectangle(x1, y1, x2, y2, Color.White, 3);
-        annotator.DrawLine(x1, y1, x2, y2, Color.White, 5);
-        annotator.DrawDetection(new Detection(7, 0.5f, x1, y1, x2, y2), "a long name that does not fit \u00e9");
-        annotator.DrawLabel(55, 3, "edge", Color.Blue);
-        annotator.DrawText(-7, 36, "edge", Color.Red, 4);
-
-        Assert.Equal(-1, memory.AsSpan(0, Guard).IndexOfAnyExcept((byte)0xEE));
-        Assert.Equal(-1, memory.AsSpan(memory.Length - Guard).IndexOfAnyExcept((byte)0xEE));
-        for (int y = 0; y < Format.Height - 1; y++)
+        foreach (PixelFormat pixelFormat in Drawable)
         {
-            Assert.Equal(-1, memory.AsSpan(Guard + (y * Format.Stride) + Format.RowBytes, Format.Stride - Format.RowBytes).IndexOfAnyExcept((byte)0xEE));
+            FrameFormat format = new(pixelFormat, 60, 40, 257);
+            byte[] memory = new byte[format.ByteCount + (2 * Guard)];
+            memory.AsSpan().Fill(0xEE);
+            Annotator annotator = new(memory.AsSpan(Guard, format.ByteCount), format);
+
+            annotator.DrawRectangle(x1, y1, x2, y2, Color.White, 3);
+            annotator.DrawLine(x1, y1, x2, y2, Color.White, 5);
+            annotator.DrawDetection(new Detection(7, 0.5f, x1, y1, x2, y2), "a long name that does not fit \u00e9 \u4e2d \ud800");
+            annotator.DrawLabel(55, 3, "edge", Color.Blue);
+            annotator.DrawLabel(x1, y2, "", Color.Blue, 100_000);
+
+            Assert.Equal(-1, memory.AsSpan(0, Guard).IndexOfAnyExcept((byte)0xEE));
+            Assert.Equal(-1, memory.AsSpan(memory.Length - Guard).IndexOfAnyExcept((byte)0xEE));
+            for (int y = 0; y < format.Height - 1; y++)
+            {
+                Assert.Equal(-1, memory.AsSpan(Guard + (y * format.Stride) + format.RowBytes, format.Stride - format.RowBytes).IndexOfAnyExcept((byte)0xEE));
+            }
         }
     }
 
-    [Fact]
-    public void Text_has_the_dots_of_its_font()
+    [Theory]
+    [MemberData(nameof(PixelFormats))]
+    public void Every_format_shows_the_same_picture(PixelFormat pixelFormat)
     {
-        byte[] pixels = new byte[Format.ByteCount];
+        FrameFormat format = new(pixelFormat, 160, 90);
+        FrameFormat bgr = new(PixelFormat.Bgr24, 160, 90);
+        byte[] pixels = new byte[format.ByteCount];
+        byte[] wanted = new byte[bgr.ByteCount];
 
-        new Annotator(pixels, Format).DrawText(3, 4, "1E", Color.White, scale: 1);
+        Draw(new Annotator(pixels, format));
+        Draw(new Annotator(wanted, bgr));
 
-        string[] wanted = ["..#...#####", ".##...#....", "..#...#....", "..#...####.", "..#...#....", "..#...#....", ".###..#####"];
-        for (int y = 0; y < 7; y++)
+        Assert.NotEqual(-1, pixels.AsSpan().IndexOfAnyExcept((byte)0));
+        for (int y = 0; y < format.Height; y++)
         {
-            for (int x = 0; x < 11; x++)
+            for (int x = 0; x < format.Width; x++)
             {
-                Assert.Equal(wanted[y][x] == '#' ? 255 : 0, Pixel(pixels, 3 + x, 4 + y).Red);
+                (int red, int green, int blue) = Pixel(wanted, bgr, x, y);
+
+                // Skia rounds the edges of letters and lines in another way for another order.
+                int gray = ((blue * 3735) + (green * 19235) + (red * 9798) + 16384) >> 15;
+                (int foundRed, int foundGreen, int foundBlue) = Pixel(pixels, format, x, y);
+                (red, green, blue) = pixelFormat == PixelFormat.Gray8 ? (gray, gray, gray) : (red, green, blue);
+                Assert.InRange(Math.Max(Math.Abs(red - foundRed), Math.Max(Math.Abs(green - foundGreen), Math.Abs(blue - foundBlue))), 0, 2);
             }
         }
 
-        Assert.Equal(11, Annotator.TextWidth(2, 1));
+        static void Draw(Annotator annotator)
+        {
+            annotator.DrawDetection(new Detection(2, 0.91f, 20.4f, 30.6f, 120, 80), "bolt");
+            annotator.DrawLine(5, 5, 150, 60, Color.Orange, 3);
+        }
     }
 
     [Fact]
-    public void Every_glyph_differs_from_every_other()
+    public void Text_is_smooth_and_dark_on_bright()
+    {
+        FrameFormat format = new(PixelFormat.Gray8, 200, 40);
+        byte[] pixels = new byte[format.ByteCount];
+
+        new Annotator(pixels, format).DrawLabel(0, 39, "Illegible?", Color.White, textSize: 20);
+
+        int dark = pixels.Count(value => value == 0 || value < 40);
+        int between = pixels.Count(value => value is > 40 and < 215);
+        Assert.True(dark > 100 && between > 100, $"{dark} dark, {between} between");
+
+        byte[] inverse = new byte[format.ByteCount];
+        new Annotator(inverse, format).DrawLabel(0, 39, "Illegible?", Color.FromArgb(40, 40, 40), textSize: 20);
+        Assert.Contains(inverse, value => value > 215);
+    }
+
+    [Theory]
+    [InlineData("Äpfel")]
+    [InlineData("болт")]
+    [InlineData("βίδα")]
+    public void Letters_of_European_scripts_are_in_the_font(string text)
+    {
+        // An empty box stands for what is missing, the same for every letter.
+        byte[][] letters = [.. text.Select(letter => Label(letter.ToString()))];
+
+        Assert.All(letters, letter => Assert.NotEqual(Label("\uE000"), letter));
+    }
+
+    [Fact]
+    public void Every_printable_character_has_a_glyph_of_its_own()
     {
         HashSet<string> seen = [];
-        for (char c = ' '; c <= '~'; c++)
+        for (char character = '!'; character <= '~'; character++)
         {
-            char character = c;
-            Assert.True(seen.Add(string.Concat(Enumerable.Range(0, 35).Select(dot => BitmapFont.IsSet(character, dot % 5, dot / 5) ? '#' : '.'))), $"'{c}'");
+            Assert.True(seen.Add(Convert.ToBase64String(Label(character.ToString()))), $"'{character}'");
         }
+    }
+
+    [Fact]
+    public void A_label_stands_on_its_point_or_hangs_below_at_the_top()
+    {
+        FrameFormat format = new(PixelFormat.Gray8, 100, 100);
+        byte[] above = new byte[format.ByteCount];
+        byte[] below = new byte[format.ByteCount];
+
+        new Annotator(above, format).DrawLabel(10, 60, "x", Color.White, textSize: 20);
+        new Annotator(below, format).DrawLabel(10, 5, "x", Color.White, textSize: 20);
+
+        Assert.Equal((32, 59), RowsWithInk(above));
+        Assert.Equal((5, 32), RowsWithInk(below));
+
+        (int, int) RowsWithInk(byte[] pixels) => (pixels.AsSpan().IndexOf((byte)255) / 100, pixels.AsSpan().LastIndexOf((byte)255) / 100);
     }
 
     [Fact]
@@ -90,41 +157,71 @@ public sealed class AnnotatorTests
     {
         byte[] pixels = new byte[Format.ByteCount];
 
-        new Annotator(pixels, Format).DrawLine(2, 30, 42, 10, Color.White, thickness: 1);
+        new Annotator(pixels, Format).DrawLine(2, 30, 42, 10, Color.White, thickness: 3);
 
-        for (int x = 2; x <= 42; x++)
+        for (int x = 3; x <= 41; x++)
         {
             int y = (int)Math.Round(30 - ((x - 2) / 2.0));
-            Assert.Contains(Enumerable.Range(y - 1, 3), row => Pixel(pixels, x, row).Red == 255);
+            Assert.Equal(255, Pixel(pixels, Format, x, y - 1).Red);
+        }
+    }
+
+    [Theory]
+    [InlineData(97, 61, 8, 1)]
+    [InlineData(640, 480, 14, 2)]
+    [InlineData(1920, 1080, 23, 3)]
+    [InlineData(8192, 8192, 125, 18)]
+    public void Text_and_lines_suit_the_frame(int width, int height, int textSize, int thickness)
+    {
+        FrameFormat format = new(PixelFormat.Gray8, width, height);
+        Annotator annotator = new(new byte[format.ByteCount], format);
+
+        Assert.Equal((textSize, thickness), (annotator.TextSize, annotator.Thickness));
+    }
+
+    [Fact]
+    public void Class_colours_are_stable_and_neighbours_differ()
+    {
+        Color[] colors = [.. Enumerable.Range(0, 36).Select(Annotator.ClassColor)];
+
+        Assert.Equal(Color.FromArgb(0xE8, 0x34, 0x3F), colors[0]);
+        Assert.Equal(36, colors.Distinct().Count());
+        for (int id = 0; id < 36; id++)
+        {
+            Assert.True(Distance(colors[id], Annotator.ClassColor(id + 1)) > 70, $"{id} and the next");
+            Assert.All(colors[..12].Where((_, other) => id < 12 && other != id), other => Assert.True(Distance(colors[id], other) > 80, $"{colors[id]} and {other}"));
         }
 
-        Assert.Equal((255, 255), (Pixel(pixels, 2, 30).Red, Pixel(pixels, 42, 10).Red));
+        _ = Annotator.ClassColor(-1);
+
+        static double Distance(Color a, Color b) => Math.Sqrt(Math.Pow(a.R - b.R, 2) + Math.Pow(a.G - b.G, 2) + Math.Pow(a.B - b.B, 2));
     }
 
     [Fact]
-    public void Class_colours_are_stable_and_differ()
+    public void Wrong_frames_and_sizes_are_refused()
     {
-        Assert.Equal(Annotator.ClassColor(3), Annotator.ClassColor(3));
-        Assert.Equal(80, Enumerable.Range(0, 80).Select(Annotator.ClassColor).Distinct().Count());
-        Assert.Equal(Color.FromArgb(255, 38, 38), Annotator.ClassColor(0));
+        _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[100], new FrameFormat(PixelFormat.Nv12, 4, 4)); });
+        _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[10], new FrameFormat(PixelFormat.Rgb24, 4, 4)); });
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLine(0, 0, 1, 1, Color.Red, -1));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLabel(0, 0, "a", Color.Red, -1));
     }
 
-    [Fact]
-    public void Red_is_red_in_both_orders()
+    private static byte[] Label(string text)
     {
-        FrameFormat rgb = new(PixelFormat.Rgb24, 4, 4);
-        byte[] pixels = new byte[rgb.ByteCount];
-
-        new Annotator(pixels, rgb).FillRectangle(0, 0, 4, 4, Color.FromArgb(200, 100, 50));
-
-        Assert.Equal([200, 100, 50], pixels[..3]);
-        _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[100], new FrameFormat(PixelFormat.Gray8, 4, 4)); });
-        _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[10], rgb); });
+        FrameFormat format = new(PixelFormat.Gray8, 50, 40);
+        byte[] pixels = new byte[format.ByteCount];
+        new Annotator(pixels, format).DrawLabel(0, 39, text, Color.White, textSize: 26);
+        return pixels;
     }
 
-    private static (int Red, int Green, int Blue) Pixel(byte[] pixels, int x, int y)
+    private static (int Red, int Green, int Blue) Pixel(byte[] pixels, FrameFormat format, int x, int y)
     {
-        int at = (y * Format.Stride) + (3 * x);
-        return (pixels[at + 2], pixels[at + 1], pixels[at]);
+        ReadOnlySpan<byte> pixel = pixels.AsSpan((y * format.Stride) + (x * format.RowBytes / format.Width));
+        return format.PixelFormat switch
+        {
+            PixelFormat.Bgr24 or PixelFormat.Bgra32 => (pixel[2], pixel[1], pixel[0]),
+            PixelFormat.Rgb24 or PixelFormat.Rgba32 => (pixel[0], pixel[1], pixel[2]),
+            _ => (pixel[0], pixel[0], pixel[0]),
+        };
     }
 }

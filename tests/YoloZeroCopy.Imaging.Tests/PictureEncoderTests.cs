@@ -23,6 +23,27 @@ public sealed class PictureEncoderTests
     }
 
     [Theory]
+    [InlineData(PixelFormat.Bgra32, 12)]
+    [InlineData(PixelFormat.Bgra32, 13)]
+    [InlineData(PixelFormat.Rgba32, 12)]
+    [InlineData(PixelFormat.Rgba32, 13)]
+    public void The_fourth_byte_of_a_frame_is_no_transparency(PixelFormat pixelFormat, int stride)
+    {
+        FrameFormat format = new(pixelFormat, 3, 2, stride);
+        byte[] pixels = new byte[format.ByteCount];
+        new Random(8).NextBytes(pixels);
+
+        byte[] back = new byte[format.ByteCount];
+        PictureFile.Decode(PictureFile.EncodePng(pixels, format), back, format);
+
+        for (int i = 0; i < 6; i++)
+        {
+            int at = (i / 3 * stride) + (4 * (i % 3));
+            Assert.Equal([pixels[at], pixels[at + 1], pixels[at + 2], 255], back[at..(at + 4)]);
+        }
+    }
+
+    [Theory]
     [InlineData(PixelFormat.Bgr24, 1, 1, 90, 4)]
     [InlineData(PixelFormat.Bgr24, 100, 75, 95, 4)]
     [InlineData(PixelFormat.Rgb24, 33, 17, 90, 5)]

@@ -11,7 +11,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { kSlots = 264, kCodeFail = 1, kFloat = 1 };
+enum { kSlots = 320, kCodeFail = 1, kFloat = 1 };
 
 typedef struct {
     int kind;
@@ -390,13 +390,29 @@ static Status get_outputs(const Object *binding, void *from, Object ***out, size
     return NULL;
 }
 
+static Status create_allocator(const Object *session, const Object *memory, Object **out) {
+    (void)session;
+    (void)memory;
+    CREATE(out);
+}
+
+static Status get_stats(const Object *from, Object **out) {
+    (void)from;
+    CREATE(out);
+}
+
+static const char *get_value(const Object *pairs, const char *key) {
+    (void)pairs;
+    return strcmp(key, "MaxInUse") == 0 ? "1200" : NULL;
+}
+
 static void *table[kSlots];
 
 static const void *get_api(uint32_t version) {
     if (version > 16) {
         return NULL;
     }
-    static const int releases[] = {93, 94, 95, 96, 97, 98, 99, 100, 101, 118, 135, 208};
+    static const int releases[] = {93, 94, 95, 96, 97, 98, 99, 100, 101, 118, 132, 135, 208, 300};
     static const int settings[] = {16, 17, 22, 23, 24, 27, 130, 136, 137, 138};
     for (size_t i = 0; i < sizeof(releases) / sizeof(releases[0]); i++) {
         table[releases[i]] = (void *)give_back;
@@ -434,6 +450,7 @@ static const void *get_api(uint32_t version) {
     table[116] = (void *)look_up;
     table[123] = (void *)get_keys;
     table[124] = (void *)override_dimension;
+    table[131] = (void *)create_allocator;
     table[133] = (void *)run;
     table[134] = (void *)create_binding;
     table[140] = (void *)get_outputs;
@@ -442,6 +459,8 @@ static const void *get_api(uint32_t version) {
     table[205] = (void *)create_cuda_options;
     table[206] = (void *)update_cuda_options;
     table[263] = (void *)update_cuda_option_value;
+    table[297] = (void *)get_value;
+    table[319] = (void *)get_stats;
     return table;
 }
 

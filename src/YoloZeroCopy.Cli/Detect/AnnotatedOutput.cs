@@ -5,9 +5,6 @@ namespace YoloZeroCopy.Cli;
 /// <summary>Pictures and videos with the detections drawn into them, one file for each input.</summary>
 internal sealed class AnnotatedOutput : IFrameSink
 {
-    // A thin line disappears in a large picture once it is shown smaller: one pixel of line for every 400 of the picture.
-    private const int PixelsPerThickness = 400;
-
     private readonly ImmutableArray<string> names;
     private VideoWriter? video;
     private InputItem? videoItem;
@@ -125,12 +122,11 @@ internal sealed class AnnotatedOutput : IFrameSink
 
     private void Draw(Span<byte> pixels, FrameFormat format, ReadOnlySpan<Detection> detections)
     {
-        int thickness = Math.Max(2, Math.Min(format.Width, format.Height) / PixelsPerThickness);
         Annotator annotator = new(pixels, format);
         for (int index = detections.Length - 1; index >= 0; index--)
         {
             // The best are drawn last, on top.
-            annotator.DrawDetection(detections[index], ClassNames.Of(names, detections[index].ClassId), thickness);
+            annotator.DrawDetection(detections[index], ClassNames.Of(names, detections[index].ClassId));
         }
     }
 }

@@ -11,22 +11,17 @@ internal abstract class InferenceEngine : IDisposable
     /// <summary>Name and version of the runtime, its device and where it came from, for reports.</summary>
     public abstract string Description { get; }
 
-    /// <summary>
-    /// Bytes of the model's file, which is what its weights take. On the CPU all contexts share them; on a GPU each context has its own.
-    /// </summary>
-    public abstract long WeightBytes { get; }
-
     /// <summary>Smallest batch that the engine takes; smaller ones are filled up to it.</summary>
     public virtual int MinBatch => Math.Max(1, Model.FixedBatch);
 
     /// <summary>Largest batch that the engine takes.</summary>
     public virtual int MaxBatch => Model.FixedBatch == 0 ? DetectorInput.MaxBatch : Model.FixedBatch;
 
-    /// <summary>What the engine takes of a device's memory for contexts, and says so before it takes it. Nothing on the CPU.</summary>
-    /// <param name="buckets">Batch sizes that each stream has a context for, in rising order.</param>
-    /// <param name="streams">Streams with contexts.</param>
-    /// <param name="inputBytes">Bytes of one picture's input tensor.</param>
-    public virtual ImmutableArray<MemoryPlanEntry> PlanDevice(ReadOnlySpan<int> buckets, int streams, long inputBytes) => [];
+    /// <summary>What the engine takes of memory to run, added up before the contexts take it.</summary>
+    /// <param name="batches">Batch sizes that each stream has a context for, in rising order.</param>
+    /// <param name="streams">Streams with contexts; on the CPU, lanes.</param>
+    /// <exception cref="InferenceException">The engine had to run to tell, and failed.</exception>
+    public virtual ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams) => [];
 
     /// <summary>
     /// Makes a context for one batch size, bound for good to the given tensors and stream. On a GPU it is also run until later runs allocate nothing;

@@ -1,3 +1,5 @@
+using YoloZeroCopy.Interop;
+
 namespace YoloZeroCopy;
 
 /// <summary>Opens a detector on the processor.</summary>
@@ -43,6 +45,7 @@ internal static class CpuOpening
             FramePool pool = new(slotCount, options.SlotBytes);
             made.Add(pool);
             Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch, steps);
+            NativeHeap.Trim();
             return new YoloDetector(pipeline, engine, [], model, options.Name, Device.Cpu.Name, $"cpu, {engine.Description}{why}", plan);
         }
         catch
@@ -57,9 +60,11 @@ internal static class CpuOpening
         ModelInfo model = engine.Model;
         int tensorBatch = Math.Max(maxBatch, model.FixedBatch);
         return new MemoryPlan(
+        [
             new MemoryPlanEntry($"slots ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
             new MemoryPlanEntry($"input tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.InputBytes),
             new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.OutputBytes),
-            new MemoryPlanEntry("model weights", engine.WeightBytes));
+            .. engine.Plan([tensorBatch], laneCount),
+        ]);
     }
 }

@@ -174,7 +174,7 @@ internal static class CudaOpening
             new MemoryPlanEntry($"results, page-locked ({laneCount} lanes)", laneCount * sizes.HostBytes),
             new MemoryPlanEntry($"frames and results on the device ({laneCount} lanes)", laneCount * sizes.DeviceBytes, IsOnDevice: true),
             new MemoryPlanEntry($"tensors and scratch on the device ({computes} compute streams)", computes * sizes.ComputeBytes, IsOnDevice: true),
-            .. engine.PlanDevice(buckets, computes, sizes.InputBytes),
+            .. engine.Plan(buckets, computes),
         ]);
     }
 

@@ -47,20 +47,18 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     public OnnxRuntimeOperators? Operators { get; set; }
 
     /// <inheritdoc/>
-    public override long WeightBytes => model.FileBytes;
-
-    /// <inheritdoc/>
-    public override ImmutableArray<MemoryPlanEntry> PlanDevice(ReadOnlySpan<int> buckets, int streams, long inputBytes)
+    /// <remarks>Each context has weights of its own.</remarks>
+    public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
         long contextBytes = 0;
-        foreach (int size in buckets)
+        foreach (int size in batches)
         {
-            contextBytes += streams * (WeightBytes + ContextBytes + (size * inputBytes * ActivationFactor));
+            contextBytes += streams * (model.FileBytes + ContextBytes + ((long)size * Model.InputBytes * ActivationFactor));
         }
 
         return
         [
-            new MemoryPlanEntry($"engine contexts on the device ({streams * buckets.Length})", contextBytes, IsOnDevice: true),
+            new MemoryPlanEntry($"engine contexts on the device ({streams * batches.Length})", contextBytes, IsOnDevice: true),
             new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true),
         ];
     }

@@ -23,8 +23,6 @@ internal static unsafe class OnnxRuntimeCudaSession
         using OrtHandle sessionOptions = OnnxRuntimeSession.CreateOptions(library, path, OrtGraphOptimizationLevel.EnableAll, Threads);
         OnnxRuntimeSession.Override(library, path, sessionOptions, model.Input.Overrides(batch));
 
-        // A memory pattern is planned from a first run, whose own memory the arena then keeps beside it: a third to a half more for the same speed.
-        OnnxRuntimeSession.Check(library, path, library.Api->DisableMemPattern(sessionOptions.Value));
         AppendProvider(library, sessionOptions, options, stream, useGraph);
         if (operators is not null)
         {

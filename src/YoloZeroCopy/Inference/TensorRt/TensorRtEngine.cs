@@ -34,9 +34,6 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     public override string Description => $"{plan.Library.Name} on {device.Name} ({plan.Library.Path}), {model.ProfileText}";
 
     /// <inheritdoc/>
-    public override long WeightBytes => planBytes;
-
-    /// <inheritdoc/>
     public override int MinBatch => model.Profile.MinBatch;
 
     /// <inheritdoc/>
@@ -78,14 +75,17 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
 
     /// <inheritdoc/>
     /// <remarks>Asks TensorRT itself, for the largest bucket: what it says is exact. The weights are counted as the plan's bytes, which hold them.</remarks>
-    public override ImmutableArray<MemoryPlanEntry> PlanDevice(ReadOnlySpan<int> buckets, int streams, long inputBytes)
+    public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
-        int largest = buckets[^1];
+        int largest = batches[^1];
         device.Run(() => plannedActivationBytes = model.Measure(plan, device, largest));
         return
         [
             new MemoryPlanEntry("TensorRT engine on the device (weights, once)", planBytes, IsOnDevice: true),
-            new MemoryPlanEntry($"TensorRT activations on the device ({streams} streams, batch {largest}, as TensorRT says)", streams * plannedActivationBytes, IsOnDevice: true),
+            new MemoryPlanEntry(
+                $"TensorRT activations on the device ({streams} streams, batch {largest}, as TensorRT says)",
+                streams * plannedActivationBytes,
+                IsOnDevice: true),
         ];
     }
 

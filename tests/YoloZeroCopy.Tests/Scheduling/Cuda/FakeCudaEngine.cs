@@ -33,8 +33,6 @@ internal sealed class FakeCudaEngine : InferenceEngine
 
     public override string Description => "fake";
 
-    public override long WeightBytes => 1;
-
     public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
     {
         Assert.NotEqual(0, input);

@@ -24,7 +24,7 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
         TensorRtEngine engine = Open(library, context);
         CUcontextOf(context, out bool after);
         Assert.Equal(before, after);
-        MemoryPlanEntry[] planned = [.. engine.PlanDevice([1, 4], streams: 1, inputBytes: 1)];
+        MemoryPlanEntry[] planned = [.. engine.Plan([1, 4], streams: 1)];
         Assert.True(planned[1].Bytes > 0);
         long memories = driver.Live("memory");
         await using (CudaHarness harness = new(driver, engine))

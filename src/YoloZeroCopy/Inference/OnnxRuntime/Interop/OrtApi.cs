@@ -26,6 +26,9 @@ internal readonly unsafe struct OrtApi
     /// </summary>
     public const uint Version = 16;
 
+    /// <summary>The version from which on <see cref="CreateAllocator"/>'s allocators tell what they hold: before it, the table ends earlier.</summary>
+    public const int AllocatorStatsVersion = 23;
+
     private const int Slot = 8;
 
     // OrtStatus* CreateStatus(OrtErrorCode, const char* message): for callbacks of ours.
@@ -56,10 +59,6 @@ internal readonly unsafe struct OrtApi
     // CreateSessionOptions(OrtSessionOptions** out)
     [FieldOffset(10 * Slot)]
     public readonly delegate* unmanaged<nint*, OrtStatus> CreateSessionOptions;
-
-    // EnableMemPattern(OrtSessionOptions*)
-    [FieldOffset(16 * Slot)]
-    public readonly delegate* unmanaged<nint, OrtStatus> EnableMemPattern;
 
     // DisableMemPattern(OrtSessionOptions*)
     [FieldOffset(17 * Slot)]
@@ -233,6 +232,13 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(130 * Slot)]
     public readonly delegate* unmanaged<nint, byte*, byte*, OrtStatus> AddSessionConfigEntry;
 
+    // CreateAllocator(const OrtSession*, const OrtMemoryInfo*, OrtAllocator** out)
+    [FieldOffset(131 * Slot)]
+    public readonly delegate* unmanaged<nint, nint, nint*, OrtStatus> CreateAllocator;
+
+    [FieldOffset(132 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseAllocator;
+
     // RunWithBinding(OrtSession*, const OrtRunOptions*, const OrtIoBinding*)
     [FieldOffset(133 * Slot)]
     public readonly delegate* unmanaged<nint, nint, nint, OrtStatus> RunWithBinding;
@@ -287,4 +293,15 @@ internal readonly unsafe struct OrtApi
     // UpdateCUDAProviderOptionsWithValue(OrtCUDAProviderOptionsV2*, const char* key, void* value): the last slot of version 16.
     [FieldOffset(263 * Slot)]
     public readonly delegate* unmanaged<nint, byte*, nint, OrtStatus> UpdateCudaProviderOptionsWithValue;
+
+    // GetKeyValue(const OrtKeyValuePairs*, const char* key): null when there is no such key. Version 23, as the two below.
+    [FieldOffset(297 * Slot)]
+    public readonly delegate* unmanaged<nint, byte*, byte*> GetKeyValue;
+
+    [FieldOffset(300 * Slot)]
+    public readonly delegate* unmanaged<nint, void> ReleaseKeyValuePairs;
+
+    // AllocatorGetStats(const OrtAllocator*, OrtKeyValuePairs** out)
+    [FieldOffset(319 * Slot)]
+    public readonly delegate* unmanaged<nint, nint*, OrtStatus> AllocatorGetStats;
 }
