@@ -14,7 +14,7 @@ FrameFormat format = new(PixelFormat.Bgr24, 1920, 1080);
 GC.Collect();
 long before = Environment.WorkingSet;
 await using YoloDetector detector = YoloDetector.Open(args[1], options);
-FrameSlot[] slots = new FrameSlot[detector.Frames.SlotCount];
+FrameSlot[] slots = new FrameSlot[detector.SlotCount];
 ValueTask<DetectionResult>[] results = new ValueTask<DetectionResult>[slots.Length];
 for (int round = 0; round < Rounds; round++)
 {
