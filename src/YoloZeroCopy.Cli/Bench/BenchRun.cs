@@ -6,7 +6,6 @@ internal static class BenchRun
     // Both rates are measured in slices by turns, so that a machine that gets slower or faster meanwhile does so for both.
     private const int Slices = 5;
     private const int LeastSingleFrames = 10;
-    private const int DefaultBatch = 8;
 
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SingleTime = TimeSpan.FromSeconds(1);
@@ -61,7 +60,7 @@ internal static class BenchRun
     {
         DetectorOptions options = settings.Detector;
         TimeSpan time = settings.Time;
-        int batch = options.MaxBatch != 0 ? options.MaxBatch : detector.Model.FixedBatch != 0 ? detector.Model.FixedBatch : Math.Min(DefaultBatch, detector.Engine?.MaxBatch ?? DefaultBatch);
+        int batch = detector.MaxBatch;
         int lanes = detector.LaneCount;
         InferenceEngine shared = detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own.");
         using IEngineBenchmark engine = device is null ? new EngineBenchmark(shared, batch, detector.EngineStreams) : new CudaEngineBenchmark(device, shared, batch, detector.EngineStreams);
@@ -170,7 +169,7 @@ internal static class BenchRun
 
     private static int DefaultSlots(DetectorOptions options)
     {
-        int batch = options.MaxBatch == 0 ? DefaultBatch : options.MaxBatch;
+        int batch = options.MaxBatch == 0 ? CudaOpening.DefaultBatch : options.MaxBatch;
         return ((options.Lanes == 0 ? CudaOpening.DefaultLanes : options.Lanes) + 1) * batch;
     }
 

@@ -59,7 +59,7 @@ internal static class Options
         new("--tensorrt-host-code") { Description = "Let a version-compatible TensorRT engine run the code for the processor that it carries. Trusted files only." };
 
     public static Option<int> Batch() =>
-        Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8.", 1, MaxBatch);
+        Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8 on CUDA and 1 on the CPU.", 1, MaxBatch);
 
     public static Option<int> Threads() => Integer("--threads", "Threads the engine computes with. Default: one per core.", 1, MaxThreads);
 

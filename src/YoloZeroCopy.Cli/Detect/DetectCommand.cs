@@ -10,7 +10,6 @@ internal static class DetectCommand
     private const long SlotBudget = 1L << 30;
     private const long PixelBudget = 256L << 20;
     private const int MaxWindow = 64;
-    private const int DefaultBatch = 8;
 
     private static readonly Option<string> Model = Options.Model();
     private static readonly Option<string[]> Input = InputOption();
@@ -163,7 +162,7 @@ internal static class DetectCommand
     {
         int slotBytes = items.Count == 0 ? 1 : items.Max(static item => item.Format.ByteCount);
         int batch = arguments.GetValue(Batch);
-        int wantedSlots = 2 * (batch == 0 ? DefaultBatch : batch);
+        int wantedSlots = 2 * (batch == 0 ? CudaOpening.DefaultBatch : batch);
         return new DetectorOptions
         {
             Device = arguments.GetValue(Device),

@@ -9,7 +9,7 @@ public sealed record DetectorOptions
     /// <summary>Device to run on.</summary>
     public Device Device { get; init; } = Device.Auto;
 
-    /// <summary>Largest number of frames in one run of the model; 0 takes what the model is fixed to, or 8 where it is not fixed.</summary>
+    /// <summary>Largest number of frames in one run of the model; 0 takes what the model is fixed to, else 8 on CUDA and 1 on the CPU.</summary>
     public int MaxBatch { get; init; }
 
     /// <summary>

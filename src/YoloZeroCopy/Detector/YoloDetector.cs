@@ -80,6 +80,8 @@ public sealed partial class YoloDetector : IAsyncDisposable
 
     internal int LaneCount => pipeline.LaneCount;
 
+    internal int MaxBatch => pipeline.MaxBatch;
+
     /// <summary>Runs of the engine that can be on the device at once: what measuring the engine alone must keep busy.</summary>
     internal int EngineStreams => Cuda is null ? LaneCount : CudaOpening.ComputesOf(LaneCount);
 

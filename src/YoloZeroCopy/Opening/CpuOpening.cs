@@ -5,6 +5,9 @@ namespace YoloZeroCopy;
 /// <summary>Opens a detector on the processor.</summary>
 internal static class CpuOpening
 {
+    // A larger batch takes the processor as long for each frame, and every frame of it waits for the last: docs/performance.md.
+    internal const int DefaultBatch = 1;
+
     public static YoloDetector Open(string modelPath, DetectorOptions options, string why, OpeningSteps steps)
     {
         steps.Begin(OpeningStep.ReadModel);
@@ -28,7 +31,7 @@ internal static class CpuOpening
         {
             steps.Advance();
             ModelInfo model = engine.Model;
-            int maxBatch = Opening.MaxBatchOf(engine, options);
+            int maxBatch = Opening.MaxBatchOf(engine, options, DefaultBatch);
 
             // The engine uses every core for one batch; a second lane would only add switching (docs/performance.md).
             int laneCount = options.Lanes == 0 ? 1 : options.Lanes;

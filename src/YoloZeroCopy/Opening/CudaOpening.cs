@@ -7,6 +7,7 @@ internal static class CudaOpening
 {
     // Three compute streams fill each other's gaps between kernels, each with one batch on the device and the next one queued. Measured: docs/performance.md.
     internal const int DefaultLanes = 6;
+    internal const int DefaultBatch = 8;
     private const int LanesPerCompute = 2;
 
     public static YoloDetector Open(string modelPath, DetectorOptions options, int ordinal, string why, OpeningSteps steps) =>
@@ -34,7 +35,7 @@ internal static class CudaOpening
                 : OpenOnnxRuntime(modelPath, options, device, made);
             steps.Advance();
             ModelInfo model = engine.Model;
-            int maxBatch = Opening.MaxBatchOf(engine, options);
+            int maxBatch = Opening.MaxBatchOf(engine, options, DefaultBatch);
             int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
             int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
             DecodingOptions decoding = Opening.DecodingOf(options);

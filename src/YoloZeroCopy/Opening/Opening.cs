@@ -3,12 +3,10 @@ namespace YoloZeroCopy;
 /// <summary>What opening has in common on every device: numbers left to us, and the pipeline over finished lanes.</summary>
 internal static class Opening
 {
-    private const int DefaultBatch = 8;
-
     // A camera's next frame comes tens of milliseconds later, a caller's who awaits one frame at a time some microseconds: spinning is for the latter.
     private static readonly TimeSpan DispatcherSpin = TimeSpan.FromMilliseconds(2);
 
-    public static int MaxBatchOf(InferenceEngine engine, DetectorOptions options)
+    public static int MaxBatchOf(InferenceEngine engine, DetectorOptions options, int defaultBatch)
     {
         ModelInfo model = engine.Model;
         if (options.MaxBatch > engine.MaxBatch)
@@ -20,7 +18,7 @@ internal static class Opening
                 nameof(options));
         }
 
-        return options.MaxBatch != 0 ? options.MaxBatch : model.FixedBatch != 0 ? model.FixedBatch : Math.Min(DefaultBatch, engine.MaxBatch);
+        return options.MaxBatch != 0 ? options.MaxBatch : model.FixedBatch != 0 ? model.FixedBatch : Math.Min(defaultBatch, engine.MaxBatch);
     }
 
     /// <summary>Where the caller leaves it to us: slots for a batch in every lane and, behind them, for one batch more, or for one frame more than may wait.</summary>

@@ -80,6 +80,8 @@ internal sealed class Pipeline : IAsyncDisposable
 
     public int LaneCount => lanes.Length;
 
+    public int MaxBatch => options.MaxBatch;
+
     /// <summary>The error that the pipeline cannot go on after; null while it can.</summary>
     public Exception? FaultCause
     {
