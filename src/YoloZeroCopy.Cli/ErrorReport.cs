@@ -17,7 +17,7 @@ internal static partial class ErrorReport
         Write(message, hint);
         if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
         {
-            Console.Error.WriteLine(error);
+            StandardError.WriteLine(error.ToString());
         }
 
         return code;
@@ -25,10 +25,10 @@ internal static partial class ErrorReport
 
     public static void Write(string message, string? hint = null)
     {
-        Console.Error.WriteLine($"yzc: {UrlCredentials.Hide(OneLine(message))}");
+        StandardError.WriteLine($"yzc: {UrlCredentials.Hide(OneLine(message))}");
         if (hint is not null)
         {
-            Console.Error.WriteLine($"     {OneLine(hint)}");
+            StandardError.WriteLine($"     {OneLine(hint)}");
         }
     }
 

@@ -35,5 +35,10 @@ internal sealed class Interruption : IDisposable
             context.Cancel = true;
             source.Cancel();
         }
+        else
+        {
+            // The process ends now.
+            StandardError.Restore();
+        }
     }
 }

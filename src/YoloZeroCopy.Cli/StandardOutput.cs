@@ -1,5 +1,7 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace YoloZeroCopy.Cli;
 
@@ -7,6 +9,16 @@ namespace YoloZeroCopy.Cli;
 internal static class StandardOutput
 {
     private const string Name = "standard output";
+
+    /// <summary>Whether it goes to a file, where nobody watches it.</summary>
+    public static bool IsFile
+    {
+        get
+        {
+            using FileStream stream = Handle();
+            return Console.IsOutputRedirected && stream.CanSeek;
+        }
+    }
 
     /// <summary>Opens it for bytes, without a buffer.</summary>
     public static Stream OpenStream()
@@ -18,7 +30,7 @@ internal static class StandardOutput
 
         // The framework's console stream on Unix swallows EPIPE: `yzc ... | head` would work on for nobody. A file stream does not, but in a file it
         // writes at a position of its own and leaves the shared one behind, so that the next program of a script would overwrite what this one wrote.
-        FileStream stream = new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        FileStream stream = Handle();
         return stream.CanSeek ? Console.OpenStandardOutput() : stream;
     }
 
@@ -36,7 +48,22 @@ internal static class StandardOutput
         }
     }
 
+    /// <summary>Writes a text, and on a terminal the table that says the same.</summary>
+    public static void Write(string text, Func<IRenderable> table)
+    {
+        if (Console.IsOutputRedirected)
+        {
+            Write(text);
+        }
+        else
+        {
+            AnsiConsole.Write(table());
+        }
+    }
+
     /// <summary>The error for an output that takes no more bytes.</summary>
     public static CliException Failed(string target, Exception error) =>
         new(ExitCode.OutputFailed, $"{target} cannot be written: {error.Message}", "Check the path, the free space and the permissions.", error);
+
+    private static FileStream Handle() => new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
 }

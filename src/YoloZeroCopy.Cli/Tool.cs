@@ -39,8 +39,9 @@ internal static class Tool
         }
     }
 
-    private static RootCommand Commands() =>
-        new($"{Summary}{Environment.NewLine}{Environment.NewLine}{ExitCode.Help}")
+    private static RootCommand Commands()
+    {
+        RootCommand root = new($"{Summary}{Environment.NewLine}{Environment.NewLine}{ExitCode.Help}")
         {
             DetectCommand.Create(),
             InfoCommand.Create(),
@@ -48,6 +49,11 @@ internal static class Tool
             BuildCommand.Create(),
             SelfTestCommand.Create(),
         };
+        VersionOption version = root.Options.OfType<VersionOption>().Single();
+        version.Description = "Show the versions of the tool, of ONNX Runtime, ffmpeg, the CUDA driver and TensorRT, and exit.";
+        version.Action = new VersionAction();
+        return root;
+    }
 
     private static int Refuse(ParseResult parsed)
     {

@@ -88,7 +88,7 @@ public sealed class BenchCudaTests
         Assert.Equal(20, single.GetProperty("frames").GetInt64());
         Assert.InRange(single.GetProperty("caller_us").GetProperty("p50").GetDouble(), 0.1, single.GetProperty("caller_us").GetProperty("max").GetDouble());
         Assert.True(single.GetProperty("ratio_to_host_sum").GetDouble() > 0);
-        Assert.All(["link", "kernels, batch 8", "ordinary way", "soak, rate", "single, parts"], name => Assert.Contains(name, report.ToText(), StringComparison.Ordinal));
+        Assert.All(["link", "kernels, batch 8", "ordinary way", "soak, rate", "single, parts"], name => Assert.Contains(name, report.ToLines().ToString(), StringComparison.Ordinal));
     }
 }
 

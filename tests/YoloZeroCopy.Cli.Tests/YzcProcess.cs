@@ -61,7 +61,9 @@ internal sealed class YzcProcess : IDisposable
             throw new TimeoutException($"yzc did not end in {Limit}: {error.Result}");
         }
 
-        return new YzcResult(process.ExitCode, output.Result, error.Result);
+        // A run that takes long tells how far it is: whether it does depends on the machine.
+        string messages = string.Concat(error.Result.Split('\n').Where(static line => !line.StartsWith("progress: ", StringComparison.Ordinal)).Select(static line => line + '\n'));
+        return new YzcResult(process.ExitCode, output.Result, messages[..^1]);
     }
 
     public void Dispose()

@@ -106,7 +106,15 @@ internal static class BenchCommand
             OutputText.Write(jsonFile, report.ToJson());
         }
 
-        StandardOutput.Write(arguments.GetValue(Json) ? report.ToJson() : report.ToText());
+        if (arguments.GetValue(Json))
+        {
+            StandardOutput.Write(report.ToJson());
+        }
+        else
+        {
+            report.ToLines().Write();
+        }
+
         return ExitCode.Done;
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace YoloZeroCopy.Cli;
 
@@ -75,9 +74,9 @@ internal sealed record BenchReport
         Machine.Write(json);
     });
 
-    public string ToText()
+    public NamedLines ToLines()
     {
-        StringBuilder text = new();
+        NamedLines lines = new(nameWidth: 24);
         Line("model", $"{Model}");
         Line("frames", $"{FrameText()} {FormatText()}, batches of {Batch}, lanes {Lanes}");
         Line("engine only", $"{EngineOnlyFps:F2} frames/s");
@@ -98,10 +97,9 @@ internal sealed record BenchReport
         Line("machine", $"{Machine.Processor}, {Machine.Cores} cores, {Machine.System}, {Machine.DotNet}");
         Line("engine", $"{Machine.Engine}");
         Line("date", $"{Machine.Date}");
-        return text.ToString();
+        return lines;
 
-        void Line(string name, FormattableString value) =>
-            text.AppendLine(CultureInfo.InvariantCulture, $"{name,-24}{FormattableString.Invariant(value)}");
+        void Line(string name, FormattableString value) => lines.Add(name, FormattableString.Invariant(value));
     }
 
     private string FrameText() => string.Create(CultureInfo.InvariantCulture, $"{Frame.Width}x{Frame.Height}");

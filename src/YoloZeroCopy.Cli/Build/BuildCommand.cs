@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using System.Globalization;
-using System.Text;
 
 namespace YoloZeroCopy.Cli;
 
@@ -74,7 +72,15 @@ internal static class BuildCommand
             throw StandardOutput.Failed(arguments.GetValue(TimingCache) is string timings ? $"'{output}' or '{timings}'" : $"'{output}'", error);
         }
 
-        StandardOutput.Write(json ? ToJson(output, report) : ToText(output, report));
+        if (json)
+        {
+            StandardOutput.Write(ToJson(output, report));
+        }
+        else
+        {
+            ToLines(output, report).Write();
+        }
+
         return ExitCode.Done;
     }
 
@@ -96,31 +102,29 @@ internal static class BuildCommand
         TensorRtShimPath = arguments.GetValue(Shim),
     };
 
-    private static string ToText(string output, TensorRtBuildReport report)
+    private static NamedLines ToLines(string output, TensorRtBuildReport report)
     {
-        StringBuilder text = new();
-        Line("engine", FormattableString.Invariant($"{output}, {MemoryPlan.Mebibytes(report.PlanBytes)}"));
-        Line("built by", FormattableString.Invariant($"{report.Library} in {report.Duration.TotalSeconds:F1} s, from {report.NodeCount} nodes"));
+        NamedLines lines = new(nameWidth: 12);
+        lines.Add("engine", FormattableString.Invariant($"{output}, {MemoryPlan.Mebibytes(report.PlanBytes)}"));
+        lines.Add("built by", FormattableString.Invariant($"{report.Library} in {report.Duration.TotalSeconds:F1} s, from {report.NodeCount} nodes"));
         for (int index = 0; index < report.Profiles.Length; index++)
         {
             string memory = report.DeviceMemoryBytes.IsEmpty ? string.Empty : $"; TensorRT asks for {MemoryPlan.Mebibytes(report.DeviceMemoryBytes[index])} to run it";
-            Line(FormattableString.Invariant($"profile {index + 1}"), $"{report.Profiles[index]}{memory}");
+            lines.Add(FormattableString.Invariant($"profile {index + 1}"), $"{report.Profiles[index]}{memory}");
         }
 
-        Line("workspace", $"up to {MemoryPlan.Mebibytes(report.WorkspaceLimitBytes)} were allowed");
+        lines.Add("workspace", $"up to {MemoryPlan.Mebibytes(report.WorkspaceLimitBytes)} were allowed");
         if (report.DeviceMemoryBytes.IsEmpty)
         {
-            Line("memory", "what TensorRT asks for is known only where the engine can be opened, which this machine cannot");
+            lines.Add("memory", "what TensorRT asks for is known only where the engine can be opened, which this machine cannot");
         }
 
         foreach (string warning in report.Warnings)
         {
-            Line("warning", ErrorReport.OneLine(warning));
+            lines.Add("warning", ErrorReport.OneLine(warning));
         }
 
-        return text.ToString();
-
-        void Line(string name, string value) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-12}{value}");
+        return lines;
     }
 
     private static string ToJson(string output, TensorRtBuildReport report) => JsonText.Write(json =>

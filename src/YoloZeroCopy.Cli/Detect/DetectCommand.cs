@@ -84,7 +84,12 @@ internal static class DetectCommand
             int window = folder is null ? MaxWindow : (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow);
             DetectRun run = new(detector, sinks, window);
             long start = Stopwatch.GetTimestamp();
-            await run.RunAsync(items, stop);
+            bool linesToFile = json is not (null or "-") || StandardOutput.IsFile;
+            await using (DetectProgress.Start(run, items, linesToFile, DetectProgress.PlainStep))
+            {
+                await run.RunAsync(items, stop);
+            }
+
             failures += run.Failures;
             if (summary is not null)
             {

@@ -6,14 +6,21 @@ namespace YoloZeroCopy.Cli;
 /// <summary>One run of <c>yzc detect</c>: a producer decodes ahead, the detector batches, results are written in input order.</summary>
 internal sealed class DetectRun(YoloDetector detector, IReadOnlyList<IFrameSink> sinks, int window)
 {
-    /// <summary>Frames whose detections were written.</summary>
-    public long Frames { get; private set; }
+    private long frames;
+    private long detections;
+    private int failures;
+
+    /// <summary>Frames whose detections were written. Any thread may read the counts.</summary>
+    public long Frames => Volatile.Read(ref frames);
 
     /// <summary>Detections in them.</summary>
-    public long Detections { get; private set; }
+    public long Detections => Volatile.Read(ref detections);
 
     /// <summary>Pictures that could not be decoded, videos that broke off, frames the engine failed on.</summary>
-    public int Failures { get; private set; }
+    public int Failures => Volatile.Read(ref failures);
+
+    /// <summary>Frames that are behind the run, one way or the other.</summary>
+    public long Done => Frames + Failures;
 
     /// <summary>Handles all items. When asked to stop, what was submitted is still written.</summary>
     public async Task RunAsync(IReadOnlyList<InputItem> items, CancellationToken stop)
@@ -70,8 +77,8 @@ internal sealed class DetectRun(YoloDetector detector, IReadOnlyList<IFrameSink>
             using DetectionResult result = await ResultOfAsync(work) is DetectionResult found ? found : default;
             if (result != default)
             {
-                Frames++;
-                Detections += result.Detections.Length;
+                Volatile.Write(ref frames, frames + 1);
+                Volatile.Write(ref detections, detections + result.Detections.Length);
                 foreach (IFrameSink sink in sinks)
                 {
                     await sink.WriteAsync(work, result);
@@ -99,7 +106,7 @@ internal sealed class DetectRun(YoloDetector detector, IReadOnlyList<IFrameSink>
             ErrorReport.Write($"'{work.Item.Path}', frame {work.Frame}: {error.Message}");
         }
 
-        Failures++;
+        Volatile.Write(ref failures, failures + 1);
         return null;
     }
 

@@ -19,6 +19,9 @@ internal sealed record InputItem(string Path, string Source, InputKind Kind)
     /// <summary>File that it is drawn into with its detections; null where nothing is drawn.</summary>
     public string? Output { get; init; }
 
+    /// <summary>Frames in it, of a video as far as its length tells; 0 where it tells nothing.</summary>
+    public long Frames { get; init; }
+
     /// <summary>Frames a second, of a video.</summary>
     public double FrameRate { get; init; }
 }

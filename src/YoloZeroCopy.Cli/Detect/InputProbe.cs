@@ -31,12 +31,13 @@ internal static class InputProbe
             throw new MediaException(item.Path, $"the picture is {info.Width}x{info.Height}; {FrameFormat.MaxSize} pixels a side are the most.");
         }
 
-        return item with { Format = new FrameFormat(PixelFormat.Bgr24, info.Width, info.Height) };
+        return item with { Format = new FrameFormat(PixelFormat.Bgr24, info.Width, info.Height), Frames = 1 };
     }
 
     private static async Task<InputItem> ReadVideoAsync(InputItem item, CancellationToken stop)
     {
         await using VideoReader reader = await VideoReader.OpenAsync(item.Path, cancellationToken: stop);
-        return item with { Format = reader.Format, FrameRate = reader.FrameRate };
+        double frames = reader.FrameRate * (reader.Duration?.TotalSeconds ?? 0);
+        return item with { Format = reader.Format, FrameRate = reader.FrameRate, Frames = (long)Math.Round(frames) };
     }
 }

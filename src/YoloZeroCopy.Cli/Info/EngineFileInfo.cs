@@ -1,35 +1,42 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Text;
 
 namespace YoloZeroCopy.Cli;
 
 /// <summary>What a TensorRT engine's file says where there is no GPU to open it on.</summary>
 internal static class EngineFileInfo
 {
-    public static string Describe(TensorRtPlanFile file, bool json) => json ? ToJson(file) : ToText(file);
-
-    private static string ToText(TensorRtPlanFile file)
+    public static void Print(TensorRtPlanFile file, bool json)
     {
-        StringBuilder text = new();
-        Line("model", file.Path);
-        Line("kind", FormattableString.Invariant($"TensorRT engine, a plan of {file.PlanBytes} bytes; only a CUDA device opens it, so this is what its file says"));
-        Line("built with", BuiltWith(file) ?? "unknown");
+        if (json)
+        {
+            StandardOutput.Write(ToJson(file));
+        }
+        else
+        {
+            ToLines(file).Write();
+        }
+    }
+
+    private static NamedLines ToLines(TensorRtPlanFile file)
+    {
+        NamedLines lines = new(nameWidth: 12);
+        lines.Add("model", file.Path);
+        lines.Add("kind", FormattableString.Invariant($"TensorRT engine, a plan of {file.PlanBytes} bytes; only a CUDA device opens it, so this is what its file says"));
+        lines.Add("built with", BuiltWith(file) ?? "unknown");
         if (file.Metadata.IsEmpty)
         {
-            Line("metadata", "none");
+            lines.Add("metadata", "none");
         }
 
         foreach ((string key, string value) in file.Metadata.OrderBy(static pair => pair.Key, StringComparer.Ordinal))
         {
-            Line(key, key == "names" && ModelMetadata.TryReadNames(value, out ImmutableArray<string> names)
+            lines.Add(key, key == "names" && ModelMetadata.TryReadNames(value, out ImmutableArray<string> names)
                 ? string.Create(CultureInfo.InvariantCulture, $"{names.Length}: {string.Join(", ", names)}")
                 : ModelMetadata.Excerpt(value));
         }
 
-        return text.ToString();
-
-        void Line(string name, string value) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-12}{value}");
+        return lines;
     }
 
     private static string? BuiltWith(TensorRtPlanFile file) =>

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using YoloZeroCopy.Cuda;
 
@@ -39,13 +38,21 @@ internal static class InfoCommand
         if (ModelFile.IsTensorRt(model) && (options.Device == YoloZeroCopy.Device.Cpu || !CudaDriver.TryInitialize(out _)))
         {
             // Only a GPU opens an engine, but what stands before the plan can be read anywhere.
-            StandardOutput.Write(EngineFileInfo.Describe(TensorRtPlanFile.Read(model), arguments.GetValue(Json)));
+            EngineFileInfo.Print(TensorRtPlanFile.Read(model), arguments.GetValue(Json));
             return ExitCode.Done;
         }
 
         await using YoloDetector detector = DetectorOpening.Open(model, options);
         stop.ThrowIfCancellationRequested();
-        StandardOutput.Write(arguments.GetValue(Json) ? ToJson(detector) : ToText(detector));
+        if (arguments.GetValue(Json))
+        {
+            StandardOutput.Write(ToJson(detector));
+        }
+        else
+        {
+            ToLines(detector).Write();
+        }
+
         return ExitCode.Done;
     }
 
@@ -53,37 +60,30 @@ internal static class InfoCommand
 
     private static string BatchOf(ModelInfo model) => model.FixedBatch == 0 ? "any" : model.FixedBatch.ToString(CultureInfo.InvariantCulture);
 
-    private static string ToText(YoloDetector detector)
+    private static NamedLines ToLines(YoloDetector detector)
     {
         ModelInfo model = detector.Model;
-        StringBuilder text = new();
-        Line("model", model.Path);
-        Line("task", TaskOf(model));
+        NamedLines lines = new(nameWidth: 12);
+        lines.Add("model", model.Path);
+        lines.Add("task", TaskOf(model));
         foreach (TensorInfo input in model.Inputs)
         {
-            Line("input", input.ToString());
+            lines.Add("input", input.ToString());
         }
 
         foreach (TensorInfo output in model.Outputs)
         {
-            Line("output", output.ToString());
+            lines.Add("output", output.ToString());
         }
 
-        Line("layout", FormattableString.Invariant($"{model.Layout}, {model.OutputShape.Rows} x {model.OutputShape.Columns} for each picture"));
-        Line("input size", FormattableString.Invariant($"{model.InputWidth}x{model.InputHeight} ({model.InputType})"));
-        Line("stride", model.Stride.ToString(CultureInfo.InvariantCulture));
-        Line("batch", BatchOf(model));
-        Line("names", string.Create(CultureInfo.InvariantCulture, $"{model.ClassCount}: {string.Join(", ", model.Names)}"));
-        Line("device", detector.Device);
-        text.AppendLine("memory");
-        foreach (string line in detector.Memory.ToString().Split('\n'))
-        {
-            text.Append("  ").AppendLine(line.TrimEnd('\r'));
-        }
-
-        return text.ToString();
-
-        void Line(string name, string value) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-12}{value}");
+        lines.Add("layout", FormattableString.Invariant($"{model.Layout}, {model.OutputShape.Rows} x {model.OutputShape.Columns} for each picture"));
+        lines.Add("input size", FormattableString.Invariant($"{model.InputWidth}x{model.InputHeight} ({model.InputType})"));
+        lines.Add("stride", model.Stride.ToString(CultureInfo.InvariantCulture));
+        lines.Add("batch", BatchOf(model));
+        lines.Add("names", string.Create(CultureInfo.InvariantCulture, $"{model.ClassCount}: {string.Join(", ", model.Names)}"));
+        lines.Add("device", detector.Device);
+        lines.AddBlock("memory", detector.Memory.ToString());
+        return lines;
     }
 
     private static string ToJson(YoloDetector detector)

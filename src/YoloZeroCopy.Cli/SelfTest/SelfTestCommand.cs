@@ -60,7 +60,15 @@ internal static class SelfTestCommand
             HostCodeAllowed = arguments.GetValue(HostCode),
         });
         SelfTestReport report = await test.RunAsync(stop);
-        StandardOutput.Write(arguments.GetValue(Json) ? report.ToJson() : report.ToText());
+        if (arguments.GetValue(Json))
+        {
+            StandardOutput.Write(report.ToJson());
+        }
+        else
+        {
+            StandardOutput.Write(report.ToText(), report.ToTable);
+        }
+
         return report.HasFailed ? ExitCode.ModelUnusable : ExitCode.Done;
     }
 }

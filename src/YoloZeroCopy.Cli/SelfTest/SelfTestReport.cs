@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace YoloZeroCopy.Cli;
 
@@ -60,14 +62,9 @@ internal sealed class SelfTestReport
     public string ToText()
     {
         StringBuilder text = new();
-        string before = "";
-        foreach (SelfTestResult result in results)
+        foreach ((SelfTestResult result, string detail) in Details())
         {
-            // Checks that one obstacle keeps from running say it once.
-            string detail = result.Outcome == SelfTestOutcome.NotRun && result.Detail == before ? "as before" : result.Detail;
-            before = result.Detail;
-            string outcome = result.Outcome switch { SelfTestOutcome.Passed => "passed", SelfTestOutcome.Failed => "FAILED", _ => "not run" };
-            text.AppendLine(CultureInfo.InvariantCulture, $"{outcome,-8} {result.Name,-18} {result.Seconds,7:F2} s  {detail}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"{Word(result.Outcome),-8} {result.Name,-18} {result.Seconds,7:F2} s  {detail}");
         }
 
         return text.AppendLine(Summary()).ToString();
@@ -91,6 +88,33 @@ internal sealed class SelfTestReport
         json.WriteNumber("failed"u8, Count(SelfTestOutcome.Failed));
         json.WriteNumber("not_run"u8, Count(SelfTestOutcome.NotRun));
     });
+
+    public IRenderable ToTable()
+    {
+        Table table = new Table().RoundedBorder().AddColumns(
+            new TableColumn("outcome").NoWrap(), new TableColumn("check").NoWrap(), new TableColumn("seconds").NoWrap().RightAligned(), new TableColumn("found"));
+        foreach ((SelfTestResult result, string detail) in Details())
+        {
+            Color color = result.Outcome switch { SelfTestOutcome.Passed => Color.Green, SelfTestOutcome.Failed => Color.Red, _ => Color.Yellow };
+            string seconds = result.Seconds.ToString("F2", CultureInfo.InvariantCulture);
+            table.AddRow(new Text(Word(result.Outcome), new Style(color)), new Text(result.Name), new Text(seconds), new Text(detail));
+        }
+
+        return new Rows(table, new Text(Summary()));
+    }
+
+    private static string Word(SelfTestOutcome outcome) => outcome switch { SelfTestOutcome.Passed => "passed", SelfTestOutcome.Failed => "FAILED", _ => "not run" };
+
+    // Checks that one obstacle keeps from running say it once.
+    private IEnumerable<(SelfTestResult Result, string Detail)> Details()
+    {
+        string before = "";
+        foreach (SelfTestResult result in results)
+        {
+            yield return (result, result.Outcome == SelfTestOutcome.NotRun && result.Detail == before ? "as before" : result.Detail);
+            before = result.Detail;
+        }
+    }
 
     private string Summary() => FormattableString.Invariant(
         $"{Count(SelfTestOutcome.Passed)} passed, {Count(SelfTestOutcome.Failed)} failed, {Count(SelfTestOutcome.NotRun)} not run");
