@@ -25,7 +25,7 @@ internal static partial class ErrorReport
 
     public static void Write(string message, string? hint = null)
     {
-        StandardError.WriteLine($"yzc: {UrlCredentials.Hide(OneLine(message))}");
+        StandardError.WriteLine($"yzc: {UrlCredentials.Hide(OneLine(message), known: null)}");
         if (hint is not null)
         {
             StandardError.WriteLine($"     {OneLine(hint)}");

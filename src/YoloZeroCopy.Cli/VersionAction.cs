@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using YoloZeroCopy.Cuda;
@@ -9,15 +7,15 @@ using YoloZeroCopy.Cuda;
 namespace YoloZeroCopy.Cli;
 
 /// <summary><c>yzc --version</c>: the tool's version in the first line, then what it would run on, as it would find it.</summary>
-internal sealed class VersionAction : SynchronousCommandLineAction
+internal sealed class VersionAction : AsynchronousCommandLineAction
 {
-    public override int Invoke(ParseResult parseResult)
+    public override async Task<int> InvokeAsync(ParseResult parseResult, CancellationToken cancellationToken = default)
     {
         NamedLines lines = new(nameWidth: 14);
-        lines.Add("ONNX Runtime", Describe(OnnxRuntime));
-        lines.Add("ffmpeg", Describe(Ffmpeg));
+        lines.Add("ONNX Runtime", await DescribeAsync(static () => Task.FromResult(OnnxRuntime())));
+        lines.Add("ffmpeg", await DescribeAsync(() => FfmpegAsync(cancellationToken)));
         lines.Add("CUDA driver", CudaDriver.TryInitialize(out string reason) ? Driver() : reason);
-        lines.Add("TensorRT", Describe(TensorRt));
+        lines.Add("TensorRT", await DescribeAsync(static () => Task.FromResult(TensorRt())));
         StandardOutput.Write($"{Version()}{Environment.NewLine}{lines}");
         return ExitCode.Done;
     }
@@ -40,25 +38,19 @@ internal sealed class VersionAction : SynchronousCommandLineAction
         return $"{library.Name} ({library.Path})";
     }
 
-    // Its first line is "ffmpeg version 7.1 Copyright ...".
-    private static string Ffmpeg()
+    private static async Task<string> FfmpegAsync(CancellationToken stop)
     {
-        string program = FfmpegProgram.Find(option: null);
-        using Process process = Process.Start(new ProcessStartInfo(program, ["-version"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string[] words = process.StandardOutput.ReadToEnd().Split(' ', '\n');
-        process.WaitForExit();
-        _ = errors.Result;
-        return $"{(words.Length > 2 && words[1] == "version" ? words[2] : "unknown version")} ({program})";
+        FfmpegProgram program = await FfmpegProgram.OpenAsync(option: null, stop);
+        return $"{program.Version} ({program.Executable})";
     }
 
-    private static string Describe(Func<string> find)
+    private static async Task<string> DescribeAsync(Func<Task<string>> find)
     {
         try
         {
-            return find();
+            return await find();
         }
-        catch (Exception error) when (error is NativeLibraryException or Win32Exception or IOException)
+        catch (Exception error) when (error is NativeLibraryException)
         {
             return ErrorReport.OneLine(error.Message);
         }

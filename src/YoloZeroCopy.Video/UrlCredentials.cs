@@ -1,9 +1,10 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace YoloZeroCopy;
 
-/// <summary>Keeps the credentials of URLs, <c>scheme://user:password@host</c>, out of messages and kept log lines.</summary>
-internal static class UrlCredentials
+/// <summary>Keeps the credentials of URLs, <c>scheme://user:password@host</c> or <c>scheme://host/user=name&amp;password=word</c>, out of messages and kept log lines.</summary>
+internal static partial class UrlCredentials
 {
     private const string SchemeEnd = "://";
     private const string Hidden = "***";
@@ -33,7 +34,7 @@ internal static class UrlCredentials
             from = start + length;
         }
 
-        return result is null ? text : result.Append(text, from, text.Length - from).ToString();
+        return Parameter().Replace(result is null ? text : result.Append(text, from, text.Length - from).ToString(), Hidden);
     }
 
     /// <summary>The same for the beginning of a longer text: a URL whose host has not begun, as far as one can see, may end within its password, and is left out.</summary>
@@ -43,6 +44,10 @@ internal static class UrlCredentials
         bool isWhole = url < 0 || text.AsSpan(url + SchemeEnd.Length).ContainsAny(EndInUrl);
         return Hide(isWhole ? text : text[..(url + SchemeEnd.Length)] + "...", known);
     }
+
+    // A colon behind it is not the word's: a message goes on there.
+    [GeneratedRegex(@"(?<=\b(?:password|passwd|pwd|token|secret)=)[^&\s'""]+?(?=:?(?:[&\s'""]|$))", RegexOptions.IgnoreCase)]
+    private static partial Regex Parameter();
 
     // The last @ of a host counts: ffmpeg takes a password with an @ in it.
     private static (int Start, int Length)? Find(string text, int from, string ends)

@@ -60,6 +60,13 @@ public sealed class CredentialsTests : IDisposable
         AssertHidden(await Assert.ThrowsAsync<MediaException>(() => VideoWriter.OpenAsync(Url, format, 25, new VideoWriterOptions { FfmpegPath = Clips.Ffmpeg() })));
     }
 
+    [Theory]
+    [InlineData("rtsp://cam-7/user=admin&password=s3cr3t&channel=1", "rtsp://cam-7/user=admin&password=***&channel=1")]
+    [InlineData("[error] http://cam-7/video?Token=s3cr3t: Connection refused", "[error] http://cam-7/video?Token=***: Connection refused")]
+    [InlineData("'rtsp://admin:p@s3cr3t@cam-7/at@2x'", "'rtsp://***@cam-7/at@2x'")]
+    [InlineData("mail@home.jpg", "mail@home.jpg")]
+    public void Cameras_that_take_them_behind_the_host_keep_them_out_too(string text, string shown) => Assert.Equal(shown, UrlCredentials.Hide(text, known: null));
+
     private static async Task<MediaException> FailAsync(string program, bool allowUrl) =>
         await Assert.ThrowsAsync<MediaException>(() => VideoReader.OpenAsync(Url, new VideoReaderOptions { FfmpegPath = program, AllowUrl = allowUrl }));
 

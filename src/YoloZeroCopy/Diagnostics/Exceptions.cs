@@ -52,7 +52,7 @@ public sealed class InferenceException : YoloZeroCopyException
     }
 }
 
-/// <summary>A picture file or a video cannot be decoded or written. Credentials in an address are left out.</summary>
+/// <summary>A picture file or a video cannot be decoded or written.</summary>
 public sealed class MediaException : YoloZeroCopyException
 {
     /// <summary>Reports a picture or video that cannot be used.</summary>
@@ -60,9 +60,9 @@ public sealed class MediaException : YoloZeroCopyException
     /// <param name="reason">What is wrong with it.</param>
     /// <param name="innerException">Cause, where there is one.</param>
     public MediaException(string path, string reason, Exception? innerException = null)
-        : base(UrlCredentials.Hide($"'{path}': {reason}"), innerException) => Path = UrlCredentials.Hide(path);
+        : base($"'{path}': {reason}", innerException) => Path = path;
 
-    /// <summary>File or source, without credentials.</summary>
+    /// <summary>File or source.</summary>
     public string Path { get; }
 }
 
