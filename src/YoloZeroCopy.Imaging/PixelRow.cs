@@ -38,15 +38,17 @@ internal static class PixelRow
 
         bool isRgb = format == PixelFormat.Rgb24;
         Vector128<byte> order = isRgb
-            ? Vector128.Create((byte)2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 255, 255, 255, 255)
-            : Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255);
+            ? Vector128.Create((byte)2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0)
+            : Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0);
         int from = 0;
         int to = 0;
+        ref byte source = ref MemoryMarshal.GetReference(bgra[..(row.Length / 3 * 4)]);
+        ref byte target = ref MemoryMarshal.GetReference(row);
 
         // Four pixels a step; each writes four bytes too many, which the next overwrites.
         for (; to + 16 <= row.Length; from += 16, to += 12)
         {
-            Vector128.Shuffle(Vector128.Create(bgra.Slice(from, 16)), order).CopyTo(row[to..]);
+            Vector128.ShuffleNative(Vector128.LoadUnsafe(ref source, (nuint)from), order).StoreUnsafe(ref target, (nuint)to);
         }
 
         int red = isRgb ? 0 : 2;
@@ -81,14 +83,18 @@ internal static class PixelRow
 
         bool isRgb = format == PixelFormat.Rgb24;
         Vector128<byte> order = isRgb
-            ? Vector128.Create((byte)2, 1, 0, 255, 5, 4, 3, 255, 8, 7, 6, 255, 11, 10, 9, 255)
-            : Vector128.Create((byte)0, 1, 2, 255, 3, 4, 5, 255, 6, 7, 8, 255, 9, 10, 11, 255);
+            ? Vector128.Create((byte)2, 1, 0, 0, 5, 4, 3, 0, 8, 7, 6, 0, 11, 10, 9, 0)
+            : Vector128.Create((byte)0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 9, 10, 11, 0);
         Vector128<byte> opaque = Vector128.Create(Opaque).AsByte();
         int from = 0;
         int to = 0;
+        ref byte source = ref MemoryMarshal.GetReference(row);
+        ref byte target = ref MemoryMarshal.GetReference(bgra[..(row.Length / 3 * 4)]);
+
+        // Four pixels a step, read with four bytes too many.
         for (; from + 16 <= row.Length; from += 12, to += 16)
         {
-            (Vector128.Shuffle(Vector128.Create(row.Slice(from, 16)), order) | opaque).CopyTo(bgra[to..]);
+            (Vector128.ShuffleNative(Vector128.LoadUnsafe(ref source, (nuint)from), order) | opaque).StoreUnsafe(ref target, (nuint)to);
         }
 
         int red = isRgb ? 0 : 2;

@@ -35,7 +35,7 @@ public sealed class DetectPartsTests : IDisposable
     public void Inputs_are_read_in_the_order_given_and_folders_by_ordinal_name()
     {
         string folder = inputs.Folder("folder");
-        foreach (string name in (string[])["b.jpg", "B.PNG", "10.jpg", "9.jpeg", "clip.mp4", "notes.txt", "a.jpg"])
+        foreach (string name in (string[])["b.jpg", "B.PNG", "10.jpg", "9.jpeg", "clip.mp4", "notes.txt", "a.jpg", "c.webp", "d.bmp"])
         {
             inputs.Text($"folder/{name}", "x");
         }
@@ -43,9 +43,8 @@ public sealed class DetectPartsTests : IDisposable
         string single = inputs.Text("z.jpg", "x");
         List<string> failures = [];
         List<InputItem> items = InputList.Expand([single, folder, inputs.File("missing.jpg")], failures.Add);
-        Assert.Equal(["z.jpg", "10.jpg", "9.jpeg", "B.PNG", "a.jpg", "b.jpg", "clip.mp4"], items.Select(static item => item.Source));
-        Assert.Equal(InputKind.Video, items[^1].Kind);
-        Assert.All(items.SkipLast(1), static item => Assert.Equal(InputKind.Picture, item.Kind));
+        Assert.Equal(["z.jpg", "10.jpg", "9.jpeg", "B.PNG", "a.jpg", "b.jpg", "c.webp", "clip.mp4", "d.bmp"], items.Select(static item => item.Source));
+        Assert.All(items, static item => Assert.Equal(item.Source == "clip.mp4" ? InputKind.Video : InputKind.Picture, item.Kind));
         string failure = Assert.Single(failures);
         Assert.Contains("missing.jpg", failure, StringComparison.Ordinal);
     }
@@ -67,10 +66,12 @@ public sealed class DetectPartsTests : IDisposable
     {
         string renamed = inputs.File("picture.dat");
         File.Move(inputs.Picture("a.png"), renamed);
+        string web = inputs.Text("web.dat", "RIFF\x1A\0\0\0WEBPVP8L");
         List<string> failures = [];
-        InputItem item = Assert.Single(InputList.Expand([renamed, inputs.Text("other.dat", "text")], failures.Add));
-        Assert.Equal((renamed, InputKind.Picture), (item.Path, item.Kind));
-        Assert.Contains("other.dat", Assert.Single(failures), StringComparison.Ordinal);
+        List<InputItem> items = InputList.Expand([renamed, web, inputs.Text("other.dat", "text"), inputs.Text("wave.dat", "RIFF\x1A\0\0\0WAVEfmt ")], failures.Add);
+        Assert.Equal([(renamed, InputKind.Picture), (web, InputKind.Picture)], items.Select(static item => (item.Path, item.Kind)));
+        Assert.Equal(2, failures.Count);
+        Assert.Contains("other.dat", failures[0], StringComparison.Ordinal);
     }
 
     [Fact]

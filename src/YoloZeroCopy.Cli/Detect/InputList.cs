@@ -3,7 +3,7 @@ namespace YoloZeroCopy.Cli;
 /// <summary>The files behind the paths of <c>--input</c>, in the order they are read: paths as given, files of a folder by ordinal name.</summary>
 internal static class InputList
 {
-    private static readonly string[] PictureExtensions = [".jpg", ".jpeg", ".png"];
+    private static readonly string[] PictureExtensions = [".jpg", ".jpeg", ".png", ".webp", ".bmp"];
     private static readonly string[] VideoExtensions =
     [
         ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".wmv", ".flv", ".3gp", ".h264", ".264", ".h265", ".hevc", ".gif",
@@ -27,7 +27,7 @@ internal static class InputList
                 }
                 else
                 {
-                    failed($"'{path}' is neither a picture (JPEG, PNG) nor named like a video ({string.Join(' ', VideoExtensions)}).");
+                    failed($"'{path}' is neither a picture (JPEG, PNG, WebP, BMP) nor named like a video ({string.Join(' ', VideoExtensions)}).");
                 }
             }
             else
@@ -56,7 +56,7 @@ internal static class InputList
 
         if (names.Length == 0)
         {
-            failed($"folder '{folder}' holds no pictures (JPEG, PNG) and no videos.");
+            failed($"folder '{folder}' holds no pictures (JPEG, PNG, WebP, BMP) and no videos.");
             return;
         }
 
@@ -82,7 +82,7 @@ internal static class InputList
 
     private static bool BeginsLikePicture(string path)
     {
-        Span<byte> start = stackalloc byte[4];
+        Span<byte> start = stackalloc byte[12];
         try
         {
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
@@ -95,6 +95,6 @@ internal static class InputList
 
         ReadOnlySpan<byte> jpeg = [0xFF, 0xD8, 0xFF];
         ReadOnlySpan<byte> png = [0x89, (byte)'P', (byte)'N', (byte)'G'];
-        return start.StartsWith(jpeg) || start.SequenceEqual(png);
+        return start.StartsWith(jpeg) || start.StartsWith(png) || (start.StartsWith("RIFF"u8) && start.EndsWith("WEBP"u8));
     }
 }
