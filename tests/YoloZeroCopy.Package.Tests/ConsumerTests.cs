@@ -44,6 +44,27 @@ public class ConsumerTests(PackedPackages packages)
     }
 
     [Fact]
+    public void Pictures_are_read_and_drawn_without_a_font_of_the_system()
+    {
+        string folder = NewConsumer("imaging", "imaging-consumer");
+        CheckImagingOutput(Dotnet(folder, ["run", "--configuration", "Release", .. Versions]).Succeeded());
+    }
+
+    [Theory]
+    [InlineData("trimmed-single-file", true, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true")]
+    [InlineData("trimmed-single-file-unpacking", false, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true", "-p:IncludeNativeLibrariesForSelfExtract=true")]
+    [InlineData("aot", true, "-p:PublishAot=true")]
+    public void Pictures_are_read_and_drawn_published(string name, bool hasLibrary, params string[] how)
+    {
+        string folder = NewConsumer($"imaging-{name}", "imaging-consumer");
+        string published = Publish(folder, how);
+
+        // Skia lies beside the program, unless the program unpacks it.
+        Assert.Equal(hasLibrary, Directory.GetFiles(Path.GetDirectoryName(published)!, "libSkiaSharp.*").Any(file => Path.GetExtension(file) is ".so" or ".dll" or ".dylib"));
+        CheckImagingOutput(DotnetProgram.Run(published, folder, packages.Packages).Succeeded());
+    }
+
+    [Fact]
     public void Tool_runs_a_model_after_its_installation_alone()
     {
         string folder = packages.NewFolder("tool");
@@ -65,11 +86,11 @@ public class ConsumerTests(PackedPackages packages)
 
     private ProgramResult Dotnet(string folder, params string[] arguments) => DotnetProgram.Dotnet(folder, packages.Packages, arguments);
 
-    private string NewConsumer(string name)
+    private string NewConsumer(string name, string program = "consumer")
     {
         string folder = packages.NewFolder(name);
         OnnxModelBuilder.Detector(new FakeDetector { Width = 64, Height = 64 }).Save(folder);
-        foreach (string file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "consumer")))
+        foreach (string file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, program)))
         {
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         }
@@ -86,6 +107,12 @@ public class ConsumerTests(PackedPackages packages)
         // The fake's two objects, in a black frame of twice the input's size: scores as they are, boxes doubled.
         Assert.Equal(["part1 0.75 at 24 36 56 60", "part2 0.5 at 78 60 98 100", "refused: no such file.onnx"], lines[1..]);
     }
+
+    private static void CheckImagingOutput(ProgramResult result) => Assert.Equal(
+        [
+            "drawn: True, smooth: True", "read again: True, Bgr24 320x200, stride 960", "PictureInfo { Kind = Jpeg, Width = 320, Height = 200 }", "libfontconfig: False",
+        ],
+        result.Lines);
 
     /// <summary>Publishes for this machine and gives the program's path; skips the test when a part of the SDK that is a package cannot be had.</summary>
     private string Publish(string folder, params string[] how)

@@ -18,6 +18,24 @@ public class PackageContentTests(PackedPackages packages)
     }
 
     [Fact]
+    public void Imaging_package_names_Skia_and_holds_the_licences_of_what_it_brings()
+    {
+        using ZipArchive package = ZipFile.OpenRead(packages.PathOf("YoloZeroCopy.Imaging"));
+        string[] wanted =
+        [
+            "README.md", "THIRD-PARTY-NOTICES.txt", "YoloZeroCopy.Imaging.nuspec", "lib/net10.0/YoloZeroCopy.Imaging.dll", "lib/net10.0/YoloZeroCopy.Imaging.xml",
+        ];
+        Assert.Equal(wanted, Files(package));
+        using StreamReader notices = new(package.GetEntry("THIRD-PARTY-NOTICES.txt")!.Open());
+        string text = notices.ReadToEnd();
+        Assert.All((string[])["SIL OPEN FONT LICENSE", "Roboto", "SkiaSharp", "Skia"], name => Assert.Contains(name, text, StringComparison.Ordinal));
+        XElement metadata = XElement.Load(package.GetEntry("YoloZeroCopy.Imaging.nuspec")!.Open());
+        Assert.Equal(
+            ["SkiaSharp", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YoloZeroCopy"],
+            metadata.Descendants().Where(static element => element.Name.LocalName == "dependency").Select(static element => element.Attribute("id")!.Value).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void Every_project_of_src_is_packed_with_the_solution()
     {
         IEnumerable<string> projects = Directory.GetFiles(PackedPackages.Repository("src"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension)!;
