@@ -88,6 +88,25 @@ public sealed class PicturePixelTests
         Assert.Equal(hasSome, transparent > 0);
     }
 
+    [Fact]
+    public void Several_threads_may_decode_draw_and_encode()
+    {
+        byte[] file = Pictures.File("progressive420.jpg");
+        PictureInfo info = PictureFile.ReadInfo(file);
+        FrameFormat format = new(PixelFormat.Bgr24, info.Width, info.Height);
+        byte[] wanted = Make();
+
+        Parallel.For(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 8 }, _ => Assert.Equal(wanted, Make()));
+
+        byte[] Make()
+        {
+            byte[] pixels = new byte[format.ByteCount];
+            PictureFile.Decode(file, pixels, format);
+            new Annotator(pixels, format).DrawDetection(new Detection(1, 0.5f, 5, 15, 40, 30), "bolt");
+            return PictureFile.EncodePng(pixels, format);
+        }
+    }
+
     private static byte[] Decode(string name, PixelFormat pixelFormat, out PictureInfo info)
     {
         byte[] file = Pictures.File(name);
