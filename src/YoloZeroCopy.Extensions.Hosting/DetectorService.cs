@@ -28,7 +28,8 @@ public sealed class DetectorService : IAsyncDisposable
     {
         Name = options.Detector.Name ?? name;
         this.options = options;
-        modelPath = contentRoot is null || string.IsNullOrWhiteSpace(options.ModelPath) ? options.ModelPath : Path.GetFullPath(Path.Combine(contentRoot, options.ModelPath));
+        bool isFile = options.LoadModel is null && !string.IsNullOrWhiteSpace(options.ModelPath);
+        modelPath = isFile && contentRoot is not null ? Path.GetFullPath(Path.Combine(contentRoot, options.ModelPath)) : options.ModelPath;
         this.logger = new QuietLogger(logger);
         this.open = open ?? OpenModelAsync;
     }
@@ -174,8 +175,17 @@ public sealed class DetectorService : IAsyncDisposable
         }
     }
 
-    private Task<YoloDetector> OpenModelAsync(DetectorOptions detectorOptions, IProgress<OpeningProgress> steps, CancellationToken cancellationToken) =>
-        YoloDetector.OpenAsync(modelPath, detectorOptions, steps, cancellationToken);
+    private async Task<YoloDetector> OpenModelAsync(
+        DetectorOptions detectorOptions, IProgress<OpeningProgress> steps, CancellationToken cancellationToken)
+    {
+        if (options.LoadModel is null)
+        {
+            return await YoloDetector.OpenAsync(modelPath, detectorOptions, steps, cancellationToken).ConfigureAwait(false);
+        }
+
+        ReadOnlyMemory<byte> model = await options.LoadModel(cancellationToken).ConfigureAwait(false);
+        return await YoloDetector.OpenAsync(model, modelPath, detectorOptions, steps, cancellationToken).ConfigureAwait(false);
+    }
 
     private async Task EndAsync()
     {

@@ -3,8 +3,17 @@ namespace YoloZeroCopy;
 /// <summary>How a host opens a detector: the model, the detector's own options, and when.</summary>
 public sealed class DetectorServiceOptions
 {
-    /// <summary>The model's file, as <see cref="YoloDetector.Open(string, DetectorOptions?)"/> takes it. A relative path begins at the host's content root, where its configuration lies.</summary>
+    /// <summary>
+    /// The model's file, as <see cref="YoloDetector.Open(string, DetectorOptions?)"/> takes it. A relative path begins at the host's content root,
+    /// where its configuration lies. With <see cref="LoadModel"/>, only what messages call the model.
+    /// </summary>
     public string ModelPath { get; set; } = "";
+
+    /// <summary>
+    /// Gives the model's bytes, from a store or a resource, instead of its file; null reads the file. Called once, as opening begins; its token is
+    /// cancelled when the host stops.
+    /// </summary>
+    public Func<CancellationToken, Task<ReadOnlyMemory<byte>>>? LoadModel { get; set; }
 
     /// <summary>How the detector runs. Replace it as a whole: <c>options.Detector = options.Detector with { MaxBatch = 4 }</c>.</summary>
     /// <remarks>Where <see cref="DetectorOptions.Name"/> is null, the detector is called by its key, or <c>default</c>.</remarks>

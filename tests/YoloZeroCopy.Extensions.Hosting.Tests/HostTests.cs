@@ -148,6 +148,27 @@ public sealed class HostTests : IDisposable
         Assert.Throws<ObjectDisposedException>(() => detector.TryRent(Format, out _));
     }
 
+    [Fact]
+    public async Task A_model_may_come_from_a_store_as_bytes()
+    {
+        byte[] model = OnnxModelBuilder.Detector(new FakeDetector()).Build();
+        HostApplicationBuilder builder = NewBuilder();
+        builder.Services.AddYoloDetector(options =>
+        {
+            options.ModelPath = "store/model";
+            options.LoadModel = async cancellationToken =>
+            {
+                await Task.Yield();
+                return model;
+            };
+            options.Detector = new() { Device = Device.Cpu };
+        });
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        Assert.Equal("store/model", host.Services.GetRequiredService<YoloDetector>().Model.Path);
+        await host.StopAsync();
+    }
+
     private HostApplicationBuilder NewBuilder()
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);

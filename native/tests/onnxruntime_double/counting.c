@@ -153,6 +153,11 @@ static Status create_session(const Object *environment, const void *path, const 
     return NULL;
 }
 
+static Status create_session_from_array(const Object *environment, const void *data, size_t bytes, const Object *options, Object **out) {
+    (void)bytes;
+    return create_session(environment, data, options, out);
+}
+
 static Status create_options(Object **out) {
     cuda = 0;
     CREATE(out);
@@ -425,6 +430,7 @@ static const void *get_api(uint32_t version) {
     table[3] = (void *)create_env;
     table[6] = (void *)telemetry;
     table[7] = (void *)create_session;
+    table[8] = (void *)create_session_from_array;
     table[10] = (void *)create_options;
     table[26] = (void *)create_domain;
     table[28] = (void *)add_operators;

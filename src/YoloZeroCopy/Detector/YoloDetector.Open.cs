@@ -28,9 +28,22 @@ public sealed partial class YoloDetector
     public static YoloDetector Open(string modelPath, DetectorOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(modelPath);
-        options ??= new DetectorOptions();
-        options.Validate();
-        return Open(modelPath, options, new OpeningSteps(progress: null, CancellationToken.None));
+        return Open(modelPath, Checked(options), new OpeningSteps(progress: null, CancellationToken.None));
+    }
+
+    /// <summary>Loads a model that is in memory and makes everything ready for the first frame.</summary>
+    /// <param name="model">
+    /// Bytes of an ONNX file or TensorRT engine, as for <see cref="Open(string, DetectorOptions?)"/>; not changed until this returns. Weights in
+    /// files beside an ONNX file (external data) are refused.
+    /// </param>
+    /// <param name="name">What messages and <see cref="ModelInfo.Path"/> call the model.</param>
+    /// <param name="options">How to run it; null for the defaults.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the model cannot run with it; the message names both.</exception>
+    /// <inheritdoc cref="Open(string, DetectorOptions?)" path="/exception"/>
+    public static YoloDetector Open(ReadOnlyMemory<byte> model, string name, DetectorOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return Open(ModelSource.InMemory(model, name), Checked(options), new OpeningSteps(progress: null, CancellationToken.None));
     }
 
     /// <summary>Loads a model and makes everything ready for the first frame, on a thread of its own.</summary>
@@ -53,50 +66,78 @@ public sealed partial class YoloDetector
         string modelPath, DetectorOptions? options = null, IProgress<OpeningProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(modelPath);
-        options ??= new DetectorOptions();
-        options.Validate();
-
-        // A thread of its own: opening blocks for seconds, and the thread pool is the application's.
-        return Task.Factory.StartNew(
-            () => Open(modelPath, options, new OpeningSteps(progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return OpenAsync((ModelSource)modelPath, Checked(options), progress, cancellationToken);
     }
 
-    private static YoloDetector Open(string modelPath, DetectorOptions options, OpeningSteps steps)
+    /// <summary>Loads a model that is in memory and makes everything ready for the first frame, on a thread of its own.</summary>
+    /// <param name="model">
+    /// Bytes of the model, as for <see cref="Open(ReadOnlyMemory{byte}, string, DetectorOptions?)"/>; not changed until the task has ended.
+    /// </param>
+    /// <param name="name">What messages and <see cref="ModelInfo.Path"/> call the model.</param>
+    /// <param name="options">How to run it; null for the defaults.</param>
+    /// <param name="progress">Told of every part that is done, as for a file.</param>
+    /// <param name="cancellationToken">Ends the opening between two parts of it, as for a file.</param>
+    /// <returns>The detector, open; the caller disposes it.</returns>
+    /// <inheritdoc cref="OpenAsync(string, DetectorOptions?, IProgress{OpeningProgress}?, CancellationToken)" path="/exception"/>
+    public static Task<YoloDetector> OpenAsync(
+        ReadOnlyMemory<byte> model,
+        string name,
+        DetectorOptions? options = null,
+        IProgress<OpeningProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return OpenAsync(ModelSource.InMemory(model, name), Checked(options), progress, cancellationToken);
+    }
+
+    private static DetectorOptions Checked(DetectorOptions? options)
+    {
+        options ??= new DetectorOptions();
+        options.Validate();
+        return options;
+    }
+
+    // A thread of its own: opening blocks for seconds, and the thread pool is the application's.
+    private static Task<YoloDetector> OpenAsync(
+        ModelSource source, DetectorOptions options, IProgress<OpeningProgress>? progress, CancellationToken cancellationToken) => Task.Factory.StartNew(
+            () => Open(source, options, new OpeningSteps(progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private static YoloDetector Open(ModelSource source, DetectorOptions options, OpeningSteps steps)
     {
         if (options.Device.IsCuda)
         {
-            return CudaOpening.Open(modelPath, options, options.Device.CudaOrdinal, why: "", steps);
+            return CudaOpening.Open(source, options, options.Device.CudaOrdinal, why: "", steps);
         }
 
         if (options.Device == YoloZeroCopy.Device.Cpu)
         {
-            return CpuOpening.Open(modelPath, options, why: "", steps);
+            return CpuOpening.Open(source, options, why: "", steps);
         }
 
-        if (ModelFile.IsTensorRt(modelPath))
+        if (ModelFile.IsTensorRt(source))
         {
             // There is nothing else that could run it, so what is missing is to be told, and not gone round.
-            return CudaOpening.Open(modelPath, options, ordinal: 0, " (auto: a TensorRT engine runs on CUDA)", steps);
+            return CudaOpening.Open(source, options, ordinal: 0, " (auto: a TensorRT engine runs on CUDA)", steps);
         }
 
         if (!CudaDriver.TryInitialize(out string reason))
         {
-            return CpuOpening.Open(modelPath, options, $" (auto: {reason})", steps);
+            return CpuOpening.Open(source, options, $" (auto: {reason})", steps);
         }
 
         if (options.MaxDetections > DecodeKernels.DetectionLimit)
         {
-            return CpuOpening.Open(modelPath, options, $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)", steps);
+            return CpuOpening.Open(source, options, $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)", steps);
         }
 
         try
         {
-            return CudaOpening.Open(modelPath, options, ordinal: 0, " (auto: driver, engine and memory are there)", steps);
+            return CudaOpening.Open(source, options, ordinal: 0, " (auto: driver, engine and memory are there)", steps);
         }
         catch (Exception error) when (error is NativeLibraryException or InsufficientMemoryException or CudaException or ModelException)
         {
             // A model that is no model at all is refused on the CPU, too.
-            return CpuOpening.Open(modelPath, options, $" (auto: CUDA cannot be used: {error.Message})", steps);
+            return CpuOpening.Open(source, options, $" (auto: CUDA cannot be used: {error.Message})", steps);
         }
     }
 }

@@ -2,7 +2,8 @@ namespace YoloZeroCopy;
 
 /// <summary>Finds operators whose run depends on values that the host must read in between: how many there are, or which branch to take.</summary>
 /// <remarks>
-/// A CUDA graph would replay with the values of its capture. ONNX Runtime 1.31 refuses most of these, but captured <c>NonZero</c> without a word, and the replay wrote to memory that was
+/// A CUDA graph would replay with the values of its capture. ONNX Runtime 1.31 refuses most of these, but captured <c>NonZero</c> without a word, and
+/// the replay wrote to memory that was
 /// gone (seen on an H200). So such a model is run without graphs.
 /// </remarks>
 internal static class HostDependentOperators
@@ -13,17 +14,19 @@ internal static class HostDependentOperators
     private static readonly (string Name, byte[] Encoded)[] Operators =
         [.. new[] { "NonZero", "NonMaxSuppression", "Compress", "Unique", "Loop", "If", "Scan", "SequenceAt" }.Select(static name => (name, Encode(name)))];
 
-    /// <summary>Name of the first kind found in a model file, or null. A name that stands elsewhere in the file by chance only costs the graph.</summary>
-    public static string? Find(string path)
+    /// <summary>Name of the first kind found in a model, or null. A name that stands elsewhere in it by chance only costs the graph.</summary>
+    /// <exception cref="ModelException">The model cannot be read.</exception>
+    public static string? Find(ModelSource source)
     {
-        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        using ModelContent content = source.OpenOnnx();
+
+        // A name may lie across two blocks.
         const int Overlap = 32;
         byte[] block = new byte[Overlap + BlockBytes];
-        int kept = 0;
-        while (true)
+        for (long offset = 0; offset < content.Length; offset += BlockBytes)
         {
-            int read = file.ReadAtLeast(block.AsSpan(kept), block.Length - kept, throwOnEndOfStream: false);
-            ReadOnlySpan<byte> bytes = block.AsSpan(0, kept + read);
+            Span<byte> bytes = block.AsSpan(0, (int)Math.Min(block.Length, content.Length - offset));
+            content.ReadAll(bytes, offset);
             foreach ((string name, byte[] encoded) in Operators)
             {
                 if (bytes.IndexOf(encoded) >= 0)
@@ -31,16 +34,9 @@ internal static class HostDependentOperators
                     return name;
                 }
             }
-
-            if (kept + read < block.Length)
-            {
-                return null;
-            }
-
-            // A name may lie across two blocks.
-            bytes[^Overlap..].CopyTo(block);
-            kept = Overlap;
         }
+
+        return null;
     }
 
     private static byte[] Encode(string name) => [0x22, (byte)name.Length, .. System.Text.Encoding.ASCII.GetBytes(name)];

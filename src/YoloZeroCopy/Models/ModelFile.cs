@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace YoloZeroCopy;
 
 /// <summary>What kind of file a model is. Its content decides; the name is asked only where the content says nothing.</summary>
@@ -7,28 +5,25 @@ internal static class ModelFile
 {
     private const int HeadBytes = 8;
 
-    /// <summary>Whether a file is a TensorRT engine, and so not an ONNX model.</summary>
+    /// <summary>Whether a model is a TensorRT engine, and so not an ONNX model.</summary>
     /// <remarks>A file that is missing or cannot be read counts by its name: whoever opens it says what is wrong with it.</remarks>
-    public static bool IsTensorRt(string path)
+    public static bool IsTensorRt(ModelSource source)
     {
         Span<byte> head = stackalloc byte[HeadBytes];
-        int read = 0;
         long length = 0;
         try
         {
-            if (File.Exists(path))
-            {
-                using SafeFileHandle file = File.OpenHandle(path);
-                length = RandomAccess.GetLength(file);
-                read = RandomAccess.Read(file, head, 0);
-            }
+            using ModelContent content = source.OpenContent("a model");
+            length = content.Length;
+            head = head[..(int)Math.Min(length, HeadBytes)];
+            content.ReadAll(head, 0);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (ModelException)
         {
-            read = 0;
+            head = default;
         }
 
-        return TensorRtPlanFile.LooksLikePlan(head[..read], length) || (!LooksLikeOnnx(head[..read]) && HasPlanName(path));
+        return TensorRtPlanFile.LooksLikePlan(head, length) || (!LooksLikeOnnx(head) && HasPlanName(source.Path));
     }
 
     /// <summary>Files beside an ONNX model that hold its weights, where they are too many for one file.</summary>

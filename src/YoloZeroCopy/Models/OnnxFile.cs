@@ -3,15 +3,22 @@ using System.Text;
 
 namespace YoloZeroCopy;
 
-/// <summary>What an ONNX file says without a runtime: metadata, nodes, and the inputs with their shapes. Field numbers are those of onnx.proto.</summary>
+/// <summary>
+/// What an ONNX file says without a runtime: metadata, nodes, and the inputs with their shapes. Field numbers are those of onnx.proto.
+/// </summary>
 /// <remarks>Immutable. The file is untrusted: every length is checked against what is there.</remarks>
 internal sealed record OnnxFile
 {
     private const int ModelGraph = 7;
     private const int ModelMetadata = 14;
+    private const int ModelFunction = 25;
+    private const int FunctionNode = 7;
     private const int GraphNode = 1;
     private const int GraphInitializer = 5;
     private const int GraphInput = 11;
+
+    // Graphs within graphs, as branches and loops are. More is no model, and must not exhaust the stack.
+    private const int MaxDepth = 32;
 
     private static readonly UTF8Encoding Utf8Text = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: false);
 
@@ -35,31 +42,27 @@ internal sealed record OnnxFile
         return DataLocations.Select(location => Path.Combine(folder, location));
     }
 
-    /// <summary>Reads a file.</summary>
+    /// <summary>Reads a model.</summary>
     /// <exception cref="ModelException">It is missing, cannot be read, or is no ONNX model.</exception>
-    public static OnnxFile Read(string path)
+    public static OnnxFile Read(ModelSource source)
     {
-        byte[] bytes;
-        try
+        using ModelContent content = source.OpenOnnx();
+        ReadOnlyMemory<byte>? bytes = source.Bytes;
+        if (bytes is null)
         {
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new ModelException(path, $"the file does not exist (looked for '{Path.GetFullPath(path)}').", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelException(path, $"the file cannot be read: {error.Message}", error);
+            byte[] read = new byte[content.Length];
+            content.ReadAll(read, 0);
+            bytes = read;
         }
 
-        return TryParse(bytes) ?? throw new ModelException(path, bytes.Length == 0 ? "the file is empty." : "it is no ONNX model, or it is damaged.");
+        return TryParse(bytes.Value.Span) ?? throw new ModelException(source.Path, "it is no ONNX model, or it is damaged.");
     }
 
     /// <summary>Reads a file's bytes; null when they are no ONNX model.</summary>
     internal static OnnxFile? TryParse(ReadOnlySpan<byte> bytes)
     {
         ImmutableDictionary<string, string>.Builder metadata = ImmutableDictionary.CreateBuilder<string, string>();
+        HashSet<string> data = [];
         ReadOnlySpan<byte> graph = default;
         ProtobufReader model = new(bytes);
         while (model.Next(out int field, out ReadOnlySpan<byte> value))
@@ -68,20 +71,24 @@ internal sealed record OnnxFile
             {
                 graph = value;
             }
+            else if (field == ModelFunction && !AddLocations(value, FunctionNode, data, MaxDepth))
+            {
+                return null;
+            }
             else if (field == ModelMetadata && !TryReadEntry(value, metadata))
             {
                 return null;
             }
         }
 
-        return model.IsDamaged || graph.IsEmpty ? null : ParseGraph(graph, metadata.ToImmutable());
+        return model.IsDamaged || graph.IsEmpty || !AddLocations(graph, GraphNode, data, MaxDepth) ? null : ParseGraph(graph, metadata.ToImmutable(), [.. data]);
     }
 
-    private static OnnxFile? ParseGraph(ReadOnlySpan<byte> graph, ImmutableDictionary<string, string> metadata)
+    private static OnnxFile? ParseGraph(
+        ReadOnlySpan<byte> graph, ImmutableDictionary<string, string> metadata, ImmutableArray<string> data)
     {
         int nodes = 0;
         HashSet<string> constants = [];
-        HashSet<string> data = [];
         List<(string Name, ImmutableArray<long> Shape)> inputs = [];
         ProtobufReader reader = new(graph);
         while (reader.Next(out int field, out ReadOnlySpan<byte> value))
@@ -94,7 +101,6 @@ internal sealed record OnnxFile
                 case GraphInitializer:
                     const int TensorName = 8;
                     _ = constants.Add(Text(Find(value, TensorName)));
-                    AddLocation(value, data);
                     break;
                 case GraphInput:
                     inputs.Add((Text(Find(value, 1)), ShapeOf(value)));
@@ -109,8 +115,60 @@ internal sealed record OnnxFile
                 Metadata = metadata,
                 NodeCount = nodes,
                 Inputs = [.. inputs.Where(input => !constants.Contains(input.Name))],
-                DataLocations = [.. data],
+                DataLocations = data,
             };
+    }
+
+    /// <summary>
+    /// Adds where the constants of a graph or function lie: its initializers, and those in its nodes' attributes. False where it is damaged.
+    /// </summary>
+    /// <param name="body">The graph or function.</param>
+    /// <param name="nodeField">Number of the field that holds its nodes.</param>
+    /// <param name="locations">Takes the locations.</param>
+    /// <param name="depth">Graphs that may still lie within it.</param>
+    private static bool AddLocations(ReadOnlySpan<byte> body, int nodeField, HashSet<string> locations, int depth)
+    {
+        ProtobufReader reader = new(body);
+        bool isWhole = depth > 0;
+        while (isWhole && reader.Next(out int field, out ReadOnlySpan<byte> value))
+        {
+            if (field == nodeField)
+            {
+                isWhole = AddNodeLocations(value, locations, depth);
+            }
+            else if (field == GraphInitializer && nodeField == GraphNode)
+            {
+                AddLocation(value, locations);
+            }
+        }
+
+        return isWhole && !reader.IsDamaged;
+    }
+
+    private static bool AddNodeLocations(ReadOnlySpan<byte> node, HashSet<string> locations, int depth)
+    {
+        const int NodeAttribute = 5;
+        bool isWhole = true;
+        ProtobufReader attributes = new(node);
+        while (isWhole && attributes.Next(out int field, out ReadOnlySpan<byte> attribute))
+        {
+            ProtobufReader values = new(field == NodeAttribute ? attribute : default);
+            while (isWhole && values.Next(out int kind, out ReadOnlySpan<byte> value))
+            {
+                // AttributeProto: t (5) and tensors (10) are tensors, g (6) and graphs (11) graphs.
+                switch (kind)
+                {
+                    case 5 or 10:
+                        AddLocation(value, locations);
+                        break;
+                    case 6 or 11:
+                        isWhole = AddLocations(value, GraphNode, locations, depth - 1);
+                        break;
+                }
+            }
+        }
+
+        return isWhole;
     }
 
     // TensorProto.external_data (13): entries of key (1) and value (2), of which "location" is the file.

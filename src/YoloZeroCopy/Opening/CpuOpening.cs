@@ -8,19 +8,19 @@ internal static class CpuOpening
     // A larger batch takes the processor as long for each frame, and every frame of it waits for the last: docs/performance.md.
     internal const int DefaultBatch = 1;
 
-    public static YoloDetector Open(string modelPath, DetectorOptions options, string why, OpeningSteps steps)
+    public static YoloDetector Open(ModelSource source, DetectorOptions options, string why, OpeningSteps steps)
     {
         steps.Begin(OpeningStep.ReadModel);
-        if (ModelFile.IsTensorRt(modelPath))
+        if (ModelFile.IsTensorRt(source))
         {
             // Missing and damaged files say so themselves.
-            _ = TensorRtPlanFile.Read(modelPath);
-            throw new ModelException(modelPath, "it is a TensorRT engine, which runs on a CUDA device only; the ONNX file that it was built from runs on the CPU.");
+            _ = TensorRtPlanFile.Read(source);
+            throw new ModelException(source.Path, "it is a TensorRT engine, which runs on a CUDA device only; the ONNX file that it was built from runs on the CPU.");
         }
 
         steps.Advance();
         steps.Begin(OpeningStep.LoadEngine);
-        OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(modelPath, new OnnxRuntimeOptions
+        OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(source, new OnnxRuntimeOptions
         {
             LibraryPath = options.OnnxRuntimePath,
             Threads = options.Threads,

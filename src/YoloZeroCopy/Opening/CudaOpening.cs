@@ -10,18 +10,18 @@ internal static class CudaOpening
     internal const int DefaultBatch = 8;
     private const int LanesPerCompute = 2;
 
-    public static YoloDetector Open(string modelPath, DetectorOptions options, int ordinal, string why, OpeningSteps steps) =>
-        Open(modelPath, options, () => CudaDevice.Get(ordinal), why, steps);
+    public static YoloDetector Open(ModelSource source, DetectorOptions options, int ordinal, string why, OpeningSteps steps) =>
+        Open(source, options, () => CudaDevice.Get(ordinal), why, steps);
 
     /// <summary>Opens on a device that is looked for when the model's file has been.</summary>
-    internal static YoloDetector Open(string modelPath, DetectorOptions options, Func<CudaDevice> getDevice, string why, OpeningSteps steps)
+    internal static YoloDetector Open(ModelSource source, DetectorOptions options, Func<CudaDevice> getDevice, string why, OpeningSteps steps)
     {
         steps.Begin(OpeningStep.ReadModel);
-        bool isTensorRt = ModelFile.IsTensorRt(modelPath);
+        bool isTensorRt = ModelFile.IsTensorRt(source);
         if (isTensorRt)
         {
             // A file that is missing or damaged is that on every machine.
-            _ = TensorRtPlanFile.Read(modelPath);
+            _ = TensorRtPlanFile.Read(source);
         }
 
         steps.Advance();
@@ -31,8 +31,8 @@ internal static class CudaOpening
         {
             steps.Begin(OpeningStep.LoadEngine);
             (InferenceEngine engine, CudaContext context, OnnxRuntimeOperators? operators) = isTensorRt
-                ? OpenTensorRt(modelPath, options, device, made)
-                : OpenOnnxRuntime(modelPath, options, device, made);
+                ? OpenTensorRt(source, options, device, made)
+                : OpenOnnxRuntime(source, options, device, made);
             steps.Advance();
             ModelInfo model = engine.Model;
             int maxBatch = Opening.MaxBatchOf(engine, options, DefaultBatch);
@@ -117,10 +117,10 @@ internal static class CudaOpening
     }
 
     private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenOnnxRuntime(
-        string modelPath, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
+        ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
     {
         // Read and checked on the CPU, so that a bad model costs no device memory.
-        OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(modelPath, new OnnxRuntimeCudaOptions
+        OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(source, new OnnxRuntimeCudaOptions
         {
             LibraryPath = options.OnnxRuntimePath,
             DeviceOrdinal = device.Ordinal,
@@ -140,11 +140,11 @@ internal static class CudaOpening
     }
 
     private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenTensorRt(
-        string modelPath, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
+        ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
     {
         CudaContext context = device.OpenContext();
         made.Add(context);
-        TensorRtEngine engine = TensorRtEngine.Open(modelPath, new TensorRtCudaDevice(context), new TensorRtEngineOptions
+        TensorRtEngine engine = TensorRtEngine.Open(source, new TensorRtCudaDevice(context), new TensorRtEngineOptions
         {
             Search = TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath),
             ImageSize = options.InputSize,

@@ -30,7 +30,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     {
         model = openModel;
         options = openOptions;
-        graphFallbackReason = ReasonOf(model.Info.Path);
+        graphFallbackReason = ReasonOf(model.Source);
         graphRefused = graphFallbackReason is not null;
     }
 
@@ -64,17 +64,17 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     }
 
     /// <summary>Reads a model. That CUDA can be used shows when the first context is created.</summary>
-    /// <param name="path">ONNX file; external data lies beside it.</param>
+    /// <param name="source">ONNX model; external data lies beside its file.</param>
     /// <param name="options">How to open it.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     /// <exception cref="ModelException">The file is no model, or no detection model this library can run.</exception>
     /// <exception cref="NativeLibraryException">ONNX Runtime's library is missing or is not one this can use.</exception>
-    public static OnnxRuntimeCudaEngine Open(string path, OnnxRuntimeCudaOptions options)
+    public static OnnxRuntimeCudaEngine Open(ModelSource source, OnnxRuntimeCudaOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfNegative(options.DeviceOrdinal);
         (OnnxRuntimeModel model, OrtHandle session) = OnnxRuntimeModel.Open(
-            path, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, path, input));
+            source, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, source, input));
         session.Dispose();
         return new OnnxRuntimeCudaEngine(model, options);
     }
@@ -118,7 +118,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
     public override void Dispose() => disposed = true;
 
-    private static string? ReasonOf(string path) => HostDependentOperators.Find(path) is string name ? $"operator {name} reports to the host as it runs" : null;
+    private static string? ReasonOf(ModelSource source) => HostDependentOperators.Find(source) is string name ? $"operator {name} reports to the host as it runs" : null;
 
     // A capture that was broken, by another thread's call or by a model, leaves an error behind that CUDA reports once more, to whoever asks next.
     private OnnxRuntimeCudaContext Retry(int batch, nint input, nint output, nint stream, bool useGraph)

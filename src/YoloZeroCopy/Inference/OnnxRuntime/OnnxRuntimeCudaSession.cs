@@ -31,7 +31,7 @@ internal static unsafe class OnnxRuntimeCudaSession
 
         try
         {
-            return OnnxRuntimeSession.Open(library, path, sessionOptions);
+            return OnnxRuntimeSession.Open(library, model.Source, sessionOptions);
         }
         catch (ModelException error) when (error.RuntimeFailure == OnnxRuntimeFailure.OutOfMemory)
         {

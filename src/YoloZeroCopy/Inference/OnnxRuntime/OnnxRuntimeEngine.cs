@@ -50,12 +50,12 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     }
 
     /// <summary>Opens a model.</summary>
-    /// <param name="path">ONNX file; external data lies beside it.</param>
+    /// <param name="source">ONNX model; external data lies beside its file.</param>
     /// <param name="options">How to open it.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     /// <exception cref="ModelException">The file is no model, or no detection model this library can run.</exception>
     /// <exception cref="NativeLibraryException">ONNX Runtime's library is missing or is not one this can use.</exception>
-    public static OnnxRuntimeEngine Open(string path, OnnxRuntimeOptions options)
+    public static OnnxRuntimeEngine Open(ModelSource source, OnnxRuntimeOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options.Threads is < 0 or > MaxThreads)
@@ -66,10 +66,10 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
         // Left to itself, ONNX Runtime counts the machine's cores, not those a container may use, and pins a thread to each.
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         (OnnxRuntimeModel model, OrtHandle session) = OnnxRuntimeModel.Open(
-            path,
+            source,
             options.LibraryPath,
             options.ImageSize,
-            (library, input) => OnnxRuntimeSession.OpenToRun(library, path, input, threads));
+            (library, input) => OnnxRuntimeSession.OpenToRun(library, source, input, threads));
         return new OnnxRuntimeEngine(model, session);
     }
 

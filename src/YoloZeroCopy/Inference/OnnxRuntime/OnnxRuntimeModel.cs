@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Microsoft.Win32.SafeHandles;
 using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
@@ -11,9 +10,10 @@ internal sealed class OnnxRuntimeModel
 
     private readonly string outputName;
 
-    private OnnxRuntimeModel(OnnxRuntimeLibrary library, ModelInfo info, long fileBytes, DetectorInput input, string output)
+    private OnnxRuntimeModel(OnnxRuntimeLibrary library, ModelSource source, ModelInfo info, long fileBytes, DetectorInput input, string output)
     {
         Library = library;
+        Source = source;
         Info = info;
         FileBytes = fileBytes;
         Input = input;
@@ -22,15 +22,18 @@ internal sealed class OnnxRuntimeModel
 
     public OnnxRuntimeLibrary Library { get; }
 
+    /// <summary>What further sessions are opened from.</summary>
+    public ModelSource Source { get; }
+
     public ModelInfo Info { get; }
 
-    /// <summary>Size of the model's file.</summary>
+    /// <summary>Size of the model's file, or its bytes.</summary>
     public long FileBytes { get; }
 
     public DetectorInput Input { get; }
 
     /// <summary>Opens a model with its free dimensions fixed and finds out all about it.</summary>
-    /// <param name="path">ONNX file; external data lies beside it.</param>
+    /// <param name="source">ONNX model; external data lies beside its file.</param>
     /// <param name="libraryPath">File or folder of ONNX Runtime's native library; null to search for it.</param>
     /// <param name="imageSize">Size of the model's input that the caller asks for; null leaves it to the model.</param>
     /// <param name="openSession">Opens the session that tells the output's shape.</param>
@@ -39,19 +42,19 @@ internal sealed class OnnxRuntimeModel
     /// <exception cref="ModelException">The file is no model, or no detection model this library can run.</exception>
     /// <exception cref="NativeLibraryException">ONNX Runtime's library is missing or is not one this can use.</exception>
     public static (OnnxRuntimeModel Model, OrtHandle Session) Open(
-        string path, string? libraryPath, (int Width, int Height)? imageSize, Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
+        ModelSource source, string? libraryPath, (int Width, int Height)? imageSize, Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentException.ThrowIfNullOrEmpty(source.Path);
         CheckSize(imageSize);
-        long fileBytes = CheckFile(path);
+        long fileBytes = CheckContent(source);
         OnnxRuntimeLibrary library = OnnxRuntimeLibrary.Load(libraryPath);
         try
         {
-            return Open(library, path, fileBytes, imageSize, openSession);
+            return Open(library, source, fileBytes, imageSize, openSession);
         }
         catch (InferenceException error)
         {
-            throw new ModelException(path, error.Message, error);
+            throw new ModelException(source.Path, error.Message, error);
         }
     }
 
@@ -78,12 +81,13 @@ internal sealed class OnnxRuntimeModel
 
     private static (OnnxRuntimeModel Model, OrtHandle Session) Open(
         OnnxRuntimeLibrary library,
-        string path,
+        ModelSource source,
         long fileBytes,
         (int Width, int Height)? imageSize,
         Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
     {
-        Declaration declared = Describe(library, path);
+        string path = source.Path;
+        Declaration declared = Describe(library, source);
         ImmutableDictionary<string, string> metadata = declared.Metadata;
         if (ModelMetadata.TryReadTask(metadata, out string? task) && task != "detect")
         {
@@ -104,7 +108,7 @@ internal sealed class OnnxRuntimeModel
                 stride,
                 input,
                 output);
-            return (new OnnxRuntimeModel(library, info, fileBytes, input, output.Name), session);
+            return (new OnnxRuntimeModel(library, source, info, fileBytes, input, output.Name), session);
         }
         catch
         {
@@ -113,9 +117,9 @@ internal sealed class OnnxRuntimeModel
         }
     }
 
-    private static unsafe Declaration Describe(OnnxRuntimeLibrary library, string path)
+    private static unsafe Declaration Describe(OnnxRuntimeLibrary library, ModelSource source)
     {
-        using OrtHandle session = OnnxRuntimeSession.OpenToDescribe(library, path);
+        using OrtHandle session = OnnxRuntimeSession.OpenToDescribe(library, source);
         OrtSessionReader reader = new(library.Api, session.Value);
         return new Declaration(reader.Inputs(), reader.Outputs(), reader.Metadata());
     }
@@ -129,42 +133,18 @@ internal sealed class OnnxRuntimeModel
         }
     }
 
-    private static long CheckFile(string path)
+    private static long CheckContent(ModelSource source)
     {
-        if (Directory.Exists(path))
+        using ModelContent content = source.OpenOnnx();
+        if (source.Bytes is ReadOnlyMemory<byte> bytes && OnnxFile.TryParse(bytes.Span) is { DataLocations: [string first, ..] })
         {
-            throw new ModelException(path, "it is a folder; an ONNX file is wanted.");
-        }
-
-        if (!File.Exists(path))
-        {
-            throw new ModelException(path, $"the file does not exist (looked for '{Path.GetFullPath(path)}').");
-        }
-
-        long length;
-        try
-        {
-            using SafeFileHandle file = File.OpenHandle(path);
-            length = RandomAccess.GetLength(file);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelException(path, $"the file cannot be read: {error.Message}", error);
-        }
-
-        if (length == 0)
-        {
-            throw new ModelException(path, "the file is empty.");
-        }
-
-        if (length > int.MaxValue)
-        {
+            // The runtime would look for it in the process's current folder.
             throw new ModelException(
-                path,
-                $"the file has {length} bytes; an ONNX file has at most {int.MaxValue}. Larger models keep their weights as external data beside the file.");
+                source.Path,
+                $"it has weights in another file ('{first}'), which a model in memory cannot have; open the model's file, or save it with its weights inside.");
         }
 
-        return length;
+        return content.Length;
     }
 
     /// <summary>What the file says, before any free dimension is fixed.</summary>

@@ -10,34 +10,34 @@ internal static unsafe class OnnxRuntimeSession
 
     /// <summary>Opens a session only to ask what the model is: nothing is optimised, nothing is laid out anew, no threads are started.</summary>
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
-    public static OrtHandle OpenToDescribe(OnnxRuntimeLibrary library, string path)
+    public static OrtHandle OpenToDescribe(OnnxRuntimeLibrary library, ModelSource source)
     {
-        using OrtHandle options = CreateOptions(library, path, OrtGraphOptimizationLevel.DisableAll, threads: 1);
-        Configure(library, path, options, "session.disable_prepacking"u8, "1"u8);
-        return Open(library, path, options);
+        using OrtHandle options = CreateOptions(library, source.Path, OrtGraphOptimizationLevel.DisableAll, threads: 1);
+        Configure(library, source.Path, options, "session.disable_prepacking"u8, "1"u8);
+        return Open(library, source, options);
     }
 
     /// <summary>Opens a session to run, with the input's free dimensions fixed.</summary>
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
-    public static OrtHandle OpenToRun(OnnxRuntimeLibrary library, string path, DetectorInput input, int threads)
+    public static OrtHandle OpenToRun(OnnxRuntimeLibrary library, ModelSource source, DetectorInput input, int threads)
     {
-        using OrtHandle options = CreateOptions(library, path, OrtGraphOptimizationLevel.EnableAll, threads);
+        using OrtHandle options = CreateOptions(library, source.Path, OrtGraphOptimizationLevel.EnableAll, threads);
 
         // A thread that spins between runs takes the core that the pipeline's other stages need. Measured with a YOLOv8n and two threads on two busy
         // cores: 1.4 to 1.6 times the processor time of a frame, and no more frames.
-        Configure(library, path, options, "session.intra_op.allow_spinning"u8, "0"u8);
-        Override(library, path, options, input.Overrides());
-        return Open(library, path, options);
+        Configure(library, source.Path, options, "session.intra_op.allow_spinning"u8, "0"u8);
+        Override(library, source.Path, options, input.Overrides());
+        return Open(library, source, options);
     }
 
     /// <summary>Opens a session that folds the model's shape arithmetic to tell its output's shape, and is hardly ever run.</summary>
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
-    public static OrtHandle OpenForShapes(OnnxRuntimeLibrary library, string path, DetectorInput input)
+    public static OrtHandle OpenForShapes(OnnxRuntimeLibrary library, ModelSource source, DetectorInput input)
     {
-        using OrtHandle options = CreateOptions(library, path, OrtGraphOptimizationLevel.EnableBasic, threads: 1);
-        Configure(library, path, options, "session.disable_prepacking"u8, "1"u8);
-        Override(library, path, options, input.Overrides());
-        return Open(library, path, options);
+        using OrtHandle options = CreateOptions(library, source.Path, OrtGraphOptimizationLevel.EnableBasic, threads: 1);
+        Configure(library, source.Path, options, "session.disable_prepacking"u8, "1"u8);
+        Override(library, source.Path, options, input.Overrides());
+        return Open(library, source, options);
     }
 
     /// <summary>Fixes free dimensions by name.</summary>
@@ -88,10 +88,22 @@ internal static unsafe class OnnxRuntimeSession
 
     /// <summary>Opens a session.</summary>
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
-    public static OrtHandle Open(OnnxRuntimeLibrary library, string path, OrtHandle options)
+    public static OrtHandle Open(OnnxRuntimeLibrary library, ModelSource source, OrtHandle options)
     {
         OrtApi* api = library.Api;
         nint session;
+        string path = source.Path;
+        if (source.Bytes is ReadOnlyMemory<byte> bytes)
+        {
+            // Read before the call returns; the session keeps nothing of it.
+            fixed (byte* data = bytes.Span)
+            {
+                Check(library, path, api->CreateSessionFromArray(library.Environment, data, (nuint)bytes.Length, options.Value, &session));
+            }
+
+            return new OrtHandle(session, api->ReleaseSession);
+        }
+
         string full = Path.GetFullPath(path);
         if (OperatingSystem.IsWindows())
         {

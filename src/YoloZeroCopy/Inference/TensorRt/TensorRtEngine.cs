@@ -40,18 +40,18 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     public override int MaxBatch => model.Profile.MaxBatch;
 
     /// <summary>Loads an engine.</summary>
-    /// <param name="path">File of the engine, with or without metadata before the plan.</param>
+    /// <param name="source">The engine, with or without metadata before the plan.</param>
     /// <param name="device">Device to load it on; the engine takes it over and disposes it, also when opening fails.</param>
     /// <param name="options">How to open it.</param>
     /// <exception cref="InsufficientMemoryException">The device has too little memory.</exception>
     /// <exception cref="ModelException">The file is no engine, of another version or GPU, or no detection model this library can run.</exception>
     /// <exception cref="NativeLibraryException">The shim or TensorRT is missing or is not one this can use.</exception>
-    public static TensorRtEngine Open(string path, TensorRtDevice device, TensorRtEngineOptions options)
+    public static TensorRtEngine Open(ModelSource source, TensorRtDevice device, TensorRtEngineOptions options)
     {
         TensorRtPlan? plan = null;
         try
         {
-            TensorRtPlanFile file = TensorRtPlanFile.Read(path);
+            TensorRtPlanFile file = TensorRtPlanFile.Read(source);
             using TensorRtLibrary library = TensorRtLibrary.Open(options.Search with { Origin = file.BuiltWith });
             TensorRtModel? model = null;
             device.Run(() =>
@@ -64,7 +64,7 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         catch (InferenceException error)
         {
             Discard(plan, device);
-            throw new ModelException(path, error.Message, error);
+            throw new ModelException(source.Path, error.Message, error);
         }
         catch
         {

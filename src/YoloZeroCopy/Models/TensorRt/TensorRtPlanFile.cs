@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
-using Microsoft.Win32.SafeHandles;
 
 namespace YoloZeroCopy;
 
@@ -18,8 +17,11 @@ internal sealed record TensorRtPlanFile
     // The one whose shim drives TensorRT for RTX.
     private const int RtxMajor = 11;
 
-    /// <summary>File of the engine.</summary>
-    public required string Path { get; init; }
+    /// <summary>Where the engine comes from.</summary>
+    public required ModelSource Source { get; init; }
+
+    /// <summary>File of the engine, or what messages call it.</summary>
+    public string Path => Source.Path;
 
     /// <summary>What stands before the plan, with the keys and texts that an ONNX file of Ultralytics would have; empty where nothing does.</summary>
     public required ImmutableDictionary<string, string> Metadata { get; init; }
@@ -41,27 +43,10 @@ internal sealed record TensorRtPlanFile
 
     /// <summary>Reads what stands before the plan.</summary>
     /// <exception cref="ModelException">The file is missing, cannot be read, or is no engine.</exception>
-    public static TensorRtPlanFile Read(string path)
+    public static TensorRtPlanFile Read(ModelSource source)
     {
-        if (Directory.Exists(path))
-        {
-            throw new ModelException(path, "it is a folder; a TensorRT engine is wanted.");
-        }
-
-        if (!File.Exists(path))
-        {
-            throw new ModelException(path, $"the file does not exist (looked for '{System.IO.Path.GetFullPath(path)}').");
-        }
-
-        try
-        {
-            using SafeFileHandle file = File.OpenHandle(path);
-            return Read(path, file);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw Unreadable(path, error);
-        }
+        using ModelContent content = source.OpenContent("a TensorRT engine");
+        return Read(source, content);
     }
 
     /// <summary>Reads the plan into memory of <see cref="PlanBytes"/>.</summary>
@@ -69,17 +54,15 @@ internal sealed record TensorRtPlanFile
     public unsafe void ReadPlan(byte* target)
     {
         const int BlockBytes = 1 << 28;
-        try
+        using ModelContent content = Source.OpenContent("a TensorRT engine");
+        if (content.Length < PlanOffset + PlanBytes)
         {
-            using SafeFileHandle file = File.OpenHandle(Path);
-            for (long done = 0; done < PlanBytes; done += BlockBytes)
-            {
-                ReadAll(Path, file, new Span<byte>(target + done, (int)Math.Min(BlockBytes, PlanBytes - done)), PlanOffset + done);
-            }
+            throw new ModelException(Path, "the file became shorter as it was read.");
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+
+        for (long done = 0; done < PlanBytes; done += BlockBytes)
         {
-            throw Unreadable(Path, error);
+            content.ReadAll(new Span<byte>(target + done, (int)Math.Min(BlockBytes, PlanBytes - done)), PlanOffset + done);
         }
     }
 
@@ -111,28 +94,21 @@ internal sealed record TensorRtPlanFile
         return prefix;
     }
 
-    private static ModelException Unreadable(string path, Exception error) => new(path, $"the file cannot be read: {error.Message}", error);
-
-    private static TensorRtPlanFile Read(string path, SafeFileHandle file)
+    private static TensorRtPlanFile Read(ModelSource source, ModelContent content)
     {
-        long length = RandomAccess.GetLength(file);
-        if (length == 0)
-        {
-            throw new ModelException(path, "the file is empty.");
-        }
-
+        long length = content.Length;
         byte[] head = new byte[Math.Min(length, LengthBytes + 1)];
-        ReadAll(path, file, head, 0);
+        content.ReadAll(head, 0);
         if (HasMark(head) || head.Length <= LengthBytes || head[LengthBytes] != (byte)'{')
         {
             // Without a mark, TensorRT itself says whether it takes it: its plans' mark is not documented.
             return new TensorRtPlanFile
             {
-                Path = path,
+                Source = source,
                 Metadata = ImmutableDictionary<string, string>.Empty,
                 PlanOffset = 0,
                 PlanBytes = length,
-                BuiltWith = ReadOrigin(path, file, 0, length),
+                BuiltWith = ReadOrigin(content, 0, length),
             };
         }
 
@@ -140,25 +116,25 @@ internal sealed record TensorRtPlanFile
         if (metadataBytes > MaxMetadataBytes || metadataBytes >= length - LengthBytes)
         {
             throw new ModelException(
-                path,
+                source.Path,
                 $"its metadata claims {metadataBytes} bytes of a file of {length}; up to {MaxMetadataBytes}, with the plan behind them, are wanted. The file is damaged or no TensorRT engine.");
         }
 
         byte[] metadata = new byte[metadataBytes];
-        ReadAll(path, file, metadata, LengthBytes);
+        content.ReadAll(metadata, LengthBytes);
         long offset = LengthBytes + metadataBytes;
         return new TensorRtPlanFile
         {
-            Path = path,
-            Metadata = ParseMetadata(path, metadata),
+            Source = source,
+            Metadata = ParseMetadata(source.Path, metadata),
             PlanOffset = offset,
             PlanBytes = length - offset,
-            BuiltWith = ReadOrigin(path, file, offset, length - offset),
+            BuiltWith = ReadOrigin(content, offset, length - offset),
         };
     }
 
     // Where trtexec's --getPlanVersionOnly reads it, too: the version's four bytes behind the mark, a layout version and two lengths.
-    private static TensorRtOrigin? ReadOrigin(string path, SafeFileHandle file, long offset, long bytes)
+    private static TensorRtOrigin? ReadOrigin(ModelContent content, long offset, long bytes)
     {
         const int MajorAt = 24;
         if (bytes <= MajorAt)
@@ -167,7 +143,7 @@ internal sealed record TensorRtPlanFile
         }
 
         byte[] head = new byte[MajorAt + 1];
-        ReadAll(path, file, head, offset);
+        content.ReadAll(head, offset);
         return head.AsSpan().StartsWith("vtrt"u8) ? new TensorRtOrigin(RtxMajor, IsRtx: true)
             : head.AsSpan().StartsWith("ftrt"u8) ? new TensorRtOrigin(head[MajorAt], IsRtx: false)
             : null;
@@ -190,21 +166,6 @@ internal sealed record TensorRtPlanFile
         catch (Exception error) when (error is JsonException or InvalidOperationException or DecoderFallbackException)
         {
             throw new ModelException(path, $"the metadata before its plan is no JSON object: {error.Message} The file is damaged or no TensorRT engine.", error);
-        }
-    }
-
-    private static void ReadAll(string path, SafeFileHandle file, Span<byte> target, long offset)
-    {
-        while (target.Length > 0)
-        {
-            int read = RandomAccess.Read(file, target, offset);
-            if (read == 0)
-            {
-                throw new ModelException(path, "the file became shorter as it was read.");
-            }
-
-            target = target[read..];
-            offset += read;
         }
     }
 

@@ -56,6 +56,10 @@ internal readonly unsafe struct OrtApi
     [FieldOffset(7 * Slot)]
     public readonly delegate* unmanaged<nint, void*, nint, nint*, OrtStatus> CreateSession;
 
+    // CreateSessionFromArray(const OrtEnv*, const void* model_data, size_t model_data_length, const OrtSessionOptions*, OrtSession** out)
+    [FieldOffset(8 * Slot)]
+    public readonly delegate* unmanaged<nint, void*, nuint, nint, nint*, OrtStatus> CreateSessionFromArray;
+
     // CreateSessionOptions(OrtSessionOptions** out)
     [FieldOffset(10 * Slot)]
     public readonly delegate* unmanaged<nint*, OrtStatus> CreateSessionOptions;
