@@ -156,7 +156,7 @@ public sealed class DetectorService : IAsyncDisposable
                 throw new InvalidOperationException($"Detector '{Name}' has no model: {nameof(DetectorServiceOptions.ModelPath)} is not set.");
             }
 
-            DetectorOptions detectorOptions = options.Detector with { Name = Name };
+            DetectorOptions detectorOptions = options.Detector with { Name = Name, Warning = options.Detector.Warning ?? WarningsTo(logger, Name) };
             HostingLog.Opening(logger, Name, modelPath, detectorOptions.Device);
             YoloDetector detector = await open(detectorOptions, new Steps(this), ending.Token).ConfigureAwait(false);
             HostingLog.Opened(logger, Name, Stopwatch.GetElapsedTime(start).TotalSeconds, detector.Device);
@@ -186,6 +186,9 @@ public sealed class DetectorService : IAsyncDisposable
         ReadOnlyMemory<byte> model = await options.LoadModel(cancellationToken).ConfigureAwait(false);
         return await YoloDetector.OpenAsync(model, modelPath, detectorOptions, steps, cancellationToken).ConfigureAwait(false);
     }
+
+    // Holds nothing but the logger: the detector's threads hold it, and must not hold the detector by it.
+    private static Action<string> WarningsTo(ILogger logger, string name) => text => HostingLog.Warning(logger, name, text);
 
     private async Task EndAsync()
     {

@@ -16,7 +16,8 @@ public sealed class DetectorServiceOptions
     public Func<CancellationToken, Task<ReadOnlyMemory<byte>>>? LoadModel { get; set; }
 
     /// <summary>How the detector runs. Replace it as a whole: <c>options.Detector = options.Detector with { MaxBatch = 4 }</c>.</summary>
-    /// <remarks>Where <see cref="DetectorOptions.Name"/> is null, the detector is called by its key, or <c>default</c>.</remarks>
+    /// <remarks>Where <see cref="DetectorOptions.Name"/> is null, the detector is called by its key, or <c>default</c>; where
+    /// <see cref="DetectorOptions.Warning"/> is null, warnings are logged.</remarks>
     public DetectorOptions Detector { get; set; } = new();
 
     /// <summary>

@@ -13,7 +13,19 @@ public sealed class DetectorServiceTests : IDisposable
     private readonly TaskCompletionSource<YoloDetector> opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<IProgress<OpeningProgress>> opening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private Action<string>? warning;
+
     public void Dispose() => log.Dispose();
+
+    [Fact]
+    public async Task What_the_detector_warns_of_is_logged()
+    {
+        await using DetectorService service = NewService();
+        opened.SetResult(NewDetector(new FakeLane()));
+        await service.GetAsync();
+        warning!("A caller waits for a slot.");
+        Assert.Equal("Detector service: A caller waits for a slot.", Assert.Single(log.Entries, static entry => entry.Level == LogLevel.Warning).Text);
+    }
 
     [Fact]
     public async Task While_it_opens_nobody_is_blocked_and_the_health_check_says_how_far_it_is()
@@ -171,6 +183,7 @@ public sealed class DetectorServiceTests : IDisposable
     private Task<YoloDetector> Open(DetectorOptions options, IProgress<OpeningProgress> progress, CancellationToken cancellationToken)
     {
         Assert.Equal("service", options.Name);
+        warning = options.Warning;
         opening.TrySetResult(progress);
         return opened.Task.WaitAsync(cancellationToken);
     }
