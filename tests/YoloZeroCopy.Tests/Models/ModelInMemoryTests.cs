@@ -81,7 +81,7 @@ public sealed class ModelInMemoryTests(OnnxRuntimeDoubles doubles) : IClassFixtu
         using (OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(
             ModelSource.InMemory(new byte[1000], "a resource"), new OnnxRuntimeOptions { LibraryPath = doubles.Library("counting"), Threads = 1 }))
         {
-            Assert.Equal(1000, engine.WeightBytes);
+            Assert.Equal("a resource", engine.Model.Path);
         }
 
         Assert.Equal(0, runtime.Live);
