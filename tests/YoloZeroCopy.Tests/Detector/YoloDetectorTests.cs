@@ -121,19 +121,23 @@ public sealed class YoloDetectorTests : IDisposable
     {
         await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 4, MaxBatchDelay = TimeSpan.FromSeconds(5), Lanes = 2 });
         FrameFormat[] formats = [new(PixelFormat.Nv12, 31, 17), new(PixelFormat.BayerGrbg8, 100, 90), new(PixelFormat.Bgra32, 64, 64), new(PixelFormat.Gray8, 1, 1)];
-        for (int turn = 0; turn < 20; turn++)
+        int turns = 0;
+        await RunTurnsAsync(20);
+        Assert.Equal(0, await AllocationSlices.LeastAsync(async () =>
         {
-            await RunTogether(detector, formats);
-        }
+            long before = detector.Statistics.ManagedBytes;
+            await RunTurnsAsync(50);
+            return detector.Statistics.ManagedBytes - before;
+        }));
+        Assert.Equal(turns, detector.Statistics.BatchSizes[4]);
 
-        long before = detector.Statistics.ManagedBytes;
-        for (int turn = 0; turn < 50; turn++)
+        async Task RunTurnsAsync(int count)
         {
-            await RunTogether(detector, formats);
+            for (int turn = 0; turn < count; turn++, turns++)
+            {
+                await RunTogether(detector, formats);
+            }
         }
-
-        Assert.Equal(0, detector.Statistics.ManagedBytes - before);
-        Assert.Equal(70, detector.Statistics.BatchSizes[4]);
     }
 
     [Fact]
@@ -209,6 +213,55 @@ public sealed class YoloDetectorTests : IDisposable
             (new() { Name = " " }, "Name"),
         ];
         Assert.All(wrong, item => Assert.Equal(item.Name, Assert.ThrowsAny<ArgumentException>(() => YoloDetector.Open("model.onnx", item.Options)).ParamName));
+    }
+
+    [Fact]
+    public void Options_that_contradict_each_other_are_refused_with_both_names()
+    {
+        TimeSpan tenth = TimeSpan.FromMilliseconds(100);
+        (DetectorOptions Options, string One, string Other)[] wrong =
+        [
+            (new() { MaxBatchDelay = tenth, MaxFrameAge = tenth }, "MaxBatchDelay", "MaxFrameAge"),
+            (new() { MaxBatchDelay = tenth, MaxBatch = 4, Overflow = OverflowPolicy.DropOldest, QueueCapacity = 3 }, "MaxBatchDelay", "QueueCapacity"),
+            (new() { MaxBatchDelay = tenth, MaxBatch = 4, Slots = 3 }, "MaxBatchDelay", "Slots"),
+            (new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 4, Slots = 4 }, "QueueCapacity", "Slots"),
+        ];
+        Assert.All(wrong, item =>
+        {
+            ArgumentException error = Assert.Throws<ArgumentException>(() => YoloDetector.Open("model.onnx", item.Options));
+            Assert.Equal(item.One, error.ParamName);
+            Assert.Contains(item.One, error.Message, StringComparison.Ordinal);
+            Assert.Contains(item.Other, error.Message, StringComparison.Ordinal);
+        });
+
+        DetectorOptions[] right =
+        [
+            new() { MaxBatchDelay = tenth, MaxFrameAge = tenth * 2, MaxBatch = 4, Slots = 4 },
+            new() { Overflow = OverflowPolicy.DropOldest, QueueCapacity = 4, Slots = 4, MaxBatch = 8 },
+            new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 20 },
+        ];
+        Assert.All(right, static options => options.Validate());
+        Assert.True(Opening.SlotCountOf(right[2], laneCount: 1, maxBatch: 8) > 20);
+    }
+
+    [Fact]
+    public async Task Spinning_is_for_a_device_and_not_for_a_choice_that_fell_on_the_cpu()
+    {
+        // More detections than CUDA gives, so that the choice falls on the CPU on any machine.
+        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { WaitMode = WaitMode.Spin, MaxDetections = 2000 });
+        Assert.StartsWith("cpu", detector.Device, StringComparison.Ordinal);
+        Assert.Equal(TimeSpan.Zero, detector.SpinTime);
+    }
+
+    [Fact]
+    public async Task On_the_cpu_every_stage_is_known_by_itself_but_an_upload_that_is_none()
+    {
+        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()));
+        (await detector.DetectAsync(new byte[64], new FrameFormat(PixelFormat.Gray8, 8, 8))).Dispose();
+        DetectorStatistics statistics = detector.Statistics;
+        Assert.Null(statistics.UploadTime);
+        Assert.True(statistics.PreprocessTime > TimeSpan.Zero && statistics.InferenceTime > TimeSpan.Zero && statistics.DecodeTime > TimeSpan.Zero);
+        Assert.InRange((statistics.ComputeTime - statistics.PreprocessTime - statistics.InferenceTime - statistics.DecodeTime)!.Value.Ticks, -3, 3);
     }
 
     [Theory]

@@ -3,6 +3,10 @@ using System.Collections.Concurrent;
 namespace YoloZeroCopy.Tests;
 
 /// <summary>The pipeline's promises under thousands of random interleavings: no slot lost, order per source, every caller answered once, every frame counted, no frame mixed up.</summary>
+/// <remarks>
+/// Lanes finish out of order and at once, callers cancel, await twice, on contexts that throw, and on the thread that brings results; listeners throw; frames are dropped inside submit;
+/// detectors are disposed early, twice and at once, or abandoned.
+/// </remarks>
 public sealed class InterleavingTests
 {
     [Theory]
@@ -15,7 +19,7 @@ public sealed class InterleavingTests
         {
             try
             {
-                await new Run(seed).ExecuteAsync().WaitAsync(TimeSpan.FromSeconds(20));
+                await new Run(seed).ExecuteAsync().WaitAsync(TimeSpan.FromSeconds(120));
             }
             catch (Exception error)
             {
@@ -32,6 +36,7 @@ public sealed class InterleavingTests
         private readonly int faultAt;
         private readonly PipelineHarness harness;
         private readonly OverflowPolicy overflow;
+        private readonly bool synchronously;
         private volatile bool done;
         private int submitted;
         private int answered;
@@ -41,6 +46,7 @@ public sealed class InterleavingTests
         {
             random = new Random(seed);
             overflow = (OverflowPolicy)random.Next(3);
+            synchronously = random.Next(3) == 0;
             faultAt = random.Next(10) == 0 ? random.Next(1, 20) : int.MaxValue;
             FakeLane[] lanes = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => new FakeLane((_, batch) =>
             {
@@ -55,7 +61,19 @@ public sealed class InterleavingTests
                 queueCapacity: overflow == OverflowPolicy.Wait ? 0 : random.Next(1, 4),
                 maxFrameAge: random.Next(4) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero,
                 maxBatchDelay: random.Next(6) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero,
-                spinTime: random.Next(3) == 0 ? TimeSpan.FromMicroseconds(50) : TimeSpan.Zero);
+                spinTime: random.Next(3) == 0 ? TimeSpan.FromMicroseconds(50) : TimeSpan.Zero,
+                allowSynchronousContinuations: synchronously);
+            if (random.Next(3) == 0)
+            {
+                int heard = 0;
+                harness.Pipeline.LatencyObserver = _ =>
+                {
+                    if (Interlocked.Increment(ref heard) % 3 == 0)
+                    {
+                        throw new InvalidOperationException("a listener threw");
+                    }
+                };
+            }
         }
 
         public async Task ExecuteAsync()
@@ -63,16 +81,19 @@ public sealed class InterleavingTests
             using Run self = this;
             Task device = Task.Run(DriveDeviceAsync);
             int[] seeds = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Next())];
-            bool disposeEarly = random.Next(6) == 0;
+            int disposals = random.Next(6) == 0 ? random.Next(1, 4) : 0;
+            bool abandons = random.Next(8) == 0;
             Task producers = Task.WhenAll(seeds.Select((seed, source) => Task.Run(() => ProduceAsync(source, new Random(seed)))));
-            if (disposeEarly)
+            if (abandons)
             {
                 await Task.Yield();
-                await harness.Pipeline.DisposeAsync();
+                harness.Pipeline.Abandon();
             }
 
+            await Task.WhenAll(Enumerable.Range(0, disposals).Select(_ => Task.Run(() => DisposeAsync(harness))));
             await producers;
             DetectorStatistics statistics = harness.Pipeline.Snapshot();
+            await Task.WhenAll(DisposeAsync(harness), Task.Run(() => DisposeAsync(harness)));
             await harness.DisposeAsync();
             done = true;
             started.Release();
@@ -87,11 +108,18 @@ public sealed class InterleavingTests
 
         public void Dispose() => started.Dispose();
 
-        // Finishes batches in random order and ways, as a device with several streams might.
+        private static async Task DisposeAsync(PipelineHarness harness)
+        {
+            await harness.Pipeline.DisposeAsync();
+            Assert.All(harness.Lanes, lane => Assert.True(lane.IsDisposed, "a caller of DisposeAsync came back before the lanes were disposed"));
+        }
+
+        // Finishes batches in random order and ways, one by one and at once, as a device with several streams might.
         private async Task DriveDeviceAsync()
         {
             Random chance = new(random.Next());
             List<LaneBatch> batches = [];
+            List<Task> finishing = [];
             while (true)
             {
                 await started.WaitAsync();
@@ -102,6 +130,7 @@ public sealed class InterleavingTests
 
                 if (done && batches.Count == 0)
                 {
+                    await Task.WhenAll(finishing);
                     return;
                 }
 
@@ -115,14 +144,22 @@ public sealed class InterleavingTests
                     int pick = chance.Next(batches.Count);
                     LaneBatch batch = batches[pick];
                     batches.RemoveAt(pick);
-                    FinishSomehow(batch, chance);
+                    Random own = new(chance.Next());
+                    if (chance.Next(2) == 0)
+                    {
+                        finishing.Add(Task.Run(() => FinishSomehow(batch, own)));
+                    }
+                    else
+                    {
+                        FinishSomehow(batch, own);
+                    }
                 }
             }
         }
 
         private void FinishSomehow(LaneBatch batch, Random chance)
         {
-            if (++seen == faultAt)
+            if (Interlocked.Increment(ref seen) == faultAt)
             {
                 batch.Fault(new InvalidOperationException("injected"));
                 return;
@@ -227,9 +264,16 @@ public sealed class InterleavingTests
         {
             int pick = chance.Next(pending.Count);
             (int number, ValueTask<DetectionResult> task, CancellationTokenSource? cancel) = pending[pick];
+            bool twice = chance.Next(6) == 0;
             try
             {
-                using DetectionResult result = await task;
+                Task<DetectionResult> first = chance.Next(3) == 0 ? AwaitOn(new UnreliableContext(chance.Next()), task) : task.AsTask();
+                if (twice)
+                {
+                    await AssertRefusedAsync(task);
+                }
+
+                using DetectionResult result = await first;
                 Assert.Equal(source, result.Source);
                 if (!result.IsDropped)
                 {
@@ -255,8 +299,59 @@ public sealed class InterleavingTests
             {
             }
 
+            if (twice)
+            {
+                await AssertRefusedAsync(task);
+            }
+
             cancel?.Dispose();
             pending.RemoveAt(pick);
+        }
+
+        // A frame that a closed detector did not take at all says so at every await; all others are for one.
+        private static async Task AssertRefusedAsync(ValueTask<DetectionResult> frame)
+        {
+            Exception error = await Assert.ThrowsAnyAsync<Exception>(async () => (await frame).Dispose());
+            Assert.True(error is DetectorFaultedException or ObjectDisposedException || error.Message.Contains("awaited before", StringComparison.Ordinal), error.ToString());
+        }
+
+        private static Task<DetectionResult> AwaitOn(SynchronizationContext context, ValueTask<DetectionResult> frame)
+        {
+            SynchronizationContext? before = SynchronizationContext.Current;
+            try
+            {
+                SynchronizationContext.SetSynchronizationContext(context);
+                return Await();
+            }
+            finally
+            {
+                SynchronizationContext.SetSynchronizationContext(before);
+            }
+
+            async Task<DetectionResult> Await() => await frame;
+        }
+    }
+
+    /// <summary>Posts, or throws instead, or throws after it has called, or calls twice.</summary>
+    private sealed class UnreliableContext(int seed) : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            switch (new Random(seed).Next(4))
+            {
+                case 0:
+                    ThreadPool.QueueUserWorkItem(_ => d(state));
+                    break;
+                case 1:
+                    throw new InvalidOperationException("refused");
+                case 2:
+                    d(state);
+                    throw new InvalidOperationException("refused after it was called");
+                default:
+                    ThreadPool.QueueUserWorkItem(_ => d(state));
+                    d(state);
+                    break;
+            }
         }
     }
 }

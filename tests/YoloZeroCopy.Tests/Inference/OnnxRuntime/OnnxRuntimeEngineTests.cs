@@ -71,6 +71,20 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     }
 
     [Fact]
+    public void A_context_is_bound_and_not_run_before_it_is_asked_to()
+    {
+        FakeDetector detector = new();
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Detector(detector).Save(folder.Path), OneThread);
+        using AlignedBuffer<float> input = new(3 * 64 * 64);
+        using AlignedBuffer<float> output = new(detector.Shape.Rows * detector.Shape.Columns);
+        output.Span.Fill(-7);
+        using EngineContext context = engine.CreateContext(1, input.Address, output.Address, 0);
+        Assert.Equal(-1, output.Span.IndexOfAnyExcept(-7));
+        context.Enqueue();
+        AssertClose(Wanted(detector, 0), output.Span);
+    }
+
+    [Fact]
     public void Runs_uint8_input()
     {
         FakeDetector detector = new() { Type = OnnxType.UInt8, Sensitivity = 0.001f };

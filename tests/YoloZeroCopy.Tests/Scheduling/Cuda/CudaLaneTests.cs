@@ -44,6 +44,17 @@ public sealed class CudaLaneTests(CompiledSources sources)
         driver.AssertClean();
     }
 
+    [Fact]
+    public async Task Times_of_upload_and_computing_are_known_and_those_inside_the_graph_absent()
+    {
+        DriverDouble driver = new(sources);
+        await using YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine());
+        (await detector.DetectAsync(new byte[64], new FrameFormat(PixelFormat.Gray8, 8, 8))).Dispose();
+        DetectorStatistics statistics = detector.Statistics;
+        Assert.True(statistics.UploadTime > TimeSpan.Zero && statistics.ComputeTime > TimeSpan.Zero);
+        Assert.Equal((null, null, null), (statistics.PreprocessTime, statistics.InferenceTime, statistics.DecodeTime));
+    }
+
     [Theory]
     [InlineData(64, 1)]
     [InlineData(63, 1)]
