@@ -4,18 +4,28 @@
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 output=$2
-common=("$here"/main.cpp "$here"/check_preprocess.cpp "$here"/check_decode.cpp "$here"/check_activation.cpp "$here"/outputs.cpp "$here"/golden.cpp "$here"/measure.cpp)
+sources=(main check_preprocess check_decode check_activation outputs golden measure)
 flags=(-std=c++17 -O2 -ffp-contract=off -Wall -Wextra -Werror)
+libraries=()
 case "$1" in
 emulated)
-    "${CXX:-g++}" "${flags[@]}" -Wno-unknown-pragmas -I"$here" "${common[@]}" "$here/emulated_device.cpp" -x c++ -o "$output"
+    sources+=(emulated_device)
+    flags+=(-Wno-unknown-pragmas -I"$here")
     ;;
 cuda)
     home=${CUDA_HOME:-/usr/local/cuda}
-    "${CXX:-g++}" "${flags[@]}" -I"$home/include" "${common[@]}" "$here/cuda_device.cpp" -o "$output" -L"$home/lib64/stubs" -lcuda
+    sources+=(cuda_device)
+    flags+=(-I"$home/include")
+    libraries=(-L"$home/lib64/stubs" -lcuda)
     ;;
 *)
     echo "usage: build.sh emulated|cuda OUTPUT" >&2
     exit 2
     ;;
 esac
+
+# One compiler a source and a processor at a time; the first that fails ends it.
+objects=$(mktemp -d)
+trap 'rm -rf "$objects"' EXIT
+printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} "${CXX:-g++}" "${flags[@]}" -c "$here/{}.cpp" -o "$objects/{}.o"
+"${CXX:-g++}" "$objects"/*.o -o "$output" "${libraries[@]}"

@@ -1,5 +1,6 @@
-// The device functions of yzc_device.h on a host without a GPU: a block's threads are fibers that take turns, so that barriers and warp-wide functions work as they do
-// on a GPU. One block at a time, on one thread: it finds wrong arithmetic, wrong indices and missing barriers' deadlocks, not races.
+// The device functions of yzc_device.h on a host without a GPU: a block's threads are fibers that take turns, so that barriers and warp-wide
+// functions work as they do on a GPU. One block at a time, on one thread: it finds wrong arithmetic, wrong indices and missing barriers' deadlocks,
+// not races.
 #pragma once
 
 #include <cmath>

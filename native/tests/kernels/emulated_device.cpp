@@ -31,16 +31,17 @@ struct fiber {
     ucontext_t start;
     jmp_buf at;
     bool started = false;
+    bool ended = false;
 };
 
 struct block {
-    jmp_buf scheduler;
+    jmp_buf finished;
     std::vector<fiber> fibers { MaxThreads };
     std::vector<char> stacks = std::vector<char>(StackBytes * MaxThreads);
-    std::vector<bool> ended = std::vector<bool>(MaxThreads);
+    int threads = 0;
     meeting all;
     meeting warps[MaxThreads / 32];
-    int values[MaxThreads];
+    int values[2][MaxThreads];
     bool any = false;
     bool any_of_last_round = false;
     bool progress = false;
@@ -64,26 +65,41 @@ void advance(meeting& at)
     }
 }
 
-void yield(int thread)
+// Goes on with the next thread that has not ended, without coming back. Every thread has its turn before the first has another.
+[[noreturn]] void leave()
 {
-    if (_setjmp(running->fibers[thread].at) == 0) {
-        _longjmp(running->scheduler, 1);
-    }
-}
-
-void resume(int thread)
-{
-    fiber& fiber = running->fibers[thread];
-    if (_setjmp(running->scheduler) != 0) {
-        return;
+    if (running->all.present == 0) {
+        _longjmp(running->finished, 1);
     }
 
+    do {
+        if (++current.thread == running->threads) {
+            current.thread = 0;
+            if (!running->progress) {
+                std::fprintf(stderr, "deadlock: threads of block %d,%d,%d wait at different barriers\n", current.x, current.y, current.z);
+                std::abort();
+            }
+
+            running->progress = false;
+        }
+    } while (running->fibers[current.thread].ended);
+
+    fiber& fiber = running->fibers[current.thread];
     if (fiber.started) {
         _longjmp(fiber.at, 1);
     }
 
     fiber.started = true;
     setcontext(&fiber.start);
+    std::abort();
+}
+
+// Lets the other threads have a turn.
+void yield()
+{
+    if (_setjmp(running->fibers[current.thread].at) == 0) {
+        leave();
+    }
 }
 
 void wait(meeting& at)
@@ -91,26 +107,22 @@ void wait(meeting& at)
     unsigned round = at.round;
     at.arrived++;
     advance(at);
-    position self = current;
     while (at.round == round) {
-        yield(self.thread);
+        yield();
     }
-
-    current = self;
 }
 
 void enter()
 {
     for (;;) {
         running->body();
-        int thread = current.thread;
-        running->ended[thread] = true;
+        running->fibers[current.thread].ended = true;
         running->progress = true;
         running->all.present--;
         own_warp().present--;
         advance(running->all);
         advance(own_warp());
-        yield(thread);
+        yield();
     }
 }
 
@@ -127,47 +139,43 @@ bool block_reduce_or(bool value)
 
 void warp_barrier() { wait(own_warp()); }
 
+// Rounds take turns with two sets of values: a thread may write for the next round while another still reads this one's, and no thread is two rounds
+// ahead.
 void warp_exchange(int value, int (&values)[32])
 {
-    running->values[current.thread] = value;
+    int* shared = running->values[own_warp().round & 1];
+    shared[current.thread] = value;
+    int first = current.thread & ~31;
     warp_barrier();
-    std::memcpy(values, &running->values[current.thread / 32 * 32], sizeof values);
-    warp_barrier();
+    std::memcpy(values, &shared[first], sizeof values);
 }
 
 static void run_block(block& block, int threads, int x, int y, int z)
 {
     running = &block;
+    block.threads = threads;
     block.all = { 0, threads, 0 };
     for (int i = 0; i < threads / 32; i++) {
         block.warps[i] = { 0, 32, 0 };
     }
 
     for (int i = 0; i < threads; i++) {
-        block.ended[i] = false;
-        if (!block.fibers[i].started) {
-            ucontext_t& start = block.fibers[i].start;
-            getcontext(&start);
-            start.uc_stack.ss_sp = &block.stacks[StackBytes * i];
-            start.uc_stack.ss_size = StackBytes;
-            start.uc_link = nullptr;
-            makecontext(&start, enter, 0);
+        fiber& fiber = block.fibers[i];
+        fiber.ended = false;
+        if (!fiber.started) {
+            getcontext(&fiber.start);
+            fiber.start.uc_stack.ss_sp = &block.stacks[StackBytes * i];
+            fiber.start.uc_stack.ss_size = StackBytes;
+            fiber.start.uc_link = nullptr;
+            makecontext(&fiber.start, enter, 0);
         }
     }
 
-    while (block.all.present > 0) {
-        block.progress = false;
-        for (int i = 0; i < threads; i++) {
-            if (!block.ended[i]) {
-                current = { i, x, y, z };
-                resume(i);
-            }
-        }
-
-        if (!block.progress) {
-            std::fprintf(stderr, "deadlock: threads of block %d,%d,%d wait at different barriers\n", x, y, z);
-            std::abort();
-        }
+    // The first thread begins after the last one.
+    current = { threads - 1, x, y, z };
+    block.progress = true;
+    if (_setjmp(block.finished) == 0) {
+        leave();
     }
 }
 
