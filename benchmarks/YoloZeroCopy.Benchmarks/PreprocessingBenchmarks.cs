@@ -88,8 +88,9 @@ public class PreprocessingBenchmarks
         SortedSet<int> rows = [];
         for (int y = 0; y < plan.Letterbox.Height; y++)
         {
-            int last = plan.RowWeightAt(y) == 0 ? plan.RowAt(y) : plan.RowAt(y) + 1;
-            for (int row = plan.RowAt(y); row <= last; row++)
+            ResampledRow resampled = plan.RowAt(y);
+            int last = resampled.LowerWeight == 0 ? resampled.Upper : resampled.Lower;
+            for (int row = resampled.Upper; row <= last; row++)
             {
                 _ = rows.Add(row);
                 if (format.PixelFormat == PixelFormat.Nv12)

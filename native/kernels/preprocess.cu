@@ -1,4 +1,5 @@
-// Letterbox, conversion to RGB, normalisation, CHW and cast of a whole batch in one launch, with the arithmetic of the C# CpuPreprocessor, bit for bit.
+// Letterbox, conversion to RGB, normalisation, CHW and cast of a whole batch in one launch, with the arithmetic of the C# CpuPreprocessor, bit for
+// bit.
 // Grid: x = columns of 32 * YZC_PREPROCESS_PIXELS, y = YZC_PREPROCESS_ROWS rows, z = picture. Block: YZC_PREPROCESS_THREADS, a warp for each row.
 // The pixel format is a switch at run time: it is uniform in a block, so a batch may mix formats and sizes and no time is lost.
 #include "yzc_device.h"
@@ -6,28 +7,24 @@
 namespace {
 
 constexpr int Pixels = YZC_PREPROCESS_PIXELS;
-constexpr int ColumnWeightBits = 14;
 constexpr uint32_t Padding = 114;
 
 struct rgb {
     int red, green, blue;
 };
 
+// A pixel (column or row) of the frame, its weight and that of the next one, with 11 fractional bits.
 struct location {
-    int source;
-    float fraction;
+    int first, first_weight, second_weight;
 };
 
-// The source pixel left of (above) an output pixel, and how far the output pixel's centre lies beyond it: as OpenCV's INTER_LINEAR.
-YZC_DEVICE location locate(int index, double scale, int frame_size)
+// As OpenCV's INTER_LINEAR for 8-bit pixels and as the C# ResamplePlan. The weights can add up to 2,047 or 2,049.
+YZC_DEVICE location locate(int index, double scale)
 {
     float coordinate = (float)(((index + 0.5) * scale) - 0.5);
-    int source = round_down(coordinate);
-    if (source < 0) {
-        return { 0, 0 };
-    }
-
-    return source >= frame_size - 1 ? location { frame_size - 1, 0 } : location { source, coordinate - (float)source };
+    int first = round_down(coordinate);
+    float fraction = coordinate - (float)first;
+    return { first, round_even((1.0f - fraction) * 2048.0f), round_even(fraction * 2048.0f) };
 }
 
 // What reads pixels of a format. get() only loads, so that all of a thread's loads are under way before the first is waited for; to_rgb() computes.
@@ -84,19 +81,17 @@ struct nv12 {
         return { read8(picture.frame + (uint64_t)(y * stride + x)), read8(chroma), read8(chroma + 1) };
     }
 
-    // (a * b + 2^14) / 2^15, rounded down.
-    YZC_DEVICE_MEMBER static int multiply_high(int a, int b) { return (a * b + 0x4000) >> 15; }
-
-    YZC_DEVICE_MEMBER static int to_level(int value) { return clamped(value >> 6, 0, 255); }
+    // Half a level is added; 20 fractional bits are cut.
+    YZC_DEVICE_MEMBER static int to_level(int value) { return clamped((value + (1 << 19)) >> 20, 0, 255); }
 
     YZC_DEVICE_MEMBER rgb to_rgb(const raw& pixel) const
     {
-        int cb = ((int)pixel.cb - 128) * 256;
-        int cr = ((int)pixel.cr - 128) * 256;
+        int cb = (int)pixel.cb - 128;
+        int cr = (int)pixel.cr - 128;
         int above_black = (int)pixel.luma - picture.black;
-        int light = multiply_high((above_black < 0 ? 0 : above_black) << 7, picture.luma) + 32;
-        int green = multiply_high(cb, picture.green_cb) + multiply_high(cr, picture.green_cr);
-        return { to_level(light + multiply_high(cr, picture.red_cr)), to_level(light + green), to_level(light + multiply_high(cb, picture.blue_cb)) };
+        int light = (above_black < 0 ? 0 : above_black) * picture.luma;
+        int green = cb * picture.green_cb + cr * picture.green_cr;
+        return { to_level(light + cr * picture.red_cr), to_level(light + green), to_level(light + cb * picture.blue_cb) };
     }
 };
 
@@ -152,18 +147,26 @@ struct bayer {
 // Where a thread's pixels come from.
 struct sources {
     int upper, lower;       // Rows.
-    int row_weight;         // Of the lower row, 15 fractional bits; 0: the lower row is not read.
+    int upper_weight;
+    int lower_weight;       // 0: the lower row is not read.
     int left[Pixels], right[Pixels];
-    int column_weight[Pixels];
+    int left_weight[Pixels], right_weight[Pixels];
     bool two_columns;       // False: no lane of the warp needs the right column.
 };
 
-// Vertical half with 15-bit weights to 7 fractional bits, then horizontal half with 14-bit weights, as RowBlender and ColumnResampler.
-YZC_DEVICE int blend_rows(int upper, int lower, int weight) { return (upper * (32768 - weight) + lower * weight + 128) >> 8; }
+// Columns first, in either row, then rows, each product cut before the sum: as the C# RowResampler.
+YZC_DEVICE int mix_columns(int left, int right, int left_weight, int right_weight) { return (left * left_weight + right * right_weight) >> 4; }
 
-YZC_DEVICE int blend_columns(int left, int right, int weight)
+YZC_DEVICE int mix_rows(int upper, int lower, int upper_weight, int lower_weight)
 {
-    return (left * ((1 << ColumnWeightBits) - weight) + right * weight + (1 << 20)) >> 21;
+    return (((upper * upper_weight) >> 16) + ((lower * lower_weight) >> 16) + 2) >> 2;
+}
+
+YZC_DEVICE int mix(int upper_left, int upper_right, int lower_left, int lower_right, const sources& from, int i)
+{
+    int upper = mix_columns(upper_left, upper_right, from.left_weight[i], from.right_weight[i]);
+    int lower = mix_columns(lower_left, lower_right, from.left_weight[i], from.right_weight[i]);
+    return mix_rows(upper, lower, from.upper_weight, from.lower_weight);
 }
 
 template <class Reader>
@@ -176,7 +179,7 @@ YZC_DEVICE void sample(const Reader& reader, const sources& from, rgb (&levels)[
     }
 
     // Frames of twice, three times ... the input's size often need one column or one row only.
-    bool two_rows = from.row_weight != 0;
+    bool two_rows = from.lower_weight != 0;
     if (from.two_columns) {
 #pragma unroll
         for (int i = 0; i < Pixels; i++) {
@@ -214,11 +217,9 @@ YZC_DEVICE void sample(const Reader& reader, const sources& from, rgb (&levels)[
         rgb upper_right = reader.to_rgb(pixels[1][i]);
         rgb lower_left = reader.to_rgb(pixels[2][i]);
         rgb lower_right = reader.to_rgb(pixels[3][i]);
-        int row = from.row_weight;
-        int column = from.column_weight[i];
-        levels[i].red = blend_columns(blend_rows(upper_left.red, lower_left.red, row), blend_rows(upper_right.red, lower_right.red, row), column);
-        levels[i].green = blend_columns(blend_rows(upper_left.green, lower_left.green, row), blend_rows(upper_right.green, lower_right.green, row), column);
-        levels[i].blue = blend_columns(blend_rows(upper_left.blue, lower_left.blue, row), blend_rows(upper_right.blue, lower_right.blue, row), column);
+        levels[i].red = mix(upper_left.red, upper_right.red, lower_left.red, lower_right.red, from, i);
+        levels[i].green = mix(upper_left.green, upper_right.green, lower_left.green, lower_right.green, from, i);
+        levels[i].blue = mix(upper_left.blue, upper_right.blue, lower_left.blue, lower_right.blue, from, i);
     }
 }
 
@@ -278,20 +279,25 @@ YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
     bool in_frame[Pixels] = {};
     if (resized_row >= 0 && resized_row < picture.resized_height) {
         sources from;
-        location vertical = locate(resized_row, picture.scale_y, picture.frame_height);
-        from.upper = vertical.source;
-        from.row_weight = lesser(round_even(vertical.fraction * 32768), 32767);
-        from.lower = from.row_weight == 0 ? vertical.source : vertical.source + 1;
+        location vertical = locate(resized_row, picture.scale_y);
+        from.upper = clamped(vertical.first, 0, picture.frame_height - 1);
+        from.lower = clamped(vertical.first + 1, 0, picture.frame_height - 1);
+        from.upper_weight = vertical.first_weight;
+        from.lower_weight = vertical.second_weight;
         bool two_columns = false;
 #pragma unroll
         for (int i = 0; i < Pixels; i++) {
             int column = first + 32 * i - picture.left;
             in_frame[i] = column >= 0 && column < picture.resized_width;
-            location horizontal = locate(clamped(column, 0, picture.resized_width - 1), picture.scale_x, picture.frame_width);
-            from.left[i] = horizontal.source;
-            from.column_weight[i] = round_even(horizontal.fraction * (1 << ColumnWeightBits));
-            from.right[i] = from.column_weight[i] == 0 ? horizontal.source : horizontal.source + 1;
-            two_columns |= from.column_weight[i] != 0;
+            location horizontal = locate(clamped(column, 0, picture.resized_width - 1), picture.scale_x);
+
+            // Outside the frame its edge pixel is all. Rows differ: they keep both weights, and the edge row for both.
+            bool inside = horizontal.first >= 0 && horizontal.first < picture.frame_width - 1;
+            from.left[i] = clamped(horizontal.first, 0, picture.frame_width - 1);
+            from.left_weight[i] = inside ? horizontal.first_weight : 2048;
+            from.right_weight[i] = inside ? horizontal.second_weight : 0;
+            from.right[i] = from.right_weight[i] == 0 ? from.left[i] : from.left[i] + 1;
+            two_columns |= from.right_weight[i] != 0;
         }
 
         from.two_columns = warp_ballot(two_columns) != 0;

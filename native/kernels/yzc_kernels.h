@@ -33,12 +33,12 @@ struct yzc_picture {
     int32_t left;           // Padding before the resized frame.
     int32_t top;            // Padding above it.
     float gain;             // Input pixels per frame pixel: maps boxes back.
-    int16_t black;          // NV12: factors in fixed point, as the C# Nv12Coefficients has them.
-    int16_t luma;
-    int16_t red_cr;
-    int16_t green_cb;
-    int16_t green_cr;
-    int16_t blue_cb;
+    int32_t black;          // NV12: luminance of black, and factors with 20 fractional bits, as the C# Nv12Coefficients has them.
+    int32_t luma;
+    int32_t red_cr;
+    int32_t green_cb;
+    int32_t green_cr;
+    int32_t blue_cb;
 };
 
 // The only parameter of yzc_preprocess_*, by value.

@@ -18,7 +18,8 @@ double half_value(uint16_t bits)
 
 double silu(double x, double scale) { return x / (1 + std::exp(-scale * x)); }
 
-// Half a unit of the last place of a half, which rounding may take, and what the float before it is off: the exponential's argument is rounded twice, so the error grows with it.
+// Half a unit of the last place of a half, which rounding may take, and what the float before it is off: the exponential's argument is rounded twice,
+// so the error grows with it.
 bool is_close(double actual, double exact, double argument, bool half)
 {
     double magnitude = std::fabs(exact);

@@ -1,4 +1,4 @@
-// Preprocessing against a plain reference: whole frame to RGB, then rows, then columns, with the fixed-point arithmetic of the C# CpuPreprocessor. Equal to the byte.
+// Preprocessing against a plain reference: whole frame to RGB, then columns, then rows, with OpenCV's fixed-point arithmetic. Equal to the byte.
 #include <cstdio>
 #include "launches.h"
 
@@ -64,27 +64,27 @@ pixel rgb_at(const yzc_picture& p, const bytes& frame, int x, int y)
         return { { frame[row + x], frame[row + x], frame[row + x] } };
     case YZC_NV12: {
         size_t chroma = (size_t)p.frame_height * p.stride + (size_t)(y / 2) * p.stride + (x / 2) * 2;
-        auto product = [](int a, int b) { return (int)std::floor((a * (double)b + 16384) / 32768); };
-        int cb = (frame[chroma] - 128) * 256;
-        int cr = (frame[chroma + 1] - 128) * 256;
-        int light = product(std::max(frame[row + x] - p.black, 0) * 128, p.luma) + 32;
-        auto level = [](int value) { return std::clamp((int)std::floor(value / 64.0), 0, 255); };
-        return { { level(light + product(cr, p.red_cr)), level(light + product(cb, p.green_cb) + product(cr, p.green_cr)), level(light + product(cb, p.blue_cb)) } };
+        int cb = frame[chroma] - 128;
+        int cr = frame[chroma + 1] - 128;
+        int light = std::max(frame[row + x] - p.black, 0) * p.luma;
+        auto level = [](int value) { return std::clamp((int)std::floor((value + 524288) / 1048576.0), 0, 255); };
+        return { { level(light + cr * p.red_cr), level(light + cb * p.green_cb + cr * p.green_cr), level(light + cb * p.blue_cb) } };
     }
     default:
         return demosaic(p, frame, x, y);
     }
 }
 
-void locate(int index, double scale, int frame_size, int& source, float& fraction)
+struct location {
+    int first, first_weight, second_weight;
+};
+
+location locate(int index, double scale)
 {
     float coordinate = (float)((index + 0.5) * scale - 0.5);
-    source = (int)std::floor(coordinate);
-    fraction = coordinate - (float)source;
-    if (source < 0 || source >= frame_size - 1) {
-        source = std::clamp(source, 0, frame_size - 1);
-        fraction = 0;
-    }
+    float first = std::floor(coordinate);
+    float fraction = coordinate - first;
+    return { (int)first, (int)std::nearbyint((1 - fraction) * 2048), (int)std::nearbyint(fraction * 2048) };
 }
 
 void write_level(bytes& tensor, size_t index, int level, element_type type)
@@ -114,20 +114,21 @@ void reference(const yzc_picture& p, const bytes& frame, int width, int height, 
             int row = y - p.top;
             int levels[3] = { 114, 114, 114 };
             if (column >= 0 && column < p.resized_width && row >= 0 && row < p.resized_height) {
-                int x0, y0;
-                float fx, fy;
-                locate(column, p.scale_x, p.frame_width, x0, fx);
-                locate(row, p.scale_y, p.frame_height, y0, fy);
-                int lower_weight = std::min((int)std::nearbyint(fy * 32768), 32767);
-                int right_weight = (int)std::nearbyint(fx * 16384);
+                location across = locate(column, p.scale_x);
+                location down = locate(row, p.scale_y);
+                if (across.first < 0 || across.first >= p.frame_width - 1) {
+                    across = { std::clamp(across.first, 0, p.frame_width - 1), 2048, 0 };
+                }
+
+                int x0 = across.first;
                 int x1 = std::min(x0 + 1, p.frame_width - 1);
-                int y1 = lower_weight == 0 ? y0 : y0 + 1;
+                int y0 = std::clamp(down.first, 0, p.frame_height - 1);
+                int y1 = std::clamp(down.first + 1, 0, p.frame_height - 1);
                 pixel a = rgb_at(p, frame, x0, y0), b = rgb_at(p, frame, x1, y0), c = rgb_at(p, frame, x0, y1), d = rgb_at(p, frame, x1, y1);
                 for (int i = 0; i < 3; i++) {
-                    auto mix = [&](int upper, int lower) { return upper * 128 + (((lower - upper) * 128 * lower_weight + 16384) >> 15); };
-                    int left = mix(a.channel[i], c.channel[i]);
-                    int right = mix(b.channel[i], d.channel[i]);
-                    levels[i] = (left * (16384 - right_weight) + right * right_weight + (1 << 20)) >> 21;
+                    int upper = (a.channel[i] * across.first_weight + b.channel[i] * across.second_weight) / 16;
+                    int lower = (c.channel[i] * across.first_weight + d.channel[i] * across.second_weight) / 16;
+                    levels[i] = (upper * down.first_weight / 65536 + lower * down.second_weight / 65536 + 2) / 4;
                 }
             }
 
@@ -138,21 +139,21 @@ void reference(const yzc_picture& p, const bytes& frame, int width, int height, 
     }
 }
 
-// BT.601 limited, BT.601 full, BT.709 limited, BT.709 full.
+// BT.601 limited (OpenCV's factors), BT.601 full, BT.709 limited, BT.709 full.
 void set_colour(yzc_picture& p, int colour)
 {
-    double kr = colour < 2 ? 0.299 : 0.2126;
-    double kb = colour < 2 ? 0.114 : 0.0722;
-    bool limited = colour % 2 == 0;
-    double kg = 1 - kr - kb;
-    double chroma = limited ? 255 / 224.0 : 1;
-    auto fixed = [](double factor) { return (int16_t)std::nearbyint(factor * 32768); };
-    p.black = limited ? 16 : 0;
-    p.luma = fixed((limited ? 255 / 219.0 : 1) / 2);
-    p.red_cr = fixed(2 * (1 - kr) * chroma / 4);
-    p.green_cb = fixed(-2 * kb * (1 - kb) / kg * chroma / 4);
-    p.green_cr = fixed(-2 * kr * (1 - kr) / kg * chroma / 4);
-    p.blue_cb = fixed(2 * (1 - kb) * chroma / 4);
+    static const int factors[4][6] = {
+        { 16, 1220542, 1673527, -409993, -852492, 2116026 },
+        { 0, 1048576, 1470104, -360853, -748826, 1858077 },
+        { 16, 1220945, 1879825, -223607, -558796, 2215014 },
+        { 0, 1048576, 1651297, -196424, -490864, 1945738 },
+    };
+    p.black = factors[colour][0];
+    p.luma = factors[colour][1];
+    p.red_cr = factors[colour][2];
+    p.green_cb = factors[colour][3];
+    p.green_cr = factors[colour][4];
+    p.blue_cb = factors[colour][5];
 }
 
 // Noise with many of the lowest and highest levels.

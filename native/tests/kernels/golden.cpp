@@ -1,8 +1,9 @@
 // Compares with what the C# code gave: folders of files written by KernelGoldenTests (YZC_DUMP_KERNEL_GOLDEN). Little-endian, packed:
-// preprocess_*.bin: "YZCP", pictures, input width, input height, element type (0 float, 1 half, 2 byte); for each picture yzc_picture (frame and chroma hold offsets into
-//                   the frame), frame bytes, the frame; then the batch's tensor.
-// decode_*.bin:     "YZCD", pictures, layout (0 [4 + C, A], 1 [A, 5 + C], 2 [K, 6]), element type; yzc_decode_params without addresses; yzc_picture for each; the batch's
-//                   output; for each picture yzc_result_header (only count, status, wrong anchor, element and value count) and its detections.
+// preprocess_*.bin: "YZCP", pictures, input width, input height, element type (0 float, 1 half, 2 byte); for each picture yzc_picture (frame and
+// chroma hold offsets into                   the frame), frame bytes, the frame; then the batch's tensor.
+// decode_*.bin:     "YZCD", pictures, layout (0 [4 + C, A], 1 [A, 5 + C], 2 [K, 6]), element type; yzc_decode_params without addresses; yzc_picture
+// for each; the batch's                   output; for each picture yzc_result_header (only count, status, wrong anchor, element and value count) and
+// its detections.
 #include <cstdio>
 #include "launches.h"
 

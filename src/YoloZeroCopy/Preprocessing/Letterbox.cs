@@ -2,8 +2,8 @@ namespace YoloZeroCopy;
 
 /// <summary>Where a frame lies inside a model's input: resized with its aspect kept and centred on padding, as Ultralytics does it.</summary>
 /// <remarks>
-/// gain = min(inputHeight / frameHeight, inputWidth / frameWidth); the resized size is rounded half to even and at least one pixel; the padding of an odd remainder
-/// is one pixel smaller on the left and top (Ultralytics rounds (remainder / 2) - 0.1). Boxes map back by (x - Left) / Gain.
+/// gain = min(inputHeight / frameHeight, inputWidth / frameWidth); the resized size is rounded half to even and at least one pixel; the padding of an
+/// odd remainder is one pixel smaller on the left and top (Ultralytics rounds (remainder / 2) - 0.1). Boxes map back by (x - Left) / Gain.
 /// </remarks>
 internal readonly record struct Letterbox
 {

@@ -1,12 +1,19 @@
 namespace YoloZeroCopy;
 
-/// <summary>Factors that turn Y, Cb and Cr into RGB, in the fixed-point form of <see cref="Nv12RowReader"/>.</summary>
+/// <summary>Factors that turn Y, Cb and Cr into RGB, with <see cref="FractionBits"/> fractional bits.</summary>
 /// <remarks>
-/// With Kr and Kb of the standard and Kg = 1 - Kr - Kb: R = y + 2 (1 - Kr) cr, B = y + 2 (1 - Kb) cb, G = y - (2 Kb (1 - Kb) / Kg) cb - (2 Kr (1 - Kr) / Kg) cr
-/// (ITU-R BT.601 and BT.709). Limited range stretches y from 219 and cb, cr from 224 steps to 255.
+/// light = max(Y - Black, 0) * Luma, cb = Cb - 128, cr = Cr - 128; R = light + RedCr cr, G = light + GreenCb cb + GreenCr cr, B = light + BlueCb cb;
+/// each (value + 2^19) >> 20, clamped to 0..255.
+/// BT.601 limited has the factors of OpenCV's <c>COLOR_YUV2RGB_NV12</c> (1.164, 1.596, -0.813, -0.391, 2.018) and equals it to the bit.
+/// The others follow from Kr and Kb of the standard (ITU-R BT.601 and BT.709), with Kg = 1 - Kr - Kb: R = y + 2 (1 - Kr) cr, B = y + 2 (1 - Kb) cb,
+/// G = y - (2 Kb (1 - Kb) / Kg) cb - (2 Kr (1 - Kr) / Kg) cr, limited range stretching y from 219 and cb, cr from 224 steps to 255, all rounded to 20
+/// bits.
 /// </remarks>
 internal readonly struct Nv12Coefficients
 {
+    /// <summary>Fractional bits of every factor.</summary>
+    public const int FractionBits = 20;
+
     public Nv12Coefficients(YuvColor color)
     {
         (double kr, double kb, bool limited) = color switch
@@ -17,30 +24,36 @@ internal readonly struct Nv12Coefficients
             YuvColor.Bt709Full => (0.2126, 0.0722, false),
             _ => throw new ArgumentOutOfRangeException(nameof(color), color, "Unknown colour matrix of an NV12 frame."),
         };
+        Black = limited ? 16 : 0;
+        if (color == YuvColor.Bt601Limited)
+        {
+            (Luma, RedCr, GreenCb, GreenCr, BlueCb) = (1_220_542, 1_673_527, -409_993, -852_492, 2_116_026);
+            return;
+        }
+
         double kg = 1 - kr - kb;
         double chroma = limited ? 255 / 224.0 : 1;
-        Black = (byte)(limited ? 16 : 0);
-        Luma = ToFixed((limited ? 255 / 219.0 : 1) / 2);
-        RedCr = ToFixed(2 * (1 - kr) * chroma / 4);
-        GreenCb = ToFixed(-2 * kb * (1 - kb) / kg * chroma / 4);
-        GreenCr = ToFixed(-2 * kr * (1 - kr) / kg * chroma / 4);
-        BlueCb = ToFixed(2 * (1 - kb) * chroma / 4);
+        Luma = ToFixed(limited ? 255 / 219.0 : 1);
+        RedCr = ToFixed(2 * (1 - kr) * chroma);
+        GreenCb = ToFixed(-2 * kb * (1 - kb) / kg * chroma);
+        GreenCr = ToFixed(-2 * kr * (1 - kr) / kg * chroma);
+        BlueCb = ToFixed(2 * (1 - kb) * chroma);
     }
 
     /// <summary>Luminance of black.</summary>
-    public byte Black { get; }
+    public int Black { get; }
 
-    /// <summary>Half the factor of luminance, with 15 fractional bits.</summary>
-    public short Luma { get; }
+    /// <summary>Factor of luminance.</summary>
+    public int Luma { get; }
 
-    /// <summary>A quarter of red's factor of Cr, with 15 fractional bits; likewise the others.</summary>
-    public short RedCr { get; }
+    /// <summary>Red's factor of Cr; likewise the others.</summary>
+    public int RedCr { get; }
 
-    public short GreenCb { get; }
+    public int GreenCb { get; }
 
-    public short GreenCr { get; }
+    public int GreenCr { get; }
 
-    public short BlueCb { get; }
+    public int BlueCb { get; }
 
-    private static short ToFixed(double factor) => (short)Math.Round(factor * 32768);
+    private static int ToFixed(double factor) => (int)Math.Round(factor * (1 << FractionBits));
 }

@@ -6,8 +6,9 @@ namespace YoloZeroCopy;
 
 /// <summary>Demosaics rows of a Bayer frame to RGB with a fourth, unused byte: bilinear, with OpenCV's rounding.</summary>
 /// <remarks>
-/// A missing colour is the mean of the two or four nearest pixels that have it, halves rounded up. As in OpenCV, the outermost rows and columns have not all neighbours
-/// and repeat the demosaiced pixels next to them. A frame of one or two rows or columns has no inner ones: there a neighbour outside is the one on the other side, or the pixel itself.
+/// A missing colour is the mean of the two or four nearest pixels that have it, halves rounded up. As in OpenCV, the outermost rows and columns have
+/// not all neighbours and repeat the demosaiced pixels next to them. A frame of one or two rows or columns has no inner ones: there a neighbour
+/// outside is the one on the other side, or the pixel itself.
 /// </remarks>
 internal unsafe struct BayerRowReader : IRowReader
 {
@@ -18,9 +19,9 @@ internal unsafe struct BayerRowReader : IRowReader
     private readonly int redColumn;
     private readonly int redRow;
     private readonly SimdLevel level;
-    private ConvertedRows rows;
+    private RowBuffers rows;
 
-    public BayerRowReader(byte* frame, in FrameFormat format, ConvertedRows rows, SimdLevel level)
+    public BayerRowReader(byte* frame, in FrameFormat format, RowBuffers rows, SimdLevel level)
     {
         this.frame = frame;
         width = format.Width;

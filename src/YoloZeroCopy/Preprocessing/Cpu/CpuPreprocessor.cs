@@ -3,28 +3,31 @@ using System.Runtime.CompilerServices;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// Turns a frame into a model's input on the CPU, in one pass over the frame: letterbox, conversion to RGB, normalisation to 0..1 and the cast to the tensor's type.
+/// Turns a frame into a model's input on the CPU, in one pass over the frame: letterbox, conversion to RGB, normalisation to 0..1 and the cast to the
+/// tensor's type.
 /// </summary>
 /// <remarks>
 /// One instance is used by one thread at a time. It holds nothing that must be released: its tables and rows are pinned managed memory.
-/// Every step's result is defined, so that other devices can be compared with it:
+/// Every step's result is defined to the bit, and the CUDA kernel gives the same:
 /// <list type="bullet">
-/// <item>Resampling is bilinear on 8-bit RGB pixels as OpenCV's <c>resize(..., INTER_LINEAR)</c>: half-pixel centres, edges repeated, no antialiasing, rounded to whole levels.
-/// It differs from OpenCV by at most one level of 255, because OpenCV's weights have 11 bits and these have 14 and 15. A frame that needs no resizing is copied exactly.</item>
-/// <item>NV12: each frame pixel (x, y) takes the chroma sample (x / 2, y / 2), is converted with the matrix of <see cref="FrameFormat.Color"/> and clamped to 0..255
-/// (for BT.601 limited as OpenCV's <c>COLOR_YUV2RGB_NV12</c>), then resampled; within two levels of exact arithmetic.</item>
-/// <item>Bayer: each frame pixel is demosaiced bilinearly as OpenCV's <c>COLOR_BayerRGGB2RGB</c> and its sisters do (outermost rows and columns repeat the inner ones),
-/// then resampled; within two levels.</item>
-/// <item>Only the frame rows that the resized frame needs are read; of NV12 and Bayer frames only those are converted.</item>
+/// <item>Frames of interleaved pixels and gray ones: OpenCV's <c>resize(..., INTER_LINEAR)</c> and <c>copyMakeBorder</c> with 114, as Ultralytics'
+/// letterbox calls them, on the frame's three colour channels (gray: one, given to all three). <see cref="ResamplePlan"/> and
+/// <see cref="RowResampler"/> have the arithmetic.</item>
+/// <item>NV12: the whole frame converted to RGB as <see cref="Nv12Coefficients"/> says, each pixel with the chroma sample (x / 2, y / 2), and then
+/// the same.
+/// For BT.601 limited that is OpenCV's <c>COLOR_YUV2RGB_NV12</c>.</item>
+/// <item>Bayer: the whole frame demosaiced as <see cref="BayerRowReader"/> says, and then the same. From three rows and columns on that is OpenCV's
+/// bilinear conversion:
+/// of <c>BayerRggb8</c> its <c>COLOR_BayerRGGB2RGB</c>, and so on.</item>
+/// <item>Elements are (float)level / 255, rounded once to binary32, and that rounded to binary16 for halves, ties to even.
+/// <see cref="TensorElementType.UInt8"/> keeps the level.</item>
 /// </list>
-/// A row's way: an <see cref="IRowReader"/> gives frame rows as 8-bit samples, <see cref="RowBlender"/> mixes two of them, <see cref="ColumnResampler"/> mixes columns and parts the channels,
+/// Only the frame rows that the resized frame needs are read; of NV12 and Bayer frames only those are converted.
+/// A row's way: an <see cref="IRowReader"/> gives frame rows as 8-bit samples, <see cref="RowResampler"/> mixes two of them and parts the channels,
 /// <see cref="TensorWriter"/> writes the tensor's elements. A <see cref="ResamplePlan"/> holds the tables of a frame size.
 /// </remarks>
 internal sealed unsafe class CpuPreprocessor
 {
-    // The widest load of a kernel beyond the last pixel of a row.
-    private const int RowSlack = 64;
-
     private readonly int inputWidth;
     private readonly int inputHeight;
     private readonly SimdLevel level;
@@ -32,8 +35,7 @@ internal sealed unsafe class CpuPreprocessor
     private readonly ResamplePlanCache plans;
     private readonly byte[] channelRows;
     private readonly int channelRowBytes;
-    private short[] blendedRow = [];
-    private byte[] convertedRows = [];
+    private byte[] rowBuffers = [];
 
     /// <summary>Makes a preprocessor for one model input.</summary>
     /// <param name="inputWidth">Width of the model's input in pixels, 1 to 8,192.</param>
@@ -55,7 +57,7 @@ internal sealed unsafe class CpuPreprocessor
         this.level = level;
         writer = new TensorWriter(elementType, level);
         plans = new ResamplePlanCache(inputWidth, inputHeight);
-        channelRowBytes = inputWidth + RowSlack;
+        channelRowBytes = (inputWidth + ResamplePlan.ColumnGroup - 1) / ResamplePlan.ColumnGroup * ResamplePlan.ColumnGroup;
         channelRows = GC.AllocateArray<byte>(3 * channelRowBytes, pinned: true);
         TensorBytes = 3 * inputWidth * inputHeight * writer.ElementSize;
     }
@@ -66,53 +68,53 @@ internal sealed unsafe class CpuPreprocessor
     /// <summary>Fills one picture's tensor from a frame.</summary>
     /// <param name="frame">The frame; bytes behind its last pixel are allowed and ignored.</param>
     /// <param name="format">Layout of the frame.</param>
-    /// <param name="tensor">Where the tensor [3, input height, input width] goes: exactly <see cref="TensorBytes"/> bytes, in any alignment. Every byte is written.</param>
+    /// <param name="tensor">Where the tensor [3, input height, input width] goes: exactly <see cref="TensorBytes"/> bytes, in any alignment. Every
+    /// byte is written.</param>
     /// <remarks>The first frame of a size allocates tables; frames of the eight sizes seen last allocate nothing.</remarks>
-    /// <exception cref="ArgumentException">The frame is too short for its format, the format is the default value, or the tensor has another length.</exception>
+    /// <exception cref="ArgumentException">The frame is too short for its format, the format is the default value, or the tensor has another
+    /// length.</exception>
     public void Run(ReadOnlySpan<byte> frame, in FrameFormat format, Span<byte> tensor)
     {
         format.ThrowIfNotWithin(frame.Length, nameof(frame));
         if (tensor.Length != TensorBytes)
         {
-            throw new ArgumentException($"The tensor of a {inputWidth}x{inputHeight} input takes {TensorBytes} bytes; {tensor.Length} were given.", nameof(tensor));
+            throw new ArgumentException(
+                $"The tensor of a {inputWidth}x{inputHeight} input takes {TensorBytes} bytes; {tensor.Length} were given.", nameof(tensor));
         }
 
-        (int samplesPerPixel, bool converted, bool blueFirst) = Describe(format.PixelFormat);
+        (int samplesPerPixel, bool blueFirst) = Describe(format.PixelFormat);
         ResamplePlan plan = plans.Get(format.Width, format.Height, samplesPerPixel);
-        EnsureRows(format.Width, samplesPerPixel, converted);
+        RowBuffers rows = BuffersFor(format.Width * samplesPerPixel);
         fixed (byte* pixels = frame)
         fixed (byte* elements = tensor)
         {
-            if (!converted)
-            {
-                InterleavedRowReader reader = new(pixels, format.Stride);
-                Resample(ref reader, plan, blueFirst, elements);
-                return;
-            }
-
-            ConvertedRows rows = new((byte*)Unsafe.AsPointer(ref convertedRows[0]), convertedRows.Length / 2);
             if (format.IsBayer)
             {
                 BayerRowReader reader = new(pixels, format, rows, level);
                 Resample(ref reader, plan, blueFirst, elements);
             }
-            else
+            else if (format.PixelFormat == PixelFormat.Nv12)
             {
                 Nv12RowReader reader = new(pixels, format, rows, level);
+                Resample(ref reader, plan, blueFirst, elements);
+            }
+            else
+            {
+                InterleavedRowReader reader = new(pixels, format, rows);
                 Resample(ref reader, plan, blueFirst, elements);
             }
         }
     }
 
     // Converted formats become RGB with a fourth byte before they are resampled.
-    private static (int SamplesPerPixel, bool Converted, bool BlueFirst) Describe(PixelFormat pixelFormat) => pixelFormat switch
+    private static (int SamplesPerPixel, bool BlueFirst) Describe(PixelFormat pixelFormat) => pixelFormat switch
     {
-        PixelFormat.Bgr24 => (3, false, true),
-        PixelFormat.Rgb24 => (3, false, false),
-        PixelFormat.Bgra32 => (4, false, true),
-        PixelFormat.Rgba32 => (4, false, false),
-        PixelFormat.Gray8 => (1, false, false),
-        _ => (4, true, false),
+        PixelFormat.Bgr24 => (3, true),
+        PixelFormat.Rgb24 => (3, false),
+        PixelFormat.Bgra32 => (4, true),
+        PixelFormat.Rgba32 => (4, false),
+        PixelFormat.Gray8 => (1, false),
+        _ => (4, false),
     };
 
     private static void ThrowIfNotASize(int size, string paramName)
@@ -123,25 +125,19 @@ internal sealed unsafe class CpuPreprocessor
         }
     }
 
-    private void EnsureRows(int frameWidth, int samplesPerPixel, bool converted)
+    private RowBuffers BuffersFor(int rowBytes)
     {
-        int samples = (frameWidth * samplesPerPixel) + RowSlack;
-        if (blendedRow.Length < samples)
+        if (rowBuffers.Length < 2 * (rowBytes + RowResampler.LoadBytes))
         {
-            blendedRow = GC.AllocateArray<short>(samples, pinned: true);
+            rowBuffers = GC.AllocateArray<byte>(2 * (rowBytes + RowResampler.LoadBytes), pinned: true);
         }
 
-        if (converted && convertedRows.Length < 2 * samples)
-        {
-            convertedRows = GC.AllocateArray<byte>(2 * samples, pinned: true);
-        }
+        return new RowBuffers((byte*)Unsafe.AsPointer(ref rowBuffers[0]), rowBuffers.Length / 2);
     }
 
     private void Resample<TReader>(ref TReader reader, ResamplePlan plan, bool blueFirst, byte* tensor)
         where TReader : struct, IRowReader
     {
-        int samplesPerRow = plan.Letterbox.FrameWidth * plan.SamplesPerPixel;
-        short* blended = (short*)Unsafe.AsPointer(ref blendedRow[0]);
         byte* red = (byte*)Unsafe.AsPointer(ref channelRows[0]);
         byte* green = red;
         byte* blue = red;
@@ -153,18 +149,16 @@ internal sealed unsafe class CpuPreprocessor
 
         for (int y = 0; y < plan.Letterbox.Height; y++)
         {
-            int row = plan.RowAt(y);
-            short weight = plan.RowWeightAt(y);
-            byte* upper = reader.Read(row);
-            byte* lower = weight == 0 ? upper : reader.Read(row + 1);
-            RowBlender.Blend(upper, lower, weight, blended, samplesPerRow, level);
+            ref readonly ResampledRow row = ref plan.RowAt(y);
+            byte* upper = reader.Read(row.Upper);
+            byte* lower = row.LowerWeight == 0 ? upper : reader.Read(row.Lower);
             if (plan.SamplesPerPixel == 1)
             {
-                ColumnResampler.ResampleGray(blended, plan, red, level);
+                RowResampler.ResampleGray(upper, lower, row, plan, red, level);
             }
             else
             {
-                ColumnResampler.Resample(blended, plan, blueFirst ? blue : red, green, blueFirst ? red : blue, level);
+                RowResampler.ResampleColor(upper, lower, row, plan, blueFirst ? blue : red, green, blueFirst ? red : blue, level);
             }
 
             int tensorRow = plan.Letterbox.Top + y;

@@ -1,20 +1,49 @@
+using System.Runtime.CompilerServices;
+
 namespace YoloZeroCopy;
 
-/// <summary>Gives a frame's rows as interleaved 8-bit samples, top to bottom.</summary>
+/// <summary>Gives a frame's rows as interleaved 8-bit samples.</summary>
 internal unsafe interface IRowReader
 {
-    /// <summary>The samples of row <paramref name="y"/>. The pointer stays valid while that row and the next one are read, not longer.</summary>
+    /// <summary>
+    /// The samples of row <paramref name="y"/>, readable for <see cref="RowResampler.LoadBytes"/> bytes from the last pixel's first one. They stay
+    /// valid while that row and a neighbour are used, not longer.
+    /// </summary>
     byte* Read(int y);
 }
 
-/// <summary>Rows that lie in the frame as the resampling wants them: nothing to convert, nothing copied.</summary>
-internal readonly unsafe struct InterleavedRowReader(byte* frame, int stride) : IRowReader
+/// <summary>
+/// Rows that lie in the frame as the resampling wants them. Only where a load could leave the frame, in its last rows, is a row copied.
+/// </summary>
+internal unsafe struct InterleavedRowReader(byte* frame, in FrameFormat format, RowBuffers buffers) : IRowReader
 {
-    public byte* Read(int y) => frame + ((nint)y * stride);
+    private readonly byte* frame = frame;
+    private readonly byte* end = frame + format.ByteCount;
+    private readonly int rowBytes = format.RowBytes;
+    private readonly int stride = format.Stride;
+    private RowBuffers buffers = buffers;
+
+    public byte* Read(int y)
+    {
+        byte* row = frame + ((nint)y * stride);
+        if (end - row >= rowBytes + RowResampler.LoadBytes)
+        {
+            return row;
+        }
+
+        if (!buffers.TryGet(y, out byte* copy))
+        {
+            Unsafe.CopyBlockUnaligned(copy, row, (uint)rowBytes);
+        }
+
+        return copy;
+    }
 }
 
-/// <summary>Two buffers for converted rows: even rows share one and odd rows the other, so that two neighbours are there at once.</summary>
-internal unsafe struct ConvertedRows(byte* buffers, int bufferBytes)
+/// <summary>
+/// Two buffers for rows that are converted or copied: even rows share one and odd rows the other, so that two neighbours are there at once.
+/// </summary>
+internal unsafe struct RowBuffers(byte* buffers, int bufferBytes)
 {
     private int evenRow = -1;
     private int oddRow = -1;

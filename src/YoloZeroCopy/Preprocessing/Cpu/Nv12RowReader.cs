@@ -4,12 +4,16 @@ using System.Runtime.Intrinsics.X86;
 
 namespace YoloZeroCopy;
 
-/// <summary>Converts rows of an NV12 frame to RGB with a fourth, unused byte. Pixel (x, y) takes the chroma sample (x / 2, y / 2); nothing is interpolated.</summary>
-/// <remarks>Everything is summed with 6 fractional bits in 16-bit numbers: luminance enters shifted by 7 with half its factor, chroma shifted by 8 with a quarter.</remarks>
+/// <summary>Converts rows of an NV12 frame to RGB with a fourth, unused byte, as <see cref="Nv12Coefficients"/> says.</summary>
+/// <remarks>
+/// Pixel (x, y) takes the chroma sample (x / 2, y / 2); nothing is interpolated. Vectors hold the even pixels of a row and the odd ones apart, so
+/// that each element has its own chroma sample beside it.
+/// </remarks>
 internal unsafe struct Nv12RowReader : IRowReader
 {
-    private const int FractionBits = 6;
-    private const int Rounding = 1 << (FractionBits - 1);
+    // A level's bits above the lowest 16 of its 20 fractional ones, and half a level there.
+    private const int UpperFractionBits = Nv12Coefficients.FractionBits - 16;
+    private const int UpperHalf = 1 << (UpperFractionBits - 1);
 
     private readonly byte* luma;
     private readonly byte* chroma;
@@ -17,9 +21,9 @@ internal unsafe struct Nv12RowReader : IRowReader
     private readonly int stride;
     private readonly Nv12Coefficients coefficients;
     private readonly SimdLevel level;
-    private ConvertedRows rows;
+    private RowBuffers rows;
 
-    public Nv12RowReader(byte* frame, in FrameFormat format, ConvertedRows rows, SimdLevel level)
+    public Nv12RowReader(byte* frame, in FrameFormat format, RowBuffers rows, SimdLevel level)
     {
         luma = frame;
         chroma = frame + ((nint)format.Height * format.Stride);
@@ -61,73 +65,106 @@ internal unsafe struct Nv12RowReader : IRowReader
 
         for (; x < width; x++)
         {
-            int cb = (cbcr[x & ~1] - 128) << 8;
-            int cr = (cbcr[x | 1] - 128) << 8;
-            int light = SimdMath.MultiplyHighRound(Math.Max(y[x] - coefficients.Black, 0) << 7, coefficients.Luma) + Rounding;
-            int green = SimdMath.MultiplyHighRound(cb, coefficients.GreenCb) + SimdMath.MultiplyHighRound(cr, coefficients.GreenCr);
-            rgbx[4 * x] = ToLevel(light + SimdMath.MultiplyHighRound(cr, coefficients.RedCr));
-            rgbx[(4 * x) + 1] = ToLevel(light + green);
-            rgbx[(4 * x) + 2] = ToLevel(light + SimdMath.MultiplyHighRound(cb, coefficients.BlueCb));
+            int cb = cbcr[x & ~1] - 128;
+            int cr = cbcr[x | 1] - 128;
+            int light = Math.Max(y[x] - coefficients.Black, 0) * coefficients.Luma;
+            rgbx[4 * x] = ToLevel(light + (cr * coefficients.RedCr));
+            rgbx[(4 * x) + 1] = ToLevel(light + (cb * coefficients.GreenCb) + (cr * coefficients.GreenCr));
+            rgbx[(4 * x) + 2] = ToLevel(light + (cb * coefficients.BlueCb));
         }
     }
 
-    private static byte ToLevel(int value) => (byte)Math.Clamp(value >> FractionBits, 0, 255);
+    // Half a level is added behind the shift: it has no lower bits.
+    private static byte ToLevel(int value) => (byte)Math.Clamp(((value >> 16) + UpperHalf) >> UpperFractionBits, 0, 255);
 
     // Widening and narrowing stay within lanes and undo each other; a lane's chroma samples belong to the same lane's pixels.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Convert32(Vector256<byte> y, Vector256<ushort> cbcr, byte* rgbx)
+    private readonly void Convert32(Vector256<byte> y, Vector256<ushort> cbcr, byte* to)
     {
-        Vector256<ushort> sign = Vector256.Create((ushort)0x8000);
-        Vector256<short> cb = ((cbcr << 8) ^ sign).AsInt16();
-        Vector256<short> cr = ((cbcr & Vector256.Create((ushort)0xFF00)) ^ sign).AsInt16();
-        Vector256<short> red = Avx2.MultiplyHighRoundScale(cr, Vector256.Create(coefficients.RedCr));
-        Vector256<short> green = Avx2.MultiplyHighRoundScale(cb, Vector256.Create(coefficients.GreenCb))
-            + Avx2.MultiplyHighRoundScale(cr, Vector256.Create(coefficients.GreenCr));
-        Vector256<short> blue = Avx2.MultiplyHighRoundScale(cb, Vector256.Create(coefficients.BlueCb));
-
-        Vector256<byte> light = Avx2.SubtractSaturate(y, Vector256.Create(coefficients.Black));
-        Vector256<short> factor = Vector256.Create(coefficients.Luma);
-        Vector256<short> rounding = Vector256.Create((short)Rounding);
-        Vector256<short> lower = Avx2.UnpackLow(light, Vector256<byte>.Zero).AsInt16() << 7;
-        Vector256<short> upper = Avx2.UnpackHigh(light, Vector256<byte>.Zero).AsInt16() << 7;
-        lower = Avx2.MultiplyHighRoundScale(lower, factor) + rounding;
-        upper = Avx2.MultiplyHighRoundScale(upper, factor) + rounding;
-        SimdMath.StoreRgbx(rgbx, Add(lower, upper, red), Add(lower, upper, green), Add(lower, upper, blue));
+        Vector256<ushort> light = Avx2.SubtractSaturate(y, Vector256.Create((byte)coefficients.Black)).AsUInt16();
+        Pixels256 lower = new(Avx2.UnpackLow(light, Vector256<ushort>.Zero), Avx2.UnpackLow(cbcr, Vector256<ushort>.Zero), coefficients);
+        Pixels256 upper = new(Avx2.UnpackHigh(light, Vector256<ushort>.Zero), Avx2.UnpackHigh(cbcr, Vector256<ushort>.Zero), coefficients);
+        Vector256<byte> red = Avx2.PackUnsignedSaturate(lower.Add(lower.Cr * coefficients.RedCr), upper.Add(upper.Cr * coefficients.RedCr));
+        Vector256<byte> green = Avx2.PackUnsignedSaturate(
+            lower.Add((lower.Cb * coefficients.GreenCb) + (lower.Cr * coefficients.GreenCr)),
+            upper.Add((upper.Cb * coefficients.GreenCb) + (upper.Cr * coefficients.GreenCr)));
+        Vector256<byte> blue = Avx2.PackUnsignedSaturate(lower.Add(lower.Cb * coefficients.BlueCb), upper.Add(upper.Cb * coefficients.BlueCb));
+        SimdMath.StoreRgbx(to, red, green, blue);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<byte> Add(Vector256<short> lower, Vector256<short> upper, Vector256<short> color) => Avx2.PackUnsignedSaturate(
-        Avx2.AddSaturate(lower, Avx2.UnpackLow(color, color)) >> FractionBits,
-        Avx2.AddSaturate(upper, Avx2.UnpackHigh(color, color)) >> FractionBits);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Convert16(Vector128<byte> y, Vector128<ushort> cbcr, byte* rgbx)
+    private readonly void Convert16(Vector128<byte> y, Vector128<ushort> cbcr, byte* to)
     {
-        // Flipping the highest bit subtracts 128 from a byte in the upper half of a 16-bit number.
-        Vector128<ushort> sign = Vector128.Create((ushort)0x8000);
-        Vector128<short> cb = ((cbcr << 8) ^ sign).AsInt16();
-        Vector128<short> cr = ((cbcr & Vector128.Create((ushort)0xFF00)) ^ sign).AsInt16();
-        Vector128<short> red = SimdMath.MultiplyHighRound(cr, Vector128.Create(coefficients.RedCr));
-        Vector128<short> green = SimdMath.MultiplyHighRound(cb, Vector128.Create(coefficients.GreenCb))
-            + SimdMath.MultiplyHighRound(cr, Vector128.Create(coefficients.GreenCr));
-        Vector128<short> blue = SimdMath.MultiplyHighRound(cb, Vector128.Create(coefficients.BlueCb));
-
-        Vector128<byte> light = Vector128.SubtractSaturate(y, Vector128.Create(coefficients.Black));
-        Vector128<short> factor = Vector128.Create(coefficients.Luma);
-        Vector128<short> rounding = Vector128.Create((short)Rounding);
-        Vector128<short> lower = SimdMath.MultiplyHighRound(Vector128.WidenLower(light).AsInt16() << 7, factor) + rounding;
-        Vector128<short> upper = SimdMath.MultiplyHighRound(Vector128.WidenUpper(light).AsInt16() << 7, factor) + rounding;
-        SimdMath.StoreRgbx(rgbx, Add(lower, upper, red), Add(lower, upper, green), Add(lower, upper, blue));
+        Vector128<ushort> light = Vector128.SubtractSaturate(y, Vector128.Create((byte)coefficients.Black)).AsUInt16();
+        Pixels128 lower = new(Vector128.WidenLower(light), Vector128.WidenLower(cbcr), coefficients);
+        Pixels128 upper = new(Vector128.WidenUpper(light), Vector128.WidenUpper(cbcr), coefficients);
+        Vector128<byte> red = SimdMath.NarrowClamped(lower.Add(lower.Cr * coefficients.RedCr), upper.Add(upper.Cr * coefficients.RedCr));
+        Vector128<byte> green = SimdMath.NarrowClamped(
+            lower.Add((lower.Cb * coefficients.GreenCb) + (lower.Cr * coefficients.GreenCr)),
+            upper.Add((upper.Cb * coefficients.GreenCb) + (upper.Cr * coefficients.GreenCr)));
+        Vector128<byte> blue = SimdMath.NarrowClamped(lower.Add(lower.Cb * coefficients.BlueCb), upper.Add(upper.Cb * coefficients.BlueCb));
+        SimdMath.StoreRgbx(to, red, green, blue);
     }
 
-    // Each chroma sample serves two neighbours. Saturation keeps a sum beyond 511 above 255, where it is clamped anyway.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Add(Vector128<short> lower, Vector128<short> upper, Vector128<short> color)
+    /// <summary>Pairs of neighbours, each pair a 32-bit element, with the chroma sample they share.</summary>
+    private readonly struct Pixels256
     {
-        Vector128<short> first = Vector128.Shuffle(color, Vector128.Create((short)0, 0, 1, 1, 2, 2, 3, 3));
-        Vector128<short> second = Vector128.Shuffle(color, Vector128.Create((short)4, 4, 5, 5, 6, 6, 7, 7));
-        return SimdMath.NarrowClamped(
-            Vector128.AddSaturate(lower, first) >> FractionBits,
-            Vector128.AddSaturate(upper, second) >> FractionBits);
+        private readonly Vector256<int> evenLight;
+        private readonly Vector256<int> oddLight;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Pixels256(Vector256<ushort> light, Vector256<ushort> cbcr, in Nv12Coefficients coefficients)
+        {
+            Vector256<int> least = Vector256.Create(255);
+            Vector256<int> middle = Vector256.Create(128);
+            Vector256<int> luma = Vector256.Create(coefficients.Luma);
+            evenLight = (light.AsInt32() & least) * luma;
+            oddLight = (light.AsInt32() >> 8) * luma;
+            Cb = (cbcr.AsInt32() & least) - middle;
+            Cr = (cbcr.AsInt32() >> 8) - middle;
+        }
+
+        public Vector256<int> Cb { get; }
+
+        public Vector256<int> Cr { get; }
+
+        /// <summary>Levels, not yet clamped, of light and a colour's chroma. The multiplication adds half a level and shifts.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector256<short> Add(Vector256<int> color)
+        {
+            Vector256<short> upperHalves = Avx2.Blend(((evenLight + color) >>> 16).AsInt16(), (oddLight + color).AsInt16(), 0b1010_1010);
+            return Avx2.MultiplyHighRoundScale(upperHalves, Vector256.Create((short)(1 << (15 - UpperFractionBits))));
+        }
+    }
+
+    /// <inheritdoc cref="Pixels256"/>
+    private readonly struct Pixels128
+    {
+        private readonly Vector128<int> evenLight;
+        private readonly Vector128<int> oddLight;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Pixels128(Vector128<uint> light, Vector128<uint> cbcr, in Nv12Coefficients coefficients)
+        {
+            Vector128<int> least = Vector128.Create(255);
+            Vector128<int> middle = Vector128.Create(128);
+            Vector128<int> luma = Vector128.Create(coefficients.Luma);
+            evenLight = (light.AsInt32() & least) * luma;
+            oddLight = (light.AsInt32() >> 8) * luma;
+            Cb = (cbcr.AsInt32() & least) - middle;
+            Cr = (cbcr.AsInt32() >> 8) - middle;
+        }
+
+        public Vector128<int> Cb { get; }
+
+        public Vector128<int> Cr { get; }
+
+        /// <inheritdoc cref="Pixels256.Add"/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector128<short> Add(Vector128<int> color)
+        {
+            Vector128<int> upperHalves = ((evenLight + color) >>> 16) | ((oddLight + color) & Vector128.Create(unchecked((int)0xFFFF_0000)));
+            return (upperHalves.AsInt16() + Vector128.Create((short)UpperHalf)) >> UpperFractionBits;
+        }
     }
 }

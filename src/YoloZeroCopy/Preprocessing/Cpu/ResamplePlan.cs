@@ -2,23 +2,32 @@ using System.Runtime.CompilerServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>Which frame pixels a row and a column of the resized frame are made of, and with what weights.</summary>
+/// <summary>
+/// Which frame pixels a row and a column of the resized frame are made of, and with what weights: OpenCV's <c>resize(..., INTER_LINEAR)</c> of 8-bit
+/// pixels.
+/// </summary>
 /// <remarks>
-/// Source coordinate and fraction are computed as OpenCV's INTER_LINEAR does: scale = 1 / (resized / frame), f = (float)((i + 0.5) * scale - 0.5), first pixel = floor(f),
-/// weight of the second = f - floor(f); outside the frame its edge is repeated. Immutable; the pointers stay valid as long as the plan is referenced.
+/// Of position i: scale = 1 / (resized / frame) in double precision, coordinate = (float)((i + 0.5) * scale - 0.5), first pixel = floor(coordinate),
+/// fraction = coordinate - first. The weights are (1 - fraction) * 2048 and fraction * 2048 in single precision, each rounded half to even.
+/// For some sizes they add up to 2,047 or 2,049.
+/// A column outside the frame takes the edge pixel alone. A row outside takes the edge row with both weights: each product is cut, which can show.
+/// Immutable; the pointers stay valid as long as the plan is referenced.
 /// </remarks>
 internal sealed unsafe class ResamplePlan
 {
     /// <summary>Columns are worked on in groups of this many; the column tables are padded to it.</summary>
     public const int ColumnGroup = 16;
 
-    /// <summary>Fractional bits of <see cref="ColumnWeights"/>.</summary>
-    public const int ColumnWeightBits = 14;
+    /// <summary>Fractional bits of every weight.</summary>
+    public const int WeightBits = 11;
+
+    private const int One = 1 << WeightBits;
+    private const int LineInts = 64 / sizeof(int);
 
     private readonly int[] columnOffsets;
     private readonly int[] columnWeights;
-    private readonly int[] rows;
-    private readonly short[] rowWeights;
+    private readonly int firstWeight;
+    private readonly ResampledRow[] rows;
 
     public ResamplePlan(in Letterbox letterbox, int samplesPerPixel)
     {
@@ -26,24 +35,33 @@ internal sealed unsafe class ResamplePlan
         SamplesPerPixel = samplesPerPixel;
         PaddedWidth = (letterbox.Width + ColumnGroup - 1) / ColumnGroup * ColumnGroup;
 
-        // Pinned, so that the kernels can use plain pointers; the collector still frees them, and a forgotten plan leaks nothing.
+        // Pinned, so that vector code can use plain pointers; the collector still frees them, and a forgotten plan leaks nothing.
+        // The weights begin on a cache line: no vector of them lies in two.
+        int copies = samplesPerPixel == 1 ? 1 : 4;
         columnOffsets = GC.AllocateArray<int>(PaddedWidth, pinned: true);
-        columnWeights = GC.AllocateArray<int>(PaddedWidth, pinned: true);
+        columnWeights = GC.AllocateArray<int>((copies * PaddedWidth) + LineInts, pinned: true);
+        firstWeight = (LineInts - (int)((nint)Unsafe.AsPointer(ref columnWeights[0]) / sizeof(int) % LineInts)) % LineInts;
         for (int x = 0; x < letterbox.Width; x++)
         {
-            (int source, float fraction) = Locate(x, letterbox.Width, letterbox.FrameWidth);
-            int right = (int)MathF.Round(fraction * (1 << ColumnWeightBits));
-            columnOffsets[x] = source * samplesPerPixel;
-            columnWeights[x] = (right << 16) | ((1 << ColumnWeightBits) - right);
+            (int left, float fraction) = Locate(x, letterbox.Width, letterbox.FrameWidth);
+            if (left < 0 || left >= letterbox.FrameWidth - 1)
+            {
+                (left, fraction) = (left < 0 ? 0 : letterbox.FrameWidth - 1, 0);
+            }
+
+            columnOffsets[x] = left * samplesPerPixel;
+            int both = WeightOf(1 - fraction) | (WeightOf(fraction) << 16);
+            int place = copies == 1 ? x : 4 * WeightPlaceOf(x);
+            columnWeights.AsSpan(firstWeight + place, copies).Fill(both);
         }
 
-        rows = new int[letterbox.Height];
-        rowWeights = new short[letterbox.Height];
+        rows = new ResampledRow[letterbox.Height];
         for (int y = 0; y < letterbox.Height; y++)
         {
-            (int source, float fraction) = Locate(y, letterbox.Height, letterbox.FrameHeight);
-            rows[y] = source;
-            rowWeights[y] = (short)Math.Min((int)MathF.Round(fraction * 32768), short.MaxValue);
+            (int upper, float fraction) = Locate(y, letterbox.Height, letterbox.FrameHeight);
+            int last = letterbox.FrameHeight - 1;
+            rows[y] = new ResampledRow(
+                Math.Clamp(upper, 0, last), Math.Clamp(upper + 1, 0, last), (short)WeightOf(1 - fraction), (short)WeightOf(fraction));
         }
     }
 
@@ -55,25 +73,37 @@ internal sealed unsafe class ResamplePlan
     /// <summary>Width of the resized frame, rounded up to <see cref="ColumnGroup"/>.</summary>
     public int PaddedWidth { get; }
 
-    /// <summary>For each column of the resized frame the index of its left pixel's first sample; 0 in the padding.</summary>
+    /// <summary>
+    /// For each column of the resized frame the index of its left pixel's first sample; 0 in the padding. The right pixel is the next one.
+    /// </summary>
     public int* ColumnOffsets => (int*)Unsafe.AsPointer(ref columnOffsets[0]);
 
-    /// <summary>For each column the left pixel's weight in the low 16 bits and the right one's in the high 16; both add up to 2^14, or are 0 in the padding.</summary>
-    public int* ColumnWeights => (int*)Unsafe.AsPointer(ref columnWeights[0]);
+    /// <summary>
+    /// For each column the left pixel's weight in the low 16 bits and the right one's in the high 16, 0 where there is no right pixel. All 0 in the
+    /// padding.
+    /// </summary>
+    /// <remarks>For pixels of several channels four times each, and in the order of <see cref="WeightPlaceOf"/>, so that vectors of weights are
+    /// loaded as they are used.</remarks>
+    public int* ColumnWeights => (int*)Unsafe.AsPointer(ref columnWeights[firstWeight]);
 
-    /// <summary>Upper of the two frame rows that a row of the resized frame lies between; the lower is the next one.</summary>
-    public int RowAt(int y) => rows[y];
+    /// <summary>Where a column's weights are: of each four columns in the order 0, 2, 1, 3.</summary>
+    public static int WeightPlaceOf(int column) => (column & ~3) | ((column & 1) << 1) | ((column >> 1) & 1);
 
-    /// <summary>Weight of the lower frame row, with 15 fractional bits. With 0 the lower row is not read: it may lie outside the frame.</summary>
-    public short RowWeightAt(int y) => rowWeights[y];
+    /// <summary>What a row of the resized frame is made of.</summary>
+    public ref readonly ResampledRow RowAt(int y) => ref rows[y];
 
-    private static (int Source, float Fraction) Locate(int index, int resizedSize, int frameSize)
+    private static (int First, float Fraction) Locate(int index, int resizedSize, int frameSize)
     {
         double scale = 1.0 / ((double)resizedSize / frameSize);
         float coordinate = (float)(((index + 0.5) * scale) - 0.5);
-        int source = (int)MathF.Floor(coordinate);
-        return source < 0 ? (0, 0)
-            : source >= frameSize - 1 ? (frameSize - 1, 0)
-            : (source, coordinate - source);
+        int first = (int)MathF.Floor(coordinate);
+        return (first, coordinate - first);
     }
+
+    private static int WeightOf(float share) => (int)MathF.Round(share * One, MidpointRounding.ToEven);
 }
+
+/// <summary>
+/// The two frame rows that a row of the resized frame lies between, and their weights. With a lower weight of 0 the upper one is 2,048.
+/// </summary>
+internal readonly record struct ResampledRow(int Upper, int Lower, short UpperWeight, short LowerWeight);

@@ -16,7 +16,8 @@ internal sealed class ResamplePlanCache(int inputWidth, int inputHeight)
         ResamplePlan? plan = null;
         for (; index < Capacity && plans[index] is { } candidate; index++)
         {
-            if (candidate.Letterbox.FrameWidth == frameWidth && candidate.Letterbox.FrameHeight == frameHeight && candidate.SamplesPerPixel == samplesPerPixel)
+            if (candidate.Letterbox.FrameWidth == frameWidth && candidate.Letterbox.FrameHeight == frameHeight
+                && candidate.SamplesPerPixel == samplesPerPixel)
             {
                 plan = candidate;
                 break;

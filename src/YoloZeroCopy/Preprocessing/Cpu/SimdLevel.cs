@@ -2,7 +2,9 @@ using System.Runtime.Intrinsics;
 
 namespace YoloZeroCopy;
 
-/// <summary>Widest vectors that preprocessing may use. A level the machine lacks falls back to the next narrower one; every level gives the same bytes.</summary>
+/// <summary>
+/// Widest vectors that preprocessing may use. A level the machine lacks falls back to the next narrower one; every level gives the same bytes.
+/// </summary>
 internal enum SimdLevel
 {
     /// <summary>Plain C#.</summary>

@@ -8,27 +8,17 @@ namespace YoloZeroCopy;
 /// <summary>Fixed-point steps that the portable vector API lacks, with the same result on every machine.</summary>
 internal static class SimdMath
 {
-    /// <summary>(a * b + 2^14) / 2^15, rounded down: the product of two numbers of which one has 15 fractional bits.</summary>
+    /// <summary>a * b / 2^16, rounded down.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int MultiplyHighRound(int a, int b) => ((a * b) + 0x4000) >> 15;
-
-    /// <inheritdoc cref="MultiplyHighRound(int, int)"/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<short> MultiplyHighRound(Vector128<short> a, Vector128<short> b)
+    public static Vector128<short> MultiplyHigh(Vector128<short> a, Vector128<short> b)
     {
-        if (Ssse3.IsSupported)
+        if (Sse2.IsSupported)
         {
-            return Ssse3.MultiplyHighRoundScale(a, b);
+            return Sse2.MultiplyHigh(a, b);
         }
 
-        if (AdvSimd.IsSupported)
-        {
-            return AdvSimd.MultiplyRoundedDoublingSaturateHigh(a, b);
-        }
-
-        Vector128<int> half = Vector128.Create(0x4000);
-        Vector128<int> lower = ((Vector128.WidenLower(a) * Vector128.WidenLower(b)) + half) >> 15;
-        Vector128<int> upper = ((Vector128.WidenUpper(a) * Vector128.WidenUpper(b)) + half) >> 15;
+        Vector128<int> lower = (Vector128.WidenLower(a) * Vector128.WidenLower(b)) >> 16;
+        Vector128<int> upper = (Vector128.WidenUpper(a) * Vector128.WidenUpper(b)) >> 16;
         return Vector128.Narrow(lower, upper);
     }
 

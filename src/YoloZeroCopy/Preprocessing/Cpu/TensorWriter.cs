@@ -11,7 +11,8 @@ internal sealed unsafe class TensorWriter
     private const float High = 1f / 255;
     private const float Low = (float)((1.0 / 255) - High);
 
-    // Moves a binary32 number's exponent to where binary16 has it, so that its bits only need rounding. 0 stays 0; no level is small enough for a binary16 subnormal.
+    // Moves a binary32 number's exponent to where binary16 has it, so that its bits only need rounding. 0 stays 0; no level is small enough for a
+    // binary16 subnormal.
     private const float HalfScale = High * 1.925929944387236e-34f;
 
     private readonly float[] floats = new float[256];
@@ -69,9 +70,9 @@ internal sealed unsafe class TensorWriter
         }
     }
 
-    private void WriteFloats(byte* levels, float* elements, int count)
+    private void WriteFloats(byte* levels, float* elements, nint count)
     {
-        int i = 0;
+        nint i = 0;
         if (level >= SimdLevel.Vector512 && Avx512F.IsSupported)
         {
             for (; i <= count - 16; i += 16)
@@ -83,10 +84,12 @@ internal sealed unsafe class TensorWriter
 
         if (level >= SimdLevel.Vector256 && Avx2.IsSupported && Fma.IsSupported)
         {
-            for (; i <= count - 8; i += 8)
+            for (; i <= count - 16; i += 16)
             {
-                Vector256<float> x = Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(levels + i));
-                Fma.MultiplyAdd(x, Vector256.Create(High), x * Low).Store(elements + i);
+                Vector256<float> lower = Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(levels + i));
+                Vector256<float> upper = Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(levels + i + 8));
+                Fma.MultiplyAdd(lower, Vector256.Create(High), lower * Low).Store(elements + i);
+                Fma.MultiplyAdd(upper, Vector256.Create(High), upper * Low).Store(elements + i + 8);
             }
         }
 
@@ -109,9 +112,9 @@ internal sealed unsafe class TensorWriter
         }
     }
 
-    private void WriteHalves(byte* levels, ushort* elements, int count)
+    private void WriteHalves(byte* levels, ushort* elements, nint count)
     {
-        int i = 0;
+        nint i = 0;
         if (level >= SimdLevel.Vector512 && Avx512F.IsSupported)
         {
             for (; i <= count - 16; i += 16)

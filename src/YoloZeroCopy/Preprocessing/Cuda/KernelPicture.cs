@@ -2,10 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>One frame of a batch as the kernels see it: where its bytes are and how it lies in the model's input. <c>yzc_picture</c> in native/kernels/yzc_kernels.h.</summary>
+/// <summary>
+/// One frame of a batch as the kernels see it: where its bytes are and how it lies in the model's input. <c>yzc_picture</c> in
+/// native/kernels/yzc_kernels.h.
+/// </summary>
 /// <remarks>
-/// A batch's pictures lie side by side in memory that the device can read, aligned to 16 bytes: best device memory, uploaded together with the frames, so that a captured
-/// graph never changes when frames of another size or format come. Preprocessing and suppression read the same array.
+/// A batch's pictures lie side by side in memory that the device can read, aligned to 16 bytes: best device memory, uploaded together with the
+/// frames, so that a captured graph never changes when frames of another size or format come. Preprocessing and suppression read the same array.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct KernelPicture
@@ -13,15 +16,18 @@ internal readonly record struct KernelPicture
     /// <summary>Describes a frame.</summary>
     /// <param name="format">Layout of the frame.</param>
     /// <param name="letterbox">How it is laid into the input.</param>
-    /// <param name="frame">Device address of the frame's first byte, in any alignment; <see cref="FrameFormat.ByteCount"/> bytes are read, none beyond.</param>
-    /// <param name="chroma">Device address of the plane of Cb and Cr of an NV12 frame, for surfaces that keep it elsewhere; 0: right behind the rows of luminance.</param>
+    /// <param name="frame">Device address of the frame's first byte, in any alignment; <see cref="FrameFormat.ByteCount"/> bytes are read, none
+    /// beyond.</param>
+    /// <param name="chroma">Device address of the plane of Cb and Cr of an NV12 frame, for surfaces that keep it elsewhere; 0: right behind the rows
+    /// of luminance.</param>
     /// <exception cref="ArgumentException">The format is the default value, or the letterbox is of another frame size.</exception>
     public KernelPicture(in FrameFormat format, in Letterbox letterbox, ulong frame, ulong chroma = 0)
     {
         if (format.Width == 0 || letterbox.FrameWidth != format.Width || letterbox.FrameHeight != format.Height)
         {
             throw new ArgumentException(
-                $"The letterbox is of a frame of {letterbox.FrameWidth}x{letterbox.FrameHeight} pixels, the frame has {format.Width}x{format.Height}.", nameof(letterbox));
+                $"The letterbox is of a frame of {letterbox.FrameWidth}x{letterbox.FrameHeight} pixels, the frame has {format.Width}x{format.Height}.",
+                nameof(letterbox));
         }
 
         Frame = frame;
@@ -75,15 +81,15 @@ internal readonly record struct KernelPicture
 
     public float Gain { get; }
 
-    public short Black { get; }
+    public int Black { get; }
 
-    public short Luma { get; }
+    public int Luma { get; }
 
-    public short RedCr { get; }
+    public int RedCr { get; }
 
-    public short GreenCb { get; }
+    public int GreenCb { get; }
 
-    public short GreenCr { get; }
+    public int GreenCr { get; }
 
-    public short BlueCb { get; }
+    public int BlueCb { get; }
 }

@@ -11,7 +11,8 @@ namespace YoloZeroCopy;
 internal readonly record struct PreprocessParameters(ulong Pictures, ulong Tensor, int InputWidth, int InputHeight);
 
 /// <summary>How to launch preprocessing: one launch for a batch, whose frames may differ in size and pixel format.</summary>
-/// <remarks>The tensor equals <see cref="CpuPreprocessor"/>'s, bit for bit, for every pixel format and element type. Every element is written. Any thread.</remarks>
+/// <remarks>The tensor equals <see cref="CpuPreprocessor"/>'s, bit for bit, for every pixel format and element type. Every element is written. Any
+/// thread.</remarks>
 internal static class PreprocessKernel
 {
     /// <summary>Pictures of one launch; what the third dimension of a grid can hold.</summary>
@@ -33,7 +34,8 @@ internal static class PreprocessKernel
     };
 
     /// <summary>Grid for an input size and a batch.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A size outside 1 to <see cref="FrameFormat.MaxSize"/>, or a batch outside 1 to <see cref="MaxBatch"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size outside 1 to <see cref="FrameFormat.MaxSize"/>, or a batch outside 1 to
+    /// <see cref="MaxBatch"/>.</exception>
     public static KernelGrid GridOf(int inputWidth, int inputHeight, int batch)
     {
         ThrowIfOutside(inputWidth, FrameFormat.MaxSize, nameof(inputWidth));

@@ -1,36 +1,59 @@
 #!/usr/bin/env python3
-"""Writes golden.txt: what OpenCV makes of small noise frames. Needs python3-opencv (made with 4.6.0).
+"""Writes golden.txt: hashes of what OpenCV makes of noise frames. Needs python3-opencv and python3-numpy (made with 4.6.0 for x86-64).
 
-One line a case: pixel format, width, height, stride, input width, input height, seed, then the letterboxed
-RGB levels [3, input height, input width] as base64. Frames are not stored: both sides make them from the seed.
+    make_golden.py [number of random cases]
+
+One line a case: pixel format, width, height, stride (0: none given), input width, input height, seed, then the first 16 bytes of the SHA-256 of the
+letterboxed RGB levels [3, input height, input width]. Frames are not stored: both sides make them from the seed. The chosen cases come first; the random
+ones are the same in every run, and more of them begin with the same ones.
 """
-import base64
+import hashlib
 import pathlib
+import random
+import sys
 
 import cv2
 import numpy as np
 
-CASES = [
-    # pixel format, width, height, stride (0 = none), input width, input height
-    ("Bgr24", 24, 24, 0, 24, 24),      # copied
-    ("Bgr24", 37, 29, 120, 48, 48),    # enlarged
-    ("Bgr24", 100, 75, 0, 32, 32),     # shrunk by an odd factor
-    ("Bgr24", 96, 54, 0, 32, 32),      # exactly 3
-    ("Rgb24", 33, 77, 0, 32, 40),
-    ("Bgra32", 64, 48, 300, 32, 32),   # exactly 2: OpenCV averages areas
-    ("Rgba32", 23, 41, 0, 32, 32),
-    ("Gray8", 53, 31, 60, 40, 40),
-    ("Gray8", 1, 1, 0, 8, 8),
+CHOSEN = [
+    # pixel format, width, height, stride, input width, input height
+    ("Bgr24", 1, 1, 0, 640, 640),
+    ("Gray8", 1, 1, 0, 1, 1),
+    ("Bgr24", 640, 640, 0, 640, 640),       # copied
+    ("Rgb24", 640, 359, 0, 640, 640),       # copied, an odd rest of padding
+    ("Bgr24", 1000, 1600, 0, 640, 640),
+    ("Bgr24", 333, 777, 0, 640, 640),
+    ("Bgr24", 1920, 1080, 0, 640, 640),     # exactly 3
+    ("Bgr24", 1280, 720, 3904, 640, 640),   # exactly 2: OpenCV averages areas
+    ("Bgr24", 3840, 2160, 0, 640, 640),
+    ("Bgr24", 97, 61, 0, 640, 640),
+    ("Bgr24", 5, 3, 0, 640, 384),
     ("Rgb24", 1, 9, 0, 16, 16),
-    ("Nv12", 32, 32, 0, 32, 32),
-    ("Nv12", 70, 46, 80, 32, 32),
-    ("Nv12", 26, 18, 0, 40, 40),
+    ("Rgb24", 9, 1, 0, 16, 16),
+    ("Gray8", 8192, 1, 0, 640, 640),
+    ("Gray8", 1, 8192, 0, 640, 640),
+    ("Bgr24", 8192, 8192, 0, 640, 640),
+    ("Gray8", 8192, 8192, 0, 8192, 8192),
+    ("Bgra32", 4096, 3000, 0, 1280, 960),
+    ("Gray8", 3, 2, 0, 8192, 8192),
+    ("Rgba32", 1999, 2001, 8001, 2048, 2048),
+    # The weights of some positions add up to 2,047 or 2,049.
+    ("Gray8", 4917, 5, 0, 5463, 64),
+    ("Bgr24", 5, 983, 0, 64, 5463),
+    ("Bgr24", 35, 140, 0, 1367, 5463),
+    ("Gray8", 1125, 4, 0, 5467, 32),
+    # Converted formats, unresized and resized.
+    ("Nv12", 256, 256, 0, 256, 256),
+    ("Nv12", 1920, 1080, 0, 640, 640),
+    ("Nv12", 1600, 1000, 1664, 640, 640),
+    ("Nv12", 2, 2, 0, 64, 64),
+    ("BayerRggb8", 3, 3, 0, 3, 3),
     ("BayerRggb8", 36, 36, 0, 36, 36),
     ("BayerBggr8", 36, 35, 40, 36, 36),
     ("BayerGrbg8", 35, 36, 0, 36, 36),
     ("BayerGbrg8", 35, 35, 0, 36, 36),
-    ("BayerRggb8", 71, 53, 0, 32, 32),
-    ("BayerGbrg8", 22, 18, 0, 40, 40),
+    ("BayerRggb8", 1920, 1080, 0, 640, 640),
+    ("BayerGbrg8", 1601, 1001, 0, 640, 640),
 ]
 
 TO_RGB = {
@@ -49,12 +72,16 @@ SAMPLES = {"Bgr24": 3, "Rgb24": 3, "Bgra32": 4, "Rgba32": 4}
 
 
 def noise(count, seed):
-    out = np.empty(count, np.uint8)
-    state = seed
-    for i in range(count):
-        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
-        out[i] = state >> 24
-    return out
+    """Upper bytes of state = state * 1664525 + 1013904223, as many at a time as are there already."""
+    states = np.empty(count, np.uint32)
+    states[0] = (seed * 1664525 + 1013904223) & 0xFFFFFFFF
+    done, factor, step = 1, 1664525, 1013904223
+    while done < count:
+        more = min(done, count - done)
+        states[done:done + more] = states[:more] * np.uint32(factor) + np.uint32(step)
+        factor, step = factor * factor & 0xFFFFFFFF, step * (factor + 1) & 0xFFFFFFFF
+        done += more
+    return (states >> 24).astype(np.uint8)
 
 
 def rgb_of(name, width, height, stride, seed):
@@ -80,11 +107,25 @@ def letterbox(rgb, input_width, input_height):
     return cv2.copyMakeBorder(rgb, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(114, 114, 114))
 
 
-lines = []
-for index, (name, width, height, stride, input_width, input_height) in enumerate(CASES):
-    seed = 1000 + index
-    picture = letterbox(rgb_of(name, width, height, stride, seed), input_width, input_height)
-    assert picture.shape == (input_height, input_width, 3)
-    levels = base64.b64encode(np.ascontiguousarray(picture.transpose(2, 0, 1)).tobytes()).decode()
-    lines.append(f"{name} {width} {height} {stride} {input_width} {input_height} {seed} {levels}\n")
-(pathlib.Path(__file__).parent / "golden.txt").write_text("".join(lines))
+def random_case(rng):
+    name = rng.choice(sorted(TO_RGB) + ["Rgb24", "Bgr24", "Bgr24", "Gray8"])
+    most = rng.choice([8, 64, 700, 2000])
+    width, height = rng.randint(1, most), rng.randint(1, most)
+    if name == "Nv12":
+        width, height = (width + 1) // 2 * 2, (height + 1) // 2 * 2
+    elif name.startswith("Bayer"):
+        width, height = max(width, 3), max(height, 3)
+    stride = rng.choice([0, width * SAMPLES.get(name, 1) + rng.randint(0, 40) * 2])
+    most = rng.choice([40, 700])
+    return name, width, height, stride, rng.randint(1, most), rng.randint(1, most)
+
+
+rng = random.Random(1)
+cases = CHOSEN + [random_case(rng) for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 150)]
+with open(pathlib.Path(__file__).parent / "golden.txt", "w") as file:
+    for index, (name, width, height, stride, input_width, input_height) in enumerate(cases):
+        seed = 1000 + index
+        picture = letterbox(rgb_of(name, width, height, stride, seed), input_width, input_height)
+        assert picture.shape == (input_height, input_width, 3)
+        levels = hashlib.sha256(np.ascontiguousarray(picture.transpose(2, 0, 1)).tobytes()).hexdigest()[:32]
+        file.write(f"{name} {width} {height} {stride} {input_width} {input_height} {seed} {levels}\n")
