@@ -33,7 +33,14 @@ internal sealed class Interruption : IDisposable
         if (Interlocked.CompareExchange(ref exitCode, code, 0) == 0)
         {
             context.Cancel = true;
-            source.Cancel();
+            try
+            {
+                source.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // The tool is at its end already.
+            }
         }
         else
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy.Cli;
@@ -58,7 +59,7 @@ internal sealed unsafe class EngineBenchmark : IEngineBenchmark
                 {
                     counts[lane] = RunLane(contexts[lane]!, start, duration, stop);
                 }
-                catch (InferenceException error)
+                catch (Exception error)
                 {
                     errors[lane] = error;
                 }
@@ -67,7 +68,7 @@ internal sealed unsafe class EngineBenchmark : IEngineBenchmark
             Array.ForEach(threads, static thread => thread.Join());
             if (Array.Find(errors, static error => error is not null) is Exception first)
             {
-                throw first;
+                ExceptionDispatchInfo.Throw(first);
             }
 
             runs = counts.Sum();

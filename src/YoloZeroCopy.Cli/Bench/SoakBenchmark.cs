@@ -18,8 +18,8 @@ internal static class SoakBenchmark
         List<int> clocks = [];
         long start = Stopwatch.GetTimestamp();
         long answered = pipeline.Answered;
-        Thread sampler = new(() => Sample(device, pipeline, start, answered, samples, clocks, ended)) { IsBackground = true };
-        sampler.Start();
+        Task sampler = Task.Factory.StartNew(
+            () => Sample(device, pipeline, start, answered, samples, clocks, ended), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         EndToEndSlice slice;
         try
         {
@@ -28,7 +28,7 @@ internal static class SoakBenchmark
         finally
         {
             ended.Set();
-            sampler.Join();
+            await sampler;
         }
 
         DetectorStatistics after = detector.Statistics;

@@ -33,7 +33,7 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
 
     private readonly string folder = Directory.CreateTempSubdirectory("yzc-selftest-").FullName;
     private string engineFile = string.Empty;
-    private string openedAs = string.Empty;
+    private string? graphFallback;
 
     public async Task<SelfTestReport> RunAsync(CancellationToken stop)
     {
@@ -135,9 +135,9 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
     {
         await using YoloDetector detector = YoloDetector.Open(engineFile, Options);
         ModelInfo model = detector.Model;
-        openedAs = detector.Device;
+        graphFallback = detector.Cuda?.GraphFallback;
         return FormattableString.Invariant(
-            $"{openedAs}; {model.InputWidth}x{model.InputHeight} {model.InputType}, {model.Layout} {model.OutputShape.Rows}x{model.OutputShape.Columns}, {model.ClassCount} names, {detector.Memory.DeviceBytes >> 20} MiB planned");
+            $"{detector.Device}; {model.InputWidth}x{model.InputHeight} {model.InputType}, {model.Layout} {model.OutputShape.Rows}x{model.OutputShape.Columns}, {model.ClassCount} names, {detector.Memory.DeviceBytes >> 20} MiB planned");
     }
 
     private string Compare()
@@ -161,12 +161,7 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
     }
 
     // What "open" found: its detector captured every bucket, or said why not.
-    private string Graphs()
-    {
-        const string Without = "without CUDA graphs";
-        int at = openedAs.IndexOf(Without, StringComparison.Ordinal);
-        return at < 0 ? "every batch bucket is one CUDA graph from tensor to results" : $"the lanes run {openedAs[at..]}";
-    }
+    private string Graphs() => graphFallback is null ? "every batch bucket is one CUDA graph from tensor to results" : $"the lanes run {graphFallback}";
 
     private async Task<string> RateAsync(CancellationToken stop)
     {

@@ -64,7 +64,9 @@ internal static class CudaOpening
             Pipeline pipeline = Start(pool, lanes, options, maxBatch, plan, steps);
 
             string deviceName = Device.Cuda(device.Ordinal).Name;
-            string description = $"{deviceName}, {device.Name}, {engine.Description}{GraphsOf(lanes)}{why}";
+            shared.GraphFallback = GraphFallbackOf(lanes);
+            string graphs = shared.GraphFallback is string fallback ? $", {fallback}" : "";
+            string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{why}";
             return new YoloDetector(
                 pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, options.Name, deviceName, description, plan);
         }
@@ -109,11 +111,11 @@ internal static class CudaOpening
     /// <summary>Compute streams of a detector with so many lanes.</summary>
     public static int ComputesOf(int laneCount) => (laneCount + LanesPerCompute - 1) / LanesPerCompute;
 
-    private static string GraphsOf(CudaLane[] lanes)
+    private static string? GraphFallbackOf(CudaLane[] lanes)
     {
         string? reason = lanes.Select(static lane => lane.GraphFallbackReason).FirstOrDefault(static reason => reason is not null);
         string partly = lanes.Any(static lane => lane.HasGraphs) ? "partly " : "";
-        return reason is null ? "" : $", {partly}without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}";
+        return reason is null ? null : $"{partly}without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}";
     }
 
     private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenOnnxRuntime(

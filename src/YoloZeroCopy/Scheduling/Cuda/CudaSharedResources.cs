@@ -56,6 +56,9 @@ internal sealed class CudaSharedResources : IDisposable
 
     public EventWaiter Results { get; }
 
+    /// <summary>Why lanes run without graphs, or some buckets of them; null where every bucket is one. Known when the detector is open.</summary>
+    public string? GraphFallback { get; set; }
+
     /// <summary>Records when batches are uploaded and computed, where somebody looks; null otherwise. Set and taken away between batches.</summary>
     public CudaTimeline? Timeline { get; set; }
 
