@@ -11,7 +11,7 @@ namespace YoloZeroCopy;
 /// </remarks>
 internal static class DetectorConfiguration
 {
-    private static readonly FrozenDictionary<string, Action<DetectorServiceOptions, string>> Keys = new Dictionary<string, Action<DetectorServiceOptions, string>>
+    private static readonly FrozenDictionary<string, Setter> Keys = new Dictionary<string, Setter>
     {
         [nameof(DetectorServiceOptions.ModelPath)] = static (service, text) => service.ModelPath = text,
         [nameof(DetectorServiceOptions.OpenInBackground)] = static (service, text) => service.OpenInBackground = Bool(text),
@@ -33,7 +33,8 @@ internal static class DetectorConfiguration
         [nameof(DetectorOptions.InputSize)] = Detector(static (options, text) => options with { InputSize = Size(text) }),
         [nameof(DetectorOptions.Threads)] = Detector(static (options, text) => options with { Threads = Int(text) }),
         [nameof(DetectorOptions.WaitMode)] = Detector(static (options, text) => options with { WaitMode = Value<WaitMode>(text) }),
-        [nameof(DetectorOptions.AllowSynchronousContinuations)] = Detector(static (options, text) => options with { AllowSynchronousContinuations = Bool(text) }),
+        [nameof(DetectorOptions.AllowSynchronousContinuations)] =
+            Detector(static (options, text) => options with { AllowSynchronousContinuations = Bool(text) }),
         [nameof(DetectorOptions.MemoryMargin)] = Detector(static (options, text) => options with { MemoryMargin = Number(text) }),
         [nameof(DetectorOptions.OnnxRuntimePath)] = Detector(static (options, text) => options with { OnnxRuntimePath = text }),
         [nameof(DetectorOptions.TensorRtPath)] = Detector(static (options, text) => options with { TensorRtPath = text }),
@@ -41,16 +42,18 @@ internal static class DetectorConfiguration
         [nameof(DetectorOptions.TensorRtHostCodeAllowed)] = Detector(static (options, text) => options with { TensorRtHostCodeAllowed = Bool(text) }),
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
+    private delegate void Setter(DetectorServiceOptions options, string text);
+
     /// <summary>Sets what the section says. A key whose value is null leaves the default.</summary>
     /// <exception cref="InvalidOperationException">A key is unknown or its value cannot be read; the message has the key's whole path.</exception>
     public static void Apply(IConfiguration section, DetectorServiceOptions target)
     {
         foreach (IConfigurationSection entry in section.GetChildren())
         {
-            if (!Keys.TryGetValue(entry.Key, out Action<DetectorServiceOptions, string>? set))
+            if (!Keys.TryGetValue(entry.Key, out Setter? set))
             {
-                throw new InvalidOperationException(
-                    $"Configuration '{entry.Path}' is no option of a detector; there are {string.Join(", ", Keys.Keys.Order(StringComparer.Ordinal))}.");
+                string known = string.Join(", ", Keys.Keys.Order(StringComparer.Ordinal));
+                throw new InvalidOperationException($"Configuration '{entry.Path}' is no option of a detector; there are {known}.");
             }
 
             if (entry.GetChildren().Any())
@@ -74,7 +77,7 @@ internal static class DetectorConfiguration
         }
     }
 
-    private static Action<DetectorServiceOptions, string> Detector(Func<DetectorOptions, string, DetectorOptions> with) =>
+    private static Setter Detector(Func<DetectorOptions, string, DetectorOptions> with) =>
         (service, text) => service.Detector = with(service.Detector, text);
 
     private static int Int(string text) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
@@ -88,9 +91,10 @@ internal static class DetectorConfiguration
     private static bool Bool(string text) => bool.TryParse(text, out bool value) ? value : throw new FormatException("'true' or 'false' is wanted.");
 
     // A bare number would be days to the framework, and is meant as none by anyone.
-    private static TimeSpan Time(string text) => text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan value)
-        ? value
-        : throw new FormatException("a time such as 00:00:00.050 is wanted.");
+    private static TimeSpan Time(string text) =>
+        text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan value)
+            ? value
+            : throw new FormatException("a time such as 00:00:00.050 is wanted.");
 
     // By name only: the framework would take numbers and lists of names, too.
     private static T Value<T>(string text)

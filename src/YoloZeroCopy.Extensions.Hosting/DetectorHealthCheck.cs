@@ -8,10 +8,11 @@ internal sealed class DetectorHealthCheck(DetectorService service) : IHealthChec
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         DetectorState state = service.State;
+        string progress = service.Progress is OpeningProgress step ? $": {step}" : "";
         return Task.FromResult(state switch
         {
             DetectorState.NotOpened => HealthCheckResult.Degraded($"Detector '{service.Name}' is not opened yet."),
-            DetectorState.Opening => HealthCheckResult.Degraded($"Detector '{service.Name}' is being opened{(service.Progress is OpeningProgress step ? $": {step}" : "")}."),
+            DetectorState.Opening => HealthCheckResult.Degraded($"Detector '{service.Name}' is being opened{progress}."),
             DetectorState.Open when service.TryGet(out YoloDetector? detector) => Healthy(detector),
             DetectorState.Faulted => Unhealthy(context, $"Detector '{service.Name}' is faulted: {service.Error?.Message}"),
             DetectorState.Failed => Unhealthy(context, $"Detector '{service.Name}' could not be opened: {service.Error?.Message}"),
@@ -33,5 +34,6 @@ internal sealed class DetectorHealthCheck(DetectorService service) : IHealthChec
         });
     }
 
-    private HealthCheckResult Unhealthy(HealthCheckContext context, string description) => new(context.Registration.FailureStatus, description, service.Error);
+    private HealthCheckResult Unhealthy(HealthCheckContext context, string description) =>
+        new(context.Registration.FailureStatus, description, service.Error);
 }

@@ -40,7 +40,8 @@ public static class DetectorServiceCollectionExtensions
     /// <param name="configure">Changes what the configuration says; null for nothing.</param>
     /// <returns>The same services.</returns>
     /// <exception cref="InvalidOperationException">A detector without a key was added before.</exception>
-    public static IServiceCollection AddYoloDetector(this IServiceCollection services, IConfiguration configuration, Action<DetectorServiceOptions>? configure = null)
+    public static IServiceCollection AddYoloDetector(
+        this IServiceCollection services, IConfiguration configuration, Action<DetectorServiceOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         return Add(services, key: null, options => Configure(options, configuration, configure));
@@ -78,7 +79,8 @@ public static class DetectorServiceCollectionExtensions
         return Add(services, key, options => Configure(options, configuration, configure));
     }
 
-    private static void Configure(OptionsBuilder<DetectorServiceOptions> options, IConfiguration configuration, Action<DetectorServiceOptions>? configure)
+    private static void Configure(
+        OptionsBuilder<DetectorServiceOptions> options, IConfiguration configuration, Action<DetectorServiceOptions>? configure)
     {
         options = options.Configure(target => DetectorConfiguration.Apply(configuration, target));
         if (configure is not null)
@@ -94,7 +96,9 @@ public static class DetectorServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         if (services.Any(service => service.ServiceType == typeof(DetectorService) && Equals(service.ServiceKey, key)))
         {
-            throw new InvalidOperationException(key is null ? "A detector without a key was added before; give one of them a key." : $"A detector with the key '{key}' was added before.");
+            throw new InvalidOperationException(key is null
+                ? "A detector without a key was added before; give one of them a key."
+                : $"A detector with the key '{key}' was added before.");
         }
 
         // Options have a name of their own for each key; a detector without a key must not share one with a key's.
@@ -118,10 +122,18 @@ public static class DetectorServiceCollectionExtensions
     }
 
     // Never opens it here: whoever injects a detector is a constructor or a request, and would be blocked for seconds.
-    private static YoloDetector OpenDetector(DetectorService service) => service.TryGet(out YoloDetector? detector)
-        ? detector
-        : throw new InvalidOperationException(
-            $"Detector '{service.Name}' cannot be injected: its state is {service.State}{(service.Progress is OpeningProgress step && service.Error is null ? $" ({step})" : "")}. "
-            + $"Before it is open, inject {nameof(DetectorService)}: await {nameof(DetectorService.GetAsync)}, or refuse the request while {nameof(DetectorService.TryGet)} gives false.",
-            service.Error);
+    private static YoloDetector OpenDetector(DetectorService service)
+    {
+        if (service.TryGet(out YoloDetector? detector))
+        {
+            return detector;
+        }
+
+        Exception? error = service.Error;
+        string progress = service.Progress is OpeningProgress step && error is null ? $" ({step})" : "";
+        throw new InvalidOperationException(
+            $"Detector '{service.Name}' cannot be injected: its state is {service.State}{progress}. Before it is open, inject {nameof(DetectorService)}: await "
+            + $"{nameof(DetectorService.GetAsync)}, or refuse the request while {nameof(DetectorService.TryGet)} gives false.",
+            error);
+    }
 }

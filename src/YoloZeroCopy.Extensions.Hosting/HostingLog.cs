@@ -24,7 +24,9 @@ internal static partial class HostingLog
     public static partial void Faulted(ILogger logger, Exception fault, string detector);
 
     [LoggerMessage(
-        7, LogLevel.Warning, "Detector {Detector} dropped {Dropped} of {Submitted} frames since the last report: {Newest} newest, {Oldest} oldest, {TooOld} too old")]
+        7,
+        LogLevel.Warning,
+        "Detector {Detector} dropped {Dropped} of {Submitted} frames since the last report: {Newest} newest, {Oldest} oldest, {TooOld} too old")]
     public static partial void Dropped(ILogger logger, string detector, long dropped, long submitted, long newest, long oldest, long tooOld);
 
     [LoggerMessage(8, LogLevel.Warning, "Detector {Detector}: {Text}")]

@@ -99,8 +99,11 @@ public sealed partial class YoloDetector
 
     // A thread of its own: opening blocks for seconds, and the thread pool is the application's.
     private static Task<YoloDetector> OpenAsync(
-        ModelSource source, DetectorOptions options, IProgress<OpeningProgress>? progress, CancellationToken cancellationToken) => Task.Factory.StartNew(
-            () => Open(source, options, new OpeningSteps(progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        ModelSource source, DetectorOptions options, IProgress<OpeningProgress>? progress, CancellationToken cancellationToken)
+    {
+        OpeningSteps steps = new(progress, cancellationToken);
+        return Task.Factory.StartNew(() => Open(source, options, steps), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
 
     private static YoloDetector Open(ModelSource source, DetectorOptions options, OpeningSteps steps)
     {
@@ -127,7 +130,8 @@ public sealed partial class YoloDetector
 
         if (options.MaxDetections > DecodeKernels.DetectionLimit)
         {
-            return CpuOpening.Open(source, options, $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)", steps);
+            string why = $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)";
+            return CpuOpening.Open(source, options, why, steps);
         }
 
         try

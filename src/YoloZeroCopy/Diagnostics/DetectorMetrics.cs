@@ -70,7 +70,8 @@ internal sealed class DetectorMetrics : IDisposable
         Counter("yzc.host_copies", "{copy}", "Copies of frames on the host", static s => s.HostCopies);
         Counter("yzc.managed_allocations", "By", "Managed memory allocated by the detector's threads", static s => s.ManagedBytes);
         TryCreate(static () => Meter.CreateObservableCounter("yzc.frames.dropped", static () => All(Dropped), "{frame}", "Frames dropped, by cause"));
-        TryCreate(static () => Meter.CreateObservableCounter("yzc.batches.by_size", static () => All(BySize), "{batch}", "Batches, by number of frames"));
+        TryCreate(static () => Meter.CreateObservableCounter(
+            "yzc.batches.by_size", static () => All(BySize), "{batch}", "Batches, by number of frames"));
         TryCreate(static () => Meter.CreateObservableCounter("yzc.stage.duration", static () => All(Stages), "s", "Time in each stage, added up"));
         TryCreate(static () => Meter.CreateObservableUpDownCounter(
             "yzc.slots.in_use", static () => All<long>(static (m, s) => [m.Measure(s.SlotsInUse)]), "{slot}", "Slots rented or submitted"));
@@ -78,7 +79,10 @@ internal sealed class DetectorMetrics : IDisposable
             "yzc.frames.waiting", static () => All<long>(static (m, s) => [m.Measure(s.FramesWaiting)]), "{frame}", "Frames that wait for a lane"));
 
         // Half a millisecond to seconds: a collector's own default suits numbers of milliseconds, not of seconds.
-        InstrumentAdvice<double> advice = new() { HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] };
+        InstrumentAdvice<double> advice = new()
+        {
+            HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+        };
         TryCreate(() => latency = Meter.CreateHistogram("yzc.frame.latency", "s", "Time from submit to result", tags: null, advice));
 
         static void Counter(string name, string unit, string description, Func<DetectorStatistics, long> value) =>

@@ -36,7 +36,8 @@ internal sealed class ModelSource
         content.Dispose();
         throw new ModelException(
             Path,
-            $"the file has {content.Length} bytes; an ONNX file has at most {int.MaxValue}. Larger models keep their weights as external data beside the file.");
+            $"the file has {content.Length} bytes; an ONNX file has at most {int.MaxValue}. "
+            + "Larger models keep their weights as external data beside the file.");
     }
 
     /// <summary>Opens the model for reading.</summary>

@@ -81,7 +81,9 @@ internal sealed record OnnxFile
             }
         }
 
-        return model.IsDamaged || graph.IsEmpty || !AddLocations(graph, GraphNode, data, MaxDepth) ? null : ParseGraph(graph, metadata.ToImmutable(), [.. data]);
+        return model.IsDamaged || graph.IsEmpty || !AddLocations(graph, GraphNode, data, MaxDepth)
+            ? null
+            : ParseGraph(graph, metadata.ToImmutable(), [.. data]);
     }
 
     private static OnnxFile? ParseGraph(

@@ -34,6 +34,21 @@ public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles
     }
 
     [Fact]
+    public async Task A_model_in_memory_opens_as_its_file_does()
+    {
+        (DriverDouble driver, OnnxRuntimeDouble runtime) = Doubles();
+        OpeningSteps steps = new(progress: null, CancellationToken.None);
+        await using (YoloDetector detector = CudaOpening.Open(
+            ModelSource.InMemory("the stand-in does not read it"u8.ToArray(), "a resource"), Options(), () => driver.Device, why: "", steps))
+        {
+            Assert.Equal("a resource", detector.Model.Path);
+        }
+
+        driver.AssertClean();
+        Assert.Equal(0, runtime.Live);
+    }
+
+    [Fact]
     public void Cancelled_at_any_step_it_frees_everything()
     {
         for (int step = 1; step <= Steps; step++)
@@ -67,7 +82,16 @@ public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles
     {
         string model = folder.File("model.onnx");
         File.WriteAllText(model, "the stand-in does not read it");
-        DetectorOptions options = new() { Device = Device.Cuda(), Lanes = 3, MaxBatch = 4, SlotBytes = 4096, MemoryMargin = 0, OnnxRuntimePath = doubles.Library("counting") };
-        return CudaOpening.Open(model, options, () => driver.Device, why: "", new OpeningSteps(recorder, cancellationToken));
+        return CudaOpening.Open(model, Options(), () => driver.Device, why: "", new OpeningSteps(recorder, cancellationToken));
     }
+
+    private DetectorOptions Options() => new()
+    {
+        Device = Device.Cuda(),
+        Lanes = 3,
+        MaxBatch = 4,
+        SlotBytes = 4096,
+        MemoryMargin = 0,
+        OnnxRuntimePath = doubles.Library("counting"),
+    };
 }
