@@ -54,6 +54,8 @@ public sealed class PackedPackages : IDisposable
             Path.Combine(Folder, "artifacts"),
             $"-p:Version={Version}",
             "-nodeReuse:false",
+            // The build that these tests belong to has analyzed the same sources.
+            "-p:RunAnalyzers=false",
             .. properties,
         ]);
 
