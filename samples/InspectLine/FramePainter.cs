@@ -55,6 +55,6 @@ internal sealed class FramePainter(InspectionLog log, IReadOnlyList<string> name
         int parts = log.Crossings.Count(crossing => crossing.Frame <= frame.Number);
         int alarms = log.Alarms.Count(alarm => alarm.Frame <= frame.Number);
         string text = $"frame {frame.Number:0000}  parts {parts:00}  alarms {alarms:00}{(frame.IsDropped ? "  dropped" : "")}";
-        annotator.DrawLabel(0, 0, text, Panel, annotator.TextSize * 2);
+        annotator.DrawLabel(0, 0, text, Panel, annotator.TextSize * 3 / 2);
     }
 }

@@ -155,12 +155,36 @@ public readonly unsafe ref struct Annotator
         DrawLabel(Round(detection.X1) - (Thickness / 2), Round(detection.Y1) - (Thickness / 2), label, color);
     }
 
-    private void Fill(SKRectI box, Color color) => Paint(box, canvas => canvas.Clear(PaintColor(color)));
+    // Edges on whole pixels need no smoothing, so that a copy of one row does.
+    private void Fill(SKRectI box, Color color)
+    {
+        SKRectI area = Visible(box);
+        if (area.Width <= 0 || area.Height <= 0)
+        {
+            return;
+        }
+
+        int pixelBytes = PixelRow.PixelBytes(format.PixelFormat);
+        Span<byte> pixel = stackalloc byte[pixelBytes];
+        PixelRow.FromBgra(format.PixelFormat == PixelFormat.Rgba32 ? [color.R, color.G, color.B, 255] : [color.B, color.G, color.R, 255], pixel, format.PixelFormat);
+        Span<byte> first = pixels.Slice((area.Top * format.Stride) + (area.Left * pixelBytes), area.Width * pixelBytes);
+        for (int i = 0; i < first.Length; i += pixelBytes)
+        {
+            pixel.CopyTo(first[i..]);
+        }
+
+        for (int y = area.Top + 1; y < area.Bottom; y++)
+        {
+            first.CopyTo(pixels[((y * format.Stride) + (area.Left * pixelBytes))..]);
+        }
+    }
+
+    private SKRectI Visible(SKRectI area) => SKRectI.Intersect(area, new SKRectI(0, 0, format.Width, format.Height));
 
     /// <summary>Lets <paramref name="draw"/> draw on the part of the frame that lies in <paramref name="area"/>, in the frame's coordinates.</summary>
     private void Paint(SKRectI area, Action<SKCanvas> draw)
     {
-        area = SKRectI.Intersect(area, new SKRectI(0, 0, format.Width, format.Height));
+        area = Visible(area);
         if (area.Width <= 0 || area.Height <= 0)
         {
             return;
