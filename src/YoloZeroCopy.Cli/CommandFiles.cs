@@ -1,6 +1,7 @@
 namespace YoloZeroCopy.Cli;
 
-/// <summary>The files of a command, by the options that name them. Before anything is done, one that is written and is another of them, too, is refused.</summary>
+/// <summary>The files of a command, by the options that name them. Before anything is done, one that is written and is another of them, too, is
+/// refused.</summary>
 internal sealed class CommandFiles
 {
     private static readonly string[] Variables = ["YZC_ONNXRUNTIME", "YZC_FFMPEG", "YZC_CUDA_DRIVER", "YZC_TENSORRT", "YZC_TENSORRT_SHIM"];

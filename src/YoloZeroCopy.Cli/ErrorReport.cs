@@ -8,6 +8,7 @@ internal static partial class ErrorReport
 {
     private const string DebugVariable = "YZC_DEBUG";
     private const string ModelHint = "The tool runs YOLO detection models in ONNX format, as Ultralytics exports them with format=onnx.";
+    private const string GpuHint = "An ONNX model runs without a GPU: --device cpu; --device auto takes a GPU where it can. A TensorRT engine needs one.";
     private const string BugHint = $"This is a bug; please report it. {DebugVariable}=1 shows where it happened.";
 
     /// <summary>Writes the error to standard error and returns the exit code.</summary>
@@ -37,7 +38,7 @@ internal static partial class ErrorReport
         CliException own => (own.Code, own.Message, own.Hint),
         ModelException => (ExitCode.ModelUnusable, error.Message, ModelHint),
         NativeLibraryException => (ExitCode.ModelUnusable, error.Message, null),
-        CudaUnavailableException or CudaException => (ExitCode.ModelUnusable, error.Message, "An ONNX model runs without a GPU: --device cpu; --device auto takes a GPU where it can. A TensorRT engine needs one."),
+        CudaUnavailableException or CudaException => (ExitCode.ModelUnusable, error.Message, GpuHint),
         InsufficientMemoryException => (ExitCode.ModelUnusable, error.Message, "A smaller --batch needs less memory."),
         InferenceException or DetectorFaultedException => (ExitCode.ModelUnusable, error.Message, null),
         MediaException => (ExitCode.InputFailed, error.Message, null),

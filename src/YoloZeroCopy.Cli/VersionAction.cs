@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
-using System.Globalization;
 using System.Reflection;
 using YoloZeroCopy.Cuda;
 
@@ -29,8 +28,11 @@ internal sealed class VersionAction : AsynchronousCommandLineAction
         return $"{library.Version} ({library.Path})";
     }
 
-    private static string Driver() =>
-        string.Create(CultureInfo.InvariantCulture, $"{CudaDriver.Version / 1000}.{CudaDriver.Version % 1000 / 10} ({CudaDriver.Library}), devices: {CudaDriver.DeviceCount}");
+    private static string Driver()
+    {
+        int version = CudaDriver.Version;
+        return FormattableString.Invariant($"{version / 1000}.{version % 1000 / 10} ({CudaDriver.Library}), devices: {CudaDriver.DeviceCount}");
+    }
 
     private static string TensorRt()
     {

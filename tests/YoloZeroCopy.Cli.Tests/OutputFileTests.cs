@@ -27,7 +27,8 @@ public sealed class OutputFileTests : IDisposable
     [InlineData(SecondName.HardLink)]
     [InlineData(SecondName.LinkedFolder)]
     public void Json_lines_never_replace_the_model(SecondName name) =>
-        AssertKept(inputs.Model, "--model", "--json", "detect", "--model", inputs.Model, "--input", inputs.Picture("a.jpg"), "--json", Other(inputs.Model, name));
+        AssertKept(
+            inputs.Model, "--model", "--json", "detect", "--model", inputs.Model, "--input", inputs.Picture("a.jpg"), "--json", Other(inputs.Model, name));
 
     [Theory]
     [InlineData(SecondName.SamePath)]
@@ -36,7 +37,8 @@ public sealed class OutputFileTests : IDisposable
     public void Json_lines_never_replace_an_input(SecondName name)
     {
         string picture = inputs.Picture("a.jpg");
-        AssertKept(picture, "--input", "--json", "detect", "--model", inputs.Model, "--input", inputs.Picture("b.jpg"), picture, "--json", Other(picture, name));
+        string good = inputs.Picture("b.jpg");
+        AssertKept(picture, "--input", "--json", "detect", "--model", inputs.Model, "--input", good, picture, "--json", Other(picture, name));
     }
 
     [Fact]
@@ -70,11 +72,13 @@ public sealed class OutputFileTests : IDisposable
     public void Two_outputs_of_a_command_are_two_files()
     {
         string folder = inputs.Folder("out");
-        string[] detect = ["detect", "--model", inputs.Model, "--input", inputs.Picture("a.jpg"), "--output", folder, "--json", Path.Combine(folder, "a.jpg")];
+        string json = Path.Combine(folder, "a.jpg");
+        string[] detect = ["detect", "--model", inputs.Model, "--input", inputs.Picture("a.jpg"), "--output", folder, "--json", json];
         YzcProcess.Run(detect).Failed(ExitCode.WrongArguments, "--output", "--json", "a.jpg");
         Assert.Empty(Directory.GetFileSystemEntries(folder));
         string file = inputs.File("both");
-        YzcProcess.Run("bench", "--model", inputs.Model, "--quick", "--json-file", file, "--timeline", file).Failed(ExitCode.WrongArguments, "--json-file", "--timeline", file);
+        string[] bench = ["bench", "--model", inputs.Model, "--quick", "--json-file", file, "--timeline", file];
+        YzcProcess.Run(bench).Failed(ExitCode.WrongArguments, "--json-file", "--timeline", file);
     }
 
     [Theory]
@@ -82,8 +86,11 @@ public sealed class OutputFileTests : IDisposable
     [InlineData("--json-file", SecondName.SymbolicLink)]
     [InlineData("--json-file", SecondName.HardLink)]
     [InlineData("--timeline", SecondName.SamePath)]
-    public void Files_of_a_benchmark_never_replace_the_model(string option, SecondName name) =>
-        AssertKept(inputs.Model, "--model", option, "bench", "--model", inputs.Model, "--quick", "--device", "cpu", "--frame", "64x64", option, Other(inputs.Model, name));
+    public void Files_of_a_benchmark_never_replace_the_model(string option, SecondName name)
+    {
+        string[] bench = ["bench", "--model", inputs.Model, "--quick", "--device", "cpu", "--frame", "64x64", option, Other(inputs.Model, name)];
+        AssertKept(inputs.Model, "--model", option, bench);
+    }
 
     // Said before TensorRT is looked for, so that it is tested where there is none.
     [Theory]
@@ -101,7 +108,8 @@ public sealed class OutputFileTests : IDisposable
         string engine = inputs.File("m.engine");
         string link = Other(inputs.Model, SecondName.HardLink);
         AssertKept(inputs.Model, "--model", "--timing-cache", "build", "--model", inputs.Model, "--output", engine, "--timing-cache", link);
-        YzcProcess.Run("build", "--model", inputs.Model, "--output", engine, "--timing-cache", engine).Failed(ExitCode.WrongArguments, "--output", "--timing-cache");
+        string[] build = ["build", "--model", inputs.Model, "--output", engine, "--timing-cache", engine];
+        YzcProcess.Run(build).Failed(ExitCode.WrongArguments, "--output", "--timing-cache");
         Assert.False(File.Exists(engine));
     }
 
@@ -120,7 +128,8 @@ public sealed class OutputFileTests : IDisposable
     {
         string broken = inputs.Text("broken.onnx", "no model");
         string lines = inputs.Text("lines.jsonl", "old");
-        YzcProcess.Run("detect", "--model", broken, "--input", inputs.Picture("a.jpg"), "--json", lines).Failed(ExitCode.ModelUnusable, "broken.onnx");
+        string picture = inputs.Picture("a.jpg");
+        YzcProcess.Run("detect", "--model", broken, "--input", picture, "--json", lines).Failed(ExitCode.ModelUnusable, "broken.onnx");
         YzcProcess.Run("bench", "--model", broken, "--json-file", lines).Failed(ExitCode.ModelUnusable, "broken.onnx");
         Assert.Equal("old", File.ReadAllText(lines));
         Assert.Empty(inputs.Partial("*"));
@@ -138,8 +147,8 @@ public sealed class OutputFileTests : IDisposable
 
         // A file above 1 KiB is refused as on a full disk; the runtime's own mappings are not to be files then.
         string lines = inputs.Text("lines.jsonl", "old");
-        string script = $"export DOTNET_EnableWriteXorExecute=0; trap '' XFSZ; ulimit -f 1; yzc detect --model '{inputs.Model}' --input '{pictures}' --json '{lines}'";
-        YzcProcess.RunShell(script).Failed(ExitCode.OutputFailed, "lines.jsonl");
+        string detect = $"yzc detect --model '{inputs.Model}' --input '{pictures}' --json '{lines}'";
+        YzcProcess.RunShell($"export DOTNET_EnableWriteXorExecute=0; trap '' XFSZ; ulimit -f 1; {detect}").Failed(ExitCode.OutputFailed, "lines.jsonl");
         Assert.Equal("old", File.ReadAllText(lines));
         Assert.Empty(inputs.Partial("*"));
     }
@@ -170,11 +179,16 @@ public sealed class OutputFileTests : IDisposable
         byte[] before = File.ReadAllBytes(file);
         string[] names = Names();
         YzcResult result = YzcProcess.Run(arguments);
-        Assert.True(before.AsSpan().SequenceEqual(File.ReadAllBytes(file)), $"'{file}' was overwritten: {before.Length} bytes before, {new FileInfo(file).Length} now; {result}");
+        byte[] after = File.ReadAllBytes(file);
+        Assert.True(before.AsSpan().SequenceEqual(after), $"'{file}' was overwritten: {before.Length} bytes before, {after.Length} now; {result}");
         result.Failed(ExitCode.WrongArguments, read, written, Path.GetFileName(file), "would be overwritten");
         Assert.Equal(names, Names());
 
-        string[] Names() => [.. Directory.GetFileSystemEntries(Path.GetDirectoryName(file)!, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        string[] Names()
+        {
+            string folder = Path.GetDirectoryName(file)!;
+            return [.. Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        }
     }
 
     private string Other(string file, SecondName name)

@@ -26,7 +26,8 @@ public sealed class TerminalTests : IDisposable
     public void A_terminal_shows_a_live_display_with_messages_above_it()
     {
         string json = inputs.File("lines.jsonl");
-        YzcResult result = RunOnTerminal($"yzc detect --model '{inputs.Model}' --input '{inputs.Text("bad.jpg", "no picture")}' '{inputs.Picture("a.jpg")}' --json '{json}'");
+        string bad = inputs.Text("bad.jpg", "no picture");
+        YzcResult result = RunOnTerminal($"yzc detect --model '{inputs.Model}' --input '{bad}' '{inputs.Picture("a.jpg")}' --json '{json}'");
         Assert.Equal(ExitCode.InputFailed, result.ExitCode);
         Assert.Contains("yzc: '", result.Output, StringComparison.Ordinal);
         Assert.Contains("1 of 1 frames", result.Output, StringComparison.Ordinal);
@@ -34,13 +35,15 @@ public sealed class TerminalTests : IDisposable
         _ = Assert.Single(File.ReadAllLines(json));
     }
 
-    // The sample model takes a tenth of a second for a frame and the clip has 300: the line comes long before the end, and is not waited for any longer.
+    // The sample model takes a tenth of a second for a frame and the clip has 300: the line comes long before the end, and is not waited for any
+    // longer.
     [Fact]
     public void Without_a_terminal_a_line_comes_now_and_then()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs a shell.");
         string messages = inputs.File("messages.txt");
-        string detect = $"exec '{YzcProcess.Host}' '{YzcProcess.ToolPath}' detect --model '{SampleAssets.Model}' --input '{SampleAssets.Clip}' --json '{inputs.File("lines.jsonl")}'";
+        string options = $"--model '{SampleAssets.Model}' --input '{SampleAssets.Clip}' --json '{inputs.File("lines.jsonl")}'";
+        string detect = $"exec '{YzcProcess.Host}' '{YzcProcess.ToolPath}' detect {options}";
         string wait = $"until grep -qs '^progress: ' '{messages}' || ! kill -0 $!; do sleep 0.1; done; kill -TERM $!; wait $!; echo $?";
         Assert.Equal("143\n", YzcProcess.RunShell($"({detect}) 2> '{messages}' & {wait}").Output);
         Assert.Matches(@"^progress: \d+ of 300 frames, \d+\.\d frames/s, \d+ objects(, \d+:\d\d:\d\d left)?$", File.ReadLines(messages).First());
@@ -83,8 +86,10 @@ public sealed class TerminalTests : IDisposable
     private static YzcResult RunOnTerminal(string command)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(Terminal), "There is no script(1) to give a terminal.");
-        string full = command.Replace("yzc ", $"'{YzcProcess.Host}' '{YzcProcess.ToolPath}' ", StringComparison.Ordinal).Replace("'", "'\\''", StringComparison.Ordinal);
-        YzcResult result = YzcProcess.RunShell($"export TERM=xterm-256color LANG=C.UTF-8; unset NO_COLOR CI; script -qec 'stty cols 120 rows 40; {full}' /dev/null < /dev/null");
+        string full = command.Replace("yzc ", $"'{YzcProcess.Host}' '{YzcProcess.ToolPath}' ", StringComparison.Ordinal);
+        string quoted = full.Replace("'", "'\\''", StringComparison.Ordinal);
+        const string Environment = "export TERM=xterm-256color LANG=C.UTF-8; unset NO_COLOR CI";
+        YzcResult result = YzcProcess.RunShell($"{Environment}; script -qec 'stty cols 120 rows 40; {quoted}' /dev/null < /dev/null");
         return result with { Output = result.Output.Replace("\r\n", "\n", StringComparison.Ordinal) };
     }
 }

@@ -62,8 +62,8 @@ internal sealed class YzcProcess : IDisposable
         }
 
         // A run that takes long tells how far it is: whether it does depends on the machine.
-        string messages = string.Concat(error.Result.Split('\n').Where(static line => !line.StartsWith("progress: ", StringComparison.Ordinal)).Select(static line => line + '\n'));
-        return new YzcResult(process.ExitCode, output.Result, messages[..^1]);
+        string messages = string.Join('\n', error.Result.Split('\n').Where(static line => !line.StartsWith("progress: ", StringComparison.Ordinal)));
+        return new YzcResult(process.ExitCode, output.Result, messages);
     }
 
     public void Dispose()

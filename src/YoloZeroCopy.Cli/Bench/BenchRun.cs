@@ -156,8 +156,8 @@ internal static class BenchRun
             EngineCpuMicrosecondsPerFrame = engineCpu.TotalMicroseconds / Math.Max(1, engineFrames),
             CpuMicrosecondsPerFrame = cpu.TotalMicroseconds * each,
 
-            // The count is of the whole process, and the runtime's thread pool makes a thread now and then: an allocation for each frame shows in every slice,
-            // such a one does not.
+            // The count is of the whole process, and the runtime's thread pool makes a thread now and then: an allocation for each frame shows in
+            // every slice, such a one does not.
             ManagedBytesPerFrame = Statistics.Median(bytesPerFrame),
             HostCopiesPerFrame = (after.HostCopies - before.HostCopies) * each,
             Frames = frames,

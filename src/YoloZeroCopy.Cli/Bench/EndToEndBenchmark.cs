@@ -28,8 +28,8 @@ internal sealed class EndToEndBenchmark
     }
 
     /// <summary>
-    /// How long the dispatcher waits for a batch to fill. A slice begins with an empty pipeline, and greedy batching would send its first frame alone;
-    /// then the engine would run batches of other sizes than the one it is compared with. While the pipeline is full this waits for nothing.
+    /// How long the dispatcher waits for a batch to fill. A slice begins with an empty pipeline, and greedy batching would send its first frame
+    /// alone; then the engine would run batches of other sizes than the one it is compared with. While the pipeline is full this waits for nothing.
     /// </summary>
     public static TimeSpan FillDelay { get; } = TimeSpan.FromMilliseconds(20);
 

@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>The engine alone: one context a lane on bound tensors, runs back to back, nothing before and nothing after: the pipeline's measure.</summary>
+/// <summary>The engine alone: one context a lane on bound tensors, runs back to back, nothing before and nothing after: the pipeline's
+/// measure.</summary>
 internal sealed unsafe class EngineBenchmark : IEngineBenchmark
 {
     private const int Alignment = 64;

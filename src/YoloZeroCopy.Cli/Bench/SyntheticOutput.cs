@@ -7,7 +7,8 @@ internal static class SyntheticOutput
 {
     private const float Noise = 0.01f;
 
-    /// <summary>Makes an output whose candidates lie anywhere, with any class and scores from 0.3 to 0.95; all other anchors stay far below any sensible threshold.</summary>
+    /// <summary>Makes an output whose candidates lie anywhere, with any class and scores from 0.3 to 0.95; all other anchors stay far below any
+    /// sensible threshold.</summary>
     public static byte[] Make(ModelInfo model, int candidates, int seed)
     {
         (int rows, int columns) = model.OutputShape;

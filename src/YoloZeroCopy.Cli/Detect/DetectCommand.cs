@@ -16,7 +16,8 @@ internal static class DetectCommand
 
     private static readonly Option<string?> Json = new("--json")
     {
-        Description = "Write one JSON object a line for each frame, in input order; - is standard output, a file has its name when it is complete. Without it standard output gets a line of text for each frame.",
+        Description = "Write one JSON object a line for each frame, in input order; - is standard output, a file has its name when it is complete. "
+            + "Without it standard output gets a line of text for each frame.",
         HelpName = "FILE",
     };
 

@@ -72,8 +72,8 @@ internal static class InputList
     private static bool HasExtension(string name, string[] extensions) =>
         extensions.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase);
 
-    // A file that is named a picture but is none is left to the picture reader, which says what is wrong. What is named like neither must begin like a
-    // picture: ffmpeg would make a video of almost anything, of a text file, too.
+    // A file that is named a picture but is none is left to the picture reader, which says what is wrong. What is named like neither must begin like
+    // a picture: ffmpeg would make a video of almost anything, of a text file, too.
     private static InputKind? KindOf(string path) =>
         HasExtension(path, PictureExtensions) ? InputKind.Picture
         : HasExtension(path, VideoExtensions) ? InputKind.Video

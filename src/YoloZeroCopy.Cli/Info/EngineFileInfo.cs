@@ -22,7 +22,8 @@ internal static class EngineFileInfo
     {
         NamedLines lines = new(nameWidth: 12);
         lines.Add("model", file.Path);
-        lines.Add("kind", FormattableString.Invariant($"TensorRT engine, a plan of {file.PlanBytes} bytes; only a CUDA device opens it, so this is what its file says"));
+        lines.Add("kind", FormattableString.Invariant(
+            $"TensorRT engine, a plan of {file.PlanBytes} bytes; only a CUDA device opens it, so this is what its file says"));
         lines.Add("built with", BuiltWith(file) ?? "unknown");
         if (file.Metadata.IsEmpty)
         {
@@ -40,7 +41,9 @@ internal static class EngineFileInfo
     }
 
     private static string? BuiltWith(TensorRtPlanFile file) =>
-        file.BuiltWith is not TensorRtOrigin origin ? null : origin.IsRtx ? "TensorRT for RTX" : string.Create(CultureInfo.InvariantCulture, $"TensorRT {origin.Major}");
+        file.BuiltWith is not TensorRtOrigin origin ? null
+        : origin.IsRtx ? "TensorRT for RTX"
+        : string.Create(CultureInfo.InvariantCulture, $"TensorRT {origin.Major}");
 
     private static string ToJson(TensorRtPlanFile file) => JsonText.Write(json =>
     {

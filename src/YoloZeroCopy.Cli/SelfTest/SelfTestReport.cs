@@ -52,7 +52,8 @@ internal sealed class SelfTestReport
         catch (Exception error) when (error is not OperationCanceledException)
         {
             obstacle = $"'{name}' failed";
-            results.Add(new SelfTestResult(name, SelfTestOutcome.Failed, ErrorReport.OneLine(ErrorReport.Describe(error).Message), Stopwatch.GetElapsedTime(start).TotalSeconds));
+            string detail = ErrorReport.OneLine(ErrorReport.Describe(error).Message);
+            results.Add(new SelfTestResult(name, SelfTestOutcome.Failed, detail, Stopwatch.GetElapsedTime(start).TotalSeconds));
         }
     }
 
@@ -77,7 +78,12 @@ internal sealed class SelfTestReport
         {
             json.WriteStartObject();
             json.WriteString("name"u8, result.Name);
-            json.WriteString("outcome"u8, result.Outcome switch { SelfTestOutcome.Passed => "passed", SelfTestOutcome.Failed => "failed", _ => "not_run" });
+            json.WriteString("outcome"u8, result.Outcome switch
+            {
+                SelfTestOutcome.Passed => "passed",
+                SelfTestOutcome.Failed => "failed",
+                _ => "not_run",
+            });
             json.WriteString("detail"u8, result.Detail);
             json.WriteNumber("seconds"u8, Math.Round(result.Seconds, 3));
             json.WriteEndObject();
@@ -92,7 +98,10 @@ internal sealed class SelfTestReport
     public IRenderable ToTable()
     {
         Table table = new Table().RoundedBorder().AddColumns(
-            new TableColumn("outcome").NoWrap(), new TableColumn("check").NoWrap(), new TableColumn("seconds").NoWrap().RightAligned(), new TableColumn("found"));
+            new TableColumn("outcome").NoWrap(),
+            new TableColumn("check").NoWrap(),
+            new TableColumn("seconds").NoWrap().RightAligned(),
+            new TableColumn("found"));
         foreach ((SelfTestResult result, string detail) in Details())
         {
             Color color = result.Outcome switch { SelfTestOutcome.Passed => Color.Green, SelfTestOutcome.Failed => Color.Red, _ => Color.Yellow };
@@ -103,7 +112,12 @@ internal sealed class SelfTestReport
         return new Rows(table, new Text(Summary()));
     }
 
-    private static string Word(SelfTestOutcome outcome) => outcome switch { SelfTestOutcome.Passed => "passed", SelfTestOutcome.Failed => "FAILED", _ => "not run" };
+    private static string Word(SelfTestOutcome outcome) => outcome switch
+    {
+        SelfTestOutcome.Passed => "passed",
+        SelfTestOutcome.Failed => "FAILED",
+        _ => "not run",
+    };
 
     // Checks that one obstacle keeps from running say it once.
     private IEnumerable<(SelfTestResult Result, string Detail)> Details()

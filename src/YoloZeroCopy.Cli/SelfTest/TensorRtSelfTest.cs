@@ -24,7 +24,8 @@ internal sealed record TensorRtSelfTestSettings
     public bool HostCodeAllowed { get; init; }
 }
 
-/// <summary>Everything that a user's TensorRT is needed for, step by step: open it, build, refuse what is damaged, run, compare with ONNX Runtime, measure both.</summary>
+/// <summary>Everything that a user's TensorRT is needed for, step by step: open it, build, refuse what is damaged, run, compare with ONNX Runtime,
+/// measure both.</summary>
 internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDisposable
 {
     // Single precision with TF32 and half precision agree with the CPU's to within some thousandths; what is wrong is wrong by far more.

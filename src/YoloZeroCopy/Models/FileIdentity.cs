@@ -2,10 +2,11 @@ using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
-/// <summary>Which file a path leads to: equal for two paths of one file, whether they differ by spelling, symbolic links, linked folders or hard links.</summary>
+/// <summary>Which file a path leads to: equal for two paths of one file, whether they differ by spelling, symbolic links, linked folders or hard
+/// links.</summary>
 /// <remarks>
-/// A file that is not there yet is told by its folder and its name. Where the system gives files no numbers, the path decides, with the links in it followed: two hard
-/// links are two files then.
+/// A file that is not there yet is told by its folder and its name. Where the system gives files no numbers, the path decides, with the links in it
+/// followed: two hard links are two files then.
 /// </remarks>
 /// <param name="Device">The system's number of the disk.</param>
 /// <param name="Number">The file's number on it.</param>

@@ -24,7 +24,8 @@ internal sealed class FileRoles
     {
         if (!string.IsNullOrEmpty(path) && !files.TryAdd(FileIdentity.Of(path), $"{role} '{path}'"))
         {
-            throw new ArgumentException($"{role} '{path}' is the same file as {files[FileIdentity.Of(path)]}, which would be overwritten. Name another file.");
+            string other = files[FileIdentity.Of(path)];
+            throw new ArgumentException($"{role} '{path}' is the same file as {other}, which would be overwritten. Name another file.");
         }
     }
 }

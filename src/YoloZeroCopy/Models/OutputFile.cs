@@ -4,8 +4,9 @@ namespace YoloZeroCopy;
 
 /// <summary>A file that is being written, under another name beside it until it is complete: its own name never stands for half of it.</summary>
 /// <remarks>
-/// One thread at a time. Whoever writes <see cref="Stream"/> ends with <see cref="Complete"/>; without it, <see cref="Dispose"/> removes what was written, and a file that was there
-/// before is as it was. A symbolic link stays one: what it leads to is replaced. What is no file, as a device or a pipe, is written as it is.
+/// One thread at a time. Whoever writes <see cref="Stream"/> ends with <see cref="Complete"/>; without it, <see cref="Dispose"/> removes what was
+/// written, and a file that was there before is as it was. A symbolic link stays one: what it leads to is replaced. What is no file, as a device or a
+/// pipe, is written as it is.
 /// </remarks>
 internal sealed class OutputFile : IDisposable
 {

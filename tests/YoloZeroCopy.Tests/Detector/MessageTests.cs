@@ -48,13 +48,14 @@ public sealed class MessageTests : IDisposable
 
         Task<FrameSlot> waiting = detector.RentAsync(Frame).AsTask();
         await detector.DisposeAsync();
-        Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting)).ObjectName);
-        Assert.Equal(nameof(YoloDetector), Assert.Throws<ObjectDisposedException>(() => detector.TryRent(Frame, out _)).ObjectName);
-        Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(async () => await detector.RentAsync(Frame))).ObjectName);
-        Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(async () => await detector.SubmitAsync(slots[0]))).ObjectName);
-        Assert.Equal(
-            nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(async () => await detector.DetectAsync(new byte[Frame.ByteCount], Frame))).ObjectName);
+        await Check(() => waiting);
+        await Check(() => Task.FromResult(detector.TryRent(Frame, out _)));
+        await Check(async () => await detector.RentAsync(Frame));
+        await Check(async () => await detector.SubmitAsync(slots[0]));
+        await Check(async () => await detector.DetectAsync(new byte[Frame.ByteCount], Frame));
         slots.ForEach(static slot => slot.Dispose());
+
+        static async Task Check(Func<Task> use) => Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(use)).ObjectName);
     }
 
     [Fact]
@@ -71,6 +72,9 @@ public sealed class MessageTests : IDisposable
             Assert.Contains(words, Assert.ThrowsAny<ArgumentException>(options.Validate).Message, StringComparison.Ordinal);
     }
 
-    private YoloDetector Open() => YoloDetector.Open(
-        OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "m.onnx"), new DetectorOptions { Device = Device.Cpu, Slots = 2, SlotBytes = Frame.ByteCount });
+    private YoloDetector Open()
+    {
+        string model = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "m.onnx");
+        return YoloDetector.Open(model, new DetectorOptions { Device = Device.Cpu, Slots = 2, SlotBytes = Frame.ByteCount });
+    }
 }

@@ -3,8 +3,10 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>The engine alone on CUDA: as many contexts as the detector has lanes, of its largest batch, each on a stream of its own and run back to back.</summary>
-/// <remarks>One thread queues the lanes in turn. Each has one run waiting behind the one that computes, so that none ever idles for the host.</remarks>
+/// <summary>The engine alone on CUDA: as many contexts as the detector has lanes, of its largest batch, each on a stream of its own and run back to
+/// back.</summary>
+/// <remarks>One thread queues the lanes in turn. Each has one run waiting behind the one that computes, so that none ever idles for the
+/// host.</remarks>
 internal sealed class CudaEngineBenchmark : IEngineBenchmark
 {
     private const int Depth = 2;

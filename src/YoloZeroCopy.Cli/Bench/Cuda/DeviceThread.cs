@@ -4,7 +4,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>A thread on which a CUDA context is current. Engine contexts must be made, run and disposed by one thread, and an awaiting method has none of its own.</summary>
+/// <summary>A thread on which a CUDA context is current. Engine contexts must be made, run and disposed by one thread, and an awaiting method has
+/// none of its own.</summary>
 internal sealed class DeviceThread : IDisposable
 {
     private readonly BlockingCollection<Action> queue = [];

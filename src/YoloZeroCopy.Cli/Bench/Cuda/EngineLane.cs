@@ -2,7 +2,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>What of a lane the engine needs: a stream, tensors, a context and, where the engine can be captured, its runs as a graph. On one thread, the device's.</summary>
+/// <summary>What of a lane the engine needs: a stream, tensors, a context and, where the engine can be captured, its runs as a graph. On one thread,
+/// the device's.</summary>
 internal sealed unsafe class EngineLane : IDisposable
 {
     private readonly EngineContext context;

@@ -4,7 +4,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>Our own kernels alone: replays of a graph of many launches, each on other memory than the one before, so that no cache holds what it reads.</summary>
+/// <summary>Our own kernels alone: replays of a graph of many launches, each on other memory than the one before, so that no cache holds what it
+/// reads.</summary>
 /// <remarks>On the device's thread. A launch's time includes the step from one node of a graph to the next, as it does in a lane.</remarks>
 internal sealed unsafe class KernelBenchmark : IDisposable
 {
@@ -70,7 +71,8 @@ internal sealed unsafe class KernelBenchmark : IDisposable
             stop);
     }
 
-    /// <summary>Median microseconds of decoding and suppression for a batch, and the candidates that the kernels found in its first picture.</summary>
+    /// <summary>Median microseconds of decoding and suppression for a batch, and the candidates that the kernels found in its first
+    /// picture.</summary>
     public (double Microseconds, int Candidates) Decode(int batch, int repeats, CancellationToken stop)
     {
         int outputBytes = model.OutputBytes;

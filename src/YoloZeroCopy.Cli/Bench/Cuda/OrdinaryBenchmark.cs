@@ -3,8 +3,8 @@ using System.Text.Json;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>How it is done ordinarily, with the same parts: a frame in a managed array, letterboxed by the processor, copied from pageable memory, waited for, copied back
-/// whole, suppressed by the processor; one frame at a time.</summary>
+/// <summary>How it is done ordinarily, with the same parts: a frame in a managed array, letterboxed by the processor, copied from pageable memory,
+/// waited for, copied back whole, suppressed by the processor; one frame at a time.</summary>
 internal static unsafe class OrdinaryBenchmark
 {
     public static OrdinarySection Run(

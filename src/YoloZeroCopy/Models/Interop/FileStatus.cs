@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace YoloZeroCopy.Interop;
 
-/// <summary>What the system says of a file, links followed: numbers that are its own by whatever name it is reached, and whether it is more than a device or a pipe.</summary>
+/// <summary>What the system says of a file, links followed: numbers that are its own by whatever name it is reached, and whether it is more than a
+/// device or a pipe.</summary>
 internal readonly unsafe partial record struct FileStatus(ulong Device, UInt128 Number, bool IsRegular)
 {
     // linux/stat.h and linux/fcntl.h; the layout is the same on every processor.
@@ -38,9 +39,8 @@ internal readonly unsafe partial record struct FileStatus(ulong Device, UInt128 
     {
         byte* result = stackalloc byte[StatxBytes];
         bool found = Statx(AtCurrentFolder, path, 0, WantType | WantNumber, result) == 0;
-        status = found
-            ? new FileStatus(*(ulong*)(result + DeviceOffset), *(ulong*)(result + NumberOffset), (*(ushort*)(result + ModeOffset) & TypeMask) == Regular)
-            : default;
+        bool isRegular = (*(ushort*)(result + ModeOffset) & TypeMask) == Regular;
+        status = found ? new FileStatus(*(ulong*)(result + DeviceOffset), *(ulong*)(result + NumberOffset), isRegular) : default;
         return found;
     }
 
