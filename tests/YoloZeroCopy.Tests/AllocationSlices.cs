@@ -2,8 +2,9 @@ namespace YoloZeroCopy.Tests;
 
 /// <summary>Measures what is allocated in steady state, in several slices of the same work.</summary>
 /// <remarks>
-/// The work's own allocations show in every slice. In some, the runtime adds its own to our threads: objects for a thread that its pool starts or wakes, a longer queue of work items, a delegate
-/// at first use in a method that was just compiled anew. On a busy machine those come at any time, so the least of the slices counts.
+/// The work's own allocations show in every slice. In some, the runtime adds its own to our threads: objects for a thread that its pool starts or
+/// wakes, a longer queue of work items, a delegate at first use in a method that was just compiled anew. On a busy machine those come at any time, so
+/// the least of the slices counts.
 /// </remarks>
 internal static class AllocationSlices
 {

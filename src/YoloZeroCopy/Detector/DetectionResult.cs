@@ -2,8 +2,9 @@ namespace YoloZeroCopy;
 
 /// <summary>The detections of one frame. Dispose it when read: its memory is reused for a later frame.</summary>
 /// <remarks>
-/// A value that names one use of a pooled object; after <see cref="Dispose"/> every copy is stale, and using a stale one is refused. Any thread, one at a time.
-/// A result that is never disposed is not an error: the garbage collector takes it, and the pool makes another (<see cref="DetectorStatistics.ManagedBytes"/> shows it).
+/// A value that names one use of a pooled object; after <see cref="Dispose"/> every copy is stale, and using a stale one is refused. Any thread, one
+/// at a time. A result that is never disposed is not an error: the garbage collector takes it, and the pool makes another (<see
+/// cref="DetectorStatistics.ManagedBytes"/> shows it).
 /// </remarks>
 public readonly struct DetectionResult : IDisposable, IEquatable<DetectionResult>
 {
@@ -17,7 +18,8 @@ public readonly struct DetectionResult : IDisposable, IEquatable<DetectionResult
     }
 
     /// <summary>Objects found, by falling score. Empty when the model found none.</summary>
-    /// <exception cref="InvalidOperationException">The frame was dropped, so that nothing is known of what it shows; or the result was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The frame was dropped, so that nothing is known of what it shows; or the result was
+    /// disposed.</exception>
     public ReadOnlySpan<Detection> Detections => Frame.Detections;
 
     /// <summary>Whether the frame was handled, or why it was dropped.</summary>

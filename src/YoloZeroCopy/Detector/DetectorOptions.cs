@@ -3,7 +3,10 @@ namespace YoloZeroCopy;
 /// <summary>How a detector is opened. The defaults suit files and a camera or two; every number is checked on opening.</summary>
 public sealed record DetectorOptions
 {
-    /// <summary>What metrics and logs call the detector, as its tag <c>detector</c>; null takes a running number. Detectors that run at the same time should differ in it.</summary>
+    /// <summary>
+    /// What metrics and logs call the detector, as its tag <c>detector</c>; null takes a running number. Detectors that run at the same time should
+    /// differ in it.
+    /// </summary>
     public string? Name { get; init; }
 
     /// <summary>Device to run on.</summary>
@@ -13,7 +16,8 @@ public sealed record DetectorOptions
     public int MaxBatch { get; init; }
 
     /// <summary>
-    /// How long a batch that is not full may wait for more frames, from when its first came. Zero, the default, never waits: what is there when a lane is free goes. Less than
+    /// How long a batch that is not full may wait for more frames, from when its first came. Zero, the default, never waits: what is there when a
+    /// lane is free goes. Less than
     /// <see cref="MaxFrameAge"/>, and for batches that <see cref="Slots"/> and <see cref="QueueCapacity"/> can fill.
     /// </summary>
     public TimeSpan MaxBatchDelay { get; init; }
@@ -31,18 +35,23 @@ public sealed record DetectorOptions
     public OverflowPolicy Overflow { get; init; } = OverflowPolicy.Wait;
 
     /// <summary>
-    /// Frames that may wait for a lane before a dropping <see cref="Overflow"/> policy drops one, with DropNewest less than <see cref="Slots"/>; 0 takes one batch. Without a dropping policy the slots are the
-    /// limit and this must be 0.
+    /// Frames that may wait for a lane before a dropping <see cref="Overflow"/> policy drops one, with DropNewest less than <see cref="Slots"/>; 0
+    /// takes one batch. Without a dropping policy the slots are the limit and this must be 0.
     /// </summary>
     public int QueueCapacity { get; init; }
 
-    /// <summary>A frame older than this when its turn comes is dropped, counted from its capture, whatever stands before it. Zero, the default, keeps frames of any age.</summary>
+    /// <summary>
+    /// A frame older than this when its turn comes is dropped, counted from its capture, whatever stands before it. Zero, the default, keeps frames
+    /// of any age.
+    /// </summary>
     public TimeSpan MaxFrameAge { get; init; }
 
     /// <summary>Detections with a score up to this are left out.</summary>
     public float ScoreThreshold { get; init; } = 0.25f;
 
-    /// <summary>Of two boxes of one class that overlap by more than this (intersection over union) the one with the lower score is left out.</summary>
+    /// <summary>
+    /// Of two boxes of one class that overlap by more than this (intersection over union) the one with the lower score is left out.
+    /// </summary>
     public float IouThreshold { get; init; } = 0.7f;
 
     /// <summary>Most detections of one frame, on CUDA up to 1,024; those with the highest scores are kept.</summary>
@@ -52,8 +61,8 @@ public sealed record DetectorOptions
     public bool ClassAgnostic { get; init; }
 
     /// <summary>
-    /// Width and height in pixels of the model's input; null takes what the model's metadata says. A model with a fixed input takes only that; of a TensorRT engine with several profiles the
-    /// smallest that is at least as large is taken.
+    /// Width and height in pixels of the model's input; null takes what the model's metadata says. A model with a fixed input takes only that; of a
+    /// TensorRT engine with several profiles the smallest that is at least as large is taken.
     /// </summary>
     public (int Width, int Height)? InputSize { get; init; }
 
@@ -64,31 +73,42 @@ public sealed record DetectorOptions
     public WaitMode WaitMode { get; init; } = WaitMode.Block;
 
     /// <summary>
-    /// Lets the code behind an <c>await</c> of a result run on the thread that brings results, instead of a thread of the pool whose wake-up takes tens of microseconds. That code must be
-    /// short and must not wait for other results: those behind it come later by as long as it runs. Off by default.
+    /// Lets the code behind an <c>await</c> of a result run on the thread that brings results, instead of a thread of the pool whose wake-up takes
+    /// tens of microseconds. That code must be short and must not wait for other results: those behind it come later by as long as it runs. Off by
+    /// default.
     /// </summary>
     public bool AllowSynchronousContinuations { get; init; }
 
     /// <summary>
-    /// Told, in sentences for a log, what is wrong and throws no exception: a wait for a slot that nothing can end, listeners and continuations that throw, a detector that nobody disposed.
-    /// Called on a thread of the pool; what it throws is ignored. Null writes to <see cref="System.Diagnostics.Trace"/>.
+    /// Told, in sentences for a log, what is wrong and throws no exception: a wait for a slot that nothing can end, listeners and continuations that
+    /// throw, a detector that nobody disposed. Called on a thread of the pool; what it throws is ignored. It lives as long as the detector's threads:
+    /// one that refers to the detector keeps it from being collected. Null writes to <see cref="System.Diagnostics.Trace"/>.
     /// </summary>
     public Action<string>? Warning { get; init; }
 
-    /// <summary>Part of the planned device memory that must be free on top of it when a GPU is opened, for what engines take beyond the plan.</summary>
+    /// <summary>
+    /// Part of the planned device memory that must be free on top of it when a GPU is opened, for what engines take beyond the plan.
+    /// </summary>
     public double MemoryMargin { get; init; } = 0.3;
 
-    /// <summary>File of ONNX Runtime's native library; null looks at <c>YZC_ONNXRUNTIME</c>, then beside the application, then in the system.</summary>
+    /// <summary>
+    /// File of ONNX Runtime's native library; null looks at <c>YZC_ONNXRUNTIME</c>, then beside the application, then in the system.
+    /// </summary>
     public string? OnnxRuntimePath { get; init; }
 
-    /// <summary>File or folder of TensorRT, for engines; null looks at <c>YZC_TENSORRT</c>, then beside the application, then in the system.</summary>
+    /// <summary>
+    /// File or folder of TensorRT, for engines; null looks at <c>YZC_TENSORRT</c>, then beside the application, then in the system.
+    /// </summary>
     public string? TensorRtPath { get; init; }
 
-    /// <summary>File or folder of the TensorRT shim; null looks at <c>YZC_TENSORRT_SHIM</c>, then beside the application, then in the system.</summary>
+    /// <summary>
+    /// File or folder of the TensorRT shim; null looks at <c>YZC_TENSORRT_SHIM</c>, then beside the application, then in the system.
+    /// </summary>
     public string? TensorRtShimPath { get; init; }
 
     /// <summary>
-    /// Whether a version-compatible TensorRT engine may run the code for the processor that it carries, which it needs under another version than it was built with. Only for trusted files.
+    /// Whether a version-compatible TensorRT engine may run the code for the processor that it carries, which it needs under another version than it
+    /// was built with. Only for trusted files.
     /// </summary>
     public bool TensorRtHostCodeAllowed { get; init; }
 

@@ -3,7 +3,9 @@ namespace YoloZeroCopy;
 /// <summary>What happens when frames come faster than they can be handled.</summary>
 public enum OverflowPolicy
 {
-    /// <summary>Nothing is dropped: <see cref="YoloDetector.RentAsync"/> waits until a slot is free, so the producer slows down. For files and tests.</summary>
+    /// <summary>
+    /// Nothing is dropped: <see cref="YoloDetector.RentAsync"/> waits until a slot is free, so the producer slows down. For files and tests.
+    /// </summary>
     Wait,
 
     /// <summary>A frame that is submitted while <see cref="DetectorOptions.QueueCapacity"/> frames wait is dropped.</summary>

@@ -4,9 +4,9 @@ namespace YoloZeroCopy;
 
 /// <summary>Finds objects in frames: rent a slot, write a frame into it, submit it, await the result.</summary>
 /// <remarks>
-/// Any thread may rent and submit, many at a time. Results of one source come in the order its frames were submitted. The detector owns its slots, its engine and its threads;
-/// in steady state it allocates no managed memory and copies no frame on the host. Dispose it: one that nobody disposed answers what it was given and is taken apart after the garbage
-/// collector found it, which may be late for memory that the collector does not see.
+/// Any thread may rent and submit, many at a time. Results of one source come in the order its frames were submitted. The detector owns its slots,
+/// its engine and its threads; in steady state it allocates no managed memory and copies no frame on the host. Dispose it: one that nobody disposed
+/// answers what it was given and is taken apart after the garbage collector found it, which may be late for memory that the collector does not see.
 /// </remarks>
 public sealed partial class YoloDetector : IAsyncDisposable
 {
@@ -37,7 +37,9 @@ public sealed partial class YoloDetector : IAsyncDisposable
         this.pipeline = pipeline;
     }
 
-    /// <summary>For a detector that nobody disposed. The threads hold the pipeline, which owns everything, and not the detector, so that it can be collected.</summary>
+    /// <summary>
+    /// For a detector that nobody disposed. The threads hold the pipeline, which owns everything, and not the detector, so that it can be collected.
+    /// </summary>
     ~YoloDetector()
     {
         // Null when the constructor threw.
@@ -60,7 +62,10 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <summary>What the detector has taken in memory.</summary>
     public MemoryPlan Memory { get; }
 
-    /// <summary>The error that the detector cannot go on after; null while it takes frames. Frames are then refused with a <see cref="DetectorFaultedException"/>.</summary>
+    /// <summary>
+    /// The error that the detector cannot go on after; null while it takes frames. Frames are then refused with a <see
+    /// cref="DetectorFaultedException"/>.
+    /// </summary>
     public Exception? Fault => pipeline.FaultCause;
 
     /// <summary>Number of slots: as many frames can be rented or submitted, and not yet read, at one time.</summary>
@@ -101,7 +106,8 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait; no slot is lost.</param>
     /// <returns>The slot, the caller's until it is submitted or disposed. Await it exactly once.</returns>
     /// <remarks>
-    /// A wait that nothing can end, because every slot is rented and none submitted, is told to <see cref="DetectorOptions.Warning"/> after 10 seconds, and in the exception when it is cancelled.
+    /// A wait that nothing can end, because every slot is rented and none submitted, is told to <see cref="DetectorOptions.Warning"/> after 10
+    /// seconds, and in the exception when it is cancelled.
     /// </remarks>
     /// <exception cref="ArgumentException">The format is the default value, or its frames are larger than a slot.</exception>
     /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
@@ -112,11 +118,13 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <summary>Hands a filled slot over for detection.</summary>
     /// <param name="slot">The slot; the detector's from here on, whatever becomes of the frame.</param>
     /// <param name="source">Number of the camera or file; results of one source keep its order.</param>
-    /// <param name="capturedAt"><see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> when the frame was captured, for <see cref="DetectorOptions.MaxFrameAge"/>; 0 means now.</param>
+    /// <param name="capturedAt"><see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> when the frame was captured, for <see
+    /// cref="DetectorOptions.MaxFrameAge"/>; 0 means now.</param>
     /// <param name="cancellationToken">Ends the wait for this frame; its slot is not lost.</param>
     /// <returns>The result. Await it exactly once, and dispose it when read.</returns>
     /// <exception cref="ArgumentException">The slot is the default value or another detector's; it stays with its renter.</exception>
-    /// <exception cref="InvalidOperationException">The slot is stale: it was submitted or disposed before. Or, from the task: it was awaited before.</exception>
+    /// <exception cref="InvalidOperationException">The slot is stale: it was submitted or disposed before. Or, from the task: it was awaited
+    /// before.</exception>
     /// <exception cref="InferenceException">From the task: the engine failed on this frame.</exception>
     /// <exception cref="OperationCanceledException">From the task: cancelled.</exception>
     /// <exception cref="DetectorFaultedException">From the task: the detector met an error it cannot go on after.</exception>
@@ -131,8 +139,12 @@ public sealed partial class YoloDetector : IAsyncDisposable
         return pipeline.Submit(slot, source, capturedAt, cancellationToken);
     }
 
-    /// <summary>Detects objects in pixels that lie elsewhere: rents a slot, copies them into it and submits it. Costs one host copy, which the statistics count.</summary>
-    /// <param name="pixels">The frame, at least <see cref="FrameFormat.ByteCount"/> bytes; not read any more once the task is returned to the caller's await.</param>
+    /// <summary>
+    /// Detects objects in pixels that lie elsewhere: rents a slot, copies them into it and submits it. Costs one host copy, which the statistics
+    /// count.
+    /// </summary>
+    /// <param name="pixels">The frame, at least <see cref="FrameFormat.ByteCount"/> bytes; not read any more once the task is returned to the
+    /// caller's await.</param>
     /// <param name="format">Its layout.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The result. Dispose it when read.</returns>
@@ -146,8 +158,13 @@ public sealed partial class YoloDetector : IAsyncDisposable
         return await SubmitAsync(slot, cancellationToken: cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Refuses new frames, fails those that still wait, lets those that a lane has begun finish, and frees everything. Rented slots stay valid until they are given back.</summary>
-    /// <remarks>May be called any number of times and from any thread: every caller waits for the whole disposal, and hears what of it failed.</remarks>
+    /// <summary>
+    /// Refuses new frames, fails those that still wait, lets those that a lane has begun finish, and frees everything. Rented slots stay valid until
+    /// they are given back.
+    /// </summary>
+    /// <remarks>
+    /// May be called any number of times and from any thread: every caller waits for the whole disposal, and hears what of it failed.
+    /// </remarks>
     public ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);

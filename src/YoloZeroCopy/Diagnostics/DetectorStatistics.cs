@@ -48,16 +48,24 @@ public sealed record DetectorStatistics
     /// <summary>Slots rented or submitted now.</summary>
     public int SlotsInUse { get; init; }
 
-    /// <summary>Slots that callers hold now: rented, and neither submitted nor disposed. Constant at <see cref="SlotCount"/> means that slots were lost.</summary>
+    /// <summary>
+    /// Slots that callers hold now: rented, and neither submitted nor disposed. Constant at <see cref="SlotCount"/> means that slots were lost.
+    /// </summary>
     public int SlotsRented { get; init; }
 
     /// <summary>Slots of the detector.</summary>
     public int SlotCount { get; init; }
 
-    /// <summary>Times the library copied a whole frame on the host. Frames written into slots cause none; <see cref="YoloDetector.DetectAsync"/> causes one each.</summary>
+    /// <summary>
+    /// Times the library copied a whole frame on the host. Frames written into slots cause none; <see cref="YoloDetector.DetectAsync"/> causes one
+    /// each.
+    /// </summary>
     public long HostCopies { get; init; }
 
-    /// <summary>Candidates above the score threshold that took no part in NMS because a frame had more than the device ranks (4,096 on CUDA, 30,000 on the CPU, where they are not counted).</summary>
+    /// <summary>
+    /// Candidates above the score threshold that took no part in NMS because a frame had more than the device ranks (4,096 on CUDA, 30,000 on the
+    /// CPU, where they are not counted).
+    /// </summary>
     public long CandidatesCut { get; init; }
 
     /// <summary>Managed bytes that the detector's own threads have allocated. Constant in steady state.</summary>
@@ -66,14 +74,19 @@ public sealed record DetectorStatistics
     /// <summary>Time that frames waited for a lane, added up over frames.</summary>
     public TimeSpan QueueTime { get; init; }
 
-    /// <summary>Time from frame to detections, that is preprocessing, inference and decoding together, added up over batches: the one time that every device can tell.</summary>
+    /// <summary>
+    /// Time from frame to detections, that is preprocessing, inference and decoding together, added up over batches: the one time that every device
+    /// can tell.
+    /// </summary>
     /// <remarks>
-    /// On the CPU the sum of the three. On CUDA from the end of a batch's upload until its results are read, with the time it waits on its compute stream behind the batch before it:
-    /// with several batches in flight the sum is therefore larger than the time that passes.
+    /// On the CPU the sum of the three. On CUDA from the end of a batch's upload until its results are read, with the time it waits on its compute
+    /// stream behind the batch before it: with several batches in flight the sum is therefore larger than the time that passes.
     /// </remarks>
     public TimeSpan ComputeTime { get; init; }
 
-    /// <summary>Time from a batch's first copy to the device until its last frame is there, added up over batches; null on the CPU, which copies nothing.</summary>
+    /// <summary>
+    /// Time from a batch's first copy to the device until its last frame is there, added up over batches; null on the CPU, which copies nothing.
+    /// </summary>
     public TimeSpan? UploadTime { get; init; }
 
     /// <summary>Time in preprocessing, added up over batches; null on CUDA, where only <see cref="ComputeTime"/> is known.</summary>

@@ -1,7 +1,9 @@
 namespace YoloZeroCopy;
 
 /// <summary>Layout of one frame in memory: pixel format, size in pixels and stride in bytes. Checked once, when made.</summary>
-/// <remarks>Immutable; any thread. The default value is not a valid format: <see cref="Width"/> is 0 and every method that takes one refuses it.</remarks>
+/// <remarks>
+/// Immutable; any thread. The default value is not a valid format: <see cref="Width"/> is 0 and every method that takes one refuses it.
+/// </remarks>
 public readonly record struct FrameFormat
 {
     /// <summary>Largest width and height of a frame, in pixels.</summary>
@@ -15,7 +17,8 @@ public readonly record struct FrameFormat
     /// <param name="width">Width in pixels, 1 to <see cref="MaxSize"/>.</param>
     /// <param name="height">Height in pixels, 1 to <see cref="MaxSize"/>.</param>
     /// <param name="stride">Bytes from one row to the next; 0 means rows without padding.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An unknown pixel format, a size outside 1 to <see cref="MaxSize"/>, or a stride shorter than a row or above 65,536.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An unknown pixel format, a size outside 1 to <see cref="MaxSize"/>, or a stride shorter than a
+    /// row or above 65,536.</exception>
     public FrameFormat(PixelFormat pixelFormat, int width, int height, int stride = 0)
     {
         if ((uint)pixelFormat > (uint)PixelFormat.BayerGbrg8)
@@ -78,10 +81,13 @@ public readonly record struct FrameFormat
     /// <inheritdoc/>
     public override string ToString() => $"{PixelFormat} {Width}x{Height}, stride {Stride}";
 
-    /// <summary>Refuses a default value and memory that is too short for a frame of this format. For code of one's own that reads or writes frames.</summary>
+    /// <summary>
+    /// Refuses a default value and memory that is too short for a frame of this format. For code of one's own that reads or writes frames.
+    /// </summary>
     /// <param name="available">Bytes of the memory.</param>
     /// <param name="paramName">The caller's parameter to name in the exception.</param>
-    /// <exception cref="ArgumentException">The format is the default value, or <paramref name="available"/> is less than <see cref="ByteCount"/>.</exception>
+    /// <exception cref="ArgumentException">The format is the default value, or <paramref name="available"/> is less than <see
+    /// cref="ByteCount"/>.</exception>
     public void ThrowIfNotWithin(int available, string paramName)
     {
         if (Width == 0)

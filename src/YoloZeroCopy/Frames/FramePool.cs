@@ -4,10 +4,13 @@ using System.Globalization;
 
 namespace YoloZeroCopy;
 
-/// <summary>A detector's slots: a fixed number of equal ones, allocated once as one aligned block, rented and given back without allocation.</summary>
+/// <summary>
+/// A detector's slots: a fixed number of equal ones, allocated once as one aligned block, rented and given back without allocation.
+/// </summary>
 /// <remarks>
-/// Any thread. Slots are handed out last in, first out, so that the memory in use stays warm in the cache; callers of <see cref="RentAsync"/> that wait are served first come, first served.
-/// Disposing while slots are out is safe: their memory lives until the last one is back, or until nothing refers to the pool any more. No code of others runs in here.
+/// Any thread. Slots are handed out last in, first out, so that the memory in use stays warm in the cache; callers of <see cref="RentAsync"/> that
+/// wait are served first come, first served. Disposing while slots are out is safe: their memory lives until the last one is back, or until nothing
+/// refers to the pool any more. No code of others runs in here.
 /// </remarks>
 internal sealed class FramePool : IDisposable
 {

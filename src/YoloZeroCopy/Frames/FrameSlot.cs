@@ -1,9 +1,13 @@
 namespace YoloZeroCopy;
 
-/// <summary>A rented slot: preallocated memory for one frame, to be filled and then submitted. Dispose it, so that it is not lost when something throws before the submit.</summary>
+/// <summary>
+/// A rented slot: preallocated memory for one frame, to be filled and then submitted. Dispose it, so that it is not lost when something throws before
+/// the submit.
+/// </summary>
 /// <remarks>
-/// A value that names one renting of one slot. Once the slot is submitted or disposed every copy of the value is stale: disposing a stale one does nothing, any other use of it is refused.
-/// Any thread may use it, one at a time. Memory reached through <see cref="Span"/> or <see cref="Memory"/> must not be touched after submitting or disposing the slot.
+/// A value that names one renting of one slot. Once the slot is submitted or disposed every copy of the value is stale: disposing a stale one does
+/// nothing, any other use of it is refused. Any thread may use it, one at a time. Memory reached through <see cref="Span"/> or <see cref="Memory"/>
+/// must not be touched after submitting or disposing the slot.
 /// </remarks>
 public readonly struct FrameSlot : IDisposable, IEquatable<FrameSlot>
 {

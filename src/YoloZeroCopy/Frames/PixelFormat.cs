@@ -18,7 +18,9 @@ public enum PixelFormat
     /// <summary>One luminance byte a pixel; the model sees it in all three channels.</summary>
     Gray8,
 
-    /// <summary>A full-size luminance plane, then a half-size plane of interleaved Cb and Cr at the same stride. Odd sizes round the chroma plane up.</summary>
+    /// <summary>
+    /// A full-size luminance plane, then a half-size plane of interleaved Cb and Cr at the same stride. Odd sizes round the chroma plane up.
+    /// </summary>
     Nv12,
 
     /// <summary>Raw mosaic whose first row begins red, green and whose second begins green, blue.</summary>

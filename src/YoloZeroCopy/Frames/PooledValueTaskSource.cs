@@ -5,10 +5,11 @@ namespace YoloZeroCopy;
 
 /// <summary>A reusable source of one <see cref="ValueTask{TResult}"/> at a time, which gives its result to exactly one await.</summary>
 /// <remarks>
-/// Written instead of the framework's <see cref="ManualResetValueTaskSourceCore{TResult}"/> for three things. Completing it runs no code of others: the continuation is queued, as this
-/// object itself and so without an allocation, to a thread of the pool, and a context or scheduler that the awaiting code wants is called from there. Only a continuation that may run
-/// synchronously and wants no context runs on the completing thread. A second await of the same value task gets an exception that says so, where the framework ends the process.
-/// And a value task that is awaited too late touches nothing of the next use.
+/// Written instead of the framework's <see cref="ManualResetValueTaskSourceCore{TResult}"/> for three things. Completing it runs no code of others:
+/// the continuation is queued, as this object itself and so without an allocation, to a thread of the pool, and a context or scheduler that the
+/// awaiting code wants is called from there. Only a continuation that may run synchronously and wants no context runs on the completing thread. A
+/// second await of the same value task gets an exception that says so, where the framework ends the process. And a value task that is awaited too
+/// late touches nothing of the next use.
 /// </remarks>
 internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadPoolWorkItem
 {
@@ -134,7 +135,8 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
     }
 
     /// <param name="value">The result.</param>
-    /// <param name="runSynchronously">Whether the one who awaits goes on on this thread, before this returns, unless it wants a context. What it throws comes out here.</param>
+    /// <param name="runSynchronously">Whether the one who awaits goes on on this thread, before this returns, unless it wants a context. What it
+    /// throws comes out here.</param>
     protected void SetResult(T value, bool runSynchronously = false)
     {
         result = value;
@@ -178,7 +180,10 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
         return TaskScheduler.Current == TaskScheduler.Default ? null : TaskScheduler.Current;
     }
 
-    /// <summary>Hands work to a context or scheduler; false when there is none or it throws, so that the caller does the work itself: late on a wrong thread is better than never.</summary>
+    /// <summary>
+    /// Hands work to a context or scheduler; false when there is none or it throws, so that the caller does the work itself: late on a wrong thread
+    /// is better than never.
+    /// </summary>
     private static bool TryCallScheduler(object? target, SendOrPostCallback forContext, Action<object?> forScheduler, object state)
     {
         try

@@ -35,7 +35,9 @@ internal sealed class RentWaiter(FramePool pool) : PooledValueTaskSource<FrameSl
 
     public void Fail(Exception error) => SetException(error);
 
-    /// <summary>A callback that comes late, when the waiter already serves another request, does no harm: the pool looks at the token of the present request.</summary>
+    /// <summary>
+    /// A callback that comes late, when the waiter already serves another request, does no harm: the pool looks at the token of the present request.
+    /// </summary>
     private void Cancel() => pool.Cancel(this);
 
     protected override void OnTaken(bool succeeded)

@@ -4,22 +4,25 @@ namespace YoloZeroCopy;
 internal abstract class Lane : IDisposable
 {
     /// <summary>
-    /// Whether batches are uploaded to a device and computed there in one go. Then the host knows the times of upload and computing, and not of preprocessing, inference and decoding; elsewhere
-    /// it is the other way round.
+    /// Whether batches are uploaded to a device and computed there in one go. Then the host knows the times of upload and computing, and not of
+    /// preprocessing, inference and decoding; elsewhere it is the other way round.
     /// </summary>
     public virtual bool IsOnDevice => false;
 
-    /// <summary>Gets ready for the first batch: makes contexts, warms them, captures graphs. The dispatcher thread calls it once, before all else, because what a device binds to a thread
-    /// must be bound to the one that will use it.</summary>
+    /// <summary>Gets ready for the first batch: makes contexts, warms them, captures graphs. The dispatcher thread calls it once, before all else,
+    /// because what a device binds to a thread must be bound to the one that will use it.</summary>
     /// <param name="steps">Told of each of the <see cref="Preparations"/>. What it throws ends the opening.</param>
     public abstract void Prepare(OpeningSteps steps);
 
     /// <summary>Parts of <see cref="Prepare"/>, for the progress of opening.</summary>
     public virtual int Preparations => 1;
 
-    /// <summary>Takes a batch and returns without waiting for it. The dispatcher thread calls it, and only while no batch is in flight on this lane.</summary>
+    /// <summary>
+    /// Takes a batch and returns without waiting for it. The dispatcher thread calls it, and only while no batch is in flight on this lane.
+    /// </summary>
     /// <remarks>
-    /// From any thread the lane then gives back each slot as soon as it no longer reads it (<see cref="LaneBatch.ReleaseSlot"/>), sets a result or an error for each frame, and ends with
+    /// From any thread the lane then gives back each slot as soon as it no longer reads it (<see cref="LaneBatch.ReleaseSlot"/>), sets a result or an
+    /// error for each frame, and ends with
     /// <see cref="LaneBatch.Complete"/>, or with <see cref="LaneBatch.Fault"/> when it cannot go on. An exception from here counts as a fault.
     /// </remarks>
     public abstract void Start(LaneBatch batch);

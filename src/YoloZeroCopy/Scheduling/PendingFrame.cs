@@ -2,10 +2,12 @@ using System.Diagnostics;
 
 namespace YoloZeroCopy;
 
-/// <summary>One submitted frame, from submit until its result is disposed: place in the queue, result buffer and the caller's value task in one pooled object.</summary>
+/// <summary>
+/// One submitted frame, from submit until its result is disposed: place in the queue, result buffer and the caller's value task in one pooled object.
+/// </summary>
 /// <remarks>
-/// Two parties hold it: the pipeline, until the frame has left it, and the caller, until the result is disposed or its error thrown. Whoever lets go last puts it back
-/// into the pool. Everything above the line below is guarded by the pipeline's gate.
+/// Two parties hold it: the pipeline, until the frame has left it, and the caller, until the result is disposed or its error thrown. Whoever lets go
+/// last puts it back into the pool. Everything above the line below is guarded by the pipeline's gate.
 /// </remarks>
 internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetections) : PooledValueTaskSource<DetectionResult>
 {
@@ -72,7 +74,9 @@ internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetect
 
     public PendingFrame? NextSpare { get; set; }
 
-    /// <summary>Begins a new use. Called with the gate held, so that a late cancellation of the last use sees either that use or this one, never half of each.</summary>
+    /// <summary>
+    /// Begins a new use. Called with the gate held, so that a late cancellation of the last use sees either that use or this one, never half of each.
+    /// </summary>
     public void Begin(int slotIndex, in FrameFormat format, int source, long sequence, long capturedAt, CancellationToken cancellationToken)
     {
         SlotIndex = slotIndex;
@@ -105,7 +109,9 @@ internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetect
         }
     }
 
-    /// <summary>Completes the caller's value task. Called without any lock held, because the caller may go on before this returns, and throw.</summary>
+    /// <summary>
+    /// Completes the caller's value task. Called without any lock held, because the caller may go on before this returns, and throw.
+    /// </summary>
     public void Answer(bool runSynchronously)
     {
         if (Error is null)

@@ -5,10 +5,11 @@ namespace YoloZeroCopy;
 
 /// <summary>Takes submitted frames, batches them onto lanes and gives results back in submit order.</summary>
 /// <remarks>
-/// One lock, the gate, guards the queue, the order of results and the idle lanes; nothing slow happens inside it, and no code of others. Why no slot is lost: a frame holds its slot from
-/// submit until exactly one of three places gives it back and clears <see cref="PendingFrame.HoldsSlot"/>: the lane that has read it, <see cref="Finish"/> when it leaves without one,
-/// or <see cref="OnBatchDone"/> for those its lane kept. Why results are in order: every frame enters the order list on submit and only its head, once finished, leaves it,
-/// by one thread at a time (<see cref="Retire"/>). Code of others runs in one place only, <see cref="Answer"/>, outside the gate, and what it throws ends there.
+/// One lock, the gate, guards the queue, the order of results and the idle lanes; nothing slow happens inside it, and no code of others. Why no slot
+/// is lost: a frame holds its slot from submit until exactly one of three places gives it back and clears <see cref="PendingFrame.HoldsSlot"/>: the
+/// lane that has read it, <see cref="Finish"/> when it leaves without one, or <see cref="OnBatchDone"/> for those its lane kept. Why results are in
+/// order: every frame enters the order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="Retire"/>).
+/// Code of others runs in one place only, <see cref="Answer"/>, outside the gate, and what it throws ends there.
 /// </remarks>
 internal sealed class Pipeline : IAsyncDisposable
 {
@@ -40,7 +41,8 @@ internal sealed class Pipeline : IAsyncDisposable
     private bool hasWarnedOfContinuation;
 
     /// <summary>Starts the dispatcher and returns when every lane is prepared.</summary>
-    /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the pipeline's once this returns.</exception>
+    /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the
+    /// pipeline's once this returns.</exception>
     /// <param name="pool">The slots.</param>
     /// <param name="lanes">The lanes, not prepared.</param>
     /// <param name="options">How to run them.</param>
@@ -162,7 +164,9 @@ internal sealed class Pipeline : IAsyncDisposable
         return result;
     }
 
-    /// <summary>The caller's token was cancelled: answers at once; a frame that still waits leaves the queue, one in a lane runs out unseen.</summary>
+    /// <summary>
+    /// The caller's token was cancelled: answers at once; a frame that still waits leaves the queue, one in a lane runs out unseen.
+    /// </summary>
     public void Cancel(PendingFrame frame)
     {
         lock (gate)
@@ -247,10 +251,15 @@ internal sealed class Pipeline : IAsyncDisposable
         }
     }
 
-    /// <summary>Refuses new frames, fails those that wait, lets those in lanes finish, then frees the lanes and all parts. Every caller waits for the whole of it, and hears of what failed.</summary>
+    /// <summary>
+    /// Refuses new frames, fails those that wait, lets those in lanes finish, then frees the lanes and all parts. Every caller waits for the whole of
+    /// it, and hears of what failed.
+    /// </summary>
     public ValueTask DisposeAsync() => new(StopAsync(failWaiting: true));
 
-    /// <summary>Nobody can submit any more: answers what was submitted, then frees everything. For finalizers: returns at once and throws nothing.</summary>
+    /// <summary>
+    /// Nobody can submit any more: answers what was submitted, then frees everything. For finalizers: returns at once and throws nothing.
+    /// </summary>
     public void Abandon() => ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: false), this, preferLocal: false);
 
     private async Task StopAsync(bool failWaiting)
@@ -426,7 +435,10 @@ internal sealed class Pipeline : IAsyncDisposable
         Monitor.Pulse(gate);
     }
 
-    /// <summary>Looks for work without sleeping: a sleeping thread takes tens of microseconds to wake. True when woken, false when it was in vain for the whole time.</summary>
+    /// <summary>
+    /// Looks for work without sleeping: a sleeping thread takes tens of microseconds to wake. True when woken, false when it was in vain for the
+    /// whole time.
+    /// </summary>
     private bool SpinUntilWoken(int seenWakeUps)
     {
         long start = Stopwatch.GetTimestamp();
@@ -448,7 +460,9 @@ internal sealed class Pipeline : IAsyncDisposable
         ? TimeSpan.Zero
         : options.MaxBatchDelay - Stopwatch.GetElapsedTime(batchWaitsSince);
 
-    /// <summary>Takes a frame into the order of results and the queue, or drops one; true when there is then something to answer. Called with the gate held.</summary>
+    /// <summary>
+    /// Takes a frame into the order of results and the queue, or drops one; true when there is then something to answer. Called with the gate held.
+    /// </summary>
     private bool Enqueue(PendingFrame frame)
     {
         if (newest is null)
@@ -586,7 +600,10 @@ internal sealed class Pipeline : IAsyncDisposable
 
     private Exception ClosedError() => fault is not null ? new DetectorFaultedException(fault) : new ObjectDisposedException(nameof(YoloDetector));
 
-    /// <summary>Answers finished frames from the head of the order list. Whoever finds another thread at it leaves the rest to that thread, which looks again under the gate.</summary>
+    /// <summary>
+    /// Answers finished frames from the head of the order list. Whoever finds another thread at it leaves the rest to that thread, which looks again
+    /// under the gate.
+    /// </summary>
     private void Retire()
     {
         bool entered = false;
@@ -634,7 +651,10 @@ internal sealed class Pipeline : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets code of others run: listeners of the meter, and, where that was asked for, what is behind the caller's await. What they throw is theirs and must not end a thread of ours.</summary>
+    /// <summary>
+    /// Lets code of others run: listeners of the meter, and, where that was asked for, what is behind the caller's await. What they throw is theirs
+    /// and must not end a thread of ours.
+    /// </summary>
     private void Answer(PendingFrame frame)
     {
         try

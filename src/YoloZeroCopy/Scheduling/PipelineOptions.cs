@@ -1,6 +1,9 @@
 namespace YoloZeroCopy;
 
-/// <summary>The part of <see cref="DetectorOptions"/> that the pipeline needs, resolved to numbers. The dispatcher looks for work for <c>SpinTime</c> before it sleeps.</summary>
+/// <summary>
+/// The part of <see cref="DetectorOptions"/> that the pipeline needs, resolved to numbers. The dispatcher looks for work for <c>SpinTime</c> before
+/// it sleeps.
+/// </summary>
 internal readonly record struct PipelineOptions(
     int MaxBatch,
     TimeSpan MaxBatchDelay,

@@ -1,6 +1,9 @@
 namespace YoloZeroCopy;
 
-/// <summary>Time that one batch spent in a lane, in <see cref="System.Diagnostics.Stopwatch"/> ticks. Where a lane cannot tell a part apart it leaves it at zero (<see cref="Lane.IsOnDevice"/>).</summary>
+/// <summary>
+/// Time that one batch spent in a lane, in <see cref="System.Diagnostics.Stopwatch"/> ticks. Where a lane cannot tell a part apart it leaves it at
+/// zero (<see cref="Lane.IsOnDevice"/>).
+/// </summary>
 /// <param name="Compute">Everything between frame and detections: preprocessing, inference, decoding.</param>
 /// <param name="Upload">Copying the frames to the device.</param>
 /// <param name="Preprocess">Preprocessing alone.</param>

@@ -50,7 +50,7 @@ public sealed class YoloDetectorTests : IDisposable
     {
         string model = Save(new FakeDetector { Sensitivity = 0.2f });
         Detection[][] single = await DetectAsync(model, new DetectorOptions { MaxBatch = 1 });
-        Detection[][] batched = await DetectAsync(model, new DetectorOptions { MaxBatch = 8, MaxBatchDelay = TimeSpan.FromSeconds(5) });
+        Detection[][] batched = await DetectAsync(model, new DetectorOptions { MaxBatch = 8, MaxBatchDelay = TimeSpan.FromSeconds(30) });
         Assert.Equal(single, batched);
         Assert.NotEqual(single[0][0].Score, single[1][0].Score);
     }
@@ -119,7 +119,7 @@ public sealed class YoloDetectorTests : IDisposable
     [Fact]
     public async Task Frames_of_different_sizes_and_formats_share_a_batch_and_the_lanes_allocate_nothing()
     {
-        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 4, MaxBatchDelay = TimeSpan.FromSeconds(5), Lanes = 2 });
+        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 4, MaxBatchDelay = TimeSpan.FromSeconds(30), Lanes = 2 });
         FrameFormat[] formats = [new(PixelFormat.Nv12, 31, 17), new(PixelFormat.BayerGrbg8, 100, 90), new(PixelFormat.Bgra32, 64, 64), new(PixelFormat.Gray8, 1, 1)];
         int turns = 0;
         await RunTurnsAsync(20);

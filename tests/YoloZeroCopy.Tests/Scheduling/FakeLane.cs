@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>A lane whose time, order and faults a test controls. Its "model" finds one object whose class is the number that <see cref="Stamp"/> wrote into the frame.</summary>
+/// <summary>
+/// A lane whose time, order and faults a test controls. Its "model" finds one object whose class is the number that <see cref="Stamp"/> wrote into
+/// the frame.
+/// </summary>
 internal sealed class FakeLane : Lane
 {
     private readonly Lock sync = new();
@@ -57,7 +60,7 @@ internal sealed class FakeLane : Lane
                     return started.TryDequeue(out batch);
                 }
             },
-            TimeSpan.FromSeconds(10)));
+            TimeSpan.FromSeconds(60)));
         return batch!;
     }
 

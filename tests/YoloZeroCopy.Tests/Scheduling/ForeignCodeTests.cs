@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>What others let the pipeline call, contexts, schedulers, listeners and continuations, may throw or block: every later frame is answered, and disposing ends.</summary>
+/// <summary>
+/// What others let the pipeline call, contexts, schedulers, listeners and continuations, may throw or block: every later frame is answered, and
+/// disposing ends.
+/// </summary>
 public sealed class ForeignCodeTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -88,7 +91,7 @@ public sealed class ForeignCodeTests
         ValueTask<DetectionResult> running = harness.Submit(cancellationToken: cancel.Token);
         LaneBatch batch = lane.Next();
         TaskCompletionSource<bool> free = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        CallingContext context = new(() => free.TrySetResult(Task.Run(() => harness.Pipeline.Snapshot().SlotsInUse + harness.Pool.SlotsInUse).Wait(TimeSpan.FromSeconds(5))));
+        CallingContext context = new(() => free.TrySetResult(Task.Run(() => harness.Pipeline.Snapshot().SlotsInUse + harness.Pool.SlotsInUse).Wait(TimeSpan.FromSeconds(30))));
         Task awaiting = occasion == "cancel"
             ? AwaitOn(context, running)
             : OnContext(context, async () =>

@@ -2,10 +2,13 @@ using System.Collections.Concurrent;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>The pipeline's promises under thousands of random interleavings: no slot lost, order per source, every caller answered once, every frame counted, no frame mixed up.</summary>
+/// <summary>
+/// The pipeline's promises under thousands of random interleavings: no slot lost, order per source, every caller answered once, every frame counted,
+/// no frame mixed up.
+/// </summary>
 /// <remarks>
-/// Lanes finish out of order and at once, callers cancel, await twice, on contexts that throw, and on the thread that brings results; listeners throw; frames are dropped inside submit;
-/// detectors are disposed early, twice and at once, or abandoned.
+/// Lanes finish out of order and at once, callers cancel, await twice, on contexts that throw, and on the thread that brings results; listeners
+/// throw; frames are dropped inside submit; detectors are disposed early, twice and at once, or abandoned.
 /// </remarks>
 public sealed class InterleavingTests
 {

@@ -36,21 +36,26 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public async Task A_batch_delay_waits_for_company_and_ends_when_it_is_over()
+    public async Task A_batch_delay_waits_for_company_and_ends_when_the_batch_is_full()
     {
         FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
-        await using PipelineHarness harness = new([lane], maxBatch: 2, maxBatchDelay: TimeSpan.FromMilliseconds(200));
-        long start = Stopwatch.GetTimestamp();
+        await using PipelineHarness harness = new([lane], maxBatch: 2, maxBatchDelay: TimeSpan.FromMinutes(10));
         ValueTask<DetectionResult> first = harness.Submit();
         ValueTask<DetectionResult> second = harness.Submit();
         (await first).Dispose();
         (await second).Dispose();
         Assert.Equal([0, 0, 1], harness.Pipeline.Snapshot().BatchSizes.ToArray());
+    }
 
-        start = Stopwatch.GetTimestamp();
+    [Fact]
+    public async Task A_batch_delay_ends_when_it_is_over()
+    {
+        FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
+        await using PipelineHarness harness = new([lane], maxBatch: 2, maxBatchDelay: TimeSpan.FromMilliseconds(200));
+        long start = Stopwatch.GetTimestamp();
         (await harness.Submit()).Dispose();
         Assert.True(Stopwatch.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(190));
-        Assert.Equal([0, 1, 1], harness.Pipeline.Snapshot().BatchSizes.ToArray());
+        Assert.Equal([0, 1, 0], harness.Pipeline.Snapshot().BatchSizes.ToArray());
     }
 
     [Theory]
@@ -124,7 +129,7 @@ public sealed class PipelineTests
                 (await harness.Submit()).Dispose();
             }
 
-            await harness.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+            await harness.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60));
         });
         Assert.Equal(0, harness.Pool.SlotsInUse);
     }
@@ -270,7 +275,7 @@ public sealed class PipelineTests
     }
 
     [Theory]
-    [InlineData(2, 8, 10_000)]
+    [InlineData(2, 8, 600_000)]
     [InlineData(8, 4, 50)]
     public async Task Frames_that_come_faster_than_the_batch_delay_and_drop_each_other_do_not_starve(int queueCapacity, int slots, int delayMilliseconds)
     {
@@ -289,7 +294,7 @@ public sealed class PipelineTests
         long start = Stopwatch.GetTimestamp();
         while (harness.Pipeline.Snapshot().Batches == 0)
         {
-            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5), $"{pending.Count} frames were submitted to an idle lane, and none was computed");
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(60), $"{pending.Count} frames were submitted to an idle lane, and none was computed");
             pending.Add(harness.Submit());
             await Task.Delay(1);
         }

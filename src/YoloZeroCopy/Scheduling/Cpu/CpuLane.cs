@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>A lane on the processor: one thread that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own.</summary>
+/// <summary>
+/// A lane on the processor: one thread that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own.
+/// </summary>
 internal sealed unsafe class CpuLane : Lane
 {
     private const int TensorAlignment = 64;
@@ -40,7 +42,10 @@ internal sealed unsafe class CpuLane : Lane
         thread.Start();
     }
 
-    /// <summary>Makes a context for every batch size, which costs next to nothing here, and runs the largest, so that a model that cannot run says so on opening.</summary>
+    /// <summary>
+    /// Makes a context for every batch size, which costs next to nothing here, and runs the largest, so that a model that cannot run says so on
+    /// opening.
+    /// </summary>
     public override void Prepare(OpeningSteps steps)
     {
         for (int size = model.FixedBatch == 0 ? 1 : model.FixedBatch; size < contexts.Length; size++)

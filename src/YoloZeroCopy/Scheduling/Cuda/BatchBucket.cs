@@ -2,7 +2,10 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>A batch size that a lane is ready for: the engine's context, which the lane borrows, and, where the engine can be captured, one graph of all work from tensor to results.</summary>
+/// <summary>
+/// A batch size that a lane is ready for: the engine's context, which the lane borrows, and, where the engine can be captured, one graph of all work
+/// from tensor to results.
+/// </summary>
 internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec? graph) : IDisposable
 {
     public int Size => size;
@@ -12,10 +15,12 @@ internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec
     /// <summary>Preprocessing, engine, decoding and the copy of the results; null where each is queued by itself.</summary>
     public CudaGraphExec? Graph => graph;
 
-    /// <summary>Sizes 1, 4, 16 ... and the largest batch, from the smallest that the engine takes; a model with a fixed batch has that one only.</summary>
+    /// <summary>
+    /// Sizes 1, 4, 16 ... and the largest batch, from the smallest that the engine takes; a model with a fixed batch has that one only.
+    /// </summary>
     /// <remarks>
-    /// Every bucket costs a context for each lane, which in half precision takes the engine 2 to 5 s to make; a batch of 2 that runs as one of 4 costs the device
-    /// some tenths of a millisecond at a moment when it is not busy.
+    /// Every bucket costs a context for each lane, which in half precision takes the engine 2 to 5 s to make; a batch of 2 that runs as one of 4
+    /// costs the device some tenths of a millisecond at a moment when it is not busy.
     /// </remarks>
     public static int[] SizesFor(int maxBatch, int fixedBatch, int minBatch = 1)
     {

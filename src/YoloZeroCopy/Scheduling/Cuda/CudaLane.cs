@@ -4,10 +4,14 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>A lane on a CUDA device. Frames go up on the copy stream of all lanes; everything else runs on a compute stream that two lanes share, where it can, as one graph.</summary>
+/// <summary>
+/// A lane on a CUDA device. Frames go up on the copy stream of all lanes; everything else runs on a compute stream that two lanes share, where it
+/// can, as one graph.
+/// </summary>
 /// <remarks>
-/// The dispatcher thread queues a batch: a copy for each run of frames whose slots lie side by side and one for their descriptors, the event <em>uploaded</em>, a wait for it on the compute stream, the graph of the batch bucket,
-/// the event <em>done</em>. Two waiting threads answer: after <em>uploaded</em> the slots go back, before inference ends; after <em>done</em> the results are read and the lane is free.
+/// The dispatcher thread queues a batch: a copy for each run of frames whose slots lie side by side and one for their descriptors, the event
+/// <em>uploaded</em>, a wait for it on the compute stream, the graph of the batch bucket, the event <em>done</em>. Two waiting threads answer: after
+/// <em>uploaded</em> the slots go back, before inference ends; after <em>done</em> the results are read and the lane is free.
 /// </remarks>
 internal sealed unsafe class CudaLane : Lane
 {
@@ -174,7 +178,8 @@ internal sealed unsafe class CudaLane : Lane
         WarmUp(context, size);
         if (TryCapture(context, size) is not CudaGraph captured)
         {
-            // What broke the capture is asked for once more, as CUDA reports it again to the next caller; after that the context runs without a graph.
+            // What broke the capture is asked for once more, as CUDA reports it again to the next caller; after that the context runs without a
+            // graph.
             WarmUpAfterBrokenCapture(context, size);
             return null;
         }
@@ -194,7 +199,10 @@ internal sealed unsafe class CudaLane : Lane
         }
     }
 
-    /// <summary>Captures a run; null, with <see cref="GraphFallbackReason"/> set, when the engine does something that no graph can hold, such as waiting for the device.</summary>
+    /// <summary>
+    /// Captures a run; null, with <see cref="GraphFallbackReason"/> set, when the engine does something that no graph can hold, such as waiting for
+    /// the device.
+    /// </summary>
     private CudaGraph? TryCapture(EngineContext context, int size)
     {
         stream.BeginCapture();
@@ -278,7 +286,10 @@ internal sealed unsafe class CudaLane : Lane
         UploadPictures(bucketSize);
     }
 
-    /// <summary>The batch's frames in the order of their slots, so that those side by side on the host go up in one copy: a call of the driver takes microseconds.</summary>
+    /// <summary>
+    /// The batch's frames in the order of their slots, so that those side by side on the host go up in one copy: a call of the driver takes
+    /// microseconds.
+    /// </summary>
     private ReadOnlySpan<int> BySlot(LaneBatch current)
     {
         for (int index = 0; index < current.Count; index++)
@@ -326,7 +337,8 @@ internal sealed unsafe class CudaLane : Lane
         where T : unmanaged =>
         kernel.Launch(stream, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), parameters);
 
-    // On the uploads thread. After an error the slots stay with the batch: the results thread meets the same error, reports it, and with that gives them back.
+    // On the uploads thread. After an error the slots stay with the batch: the results thread meets the same error, reports it, and with that gives
+    // them back.
     private void OnUploaded(Exception? error)
     {
         uploadedAt = Stopwatch.GetTimestamp();

@@ -3,7 +3,9 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>Memory of one lane: one block on the device and one page-locked block on the host, each cut once into parts that begin on 256 bytes.</summary>
+/// <summary>
+/// Memory of one lane: one block on the device and one page-locked block on the host, each cut once into parts that begin on 256 bytes.
+/// </summary>
 internal sealed unsafe class CudaLaneMemory : IDisposable
 {
     private const long Alignment = 256;

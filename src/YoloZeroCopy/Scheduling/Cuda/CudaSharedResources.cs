@@ -41,7 +41,9 @@ internal sealed class CudaSharedResources : IDisposable
 
     public ModelInfo Model { get; }
 
-    /// <summary>Uploads of all lanes, in the order of dispatch: the link is one, and a batch that is whole early is worth more than two half ones.</summary>
+    /// <summary>
+    /// Uploads of all lanes, in the order of dispatch: the link is one, and a batch that is whole early is worth more than two half ones.
+    /// </summary>
     public CudaStream CopyStream { get; }
 
     public DecodeKernels Decode { get; }

@@ -5,8 +5,9 @@ namespace YoloZeroCopy;
 
 /// <summary>A thread that waits for events in the order in which they were recorded and tells each one's owner.</summary>
 /// <remarks>
-/// Two of them serve all lanes of a detector: one for uploads, which gives slots back early, and one for results. Waiting in order costs nothing that matters:
-/// results leave in submit order anyway. A host function queued on the stream would be shorter, but none is called after an error, and a frame would be lost.
+/// Two of them serve all lanes of a detector: one for uploads, which gives slots back early, and one for results. Waiting in order costs nothing that
+/// matters: results leave in submit order anyway. A host function queued on the stream would be shorter, but none is called after an error, and a
+/// frame would be lost.
 /// </remarks>
 internal sealed class EventWaiter : IDisposable
 {
@@ -27,7 +28,9 @@ internal sealed class EventWaiter : IDisposable
     /// <summary>Options of the events that this mode can wait for.</summary>
     public static CudaEventOptions OptionsFor(WaitMode mode) => mode == WaitMode.Block ? CudaEventOptions.BlockingSync : CudaEventOptions.None;
 
-    /// <summary>Calls <paramref name="onPassed"/> on the waiter's thread when the event has passed: with null, or with the error that the device met.</summary>
+    /// <summary>
+    /// Calls <paramref name="onPassed"/> on the waiter's thread when the event has passed: with null, or with the error that the device met.
+    /// </summary>
     public void Add(CudaEvent passed, Action<Exception?> onPassed)
     {
         recorded.Enqueue(new Entry(passed, onPassed));

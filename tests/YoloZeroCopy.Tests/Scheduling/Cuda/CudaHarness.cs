@@ -3,7 +3,10 @@ using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>A pipeline of two CUDA lanes that share a compute stream, over the stand-in driver, put together and taken apart in the order in which a detector does it.</summary>
+/// <summary>
+/// A pipeline of two CUDA lanes that share a compute stream, over the stand-in driver, put together and taken apart in the order in which a detector
+/// does it.
+/// </summary>
 internal sealed class CudaHarness : IAsyncDisposable
 {
     private readonly List<IDisposable?> made = [];
@@ -64,7 +67,7 @@ internal sealed class CudaHarness : IAsyncDisposable
     public async Task<DetectionResult> Submit()
     {
         FrameSlot slot = await Pool.RentAsync(format);
-        return await pipeline.Submit(slot, 0, 0, default).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        return await pipeline.Submit(slot, 0, 0, default).AsTask().WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     public async ValueTask DisposeAsync()

@@ -3,7 +3,9 @@ using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>The CUDA lane on the stand-in driver, which runs no kernel: what it asks for, what it gives back, and what it does when that fails.</summary>
+/// <summary>
+/// The CUDA lane on the stand-in driver, which runs no kernel: what it asks for, what it gives back, and what it does when that fails.
+/// </summary>
 /// <remarks>Results are the zeros of cleared memory, that is, no detections.</remarks>
 [Collection(CudaTests.Name)]
 public sealed class CudaLaneTests(CompiledSources sources)
@@ -175,7 +177,8 @@ public sealed class CudaLaneTests(CompiledSources sources)
         FakeCudaEngine engine = new();
         await using (CudaHarness harness = new(driver, engine, mode))
         {
-            // The first or the second to wait meets it. On the uploads thread alone it only keeps the slots until the result is there; on the results thread it ends the detector.
+            // The first or the second to wait meets it. On the uploads thread alone it only keeps the slots until the result is there; on the results
+            // thread it ends the detector.
             DetectorFaultedException? fault = null;
             for (int frame = 0; frame < 200 && fault is null; frame++)
             {
@@ -240,7 +243,7 @@ public sealed class CudaLaneTests(CompiledSources sources)
                     });
                 }
 
-                await done.Task.WaitAsync(TimeSpan.FromSeconds(10));
+                await done.Task.WaitAsync(TimeSpan.FromSeconds(60));
             }
 
             Assert.Equal(Enumerable.Range(0, 100), order);

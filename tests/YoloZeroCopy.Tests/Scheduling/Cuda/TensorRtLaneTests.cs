@@ -3,7 +3,9 @@ using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>The CUDA lane with a TensorRT engine, on the stand-in driver, whose device memory is the machine's, and the double of TensorRT, which runs there.</summary>
+/// <summary>
+/// The CUDA lane with a TensorRT engine, on the stand-in driver, whose device memory is the machine's, and the double of TensorRT, which runs there.
+/// </summary>
 /// <remarks>Neither driver nor double captures anything: what is asked for, what is given back, and in which order.</remarks>
 [Collection(CudaTests.Name)]
 public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
