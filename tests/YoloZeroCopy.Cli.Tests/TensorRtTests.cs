@@ -146,7 +146,7 @@ public sealed class TensorRtTests : IDisposable
         (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11"))];
         string engine = inputs.File("m.engine");
         YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "1", "--version-compatible").Succeeded();
-        YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Failed(ExitCode.ModelUnusable, "host code is not allowed", "--tensorrt-host-code");
+        YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Failed(ExitCode.ModelUnusable, "getEngineHostCodeAllowed() is false", "--tensorrt-host-code");
         Assert.Contains("TensorRT 11.", YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0", "--tensorrt-host-code").Succeeded().Output, StringComparison.Ordinal);
     }
 

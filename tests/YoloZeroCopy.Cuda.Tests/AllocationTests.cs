@@ -35,11 +35,7 @@ internal static unsafe class HotPath
         {
             stream.CopyToDevice(memory.Address, host.Pointer, 4096);
             stream.CopyOnDevice(memory.Address, memory.Address.Offset(2048), 2048);
-            stream.CopyRowsToDevice(memory.Address, 64, host.Pointer, 64, 60, 8);
-            stream.CopyRowsToHost(host.Pointer, 64, memory.Address, 64, 60, 8);
-            stream.CopyRowsOnDevice(memory.Address, 64, memory.Address.Offset(2048), 64, 60, 8);
             stream.Fill(memory.Address, 1, 64);
-            stream.FillWords(memory.Address, 1, 16);
             kernel.Launch(stream, new CudaSize(1), new CudaSize(32), argument);
             CUdeviceptr address = memory.Address;
             uint value = 3;

@@ -112,7 +112,6 @@ public unsafe class GpuTests
         AssertWords(words, 5);
         Assert.True(add.GetAttribute(CudaKernelAttribute.Registers) > 0);
         Assert.Equal(75, add.GetAttribute(CudaKernelAttribute.PtxVersion));
-        Assert.True(add.MaxActiveBlocksPerMultiprocessor(256) > 0);
         add.SetAttribute(CudaKernelAttribute.MaxDynamicSharedBytes, 64 * 1024 - 1024);
         if (CudaDriver.Version >= 12040)
         {
@@ -149,7 +148,7 @@ public unsafe class GpuTests
     }
 
     [GpuFact]
-    public void Graph_replays_and_updates()
+    public void Graph_replays()
     {
         using CudaContext context = Open();
         using CudaStream stream = new(context);
@@ -159,7 +158,6 @@ public unsafe class GpuTests
         using CudaGraph graph = Capture(stream, () => Launch(add, stream, memory.Address, 1000, 1));
         Assert.Equal(1, graph.NodeCount);
         using CudaGraphExec exec = graph.Instantiate();
-        exec.Upload(stream);
         for (int i = 0; i < 100; i++)
         {
             stream.Fill(memory.Address, 0, 4000);
@@ -167,16 +165,6 @@ public unsafe class GpuTests
         }
 
         AssertWords(Read(stream, memory, 1000), 1);
-        using CudaGraph changed = Capture(stream, () => Launch(add, stream, memory.Address, 1000, 9));
-        Assert.Equal(CudaGraphUpdateResult.Success, exec.TryUpdate(changed));
-        exec.Launch(stream);
-        AssertWords(Read(stream, memory, 1000), 9);
-        using CudaGraph longer = Capture(stream, () =>
-        {
-            Launch(add, stream, memory.Address, 1000, 1);
-            Launch(add, stream, memory.Address, 1000, 2);
-        });
-        Assert.NotEqual(CudaGraphUpdateResult.Success, exec.TryUpdate(longer));
     }
 
     [GpuFact]
@@ -266,10 +254,10 @@ public unsafe class GpuTests
         byte[] eventHandle = new byte[CudaIpc.HandleBytes];
         memory.GetIpcHandle(handle);
         written.GetIpcHandle(eventHandle);
-        stream.FillWords(memory.Address, 123456789, 1024);
+        stream.Fill(memory.Address, 7, 4096);
         written.Record(stream);
         (int exitCode, string output) = ChildProcess.Run(["--read-shared-memory", Convert.ToHexString(handle), Convert.ToHexString(eventHandle)]);
-        Assert.Equal((0, "123456789"), (exitCode, output));
+        Assert.Equal((0, $"{0x07070707}"), (exitCode, output));
         _ = Assert.Throws<CudaException>(() => new CudaIpcMemory(context, handle));
     }
 

@@ -167,25 +167,6 @@ public unsafe class WorkTests(CompiledSources sources)
         driver.AssertClean();
     }
 
-    [Theory]
-    [InlineData(DriverDouble.Version128, "")]
-    [InlineData(DriverDouble.Version118, "-DYZC_DOUBLE_ONLY_11_8")]
-    public void Update_of_a_graph_tells_a_difference_from_failure(string version, string variant)
-    {
-        DriverDouble driver = new(sources, variant.Length == 0 ? [version] : [version, variant]);
-        using CudaContext context = driver.OpenContext();
-        using CudaStream stream = new(context);
-        using CudaDeviceMemory memory = new(context, 64);
-        using CudaGraph one = Capture(stream, memory, 1);
-        using CudaGraph two = Capture(stream, memory, 2);
-        using CudaGraphExec exec = one.Instantiate(CudaGraphOptions.AutoFreeOnLaunch);
-        Assert.Equal(CudaGraphUpdateResult.Success, exec.TryUpdate(one));
-        Assert.Equal(CudaGraphUpdateResult.TopologyChanged, exec.TryUpdate(two));
-        driver.Fail(variant.Length == 0 ? "cuGraphExecUpdate_v2" : "cuGraphExecUpdate", CUresult.CUDA_ERROR_INVALID_VALUE);
-        _ = Assert.Throws<CudaException>(() => exec.TryUpdate(one));
-        exec.Launch(stream);
-    }
-
     [Fact]
     public void Pointer_is_known_for_what_it_is()
     {

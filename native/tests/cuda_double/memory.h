@@ -210,41 +210,12 @@ API CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes
     return 0;
 }
 
-API CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *c, object *stream) {
-    ENTER;
-    CURRENT;
-    FIND(s, STREAM, stream);
-    if (c->WidthInBytes > c->srcPitch || c->WidthInBytes > c->dstPitch) return CUDA_ERROR_INVALID_VALUE;
-    int from_host = c->srcMemoryType == CU_MEMORYTYPE_HOST;
-    int to_host = c->dstMemoryType == CU_MEMORYTYPE_HOST;
-    const char *from = from_host ? c->srcHost : (void *)(uintptr_t)c->srcDevice;
-    char *to = to_host ? c->dstHost : (void *)(uintptr_t)c->dstDevice;
-    size_t last = c->Height ? c->Height - 1 : 0;
-    if (!from_host && !on_device(__func__, c->srcDevice, last * c->srcPitch + c->WidthInBytes)) return CUDA_ERROR_INVALID_VALUE;
-    if (!to_host && !on_device(__func__, c->dstDevice, last * c->dstPitch + c->WidthInBytes)) return CUDA_ERROR_INVALID_VALUE;
-    if (captured(s)) return 0;
-    from += c->srcY * c->srcPitch + c->srcXInBytes;
-    to += c->dstY * c->dstPitch + c->dstXInBytes;
-    for (size_t y = 0; y < c->Height; y++) memcpy(to + y * c->dstPitch, from + y * c->srcPitch, c->WidthInBytes);
-    return 0;
-}
-
 API CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, object *stream) {
     ENTER;
     CURRENT;
     FIND(s, STREAM, stream);
     if (!on_device(__func__, to, bytes)) return CUDA_ERROR_INVALID_VALUE;
     if (!captured(s)) memset((void *)(uintptr_t)to, value, bytes);
-    return 0;
-}
-
-API CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t words, object *stream) {
-    ENTER;
-    CURRENT;
-    FIND(s, STREAM, stream);
-    if (!on_device(__func__, to, words * 4)) return CUDA_ERROR_INVALID_VALUE;
-    for (size_t i = 0; !s->capturing && i < words; i++) memcpy((char *)(uintptr_t)to + 4 * i, &value, 4);
-    s->nodes += s->capturing;
     return 0;
 }
 

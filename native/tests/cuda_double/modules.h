@@ -80,15 +80,6 @@ API CUresult cuFuncSetAttribute(object *function, int attribute, int value) {
     return 0;
 }
 
-API CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, object *function, int threads, size_t shared) {
-    ENTER;
-    CURRENT;
-    FIND(f, FUNCTION, function);
-    (void)f;
-    *blocks = shared ? 1 : 2048 / threads;
-    return 0;
-}
-
 API CUresult cuLaunchKernel(object *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                             unsigned shared, object *stream, void **parameters, void **extra) {
     ENTER;

@@ -5,28 +5,6 @@
 #include <stddef.h>
 
 typedef unsigned long long CUdeviceptr;
-typedef struct CUarray_st *CUarray;
-typedef struct CUgraphNode_st *CUgraphNode;
-typedef unsigned int CUmemorytype;
-
-typedef struct {
-    size_t srcXInBytes;
-    size_t srcY;
-    CUmemorytype srcMemoryType;
-    const void *srcHost;
-    CUdeviceptr srcDevice;
-    CUarray srcArray;
-    size_t srcPitch;
-    size_t dstXInBytes;
-    size_t dstY;
-    CUmemorytype dstMemoryType;
-    void *dstHost;
-    CUdeviceptr dstDevice;
-    CUarray dstArray;
-    size_t dstPitch;
-    size_t WidthInBytes;
-    size_t Height;
-} CUDA_MEMCPY2D;
 
 typedef struct {
     int type;
@@ -54,11 +32,5 @@ typedef struct {
 typedef struct {
     char bytes[16];
 } CUuuid;
-
-typedef struct {
-    int result;
-    CUgraphNode errorNode;
-    CUgraphNode errorFromNode;
-} CUgraphExecUpdateResultInfo;
 
 #endif

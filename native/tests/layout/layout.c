@@ -24,23 +24,6 @@ enum { YZC_VALUES(YZC_DECLARE) YZC_NEWER_VALUES(YZC_DECLARE) YZC_END };
 #define VALUE(name, value) printf("value %s %lld\n", #name, (long long)(name));
 
 int main(void) {
-    SIZE(CUDA_MEMCPY2D);
-    FIELD(CUDA_MEMCPY2D, srcXInBytes);
-    FIELD(CUDA_MEMCPY2D, srcY);
-    FIELD(CUDA_MEMCPY2D, srcMemoryType);
-    FIELD(CUDA_MEMCPY2D, srcHost);
-    FIELD(CUDA_MEMCPY2D, srcDevice);
-    FIELD(CUDA_MEMCPY2D, srcArray);
-    FIELD(CUDA_MEMCPY2D, srcPitch);
-    FIELD(CUDA_MEMCPY2D, dstXInBytes);
-    FIELD(CUDA_MEMCPY2D, dstY);
-    FIELD(CUDA_MEMCPY2D, dstMemoryType);
-    FIELD(CUDA_MEMCPY2D, dstHost);
-    FIELD(CUDA_MEMCPY2D, dstDevice);
-    FIELD(CUDA_MEMCPY2D, dstArray);
-    FIELD(CUDA_MEMCPY2D, dstPitch);
-    FIELD(CUDA_MEMCPY2D, WidthInBytes);
-    FIELD(CUDA_MEMCPY2D, Height);
     SIZE(CUmemLocation);
     FIELD(CUmemLocation, type);
     FIELD(CUmemLocation, id);
@@ -63,15 +46,6 @@ int main(void) {
     SIZE(CUipcMemHandle);
     SIZE(CUipcEventHandle);
     SIZE(CUuuid);
-#if CUDA_VERSION >= 12000
-    SIZE(CUgraphExecUpdateResultInfo);
-    FIELD(CUgraphExecUpdateResultInfo, result);
-    FIELD(CUgraphExecUpdateResultInfo, errorNode);
-    FIELD(CUgraphExecUpdateResultInfo, errorFromNode);
-#else
-    printf("sizeof CUgraphExecUpdateResultInfo 24\noffsetof CUgraphExecUpdateResultInfo.result 0\n");
-    printf("offsetof CUgraphExecUpdateResultInfo.errorNode 8\noffsetof CUgraphExecUpdateResultInfo.errorFromNode 16\n");
-#endif
     SIZE(CUdeviceptr);
     YZC_VALUES(VALUE)
 #if CUDA_VERSION >= 12090

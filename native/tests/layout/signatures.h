@@ -54,9 +54,7 @@ YZC_SIGNATURE(cuMemPoolTrimTo, (CUmemoryPool pool, size_t minBytesToKeep))
 YZC_SIGNATURE(cuMemcpyHtoDAsync_v2, (CUdeviceptr dstDevice, const void *srcHost, size_t ByteCount, CUstream hStream))
 YZC_SIGNATURE(cuMemcpyDtoHAsync_v2, (void *dstHost, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream))
 YZC_SIGNATURE(cuMemcpyDtoDAsync_v2, (CUdeviceptr dstDevice, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream))
-YZC_SIGNATURE(cuMemcpy2DAsync_v2, (const CUDA_MEMCPY2D *pCopy, CUstream hStream))
 YZC_SIGNATURE(cuMemsetD8Async, (CUdeviceptr dstDevice, unsigned char uc, size_t N, CUstream hStream))
-YZC_SIGNATURE(cuMemsetD32Async, (CUdeviceptr dstDevice, unsigned int ui, size_t N, CUstream hStream))
 YZC_SIGNATURE(cuPointerGetAttributes, (unsigned int numAttributes, CUpointer_attribute *attributes, void **data, CUdeviceptr ptr))
 YZC_SIGNATURE(cuIpcGetMemHandle, (CUipcMemHandle *pHandle, CUdeviceptr dptr))
 YZC_SIGNATURE(cuIpcOpenMemHandle_v2, (CUdeviceptr *pdptr, CUipcMemHandle handle, unsigned int Flags))
@@ -68,7 +66,6 @@ YZC_SIGNATURE(cuModuleUnload, (CUmodule hmod))
 YZC_SIGNATURE(cuModuleGetFunction, (CUfunction *hfunc, CUmodule hmod, const char *name))
 YZC_SIGNATURE(cuFuncGetAttribute, (int *pi, CUfunction_attribute attrib, CUfunction hfunc))
 YZC_SIGNATURE(cuFuncSetAttribute, (CUfunction hfunc, CUfunction_attribute attrib, int value))
-YZC_SIGNATURE(cuOccupancyMaxActiveBlocksPerMultiprocessor, (int *numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize))
 YZC_SIGNATURE(cuLaunchKernel, (CUfunction f, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx, unsigned int by,
                                unsigned int bz, unsigned int shared, CUstream s, void **params, void **extra))
 #if CUDA_VERSION >= 12040
@@ -77,9 +74,7 @@ YZC_SIGNATURE(cuFuncGetParamInfo, (CUfunction func, size_t paramIndex, size_t *p
 YZC_SIGNATURE(cuGraphDestroy, (CUgraph hGraph))
 YZC_SIGNATURE(cuGraphGetNodes, (CUgraph hGraph, CUgraphNode *nodes, size_t *numNodes))
 YZC_SIGNATURE(cuGraphInstantiateWithFlags, (CUgraphExec *phGraphExec, CUgraph hGraph, unsigned long long flags))
-YZC_SIGNATURE(cuGraphUpload, (CUgraphExec hGraphExec, CUstream hStream))
 YZC_SIGNATURE(cuGraphLaunch, (CUgraphExec hGraphExec, CUstream hStream))
 YZC_SIGNATURE(cuGraphExecDestroy, (CUgraphExec hGraphExec))
 #if CUDA_VERSION >= 12000
-YZC_SIGNATURE(cuGraphExecUpdate_v2, (CUgraphExec hGraphExec, CUgraph hGraph, CUgraphExecUpdateResultInfo *resultInfo))
 #endif

@@ -27,7 +27,7 @@ std::string reason_against(const plan& model, bool host_code)
     }
 
     if ((model.flags & plan_lean_runtime_inside) != 0 && !host_code) {
-        return "The plan brings a lean runtime of its own, and engine host code is not allowed";
+        return "Cannot deserialize engine with lean runtime since IRuntime::getEngineHostCodeAllowed() is false.";
     }
 
     uint32_t gpu = cuda::architecture();

@@ -45,7 +45,6 @@ HandleCall const kHandleCalls[] = {
     {"engine_tensor", [](uint64_t h) { return yzc_trt_engine_tensor(h, 0, 0, sized<yzc_trt_tensor_info>()); }},
     {"engine_profile_shape", [](uint64_t h) { return yzc_trt_engine_profile_shape(h, "x", 0, YZC_TRT_SELECT_MAX, &shape); }},
     {"engine_profile_memory", [](uint64_t h) { return yzc_trt_engine_profile_memory(h, 0, &bytes); }},
-    {"engine_inspect", [](uint64_t h) { return yzc_trt_engine_inspect(h, &child); }},
     {"context_create", [](uint64_t h) { return yzc_trt_context_create(h, &child); }},
     {"context_free", [](uint64_t h) { return yzc_trt_context_free(h); }},
     {"context_set_profile", [](uint64_t h) { return yzc_trt_context_set_profile(h, 0, nullptr); }},
@@ -54,17 +53,13 @@ HandleCall const kHandleCalls[] = {
     {"context_required_memory", [](uint64_t h) { return yzc_trt_context_required_memory(h, &length); }},
     {"context_set_memory", [](uint64_t h) { return yzc_trt_context_set_memory(h, nullptr, 0); }},
     {"context_set_address", [](uint64_t h) { return yzc_trt_context_set_address(h, "x", &shape); }},
-    {"context_set_input_consumed_event", [](uint64_t h) { return yzc_trt_context_set_input_consumed_event(h, nullptr); }},
     {"context_enqueue", [](uint64_t h) { return yzc_trt_context_enqueue(h, nullptr); }},
     {"context_capturable", [](uint64_t h) { return yzc_trt_context_capturable(h, &number, nullptr, 0, nullptr); }},
     {"builder_create", [](uint64_t h) { return yzc_trt_builder_create(h, nullptr, &child); }},
     {"builder_free", [](uint64_t h) { return yzc_trt_builder_free(h); }},
-    {"builder_parse", [](uint64_t h) { return yzc_trt_builder_parse(h, "model", 5); }},
     {"builder_parse_file", [](uint64_t h) { return yzc_trt_builder_parse_file(h, "model.onnx"); }},
     {"builder_issue_count", [](uint64_t h) { return yzc_trt_builder_issue_count(h, &number); }},
     {"builder_issue", [](uint64_t h) { return yzc_trt_builder_issue(h, 0, sized<yzc_trt_issue>()); }},
-    {"builder_tensor_count", [](uint64_t h) { return yzc_trt_builder_tensor_count(h, &number); }},
-    {"builder_tensor", [](uint64_t h) { return yzc_trt_builder_tensor(h, 0, sized<yzc_trt_tensor_info>()); }},
     {"builder_add_profile", [](uint64_t h) { return yzc_trt_builder_add_profile(h, sized<yzc_trt_profile_input>(), 1); }},
     {"builder_build", [](uint64_t h) { return yzc_trt_builder_build(h, &child); }},
     {"builder_cancel", [](uint64_t h) { return yzc_trt_builder_cancel(h); }},
@@ -231,9 +226,6 @@ TEST(Structures, OfAWrongSizeAreRefused)
         yzc_trt_builder_options builder{};
         builder.struct_size = size;
         EXPECT_STATUS(YZC_TRT_E_ARGUMENT, yzc_trt_builder_create(library, &builder, &other));
-        yzc_trt_plan_info plan{};
-        plan.struct_size = size;
-        EXPECT_STATUS(YZC_TRT_E_ARGUMENT, yzc_trt_plan_read("0123456789012345678901234567890123456789", 40, 40, &plan));
     }
     EXPECT_STATUS(YZC_TRT_OK, yzc_trt_library_free(library));
 }

@@ -171,10 +171,3 @@ TEST_F(DoubleTest, TwoThreadsInOneContextAreKeptApart)
     }
     EXPECT_GT(done, 0);
 }
-
-TEST_F(DoubleTest, InputConsumedEventCanBeSetAndCleared)
-{
-    prepare(mContext, 0, YZC_TRT_SELECT_OPT);
-    EXPECT_STATUS(YZC_TRT_OK, yzc_trt_context_set_input_consumed_event(mContext, nullptr));
-    EXPECT_STATUS(YZC_TRT_OK, yzc_trt_context_enqueue(mContext, kStream));
-}

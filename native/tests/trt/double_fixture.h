@@ -97,7 +97,7 @@ protected:
         SKIP_WITHOUT_ONNX_RUNTIME();
         Variable const skip("YZC_TRT_SKIP_DRIVER_CHECK", "1");
         ASSERT_STATUS(YZC_TRT_OK, openLibrary(mPath, &mLibrary, &mLog));
-        mPlan = readFile(variable("YZC_TRT_DOUBLE_PLAN"));
+        mPlan = withoutMetadata(readFile(variable("YZC_TRT_DOUBLE_PLAN")));
         ASSERT_FALSE(mPlan.empty());
         mControl = Control::of(mPath);
         ASSERT_STATUS(YZC_TRT_OK, yzc_trt_runtime_create(mLibrary, nullptr, &mRuntime));

@@ -21,14 +21,6 @@ int main(void)
     FIELD(yzc_trt_library_info, can_build);
     FIELD(yzc_trt_library_info, headers);
     FIELD(yzc_trt_library_info, path);
-    SIZE(yzc_trt_plan_info);
-    FIELD(yzc_trt_plan_info, has_metadata);
-    FIELD(yzc_trt_plan_info, metadata_offset);
-    FIELD(yzc_trt_plan_info, metadata_length);
-    FIELD(yzc_trt_plan_info, plan_offset);
-    FIELD(yzc_trt_plan_info, plan_length);
-    FIELD(yzc_trt_plan_info, is_rtx);
-    FIELD(yzc_trt_plan_info, version_build);
     SIZE(yzc_trt_allocator);
     FIELD(yzc_trt_allocator, allocate);
     FIELD(yzc_trt_allocator, release);

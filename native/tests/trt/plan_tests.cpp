@@ -1,4 +1,6 @@
-// The preflight of engine files: what real plans begin with, Ultralytics' prefix, and damage of all kinds.
+// The check of a plan's frame: what real plans begin with, and damage of all kinds.
+#include "error.h"
+#include "plan.h"
 #include "support.h"
 
 #include <cstring>
@@ -46,98 +48,58 @@ std::string plan(char const* magic = "ftrt")
     return out;
 }
 
-std::string prefixed(std::string const& json, std::string const& rest, uint32_t claimed)
-{
-    std::string out;
-    put(out, claimed, 4);
-    return out + json + rest;
-}
+// The words of the last refusal.
+std::string said;
 
-std::string prefixed(std::string const& json, std::string const& rest)
-{
-    return prefixed(json, rest, static_cast<uint32_t>(json.size()));
-}
-
-int32_t read(std::string const& bytes, uint64_t available, yzc_trt_plan_info* info)
+int32_t check(std::string const& bytes, yzc::PlanMaker* maker = nullptr)
 {
     // An exact copy on the heap, so that the sanitizer sees a read beyond it.
-    std::vector<char> const exact(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(available));
-    *info = {};
-    info->struct_size = sizeof *info;
-    return yzc_trt_plan_read(exact.empty() ? "" : exact.data(), available, bytes.size(), info);
+    std::vector<unsigned char> const exact(bytes.begin(), bytes.end());
+    try
+    {
+        yzc::PlanMaker const found = yzc::checkPlan(exact.data(), exact.size());
+        if (maker != nullptr)
+        {
+            *maker = found;
+        }
+        return YZC_TRT_OK;
+    }
+    catch (yzc::Failure const& failure)
+    {
+        said = failure.what();
+        return failure.status();
+    }
 }
-
-int32_t read(std::string const& bytes, yzc_trt_plan_info* info)
-{
-    return read(bytes, bytes.size(), info);
-}
-
-std::string const kJson = R"({"task": "detect", "names": {"0": "bolt", "1": "nut"}})";
 
 } // namespace
 
-TEST(Plan, OfTensorRTIsRead)
+TEST(Plan, OfTensorRTIsTaken)
 {
-    yzc_trt_plan_info info;
-    ASSERT_STATUS(YZC_TRT_OK, read(plan(), &info));
-    EXPECT_EQ(0, info.has_metadata);
-    EXPECT_EQ(0U, info.plan_offset);
-    EXPECT_EQ(plan().size(), info.plan_length);
-    EXPECT_EQ(0, info.is_rtx);
-    EXPECT_EQ(10, info.version_major);
-    EXPECT_EQ(16, info.version_minor);
-    EXPECT_EQ(0, info.version_patch);
-    EXPECT_EQ(72, info.version_build);
+    yzc::PlanMaker maker{};
+    ASSERT_STATUS(YZC_TRT_OK, check(plan(), &maker));
+    EXPECT_FALSE(maker.isRtx);
+    EXPECT_EQ(10, maker.major);
+    EXPECT_EQ(16, maker.minor);
+    EXPECT_EQ(0, maker.patch);
 }
 
-TEST(Plan, OfTensorRTForRtxIsRead)
+TEST(Plan, OfTensorRTForRtxIsTaken)
 {
-    yzc_trt_plan_info info;
-    ASSERT_STATUS(YZC_TRT_OK, read(plan("vtrt"), &info));
-    EXPECT_EQ(1, info.is_rtx);
-    EXPECT_EQ(1, info.version_major);
-    EXPECT_EQ(7, info.version_minor);
-    EXPECT_EQ(1, info.version_patch);
-    EXPECT_EQ(116, info.version_build);
-}
-
-TEST(Plan, BehindUltralyticsPrefixIsFound)
-{
-    yzc_trt_plan_info info;
-    std::string const file = prefixed(kJson, plan());
-    ASSERT_STATUS(YZC_TRT_OK, read(file, &info));
-    EXPECT_EQ(1, info.has_metadata);
-    EXPECT_EQ(4U, info.metadata_offset);
-    EXPECT_EQ(kJson.size(), info.metadata_length);
-    EXPECT_EQ(kJson, file.substr(info.metadata_offset, info.metadata_length));
-    EXPECT_EQ(4 + kJson.size(), info.plan_offset);
-    EXPECT_EQ(plan().size(), info.plan_length);
-    EXPECT_EQ(10, info.version_major);
-}
-
-TEST(Plan, TheBeginningOfAFileIsEnough)
-{
-    yzc_trt_plan_info info;
-    std::string const file = prefixed(kJson, plan());
-    EXPECT_STATUS(YZC_TRT_E_BUFFER, read(file, 40, &info));
-    EXPECT_EQ(kJson.size(), info.metadata_length);
-    uint64_t const wanted = info.metadata_offset + info.metadata_length + 64;
-    ASSERT_STATUS(YZC_TRT_OK, read(file, wanted, &info));
-    EXPECT_EQ(10, info.version_major);
-    ASSERT_STATUS(YZC_TRT_OK, read(plan(), 64, &info));
-    EXPECT_STATUS(YZC_TRT_E_BUFFER, read(plan(), 20, &info));
-    EXPECT_STATUS(YZC_TRT_E_BUFFER, read(plan(), 0, &info));
+    yzc::PlanMaker maker{};
+    ASSERT_STATUS(YZC_TRT_OK, check(plan("vtrt"), &maker));
+    EXPECT_TRUE(maker.isRtx);
+    EXPECT_EQ(1, maker.major);
+    EXPECT_EQ(7, maker.minor);
+    EXPECT_EQ(1, maker.patch);
 }
 
 TEST(Plan, CutAnywhereIsDamaged)
 {
-    for (std::string const& whole : {plan(), plan("vtrt"), prefixed(kJson, plan())})
+    for (std::string const& whole : {plan(), plan("vtrt")})
     {
         for (size_t length = 0; length < whole.size(); length++)
         {
-            yzc_trt_plan_info info;
-            EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(whole.substr(0, length), &info)) << "cut to " << length;
-            EXPECT_EQ(0U, info.plan_length);
+            EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, check(whole.substr(0, length))) << "cut to " << length;
         }
     }
 }
@@ -158,8 +120,7 @@ TEST(Plan, HugeNumbersAreDamage)
                 continue; // A first section that is shorter leaves a gap, which is allowed.
             }
             damaged.replace(offset, 8, field);
-            yzc_trt_plan_info info;
-            EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(damaged, &info)) << "at " << offset << ": " << value;
+            EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, check(damaged)) << "at " << offset << ": " << value;
         }
     }
 }
@@ -168,9 +129,8 @@ TEST(Plan, MissingEndMarkIsDamage)
 {
     std::string damaged = plan();
     damaged.back() = 0;
-    yzc_trt_plan_info info;
-    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(damaged, &info));
-    EXPECT_MESSAGE("mark at its end");
+    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, check(damaged));
+    EXPECT_NE(std::string::npos, said.find("mark at its end")) << said;
 }
 
 TEST(Plan, HeaderOfAnotherLayoutIsLeftToTensorRT)
@@ -178,63 +138,33 @@ TEST(Plan, HeaderOfAnotherLayoutIsLeftToTensorRT)
     std::string other = plan();
     other[4] = 1;
     other[8] = 99;
-    yzc_trt_plan_info info;
-    EXPECT_STATUS(YZC_TRT_OK, read(other, &info));
+    EXPECT_STATUS(YZC_TRT_OK, check(other));
 }
 
 TEST(Plan, OtherFilesAreNamedForWhatTheyLookLike)
 {
-    yzc_trt_plan_info info;
     std::vector<unsigned char> const onnx = readFile(repositoryFile("samples/model/conveyor.onnx"));
     ASSERT_FALSE(onnx.empty());
-    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(std::string(onnx.begin(), onnx.begin() + 4096), &info));
-    EXPECT_MESSAGE("ONNX");
-    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(std::string(4096, '\0'), &info));
-    EXPECT_MESSAGE("00 00 00 00");
-    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read("PK\x03\x04" + std::string(100, 'x'), &info));
-}
-
-TEST(Plan, PrefixesThatDoNotFitAreDamage)
-{
-    yzc_trt_plan_info info;
-    uint32_t const right = static_cast<uint32_t>(kJson.size());
-    for (uint32_t const claimed : {0U, 1U, right - 1, right + 1, 4096U, 0x7fffffffU, 0x80000000U, 0xffffffffU, 0xfffffffcU})
-    {
-        EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(prefixed(kJson, plan(), claimed), &info)) << "claimed " << claimed;
-    }
-    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(prefixed(kJson, std::string(200, 'x')), &info));
-    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(prefixed("not json", plan()), &info));
-    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(prefixed("{not json]", plan()), &info));
-    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, read(prefixed(kJson, prefixed(kJson, plan())), &info));
-    EXPECT_STATUS(YZC_TRT_OK, read(prefixed("{}", plan()), &info));
-    EXPECT_EQ(2U, info.metadata_length);
-}
-
-TEST(Plan, ArgumentsAreChecked)
-{
-    yzc_trt_plan_info info{};
-    info.struct_size = sizeof info;
-    EXPECT_STATUS(YZC_TRT_E_ARGUMENT, yzc_trt_plan_read(nullptr, 10, 10, &info));
-    EXPECT_STATUS(YZC_TRT_E_ARGUMENT, yzc_trt_plan_read("0123456789", 10, 5, &info));
-    EXPECT_STATUS(YZC_TRT_E_ARGUMENT, yzc_trt_plan_read("0123456789", 10, 10, nullptr));
+    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, check(std::string(onnx.begin(), onnx.begin() + 4096)));
+    EXPECT_NE(std::string::npos, said.find("ONNX")) << said;
+    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, check(std::string(4096, '\0')));
+    EXPECT_NE(std::string::npos, said.find("00 00 00 00")) << said;
+    EXPECT_STATUS(YZC_TRT_E_DAMAGED_PLAN, check("PK\x03\x04" + std::string(100, 'x')));
 }
 
 TEST(Plan, RandomBytesNeverReadBeyondTheirEnd)
 {
     std::mt19937 random(20260507);
-    std::string const whole = prefixed(kJson, plan());
     for (int round = 0; round < 20000; round++)
     {
-        std::string bytes = round % 2 == 0 ? whole : plan(round % 4 == 1 ? "ftrt" : "vtrt");
+        std::string bytes = plan(round % 2 == 0 ? "ftrt" : "vtrt");
         uint32_t const changes = 1 + random() % 4;
         for (uint32_t i = 0; i < changes; i++)
         {
             bytes[random() % std::min<size_t>(bytes.size(), 160)] = static_cast<char>(random());
         }
         bytes.resize(bytes.size() - random() % 8);
-        yzc_trt_plan_info info;
-        int32_t const status = read(bytes, random() % 3 == 0 ? random() % (bytes.size() + 1) : bytes.size(), &info);
-        EXPECT_TRUE(status == YZC_TRT_OK || status == YZC_TRT_E_DAMAGED_PLAN || status == YZC_TRT_E_BUFFER);
-        EXPECT_LE(info.plan_offset + info.plan_length, bytes.size());
+        int32_t const status = check(bytes);
+        EXPECT_TRUE(status == YZC_TRT_OK || status == YZC_TRT_E_DAMAGED_PLAN);
     }
 }

@@ -55,7 +55,7 @@ protected:
 
     int32_t parse(std::string const& model)
     {
-        return yzc_trt_builder_parse(mBuilder, model.data(), model.size());
+        return parseBytes(mBuilder, model);
     }
 
     static yzc_trt_shape shape(std::vector<int64_t> const& dims)

@@ -92,7 +92,7 @@ TEST_F(RtxTest, AMissingParserNamesThePlaces)
         yzc_trt_builder builder = 0;
         ASSERT_STATUS(YZC_TRT_OK, yzc_trt_builder_create(library, nullptr, &builder));
         std::string const model = small();
-        EXPECT_STATUS(wrong.second, yzc_trt_builder_parse(builder, model.data(), model.size()));
+        EXPECT_STATUS(wrong.second, parseBytes(builder, model));
         EXPECT_MESSAGE(wrong.first);
         EXPECT_STATUS(YZC_TRT_OK, yzc_trt_builder_free(builder));
         EXPECT_STATUS(YZC_TRT_OK, yzc_trt_library_free(library));
@@ -109,7 +109,7 @@ TEST_F(RtxTest, LogsGoQuietWhenTheLibraryIsFreed)
     ASSERT_STATUS(YZC_TRT_OK, yzc_trt_library_free(library));
     // The builder keeps the library, so its log still lives.
     std::string const model = small();
-    ASSERT_STATUS(YZC_TRT_OK, yzc_trt_builder_parse(builder, model.data(), model.size()));
+    ASSERT_STATUS(YZC_TRT_OK, parseBytes(builder, model));
     size_t const before = other.size();
     EXPECT_GT(before, 0U);
     ASSERT_STATUS(YZC_TRT_OK, yzc_trt_builder_free(builder));

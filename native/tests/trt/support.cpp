@@ -103,6 +103,28 @@ std::vector<unsigned char> readFile(std::string const& path)
     return std::vector<unsigned char>(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
+std::vector<unsigned char> withoutMetadata(std::vector<unsigned char> const& file)
+{
+    if (file.size() < 5 || file[4] != '{')
+    {
+        return file;
+    }
+    size_t const length = file[0] | static_cast<size_t>(file[1]) << 8 | static_cast<size_t>(file[2]) << 16;
+    return std::vector<unsigned char>(file.begin() + static_cast<std::ptrdiff_t>(4 + length), file.end());
+}
+
+int32_t parseBytes(yzc_trt_builder builder, std::string const& model)
+{
+    char path[] = "/tmp/yzc-model-XXXXXX";
+    int const file = mkstemp(path);
+    EXPECT_GE(file, 0);
+    EXPECT_EQ(static_cast<ssize_t>(model.size()), write(file, model.data(), model.size()));
+    close(file);
+    int32_t const status = yzc_trt_builder_parse_file(builder, path);
+    unlink(path);
+    return status;
+}
+
 std::vector<unsigned char> blobBytes(yzc_trt_blob blob)
 {
     void const* data = nullptr;

@@ -56,6 +56,12 @@ std::string rtxLibrary();
 std::string repositoryFile(char const* path);
 std::vector<unsigned char> readFile(std::string const& path);
 
+// A plan without the metadata that stands before it in a file of Ultralytics.
+std::vector<unsigned char> withoutMetadata(std::vector<unsigned char> const& file);
+
+// Parses a model by way of a file.
+int32_t parseBytes(yzc_trt_builder builder, std::string const& model);
+
 std::vector<unsigned char> blobBytes(yzc_trt_blob blob);
 
 int32_t handleCount();

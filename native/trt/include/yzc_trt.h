@@ -35,7 +35,7 @@ extern "C" {
 #endif
 
 /* Raised with every change that an older caller would notice. */
-#define YZC_TRT_ABI_VERSION 1
+#define YZC_TRT_ABI_VERSION 2
 
 /* TensorRT's own limit of dimensions. */
 #define YZC_TRT_MAX_RANK 8
@@ -62,7 +62,8 @@ typedef enum yzc_trt_status {
     YZC_TRT_E_BUFFER = -15,         /* the buffer is too small; `length` has what is needed */
     YZC_TRT_E_BUSY = -16,           /* another thread is inside a call on this object */
     YZC_TRT_E_STATE = -17,          /* called too early: a shape, an address, the memory or the network is not set yet */
-    YZC_TRT_E_INTERNAL = -18        /* a bug of the shim */
+    YZC_TRT_E_INTERNAL = -18,       /* a bug of the shim */
+    YZC_TRT_E_HOST_CODE = -19       /* the plan brings code for the processor, and host_code_allowed is 0 */
 } yzc_trt_status;
 
 typedef uint64_t yzc_trt_library;
@@ -86,7 +87,7 @@ YZC_TRT_API int32_t yzc_trt_last_message(char* buffer, int32_t capacity, int32_t
 /* Handles of all kinds that are not freed yet in this process: for leak tests. */
 YZC_TRT_API int32_t yzc_trt_handle_count(int32_t* count);
 
-/* Bytes that belong to a blob: a plan, a timing cache, the inspector's JSON (there without NUL). They stay where they are until it is freed. */
+/* Bytes that belong to a blob: a plan or a timing cache. They stay where they are until it is freed. */
 YZC_TRT_API int32_t yzc_trt_blob_data(yzc_trt_blob blob, const void** data, uint64_t* length);
 YZC_TRT_API int32_t yzc_trt_blob_free(yzc_trt_blob blob);
 
@@ -139,28 +140,6 @@ YZC_TRT_API int32_t yzc_trt_library_open(const yzc_trt_library_options* options,
 YZC_TRT_API int32_t yzc_trt_library_info_get(yzc_trt_library library, yzc_trt_library_info* info);
 YZC_TRT_API int32_t yzc_trt_library_free(yzc_trt_library library);
 
-/* ---- Plan preflight: needs no TensorRT ---- */
-
-typedef struct yzc_trt_plan_info {
-    uint32_t struct_size;
-    int32_t has_metadata;      /* 1 when Ultralytics' prefix was found: a 4-byte little-endian length, then that many bytes of JSON */
-    uint64_t metadata_offset;
-    uint64_t metadata_length;
-    uint64_t plan_offset;      /* where TensorRT's plan begins */
-    uint64_t plan_length;
-    int32_t is_rtx;            /* 1: made by TensorRT for RTX, 0: by TensorRT */
-    int32_t version_major;     /* of the library that made it, as the plan's header says; these fit in a byte each */
-    int32_t version_minor;
-    int32_t version_patch;
-    int32_t version_build;
-    int32_t reserved;
-} yzc_trt_plan_info;
-
-/* Reads the beginning of an engine file: `available` bytes at `data` of a file of `file_length` bytes. When the metadata is longer than what
-   is available the result is YZC_TRT_E_BUFFER with metadata_offset and metadata_length filled in: give 64 bytes more than their sum.
-   YZC_TRT_E_DAMAGED_PLAN: no plan begins there. */
-YZC_TRT_API int32_t yzc_trt_plan_read(const void* data, uint64_t available, uint64_t file_length, yzc_trt_plan_info* info);
-
 /* ---- Runtime and engine ---- */
 
 /* Device memory for TensorRT's own needs (weights). `allocate` returns null when it cannot; `release` returns 0 when it does not know the
@@ -183,8 +162,8 @@ typedef struct yzc_trt_runtime_options {
 YZC_TRT_API int32_t yzc_trt_runtime_create(yzc_trt_library library, const yzc_trt_runtime_options* options, yzc_trt_runtime* runtime);
 YZC_TRT_API int32_t yzc_trt_runtime_free(yzc_trt_runtime runtime);
 
-/* Loads a plan, with or without Ultralytics' prefix. The bytes may go away after the call. A plan contains code for the GPU: trusted files only.
-   Codes: DAMAGED_PLAN, WRONG_VERSION, WRONG_GPU, OUT_OF_MEMORY, NOT_SUPPORTED (weight streaming: its enqueue would block and not capture). */
+/* Loads a plan; what a file has before it is the caller's. The bytes may go away after the call. A plan contains code for the GPU: trusted files only.
+   Codes: DAMAGED_PLAN, WRONG_VERSION, WRONG_GPU, HOST_CODE, OUT_OF_MEMORY, NOT_SUPPORTED (weight streaming: its enqueue would block and not capture). */
 YZC_TRT_API int32_t yzc_trt_engine_load(yzc_trt_runtime runtime, const void* data, uint64_t length, yzc_trt_engine* engine);
 YZC_TRT_API int32_t yzc_trt_engine_free(yzc_trt_engine engine);
 
@@ -235,7 +214,7 @@ typedef struct yzc_trt_tensor_info {
     int32_t vectorized_dim;   /* dimension that is vectorised, -1 for none */
     int32_t components;       /* elements in one vector, -1 for none */
     yzc_trt_shape shape;      /* as built: -1 where a profile decides */
-    const char* name;         /* belongs to the engine (or builder) handle */
+    const char* name;         /* belongs to the engine handle */
     const char* format_text;  /* TensorRT's words for the format; belongs to the handle */
 } yzc_trt_tensor_info;
 
@@ -250,9 +229,6 @@ YZC_TRT_API int32_t yzc_trt_engine_profile_shape(
 
 /* Bytes a context needs at most with this profile. */
 YZC_TRT_API int32_t yzc_trt_engine_profile_memory(yzc_trt_engine engine, int32_t profile, int64_t* bytes);
-
-/* The engine inspector's JSON about all layers, as detailed as the plan was built for. */
-YZC_TRT_API int32_t yzc_trt_engine_inspect(yzc_trt_engine engine, yzc_trt_blob* json);
 
 /* ---- Context: one execution at a time, with memory that the caller owns ---- */
 
@@ -279,9 +255,6 @@ YZC_TRT_API int32_t yzc_trt_context_set_memory(yzc_trt_context context, void* me
 
 /* Not null, aligned to YZC_TRT_ADDRESS_ALIGNMENT. */
 YZC_TRT_API int32_t yzc_trt_context_set_address(yzc_trt_context context, const char* tensor, void* address);
-
-/* cudaEvent_t recorded when the inputs may be overwritten; null for none. */
-YZC_TRT_API int32_t yzc_trt_context_set_input_consumed_event(yzc_trt_context context, void* event);
 
 /* Enqueues one run on `stream` (cudaStream_t = CUstream). Checks once after every change that shapes, addresses and memory are complete
    (YZC_TRT_E_STATE names what is missing); allocates nothing. May be called while the stream is capturing, after one run outside a capture. */
@@ -339,8 +312,7 @@ typedef struct yzc_trt_builder_options {
 YZC_TRT_API int32_t yzc_trt_builder_create(yzc_trt_library library, const yzc_trt_builder_options* options, yzc_trt_builder* builder);
 YZC_TRT_API int32_t yzc_trt_builder_free(yzc_trt_builder builder);
 
-/* Parses an ONNX model, once for a builder. Weights in files beside the model need parse_file. */
-YZC_TRT_API int32_t yzc_trt_builder_parse(yzc_trt_builder builder, const void* model, uint64_t length);
+/* Parses an ONNX model, once for a builder. */
 YZC_TRT_API int32_t yzc_trt_builder_parse_file(yzc_trt_builder builder, const char* path);
 
 typedef struct yzc_trt_issue {
@@ -358,10 +330,6 @@ typedef struct yzc_trt_issue {
 /* What the parser complained about. After a successful parse there may be issues too: warnings. */
 YZC_TRT_API int32_t yzc_trt_builder_issue_count(yzc_trt_builder builder, int32_t* count);
 YZC_TRT_API int32_t yzc_trt_builder_issue(yzc_trt_builder builder, int32_t index, yzc_trt_issue* issue);
-
-/* Inputs first, then outputs of the parsed network. */
-YZC_TRT_API int32_t yzc_trt_builder_tensor_count(yzc_trt_builder builder, int32_t* count);
-YZC_TRT_API int32_t yzc_trt_builder_tensor(yzc_trt_builder builder, int32_t index, yzc_trt_tensor_info* info);
 
 typedef struct yzc_trt_profile_input {
     uint32_t struct_size;

@@ -3,11 +3,6 @@
 namespace yzc
 {
 
-Blob::Blob(std::string text)
-    : mText(std::move(text))
-{
-}
-
 Blob::Blob(std::shared_ptr<Library> library, std::unique_ptr<nvinfer1::IHostMemory> memory)
     : mLibrary(std::move(library))
     , mMemory(std::move(memory))
@@ -16,12 +11,12 @@ Blob::Blob(std::shared_ptr<Library> library, std::unique_ptr<nvinfer1::IHostMemo
 
 void const* Blob::data() const noexcept
 {
-    return mMemory != nullptr ? mMemory->data() : mText.data();
+    return mMemory->data();
 }
 
 uint64_t Blob::length() const noexcept
 {
-    return mMemory != nullptr ? mMemory->size() : mText.size();
+    return mMemory->size();
 }
 
 } // namespace yzc

@@ -1,10 +1,8 @@
-// Bytes handed out by handle: TensorRT's own memory where it gave some, a string otherwise.
+// Bytes handed out by handle: TensorRT's own memory.
 #pragma once
 
 #include "handles.h"
 #include "library.h"
-
-#include <string>
 
 namespace yzc
 {
@@ -14,7 +12,6 @@ class Blob
 public:
     static constexpr Kind kKind = Kind::kBlob;
 
-    explicit Blob(std::string text);
     Blob(std::shared_ptr<Library> library, std::unique_ptr<nvinfer1::IHostMemory> memory);
 
     void const* data() const noexcept;
@@ -23,7 +20,6 @@ public:
 private:
     std::shared_ptr<Library> mLibrary;
     std::unique_ptr<nvinfer1::IHostMemory> mMemory;
-    std::string mText;
 };
 
 } // namespace yzc

@@ -29,14 +29,10 @@ public:
 
     Builder(std::shared_ptr<Library> library, yzc_trt_builder_options const& options);
 
-    void parse(void const* model, uint64_t length);
     void parseFile(char const* path);
     void addProfile(yzc_trt_profile_input const* inputs, int32_t count);
     std::unique_ptr<nvinfer1::IHostMemory> build();
     std::unique_ptr<nvinfer1::IHostMemory> timingCache();
-
-    int32_t tensorCount() const noexcept;
-    yzc_trt_tensor_info tensor(int32_t index) const;
 
     std::vector<Issue> const& issues() const noexcept
     {
@@ -61,7 +57,6 @@ public:
 private:
     void configure(yzc_trt_builder_options const& options);
     void useTimingCache(yzc_trt_builder_options const& options);
-    void beginParse();
     void endParse(bool parsed);
     nvinfer1::ITensor* input(char const* name) const;
 

@@ -41,11 +41,6 @@ int32_t yzc_trt_builder_free(yzc_trt_builder builder)
     return yzc::guard([&] { yzc::release<yzc::Builder>(builder); });
 }
 
-int32_t yzc_trt_builder_parse(yzc_trt_builder builder, const void* model, uint64_t length)
-{
-    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) { found.parse(model, length); });
-}
-
 int32_t yzc_trt_builder_parse_file(yzc_trt_builder builder, const char* path)
 {
     return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) { found.parseFile(path); });
@@ -65,19 +60,6 @@ int32_t yzc_trt_builder_issue(yzc_trt_builder builder, int32_t index, yzc_trt_is
         yzc::require(index >= 0 && static_cast<size_t>(index) < found.issues().size(), "there is no issue of this index");
         yzc::writeStruct(issue, toIssue(found.issues()[static_cast<size_t>(index)]), "issue");
     });
-}
-
-int32_t yzc_trt_builder_tensor_count(yzc_trt_builder builder, int32_t* count)
-{
-    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) {
-        yzc::require(count != nullptr, "count is null");
-        *count = found.tensorCount();
-    });
-}
-
-int32_t yzc_trt_builder_tensor(yzc_trt_builder builder, int32_t index, yzc_trt_tensor_info* info)
-{
-    return yzc::alone<yzc::Builder>(builder, [&](yzc::Builder& found) { yzc::writeStruct(info, found.tensor(index), "tensor info"); });
 }
 
 int32_t yzc_trt_builder_add_profile(yzc_trt_builder builder, const yzc_trt_profile_input* inputs, int32_t count)

@@ -1,4 +1,4 @@
-// The model's side of the builder: parsing, what the parser said, and the network's inputs and outputs.
+// The model's side of the builder: parsing, and what the parser said.
 #include "builder.h"
 
 #include <cstring>
@@ -39,16 +39,6 @@ std::string issueText(Issue const& issue)
 
 } // namespace
 
-void Builder::beginParse()
-{
-    if (mParser != nullptr)
-    {
-        throw Failure(YZC_TRT_E_STATE, "this builder has parsed a model already: one builder, one model");
-    }
-    mRecorder.clear();
-    mParser = mLibrary->createParser(*mNetwork);
-}
-
 void Builder::endParse(bool parsed)
 {
     int32_t const count = mParser->getNbErrors();
@@ -71,17 +61,15 @@ void Builder::endParse(bool parsed)
     }
 }
 
-void Builder::parse(void const* model, uint64_t length)
-{
-    require(model != nullptr && length > 0, "the model is null or empty");
-    beginParse();
-    endParse(mParser->parse(model, length, nullptr));
-}
-
 void Builder::parseFile(char const* path)
 {
     require(path != nullptr && path[0] != '\0', "the path is null or empty");
-    beginParse();
+    if (mParser != nullptr)
+    {
+        throw Failure(YZC_TRT_E_STATE, "this builder has parsed a model already: one builder, one model");
+    }
+    mRecorder.clear();
+    mParser = mLibrary->createParser(*mNetwork);
     endParse(mParser->parseFromFile(path, static_cast<int>(nvinfer1::ILogger::Severity::kWARNING)));
 }
 
@@ -98,31 +86,6 @@ nvinfer1::ITensor* Builder::input(char const* name) const
         all += (i == 0 ? "" : ", ") + std::string(tensor->getName());
     }
     throw Failure(YZC_TRT_E_ARGUMENT, std::string("the model has no input '") + name + "', but " + all);
-}
-
-int32_t Builder::tensorCount() const noexcept
-{
-    return mParsed ? mNetwork->getNbInputs() + mNetwork->getNbOutputs() : 0;
-}
-
-yzc_trt_tensor_info Builder::tensor(int32_t index) const
-{
-    if (index < 0 || index >= tensorCount())
-    {
-        throw Failure(YZC_TRT_E_ARGUMENT, "tensor " + std::to_string(index) + " is wanted, the model has " + std::to_string(tensorCount()));
-    }
-    int32_t const inputs = mNetwork->getNbInputs();
-    nvinfer1::ITensor const* const tensor = index < inputs ? mNetwork->getInput(index) : mNetwork->getOutput(index - inputs);
-    yzc_trt_tensor_info info{};
-    info.mode = index < inputs ? YZC_TRT_MODE_INPUT : YZC_TRT_MODE_OUTPUT;
-    info.type = static_cast<int32_t>(tensor->getType());
-    info.is_shape = tensor->isShapeTensor() ? 1 : 0;
-    info.vectorized_dim = -1;
-    info.components = -1;
-    info.shape = toShape(tensor->getDimensions());
-    info.name = tensor->getName();
-    info.format_text = "";
-    return info;
 }
 
 } // namespace yzc

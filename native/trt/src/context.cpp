@@ -142,15 +142,6 @@ void Context::setAddress(char const* tensor, void* address)
     }
 }
 
-void Context::setInputConsumedEvent(void* event)
-{
-    mRecorder.clear();
-    if (!mContext->setInputConsumedEvent(static_cast<cudaEvent_t>(event)))
-    {
-        refused(mRecorder, "TensorRT did not take the event");
-    }
-}
-
 void Context::checkShapes()
 {
     for (int32_t i = 0; i < mEngine->tensorCount(); i++)

@@ -21,7 +21,6 @@ public:
     uint64_t requiredMemory();
     void setMemory(void* memory, uint64_t length);
     void setAddress(char const* tensor, void* address);
-    void setInputConsumedEvent(void* event);
     void enqueue(void* stream);
     std::string captureObstacle() const;
 

@@ -53,11 +53,6 @@ int32_t yzc_trt_context_set_address(yzc_trt_context context, const char* tensor,
     return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) { found.setAddress(tensor, address); });
 }
 
-int32_t yzc_trt_context_set_input_consumed_event(yzc_trt_context context, void* event)
-{
-    return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) { found.setInputConsumedEvent(event); });
-}
-
 int32_t yzc_trt_context_enqueue(yzc_trt_context context, void* stream)
 {
     return yzc::alone<yzc::Context>(context, [&](yzc::Context& found) { found.enqueue(stream); });

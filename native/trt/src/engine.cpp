@@ -1,7 +1,5 @@
 #include "engine.h"
 
-#include "blob.h"
-
 #include <cstring>
 
 namespace yzc
@@ -138,19 +136,6 @@ int64_t Engine::profileMemory(int32_t profile)
     return bytes;
 }
 
-std::string Engine::inspect()
-{
-    std::lock_guard<std::mutex> const lock(mRuntime->mutex());
-    mRuntime->recorder().clear();
-    std::unique_ptr<nvinfer1::IEngineInspector> const inspector(mEngine->createEngineInspector());
-    char const* const json = inspector == nullptr ? nullptr : inspector->getEngineInformation(nvinfer1::LayerInformationFormat::kJSON);
-    if (json == nullptr)
-    {
-        refused(mRuntime->recorder(), "TensorRT's inspector did not answer");
-    }
-    return json;
-}
-
 std::unique_ptr<nvinfer1::IExecutionContext> Engine::createContext()
 {
     std::lock_guard<std::mutex> const lock(mRuntime->mutex());
@@ -205,14 +190,5 @@ int32_t yzc_trt_engine_profile_memory(yzc_trt_engine engine, int32_t profile, in
         std::shared_ptr<yzc::Engine> const found = yzc::find<yzc::Engine>(engine);
         yzc::require(bytes != nullptr, "bytes is null");
         *bytes = found->profileMemory(profile);
-    });
-}
-
-int32_t yzc_trt_engine_inspect(yzc_trt_engine engine, yzc_trt_blob* json)
-{
-    return yzc::guard([&] {
-        std::shared_ptr<yzc::Engine> const found = yzc::find<yzc::Engine>(engine);
-        yzc::require(json != nullptr, "json is null");
-        *json = yzc::add(std::make_shared<yzc::Blob>(found->inspect()));
     });
 }

@@ -20,7 +20,6 @@ public:
     yzc_trt_tensor_info tensor(int32_t index, int32_t profile);
     yzc_trt_shape profileShape(char const* input, int32_t profile, int32_t select);
     int64_t profileMemory(int32_t profile);
-    std::string inspect();
     std::unique_ptr<nvinfer1::IExecutionContext> createContext();
 
     int32_t tensorCount() const noexcept

@@ -1,5 +1,7 @@
 #include "logger.h"
 
+#include "words.h"
+
 #include <algorithm>
 #include <memory>
 
@@ -192,27 +194,8 @@ yzc_trt_status Recorder::statusOr(yzc_trt_status otherwise) const
             }
         }
     }
-    // TensorRT has one code for many causes; its sentences are what tells them apart.
-    std::string const text = said();
-    auto const has = [&text](char const* part) { return text.find(part) != std::string::npos; };
-    if (has("OutOfMemory") || has("out of memory") || has("Out of memory"))
-    {
-        return YZC_TRT_E_OUT_OF_MEMORY;
-    }
-    if (has("CUDA driver version is insufficient") || has("no CUDA-capable device"))
-    {
-        return YZC_TRT_E_NO_DRIVER;
-    }
-    if (has("not compatible with this version") || has("Version tag does not match") || has("incompatible serialization version"))
-    {
-        return YZC_TRT_E_WRONG_VERSION;
-    }
-    if (has("incompatible device") || has("current device is not compatible") || has("cannot run on this GPU")
-        || has("does not support this compute capability") || has("Unsupported SM"))
-    {
-        return YZC_TRT_E_WRONG_GPU;
-    }
-    return has("Cuda Runtime (") ? YZC_TRT_E_REFUSED : otherwise;
+    yzc_trt_status const known = statusOfWords(said());
+    return known == YZC_TRT_OK ? otherwise : known;
 }
 
 void refused(Recorder const& recorder, std::string const& what, yzc_trt_status otherwise)

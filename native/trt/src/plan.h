@@ -1,12 +1,21 @@
-// What an engine file begins with, read without TensorRT.
+// The frame of a TensorRT plan, checked before TensorRT reads it.
 #pragma once
 
-#include "yzc_trt.h"
+#include <cstdint>
 
 namespace yzc
 {
 
-// Throws DAMAGED_PLAN when no plan begins at `data`; BUFFER, with the metadata's place in `info`, when more bytes are needed to tell.
-void readPlan(unsigned char const* data, uint64_t available, uint64_t fileLength, yzc_trt_plan_info& info);
+// What a plan says that it was made by.
+struct PlanMaker
+{
+    bool isRtx;
+    int32_t major;
+    int32_t minor;
+    int32_t patch;
+};
+
+// Throws DAMAGED_PLAN when `length` bytes at `data` are no whole plan.
+PlanMaker checkPlan(unsigned char const* data, uint64_t length);
 
 } // namespace yzc

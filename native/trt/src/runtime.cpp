@@ -27,26 +27,25 @@ Runtime::Runtime(std::shared_ptr<Library> library, yzc_trt_runtime_options const
 
 std::unique_ptr<nvinfer1::ICudaEngine> Runtime::load(unsigned char const* data, uint64_t length)
 {
-    yzc_trt_plan_info plan{};
-    readPlan(data, length, length, plan);
-    std::string const maker = std::string(plan.is_rtx != 0 ? "TensorRT for RTX " : "TensorRT ") + std::to_string(plan.version_major) + "."
-        + std::to_string(plan.version_minor) + "." + std::to_string(plan.version_patch);
-    if ((plan.is_rtx != 0) != mLibrary->isRtx())
+    PlanMaker const plan = checkPlan(data, length);
+    std::string const maker = std::string(plan.isRtx ? "TensorRT for RTX " : "TensorRT ") + std::to_string(plan.major) + "."
+        + std::to_string(plan.minor) + "." + std::to_string(plan.patch);
+    if (plan.isRtx != mLibrary->isRtx())
     {
         throw Failure(YZC_TRT_E_WRONG_VERSION, "the plan was made by " + maker + ", the library is " + mLibrary->name());
     }
-    // Sections of a plan are aligned to its beginning. Everyone else gives TensorRT a plan that begins a buffer; behind a metadata prefix it may
-    // begin anywhere, and whether TensorRT reads it there is nobody's promise.
-    unsigned char const* begin = data + plan.plan_offset;
+    // Sections of a plan are aligned to its beginning. Everyone gives TensorRT a plan that begins a buffer, and whether it reads one anywhere else is
+    // nobody's promise.
+    unsigned char const* begin = data;
     std::unique_ptr<unsigned char[]> aligned;
     if (reinterpret_cast<uintptr_t>(begin) % alignof(std::max_align_t) != 0)
     {
-        aligned.reset(new unsigned char[plan.plan_length]);
-        begin = std::copy_n(begin, plan.plan_length, aligned.get()) - plan.plan_length;
+        aligned.reset(new unsigned char[length]);
+        begin = std::copy_n(begin, length, aligned.get()) - length;
     }
     std::lock_guard<std::mutex> const lock(mMutex);
     mRecorder.clear();
-    std::unique_ptr<nvinfer1::ICudaEngine> engine(mRuntime->deserializeCudaEngine(begin, plan.plan_length));
+    std::unique_ptr<nvinfer1::ICudaEngine> engine(mRuntime->deserializeCudaEngine(begin, length));
     if (engine == nullptr)
     {
         refused(mRecorder, mLibrary->name() + " did not load the plan of " + maker, YZC_TRT_E_DAMAGED_PLAN);

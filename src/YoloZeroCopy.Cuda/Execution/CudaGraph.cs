@@ -15,7 +15,7 @@ public enum CudaGraphOptions
 }
 
 /// <summary>
-/// Work that a stream captured. Make it executable to launch it; after that it is needed only for <see cref="CudaGraphExec.TryUpdate"/>.
+/// Work that a stream captured. Make it executable to launch it; after that it is not needed any more.
 /// </summary>
 /// <remarks>One thread at a time. Nothing here waits for the device.</remarks>
 public sealed unsafe class CudaGraph : CudaHandle

@@ -159,23 +159,6 @@ public sealed unsafe class CudaKernel
         module.Context.ThrowIfFailed(Api.cuFuncSetAttribute(function, attribute, value), "setting an attribute of a kernel");
     }
 
-    /// <summary>Number of blocks that a multiprocessor can hold at once. Any thread.</summary>
-    /// <param name="blockThreads">Threads in a block.</param>
-    /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
-    /// <exception cref="CudaException">The driver refused.</exception>
-    /// <exception cref="ObjectDisposedException">The module is disposed or its context was reset.</exception>
-    public int MaxActiveBlocksPerMultiprocessor(int blockThreads, int sharedBytes = 0)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockThreads);
-        ArgumentOutOfRangeException.ThrowIfNegative(sharedBytes);
-        using ContextBinding binding = BindLive();
-        int blocks;
-        module.Context.ThrowIfFailed(
-            Api.cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, blockThreads, (nuint)sharedBytes),
-            "reading the occupancy of a kernel");
-        return blocks;
-    }
-
     /// <inheritdoc/>
     public override string ToString() => Name;
 

@@ -11,19 +11,9 @@ internal sealed unsafe partial class DriverApi
     // CUresult cuGraphInstantiateWithFlags(CUgraphExec *phGraphExec, CUgraph hGraph, unsigned long long flags)
     public readonly delegate* unmanaged<CUgraphExec*, CUgraph, ulong, CUresult> cuGraphInstantiateWithFlags;
 
-    // CUresult cuGraphUpload(CUgraphExec hGraphExec, CUstream hStream)
-    public readonly delegate* unmanaged<CUgraphExec, CUstream, CUresult> cuGraphUpload;
-
     // CUresult cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream)
     public readonly delegate* unmanaged<CUgraphExec, CUstream, CUresult> cuGraphLaunch;
 
     // CUresult cuGraphExecDestroy(CUgraphExec hGraphExec)
     public readonly delegate* unmanaged<CUgraphExec, CUresult> cuGraphExecDestroy;
-
-    // Until CUDA 11:
-    // CUresult cuGraphExecUpdate(CUgraphExec hGraphExec, CUgraph hGraph, CUgraphNode *hErrorNode_out, CUgraphExecUpdateResult *updateResult_out)
-    public readonly delegate* unmanaged<CUgraphExec, CUgraph, nint*, CudaGraphUpdateResult*, CUresult> cuGraphExecUpdate;
-
-    // CUDA 12: CUresult cuGraphExecUpdate_v2(CUgraphExec hGraphExec, CUgraph hGraph, CUgraphExecUpdateResultInfo *resultInfo)
-    public readonly delegate* unmanaged<CUgraphExec, CUgraph, CUgraphExecUpdateResultInfo*, CUresult> cuGraphExecUpdate_v2;
 }

@@ -17,9 +17,6 @@ internal sealed unsafe partial class DriverApi
     // CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value)
     public readonly delegate* unmanaged<CUfunction, CudaKernelAttribute, int, CUresult> cuFuncSetAttribute;
 
-    // CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize)
-    public readonly delegate* unmanaged<int*, CUfunction, int, nuint, CUresult> cuOccupancyMaxActiveBlocksPerMultiprocessor;
-
     // CUresult cuLaunchKernel(CUfunction f, unsigned int grid X, Y, Z, block X, Y, Z, sharedMemBytes, CUstream, void **kernelParams, void **extra)
     public readonly delegate* unmanaged<CUfunction, uint, uint, uint, uint, uint, uint, uint, CUstream, void**, void**, CUresult> cuLaunchKernel;
 

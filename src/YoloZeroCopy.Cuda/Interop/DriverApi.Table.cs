@@ -74,9 +74,7 @@ internal sealed unsafe partial class DriverApi
             (delegate* unmanaged<void*, CUdeviceptr, nuint, CUstream, CUresult>)exports.Required(nameof(cuMemcpyDtoHAsync_v2));
         cuMemcpyDtoDAsync_v2 =
             (delegate* unmanaged<CUdeviceptr, CUdeviceptr, nuint, CUstream, CUresult>)exports.Required(nameof(cuMemcpyDtoDAsync_v2));
-        cuMemcpy2DAsync_v2 = (delegate* unmanaged<CUDA_MEMCPY2D*, CUstream, CUresult>)exports.Required(nameof(cuMemcpy2DAsync_v2));
         cuMemsetD8Async = (delegate* unmanaged<CUdeviceptr, byte, nuint, CUstream, CUresult>)exports.Required(nameof(cuMemsetD8Async));
-        cuMemsetD32Async = (delegate* unmanaged<CUdeviceptr, uint, nuint, CUstream, CUresult>)exports.Required(nameof(cuMemsetD32Async));
         cuPointerGetAttributes =
             (delegate* unmanaged<uint, CUpointer_attribute*, void**, CUdeviceptr, CUresult>)exports.Required(nameof(cuPointerGetAttributes));
         cuIpcGetMemHandle = (delegate* unmanaged<CUipcMemHandle*, CUdeviceptr, CUresult>)exports.Required(nameof(cuIpcGetMemHandle));
@@ -93,8 +91,6 @@ internal sealed unsafe partial class DriverApi
             (delegate* unmanaged<int*, CudaKernelAttribute, CUfunction, CUresult>)exports.Required(nameof(cuFuncGetAttribute));
         cuFuncSetAttribute =
             (delegate* unmanaged<CUfunction, CudaKernelAttribute, int, CUresult>)exports.Required(nameof(cuFuncSetAttribute));
-        cuOccupancyMaxActiveBlocksPerMultiprocessor =
-            (delegate* unmanaged<int*, CUfunction, int, nuint, CUresult>)exports.Required(nameof(cuOccupancyMaxActiveBlocksPerMultiprocessor));
         cuLaunchKernel =
             (delegate* unmanaged<CUfunction, uint, uint, uint, uint, uint, uint, uint, CUstream, void**, void**, CUresult>)exports.Required(
                 nameof(cuLaunchKernel));
@@ -103,17 +99,7 @@ internal sealed unsafe partial class DriverApi
         cuGraphGetNodes = (delegate* unmanaged<CUgraph, nint*, nuint*, CUresult>)exports.Required(nameof(cuGraphGetNodes));
         cuGraphInstantiateWithFlags =
             (delegate* unmanaged<CUgraphExec*, CUgraph, ulong, CUresult>)exports.Required(nameof(cuGraphInstantiateWithFlags));
-        cuGraphUpload = (delegate* unmanaged<CUgraphExec, CUstream, CUresult>)exports.Required(nameof(cuGraphUpload));
         cuGraphLaunch = (delegate* unmanaged<CUgraphExec, CUstream, CUresult>)exports.Required(nameof(cuGraphLaunch));
         cuGraphExecDestroy = (delegate* unmanaged<CUgraphExec, CUresult>)exports.Required(nameof(cuGraphExecDestroy));
-        cuGraphExecUpdate =
-            (delegate* unmanaged<CUgraphExec, CUgraph, nint*, CudaGraphUpdateResult*, CUresult>)exports.Optional(nameof(cuGraphExecUpdate));
-        cuGraphExecUpdate_v2 =
-            (delegate* unmanaged<CUgraphExec, CUgraph, CUgraphExecUpdateResultInfo*, CUresult>)exports.Optional(nameof(cuGraphExecUpdate_v2));
-
-        if (cuGraphExecUpdate_v2 == null && cuGraphExecUpdate == null)
-        {
-            exports.Lacks(nameof(cuGraphExecUpdate));
-        }
     }
 }

@@ -2,13 +2,6 @@ namespace YoloZeroCopy.Cuda.Interop;
 
 // Only the values that are used.
 
-internal enum CUmemorytype
-{
-    CU_MEMORYTYPE_HOST = 1,
-    CU_MEMORYTYPE_DEVICE = 2,
-    CU_MEMORYTYPE_UNIFIED = 4,
-}
-
 internal enum CUmemLocationType
 {
     CU_MEM_LOCATION_TYPE_DEVICE = 1,

@@ -5,27 +5,6 @@ namespace YoloZeroCopy.Cuda.Interop;
 // Mirrors of the structs of cuda.h; tests hold their sizes and offsets to what a C compiler says (native/tests/layout).
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct CUDA_MEMCPY2D
-{
-    public nuint srcXInBytes;
-    public nuint srcY;
-    public CUmemorytype srcMemoryType;
-    public nint srcHost;
-    public CUdeviceptr srcDevice;
-    public nint srcArray;
-    public nuint srcPitch;
-    public nuint dstXInBytes;
-    public nuint dstY;
-    public CUmemorytype dstMemoryType;
-    public nint dstHost;
-    public CUdeviceptr dstDevice;
-    public nint dstArray;
-    public nuint dstPitch;
-    public nuint WidthInBytes;
-    public nuint Height;
-}
-
-[StructLayout(LayoutKind.Sequential)]
 internal struct CUmemLocation
 {
     public CUmemLocationType type;
@@ -61,12 +40,4 @@ internal unsafe struct CUipcEventHandle
 internal unsafe struct CUuuid
 {
     public fixed byte bytes[16];
-}
-
-[StructLayout(LayoutKind.Sequential)]
-internal struct CUgraphExecUpdateResultInfo
-{
-    public CudaGraphUpdateResult result;
-    public nint errorNode;
-    public nint errorFromNode;
 }

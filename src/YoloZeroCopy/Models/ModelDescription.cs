@@ -13,8 +13,8 @@ internal static class ModelDescription
         ImmutableArray<TensorInfo> outputs,
         ImmutableDictionary<string, string> metadata,
         int stride,
-        DetectorInput input,
-        DetectorOutput output)
+        PictureInput input,
+        DetectionOutput output)
     {
         bool hasNames = ModelMetadata.TryReadNames(metadata.GetValueOrDefault("names"), out ImmutableArray<string> names);
         (OutputLayout layout, int classCount) = OutputLayoutDetector.Detect(

@@ -11,6 +11,10 @@ internal static class ModelMetadata
     /// <summary>Most classes a model may name; more is taken for damage.</summary>
     public const int MaxClasses = 1 << 16;
 
+    /// <summary>Width and height of the input where neither the caller nor the model says.</summary>
+    public const int DefaultSize = 640;
+
+    private const int DefaultStride = 32;
     private const int MaxNameLength = 1024;
     private const int MaxStride = 1024;
     private const int MaxExcerpt = 80;
@@ -111,6 +115,20 @@ internal static class ModelMetadata
         }
 
         return stride > 0;
+    }
+
+    /// <summary>The stride that the metadata names, or that of nearly every YOLO.</summary>
+    public static int StrideOf(IReadOnlyDictionary<string, string> metadata) =>
+        metadata.TryGetValue("stride", out string? text) && TryReadStride(text, out int stride) ? stride : DefaultStride;
+
+    /// <summary>Refuses a model whose metadata names another task than detection.</summary>
+    /// <exception cref="ModelException">It does.</exception>
+    public static void ThrowIfNotDetection(string path, IReadOnlyDictionary<string, string> metadata)
+    {
+        if (TryReadTask(metadata, out string? task) && task != "detect")
+        {
+            throw new ModelException(path, $"task '{Excerpt(task)}' is not supported, a 'detect' model is wanted.");
+        }
     }
 
     /// <summary>

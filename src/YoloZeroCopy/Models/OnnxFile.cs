@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
@@ -29,7 +30,7 @@ internal sealed record OnnxFile
     public required int NodeCount { get; init; }
 
     /// <summary>Inputs that are not constants; a dimension of -1 is free.</summary>
-    public required ImmutableArray<(string Name, ImmutableArray<long> Shape)> Inputs { get; init; }
+    public required ImmutableArray<OnnxTensor> Inputs { get; init; }
 
     /// <summary>Where constants lie that are not in the file: paths below its folder.</summary>
     public ImmutableArray<string> DataLocations { get; init; } = [];
@@ -91,7 +92,7 @@ internal sealed record OnnxFile
     {
         int nodes = 0;
         HashSet<string> constants = [];
-        List<(string Name, ImmutableArray<long> Shape)> inputs = [];
+        List<OnnxTensor> inputs = [];
         ProtobufReader reader = new(graph);
         while (reader.Next(out int field, out ReadOnlySpan<byte> value))
         {
@@ -105,7 +106,7 @@ internal sealed record OnnxFile
                     _ = constants.Add(Text(Find(value, TensorName)));
                     break;
                 case GraphInput:
-                    inputs.Add((Text(Find(value, 1)), ShapeOf(value)));
+                    inputs.Add(Tensor(value));
                     break;
             }
         }
@@ -201,11 +202,31 @@ internal sealed record OnnxFile
         return !reader.IsDamaged;
     }
 
-    // ValueInfoProto.type (2) . tensor_type (1) . shape (2) . dim (1) . dim_value (1).
-    private static ImmutableArray<long> ShapeOf(ReadOnlySpan<byte> valueInfo)
+    // ValueInfoProto: name (1), type (2). tensor_type (1): elem_type (1), shape (2). dim (1): dim_value (1) or dim_param (2).
+    private static OnnxTensor Tensor(ReadOnlySpan<byte> valueInfo)
     {
-        ImmutableArray<long>.Builder shape = ImmutableArray.CreateBuilder<long>();
-        ProtobufReader dimensions = new(Find(Find(Find(valueInfo, 2), 1), 2));
+        const int Name = 1;
+        const int ElementType = 1;
+        const int DimensionValue = 1;
+        const int DimensionName = 2;
+        OrtElementType type = OrtElementType.Undefined;
+        ReadOnlySpan<byte> shape = default;
+        ProtobufReader tensor = new(Find(Find(valueInfo, 2), 1));
+        while (tensor.Next(out int field, out ReadOnlySpan<byte> value))
+        {
+            if (field == ElementType && Enum.IsDefined((OrtElementType)tensor.Number))
+            {
+                type = (OrtElementType)tensor.Number;
+            }
+            else if (field == 2)
+            {
+                shape = value;
+            }
+        }
+
+        ImmutableArray<long>.Builder sizes = ImmutableArray.CreateBuilder<long>();
+        ImmutableArray<string>.Builder symbols = ImmutableArray.CreateBuilder<string>();
+        ProtobufReader dimensions = new(shape);
         while (dimensions.Next(out int field, out ReadOnlySpan<byte> dimension))
         {
             if (field != 1)
@@ -214,16 +235,19 @@ internal sealed record OnnxFile
             }
 
             long size = -1;
+            string symbol = string.Empty;
             ProtobufReader reader = new(dimension);
-            while (reader.Next(out int part, out _))
+            while (reader.Next(out int part, out ReadOnlySpan<byte> text))
             {
-                size = part == 1 && reader.Number > 0 ? reader.Number : size;
+                size = part == DimensionValue && reader.Number > 0 ? reader.Number : size;
+                symbol = part == DimensionName ? Text(text) : symbol;
             }
 
-            shape.Add(size);
+            sizes.Add(size);
+            symbols.Add(symbol);
         }
 
-        return shape.ToImmutable();
+        return new OnnxTensor(Text(Find(valueInfo, Name)), type, sizes.ToImmutable(), symbols.ToImmutable());
     }
 
     private static ReadOnlySpan<byte> Find(ReadOnlySpan<byte> message, int wanted)

@@ -3,7 +3,7 @@ using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
-/// <summary>An input or output as a session describes it.</summary>
+/// <summary>An input or output as a file or a session describes it.</summary>
 /// <param name="Name">Name in the model.</param>
 /// <param name="Type">Element type; <see cref="OrtElementType.Undefined"/> for what is no tensor.</param>
 /// <param name="Shape">Dimensions; -1 for a free one.</param>

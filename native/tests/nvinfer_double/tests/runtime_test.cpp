@@ -131,7 +131,7 @@ TEST_F(runtime_test, loads_compatible_plans)
     plan lean = older;
     lean.flags |= plan_lean_runtime_inside;
     EXPECT_EQ(load(lean), nullptr);
-    expect_error("host code is not allowed");
+    expect_error("getEngineHostCodeAllowed() is false");
     runtime->setEngineHostCodeAllowed(true);
     EXPECT_NE(load(lean), nullptr);
     plan ampere = small_plan();

@@ -51,26 +51,29 @@ internal sealed unsafe class OnnxRuntimeLibrary
         List<string> tried = [];
         lock (Gate)
         {
-            if (search.FindFile(tried) is string file)
+            foreach (string candidate in search.Candidates())
             {
-                return LoadOnce(file);
-            }
-
-            if (search.UseSystem)
-            {
-                foreach (string name in OnnxRuntimeSearch.FileNames)
+                if (Loaded.TryGetValue(candidate, out OnnxRuntimeLibrary? known))
                 {
-                    if (Loaded.TryGetValue(name, out OnnxRuntimeLibrary? known))
+                    return known;
+                }
+
+                if (!NativeLibrarySearch.IsForSystem(candidate))
+                {
+                    if (File.Exists(candidate))
                     {
-                        return known;
+                        return Keep(candidate, LoadFile(candidate));
                     }
 
-                    if (NativeLibrary.TryLoad(name, out nint module))
-                    {
-                        return Keep(name, module);
-                    }
-
-                    tried.Add($"{name}, by the system's own search");
+                    tried.Add(candidate);
+                }
+                else if (NativeLibrary.TryLoad(candidate, out nint module))
+                {
+                    return Keep(candidate, module);
+                }
+                else
+                {
+                    tried.Add($"{candidate}, by the system's own search");
                 }
             }
         }
@@ -78,17 +81,11 @@ internal sealed unsafe class OnnxRuntimeLibrary
         throw new NativeLibraryException(OnnxRuntimeSearch.LibraryName, OnnxRuntimeSearch.NotFound(tried));
     }
 
-    private static OnnxRuntimeLibrary LoadOnce(string file)
+    private static nint LoadFile(string file)
     {
-        if (Loaded.TryGetValue(file, out OnnxRuntimeLibrary? known))
-        {
-            return known;
-        }
-
-        nint module;
         try
         {
-            module = NativeLibrary.Load(file);
+            return NativeLibrary.Load(file);
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {
@@ -98,8 +95,6 @@ internal sealed unsafe class OnnxRuntimeLibrary
                 + $"or a library it needs is missing: {error.Message}",
                 error);
         }
-
-        return Keep(file, module);
     }
 
     private static OnnxRuntimeLibrary Keep(string path, nint module)

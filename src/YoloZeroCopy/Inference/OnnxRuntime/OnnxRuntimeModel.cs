@@ -6,11 +6,9 @@ namespace YoloZeroCopy;
 /// <summary>What an ONNX Runtime engine of any device knows about the model it opened. Immutable; any thread.</summary>
 internal sealed class OnnxRuntimeModel
 {
-    private const int DefaultStride = 32;
-
     private readonly string outputName;
 
-    private OnnxRuntimeModel(OnnxRuntimeLibrary library, ModelSource source, ModelInfo info, long fileBytes, DetectorInput input, string output)
+    private OnnxRuntimeModel(OnnxRuntimeLibrary library, ModelSource source, ModelInfo info, long fileBytes, PictureInput input, string output)
     {
         Library = library;
         Source = source;
@@ -30,7 +28,7 @@ internal sealed class OnnxRuntimeModel
     /// <summary>Size of the model's file, or its bytes.</summary>
     public long FileBytes { get; }
 
-    public DetectorInput Input { get; }
+    public PictureInput Input { get; }
 
     /// <summary>Opens a model with its free dimensions fixed and finds out all about it.</summary>
     /// <param name="source">ONNX model; external data lies beside its file.</param>
@@ -42,7 +40,7 @@ internal sealed class OnnxRuntimeModel
     /// <exception cref="ModelException">The file is no model, or no detection model this library can run.</exception>
     /// <exception cref="NativeLibraryException">ONNX Runtime's library is missing or is not one this can use.</exception>
     public static (OnnxRuntimeModel Model, OrtHandle Session) Open(
-        ModelSource source, string? libraryPath, (int Width, int Height)? imageSize, Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
+        ModelSource source, string? libraryPath, (int Width, int Height)? imageSize, Func<OnnxRuntimeLibrary, PictureInput, OrtHandle> openSession)
     {
         ArgumentException.ThrowIfNullOrEmpty(source.Path);
         CheckSize(imageSize);
@@ -63,7 +61,7 @@ internal sealed class OnnxRuntimeModel
     public void CheckTensors(int batch, nint input, nint output)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, DetectorInput.MaxBatch);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, PictureInput.MaxBatch);
         ArgumentOutOfRangeException.ThrowIfZero(input);
         ArgumentOutOfRangeException.ThrowIfZero(output);
         if (Info.FixedBatch != 0 && batch != Info.FixedBatch)
@@ -84,22 +82,19 @@ internal sealed class OnnxRuntimeModel
         ModelSource source,
         long fileBytes,
         (int Width, int Height)? imageSize,
-        Func<OnnxRuntimeLibrary, DetectorInput, OrtHandle> openSession)
+        Func<OnnxRuntimeLibrary, PictureInput, OrtHandle> openSession)
     {
         string path = source.Path;
         Declaration declared = Describe(library, source);
         ImmutableDictionary<string, string> metadata = declared.Metadata;
-        if (ModelMetadata.TryReadTask(metadata, out string? task) && task != "detect")
-        {
-            throw new ModelException(path, $"task '{ModelMetadata.Excerpt(task)}' is not supported, a 'detect' model is wanted.");
-        }
+        ModelMetadata.ThrowIfNotDetection(path, metadata);
 
-        int stride = ModelMetadata.TryReadStride(metadata.GetValueOrDefault("stride"), out int named) ? named : DefaultStride;
-        DetectorInput input = DetectorInput.Resolve(path, declared.Inputs, imageSize, metadata, stride);
+        int stride = ModelMetadata.StrideOf(metadata);
+        PictureInput input = PictureInput.Resolve(path, declared.Inputs, imageSize, metadata, stride);
         OrtHandle session = openSession(library, input);
         try
         {
-            DetectorOutput output = DetectorOutput.Resolve(path, library, session, input);
+            DetectionOutput output = DetectionOutput.Resolve(path, library, session, input);
             ModelInfo info = ModelDescription.Create(
                 path,
                 [.. declared.Inputs.Select(static tensor => tensor.ToInfo())],

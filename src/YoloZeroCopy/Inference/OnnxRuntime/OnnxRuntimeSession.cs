@@ -19,7 +19,7 @@ internal static unsafe class OnnxRuntimeSession
 
     /// <summary>Opens a session to run, with the input's free dimensions fixed.</summary>
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
-    public static OrtHandle OpenToRun(OnnxRuntimeLibrary library, ModelSource source, DetectorInput input, int threads)
+    public static OrtHandle OpenToRun(OnnxRuntimeLibrary library, ModelSource source, PictureInput input, int threads)
     {
         using OrtHandle options = CreateOptions(library, source.Path, OrtGraphOptimizationLevel.EnableAll, threads);
 
@@ -32,7 +32,7 @@ internal static unsafe class OnnxRuntimeSession
 
     /// <summary>Opens a session that folds the model's shape arithmetic to tell its output's shape, and is hardly ever run.</summary>
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
-    public static OrtHandle OpenForShapes(OnnxRuntimeLibrary library, ModelSource source, DetectorInput input)
+    public static OrtHandle OpenForShapes(OnnxRuntimeLibrary library, ModelSource source, PictureInput input)
     {
         using OrtHandle options = CreateOptions(library, source.Path, OrtGraphOptimizationLevel.EnableBasic, threads: 1);
         Configure(library, source.Path, options, "session.disable_prepacking"u8, "1"u8);

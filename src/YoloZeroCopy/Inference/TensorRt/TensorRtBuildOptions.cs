@@ -64,7 +64,7 @@ public sealed record TensorRtBuildOptions
 
     internal void Validate()
     {
-        Check(MaxBatch is >= 1 and <= DetectorInput.MaxBatch, nameof(MaxBatch), MaxBatch, $"1 to {DetectorInput.MaxBatch}");
+        Check(MaxBatch is >= 1 and <= PictureInput.MaxBatch, nameof(MaxBatch), MaxBatch, $"1 to {PictureInput.MaxBatch}");
         Check(OptimalBatch >= 0 && OptimalBatch <= MaxBatch, nameof(OptimalBatch), OptimalBatch, $"0 to MaxBatch, {MaxBatch}");
         Check(DeviceOrdinal >= 0, nameof(DeviceOrdinal), DeviceOrdinal, "0 or more");
         Check(WorkspaceBytes >= 0, nameof(WorkspaceBytes), WorkspaceBytes, "0 or more bytes");

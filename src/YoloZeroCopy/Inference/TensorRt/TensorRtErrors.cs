@@ -39,9 +39,8 @@ internal static class TensorRtErrors
     /// <summary>The exception for a plan that cannot be used.</summary>
     public static Exception Plan(TrtStatus status, string message, string path) => status switch
     {
-        // TensorRT has no code of its own for this one, and names the function or the thing.
-        _ when message.Contains("HostCodeAllowed", StringComparison.OrdinalIgnoreCase) || message.Contains("host code", StringComparison.OrdinalIgnoreCase) =>
-            new ModelException(path, $"it carries code for the processor: {message} If the file is trusted, allow that with TensorRtHostCodeAllowed (`--tensorrt-host-code`)."),
+        TrtStatus.HostCode => new ModelException(
+            path, $"it carries code for the processor: {message} If the file is trusted, allow that with TensorRtHostCodeAllowed (`--tensorrt-host-code`)."),
         TrtStatus.DamagedPlan => new ModelException(path, $"the plan is damaged or no TensorRT engine: {message}"),
         TrtStatus.WrongVersion => new ModelException(path, $"the plan is of another version of TensorRT: {message} {OnePlanOnePlace}"),
         TrtStatus.WrongGpu => new ModelException(path, $"the plan does not run on this GPU: {message} {OnePlanOnePlace}"),

@@ -51,7 +51,7 @@ internal sealed unsafe class TensorRtLibrary : IDisposable
         foreach (TensorRtShim shim in shims)
         {
             // The shim is asked about what is there, or what the system's loader may find: a driver that is missing is no reason against a file that is missing, too.
-            ILookup<bool, string> candidates = search.LibraryCandidates(shim.Major).ToLookup(static path => !System.IO.Path.IsPathRooted(path) || File.Exists(path));
+            ILookup<bool, string> candidates = search.LibraryCandidates(shim.Major).ToLookup(static path => NativeLibrarySearch.IsForSystem(path) || File.Exists(path));
             tried.AddRange(candidates[false]);
             if (!candidates[true].Any())
             {

@@ -5,7 +5,6 @@ namespace YoloZeroCopy;
 /// <summary>What a loaded plan is as a detection model, with the profile it runs in. Immutable; any thread.</summary>
 internal sealed class TensorRtModel
 {
-    private const int DefaultStride = 32;
     private const long Alignment = 256;
 
     private readonly string input;
@@ -35,13 +34,10 @@ internal sealed class TensorRtModel
     public static TensorRtModel Read(TensorRtPlan plan, TensorRtPlanFile file, (int Width, int Height)? imageSize, TensorRtDevice device)
     {
         string path = file.Path;
-        if (ModelMetadata.TryReadTask(file.Metadata, out string? task) && task != "detect")
-        {
-            throw new ModelException(path, $"task '{ModelMetadata.Excerpt(task)}' is not supported, a 'detect' model is wanted.");
-        }
+        ModelMetadata.ThrowIfNotDetection(path, file.Metadata);
 
-        int stride = ModelMetadata.TryReadStride(file.Metadata.GetValueOrDefault("stride"), out int named) ? named : DefaultStride;
-        (TensorRtProfileChoice profile, string text, DetectorInput picture) = ReadInput(plan, file, imageSize, stride);
+        int stride = ModelMetadata.StrideOf(file.Metadata);
+        (TensorRtProfileChoice profile, string text, PictureInput picture) = ReadInput(plan, file, imageSize, stride);
         ImmutableArray<TensorRtTensor> tensors = [.. plan.Tensors.Select((_, index) => plan.ReadTensor(index, profile.Index))];
         RefuseUnusual(path, tensors);
 
@@ -51,7 +47,7 @@ internal sealed class TensorRtModel
         [
             .. tensors.Where(static tensor => !tensor.IsInput).Select(tensor => tensor.ToOnnx(WithFreeBatch(probe.ShapeOf(tensor.Name), tensor))),
         ];
-        DetectorOutput output = DetectorOutput.FromKnownShapes(path, outputs, picture);
+        DetectionOutput output = DetectionOutput.FromKnownShapes(path, outputs, picture);
         ModelInfo info = ModelDescription.Create(
             path,
             [.. tensors.Where(static tensor => tensor.IsInput).Select(static tensor => tensor.ToOnnx().ToInfo())],
@@ -94,14 +90,14 @@ internal sealed class TensorRtModel
         }
     }
 
-    private static (TensorRtProfileChoice Profile, string Text, DetectorInput Input) ReadInput(
+    private static (TensorRtProfileChoice Profile, string Text, PictureInput Input) ReadInput(
         TensorRtPlan plan, TensorRtPlanFile file, (int Width, int Height)? imageSize, int stride)
     {
         ImmutableArray<TensorRtTensor> inputs = [.. plan.Tensors.Where(static tensor => tensor.IsInput)];
         if (inputs.Length != 1 || inputs[0].Shape.Length != 4)
         {
             // Refused, in the words for every model.
-            _ = DetectorInput.Resolve(file.Path, [.. inputs.Select(static tensor => tensor.ToOnnx())], null, file.Metadata, stride);
+            _ = PictureInput.Resolve(file.Path, [.. inputs.Select(static tensor => tensor.ToOnnx())], null, file.Metadata, stride);
         }
 
         TensorRtTensor picture = inputs[0];
@@ -109,7 +105,7 @@ internal sealed class TensorRtModel
         TensorRtProfileChoice profile = TensorRtProfileChoice.Choose(file.Path, ranges, imageSize, file.Metadata);
         long channels = picture.Shape[1] >= 0 ? picture.Shape[1] : ranges[profile.Index].Min[1];
         ImmutableArray<long> shape = [profile.MinBatch == profile.MaxBatch ? profile.MaxBatch : -1, channels, profile.Height, profile.Width];
-        DetectorInput input = DetectorInput.Resolve(file.Path, [picture.ToOnnx(shape)], null, file.Metadata, stride);
+        PictureInput input = PictureInput.Resolve(file.Path, [picture.ToOnnx(shape)], null, file.Metadata, stride);
         return (profile, Describe(plan, ranges, profile), input);
     }
 
@@ -147,7 +143,7 @@ internal sealed class TensorRtModel
     private static ImmutableArray<long> WithFreeBatch(ImmutableArray<long> shape, TensorRtTensor declared) =>
         shape.Length > 0 && declared.Shape.Length == shape.Length && declared.Shape[0] < 0 ? shape.SetItem(0, -1) : shape;
 
-    private static long[] Shape(DetectorInput input, int batch) => [batch, 3, input.Height, input.Width];
+    private static long[] Shape(PictureInput input, int batch) => [batch, 3, input.Height, input.Width];
 
     private static long BytesOf(TensorRtTensor tensor, TensorRtExecution execution, int batch)
     {

@@ -1,11 +1,9 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>Where the shim and the user's TensorRT are looked for, in this order: option, variable, application, system.</summary>
-/// <remarks>A record of plain values, so that a test can search a folder of its own.</remarks>
-internal sealed record TensorRtSearch
+/// <summary>Where the shim and the user's TensorRT are looked for.</summary>
+internal sealed record TensorRtSearch : NativeLibrarySearch
 {
     /// <summary>Environment variable that names the file or the folder of the user's TensorRT.</summary>
     public const string VariableName = "YZC_TENSORRT";
@@ -31,17 +29,8 @@ internal sealed record TensorRtSearch
     /// <summary>Value of <see cref="ShimVariableName"/>; null or empty when it is not set.</summary>
     public string? ShimVariable { get; init; }
 
-    /// <summary>Folder of the application.</summary>
-    public required string ApplicationDirectory { get; init; }
-
-    /// <summary>Other folders in which the .NET host looks for the application's native libraries.</summary>
-    public ImmutableArray<string> NativeDirectories { get; init; } = [];
-
     /// <summary>What built the engine that is to be run, which comes first where several are installed; null where it is not known, or to build.</summary>
     public TensorRtOrigin? Origin { get; init; }
-
-    /// <summary>Whether to ask the system's loader at the end.</summary>
-    public bool UseSystem { get; init; } = true;
 
     private const string RtxFileName = "libtensorrt_rtx.so.1";
 
@@ -56,9 +45,7 @@ internal sealed record TensorRtSearch
         ShimPath = shimPath,
         ShimVariable = Environment.GetEnvironmentVariable(ShimVariableName),
         ApplicationDirectory = AppContext.BaseDirectory,
-        NativeDirectories = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") is string directories
-            ? [.. directories.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)]
-            : [],
+        NativeDirectories = NativeDirectoriesOfThisProcess,
     };
 
     /// <summary>File of the shim for a major.</summary>
@@ -72,65 +59,16 @@ internal sealed record TensorRtSearch
     /// <summary>Files or, at the end, bare names to try as the shim of a major. A file that an option or the variable names may be of any major: the shim itself says which.</summary>
     /// <exception cref="NativeLibraryException">The option or the variable is set, but there is nothing where it points.</exception>
     public IEnumerable<string> ShimCandidates(int major) => Candidates(
-        ShimName, ShimPath, "the shim path option", ShimVariable, ShimVariableName, [ShimFileName(major)], [.. Majors.Select(ShimFileName)]);
+        new NamedLibrary(ShimName, ShimPath, "the shim path option", ShimVariable, ShimVariableName), [ShimFileName(major)], [.. Majors.Select(ShimFileName)]);
 
     /// <summary>Files or, at the end, bare names to try as TensorRT with the shim of a major.</summary>
     /// <exception cref="NativeLibraryException">The option or the variable is set, but there is nothing where it points.</exception>
     public IEnumerable<string> LibraryCandidates(int major) => Candidates(
-        LibraryName,
-        LibraryPath,
-        "the TensorRT path option",
-        Variable,
-        VariableName,
+        new NamedLibrary(LibraryName, LibraryPath, "the TensorRT path option", Variable, VariableName),
         OriginFirst(LibraryFileNames(major)),
         [.. Majors.SelectMany(static known => LibraryFileNames(known)).Distinct()]);
 
     // TensorRT for RTX and the others refuse each other's engines, so what cannot run one comes last.
     private ImmutableArray<string> OriginFirst(ImmutableArray<string> names) =>
         Origin is TensorRtOrigin origin ? [.. names.OrderBy(name => (name == RtxFileName) != origin.IsRtx)] : names;
-
-    private IEnumerable<string> Candidates(
-        string what, string? path, string option, string? variable, string variableName, ImmutableArray<string> names, ImmutableArray<string> allNames)
-    {
-        (string? named, string source) = !string.IsNullOrEmpty(path) ? (path, option) : (variable, $"the environment variable {variableName}");
-        if (!string.IsNullOrEmpty(named))
-        {
-            return Named(what, named, source, names, allNames);
-        }
-
-        IEnumerable<string> inFolders = ApplicationDirectories().SelectMany(folder => names.Select(name => Path.Combine(folder, name)));
-        return UseSystem ? inFolders.Concat(names) : inFolders;
-    }
-
-    private static IEnumerable<string> Named(string what, string path, string source, ImmutableArray<string> names, ImmutableArray<string> allNames)
-    {
-        string full = Path.GetFullPath(path);
-        if (File.Exists(full))
-        {
-            return [full];
-        }
-
-        if (!allNames.Any(name => File.Exists(Path.Combine(full, name))))
-        {
-            throw new NativeLibraryException(
-                what,
-                $"{source} is '{path}', which is neither the library's file nor a folder with {string.Join(" or ", allNames)} in it. Correct or remove it; no other place is tried.");
-        }
-
-        return names.Select(name => Path.Combine(full, name));
-    }
-
-    private IEnumerable<string> ApplicationDirectories()
-    {
-        // A .NET that a distribution built reports that distribution's own identifier, but packages carry the portable one.
-        string portable = $"linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
-        IEnumerable<string> folders =
-        [
-            Path.Combine(ApplicationDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"),
-            Path.Combine(ApplicationDirectory, "runtimes", portable, "native"),
-            ApplicationDirectory,
-            .. NativeDirectories,
-        ];
-        return folders.Select(static folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct();
-    }
 }

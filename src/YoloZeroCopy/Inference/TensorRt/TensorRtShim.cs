@@ -64,7 +64,7 @@ internal sealed unsafe class TensorRtShim
             return known;
         }
 
-        bool isFile = System.IO.Path.IsPathFullyQualified(candidate);
+        bool isFile = !NativeLibrarySearch.IsForSystem(candidate);
         if (isFile && !File.Exists(candidate))
         {
             tried.Add(candidate);

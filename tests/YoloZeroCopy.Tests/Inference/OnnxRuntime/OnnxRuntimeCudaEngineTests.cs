@@ -199,7 +199,7 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
     public void A_dimension_is_fixed_by_its_name_unless_the_batch_shares_it(string batch, string height, string width, string wanted)
     {
         OnnxTensor tensor = new("images", Interop.OrtElementType.Float, [-1, 3, -1, -1], [batch, "", height, width]);
-        DetectorInput input = new(tensor, TensorElementType.Float32, 0, 96, 64);
+        PictureInput input = new(tensor, TensorElementType.Float32, 0, 96, 64);
         Assert.Equal(wanted, string.Join(' ', input.Overrides(4).Select(static item => $"{item.Name}={item.Value}")));
     }
 

@@ -129,6 +129,6 @@ public sealed class TensorRtBuildPlanTests
     {
         Metadata = imageSize is null ? NoMetadata : NoMetadata.Add("imgsz", imageSize),
         NodeCount = 100,
-        Inputs = [("images", [.. shape.Split(',').Select(long.Parse)])],
+        Inputs = [new OnnxTensor("images", Interop.OrtElementType.Float, [.. shape.Split(',').Select(long.Parse)], [.. shape.Split(',').Select(static _ => "")])],
     };
 }

@@ -66,7 +66,7 @@ public sealed class TensorRtLibraryTests : IDisposable
     [Theory]
     [InlineData("int nothing;", "has no yzc_trt_abi_version")]
     [InlineData("int yzc_trt_abi_version(void) { return 99; } int yzc_trt_tensorrt_major(void) { return 11; }", "interface version 99")]
-    [InlineData("int yzc_trt_abi_version(void) { return 1; } int yzc_trt_tensorrt_major(void) { return 11; }", "is damaged")]
+    [InlineData("int yzc_trt_abi_version(void) { return 2; } int yzc_trt_tensorrt_major(void) { return 11; }", "is damaged")]
     public void A_library_that_is_not_the_shim_is_refused(string source, string reason)
     {
         SkipElsewhere();

@@ -6,7 +6,7 @@ namespace YoloZeroCopy.Interop;
 internal sealed unsafe class TrtApi
 {
     /// <summary><c>YZC_TRT_ABI_VERSION</c> that these bindings are written for.</summary>
-    public const int AbiVersion = 1;
+    public const int AbiVersion = 2;
 
     private const int MaxMessageLength = 16384;
     private const int MaxTextLength = 4096;

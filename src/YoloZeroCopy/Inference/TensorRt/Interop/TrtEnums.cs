@@ -22,6 +22,7 @@ internal enum TrtStatus
     Busy = -16,
     State = -17,
     Internal = -18,
+    HostCode = -19,
 }
 
 /// <summary><c>yzc_trt_severity</c>.</summary>

@@ -8,9 +8,8 @@ namespace YoloZeroCopy;
 /// <param name="FixedBatch">Batch size that the model fixes, or 0.</param>
 /// <param name="Width">Width in pixels.</param>
 /// <param name="Height">Height in pixels.</param>
-internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType ElementType, int FixedBatch, int Width, int Height)
+internal sealed record PictureInput(OnnxTensor Tensor, TensorElementType ElementType, int FixedBatch, int Width, int Height)
 {
-    private const int DefaultSize = 640;
     internal const int MaxBatch = 4096;
 
     private const int Batch = 0;
@@ -25,8 +24,28 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
     /// <param name="metadata">The model's metadata.</param>
     /// <param name="stride">Stride of the network; width and height must be multiples of it.</param>
     /// <exception cref="ModelException">The model takes something else, or not pictures of that size.</exception>
-    public static DetectorInput Resolve(
+    public static PictureInput Resolve(
         string path, ImmutableArray<OnnxTensor> inputs, (int Width, int Height)? asked, IReadOnlyDictionary<string, string> metadata, int stride)
+    {
+        OnnxTensor input = Choose(path, inputs);
+        (int width, int height) = asked ?? DefaultSize(path, input, metadata);
+        if (WhyNot(input, width, height, stride) is string reason)
+        {
+            throw new ModelException(path, reason);
+        }
+
+        bool isSquare = input.Shape[Row] < 0 && input.Shape[Column] < 0 && input.Symbols[Row].Length > 0 && input.Symbols[Row] == input.Symbols[Column];
+        if (isSquare && width != height)
+        {
+            throw new ModelException(path, $"input {input} takes square pictures only; {width}x{height} was asked with InputSize (`--imgsz`).");
+        }
+
+        return new PictureInput(input, input.ElementType!.Value, (int)Math.Max(0, input.Shape[Batch]), width, height);
+    }
+
+    /// <summary>Takes a model's one input, which must be a tensor of RGB pictures of a size that can be.</summary>
+    /// <exception cref="ModelException">There are several, or it is something else.</exception>
+    public static OnnxTensor Choose(string path, ImmutableArray<OnnxTensor> inputs)
     {
         if (inputs.Length != 1)
         {
@@ -45,7 +64,7 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
             throw new ModelException(path, $"input {input} has {input.Shape[Channel]} channels; three are wanted, [N,3,H,W].{hint}");
         }
 
-        if (input.ElementType is not TensorElementType type)
+        if (input.ElementType is null)
         {
             throw new ModelException(path, $"input {input} is of type {input.TypeName}; float, float16 or uint8 is wanted.");
         }
@@ -57,20 +76,45 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
             throw new ModelException(path, $"input {input} cannot be used: N is 1 to {MaxBatch}, H and W are 1 to {FrameFormat.MaxSize}.");
         }
 
-        (int width, int height) = Size(path, input, asked, metadata);
-        if (width % stride != 0 || height % stride != 0)
+        return input;
+    }
+
+    /// <summary>Size that the model fixes, or its metadata names, or that nearly every YOLO has.</summary>
+    /// <exception cref="ModelException">The metadata names none that can be.</exception>
+    public static (int Width, int Height) DefaultSize(string path, OnnxTensor input, IReadOnlyDictionary<string, string> metadata)
+    {
+        long fixedWidth = input.Shape[Column];
+        long fixedHeight = input.Shape[Row];
+        if (fixedWidth > 0 && fixedHeight > 0)
+        {
+            return ((int)fixedWidth, (int)fixedHeight);
+        }
+
+        (int Width, int Height) wanted = (ModelMetadata.DefaultSize, ModelMetadata.DefaultSize);
+        if (metadata.TryGetValue("imgsz", out string? text) && !ModelMetadata.TryReadImageSize(text, out wanted))
         {
             throw new ModelException(
-                path, $"an input of {width}x{height} pixels does not fit: width and height must be multiples of the model's stride, {stride}.");
+                path,
+                $"its metadata imgsz is '{ModelMetadata.Excerpt(text)}', which is no size of 1 to {FrameFormat.MaxSize} pixels; give an image size.");
         }
 
-        bool isSquare = input.Shape[Row] < 0 && input.Shape[Column] < 0 && input.Symbols[Row].Length > 0 && input.Symbols[Row] == input.Symbols[Column];
-        if (isSquare && width != height)
+        return (fixedWidth > 0 ? (int)fixedWidth : wanted.Width, fixedHeight > 0 ? (int)fixedHeight : wanted.Height);
+    }
+
+    /// <summary>Why a model cannot run at a size; null when nothing speaks against it.</summary>
+    public static string? WhyNot(OnnxTensor input, int width, int height, int stride)
+    {
+        long fixedWidth = input.Shape[Column];
+        long fixedHeight = input.Shape[Row];
+        if ((fixedWidth > 0 && fixedWidth != width) || (fixedHeight > 0 && fixedHeight != height))
         {
-            throw new ModelException(path, $"input {input} takes square pictures only; {width}x{height} was asked with InputSize (`--imgsz`).");
+            return $"its input {input} is fixed at {Show(fixedWidth)}x{Show(fixedHeight)} (width x height), but {width}x{height} was asked. "
+                + "Leave the size out, or export the model with dynamic input.";
         }
 
-        return new DetectorInput(input, type, (int)Math.Max(0, input.Shape[Batch]), width, height);
+        return width % stride != 0 || height % stride != 0
+            ? $"an input of {width}x{height} pixels does not fit: width and height must be multiples of the model's stride, {stride}."
+            : null;
     }
 
     /// <summary>Free dimensions to fix by name, so that the runtime can fold all shape arithmetic.</summary>
@@ -92,41 +136,6 @@ internal sealed record DetectorInput(OnnxTensor Tensor, TensorElementType Elemen
                 yield return (Tensor.Symbols[dimension], value);
             }
         }
-    }
-
-    private static (int Width, int Height) Size(
-        string path, OnnxTensor input, (int Width, int Height)? asked, IReadOnlyDictionary<string, string> metadata)
-    {
-        long fixedWidth = input.Shape[Column];
-        long fixedHeight = input.Shape[Row];
-        if (asked is (int Width, int Height) size)
-        {
-            if ((fixedWidth > 0 && fixedWidth != size.Width) || (fixedHeight > 0 && fixedHeight != size.Height))
-            {
-                throw new ModelException(
-                    path,
-                    $"its input {input} is fixed at {Show(fixedWidth)}x{Show(fixedHeight)} (width x height), "
-                    + $"but {size.Width}x{size.Height} was asked. "
-                    + "Leave InputSize (`--imgsz`) out, or export the model with dynamic input.");
-            }
-
-            return size;
-        }
-
-        if (fixedWidth > 0 && fixedHeight > 0)
-        {
-            return ((int)fixedWidth, (int)fixedHeight);
-        }
-
-        (int Width, int Height) wanted = (DefaultSize, DefaultSize);
-        if (metadata.TryGetValue("imgsz", out string? text) && !ModelMetadata.TryReadImageSize(text, out wanted))
-        {
-            throw new ModelException(
-                path,
-                $"its metadata imgsz is '{ModelMetadata.Excerpt(text)}', which is no size of 1 to {FrameFormat.MaxSize} pixels; name one with InputSize (`--imgsz`).");
-        }
-
-        return (fixedWidth > 0 ? (int)fixedWidth : wanted.Width, fixedHeight > 0 ? (int)fixedHeight : wanted.Height);
     }
 
     private static string Show(long dimension) => dimension > 0 ? $"{dimension}" : "any";

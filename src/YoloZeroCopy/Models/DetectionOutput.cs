@@ -9,7 +9,7 @@ namespace YoloZeroCopy;
 /// <param name="ElementType">Its element type.</param>
 /// <param name="Shape">Batch (1 where it is free), rows, columns.</param>
 /// <param name="FixedBatch">Batch size that input or output fix, or 0.</param>
-internal sealed record DetectorOutput(string Name, TensorElementType ElementType, ImmutableArray<long> Shape, int FixedBatch)
+internal sealed record DetectionOutput(string Name, TensorElementType ElementType, ImmutableArray<long> Shape, int FixedBatch)
 {
     private const int MaskChannels = 32;
     private const int MaskStride = 4;
@@ -20,7 +20,7 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
     /// </summary>
     /// <exception cref="ModelException">There is no such output, or it cannot be one of a detection model.</exception>
     /// <exception cref="InferenceException">The model could not be run to learn its output's shape.</exception>
-    public static unsafe DetectorOutput Resolve(string path, OnnxRuntimeLibrary library, OrtHandle session, DetectorInput input)
+    public static unsafe DetectionOutput Resolve(string path, OnnxRuntimeLibrary library, OrtHandle session, PictureInput input)
     {
         OnnxTensor output = Choose(path, new OrtSessionReader(library.Api, session.Value).Outputs(), input);
         int batch = BatchOf(output, input, out int fixedBatch);
@@ -30,14 +30,14 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
 
     /// <summary>Finds the detection output among outputs whose shapes are all known.</summary>
     /// <exception cref="ModelException">There is no such output, or it cannot be one of a detection model.</exception>
-    public static DetectorOutput FromKnownShapes(string path, ImmutableArray<OnnxTensor> outputs, DetectorInput input)
+    public static DetectionOutput FromKnownShapes(string path, ImmutableArray<OnnxTensor> outputs, PictureInput input)
     {
         OnnxTensor output = Choose(path, outputs, input);
         int batch = BatchOf(output, input, out int fixedBatch);
         return Create(path, output, output.Shape, batch, fixedBatch);
     }
 
-    private static OnnxTensor Choose(string path, ImmutableArray<OnnxTensor> outputs, DetectorInput input)
+    private static OnnxTensor Choose(string path, ImmutableArray<OnnxTensor> outputs, PictureInput input)
     {
         OnnxTensor output = outputs.FirstOrDefault(static tensor => tensor.Shape.Length == 3)
             ?? throw new ModelException(
@@ -56,28 +56,28 @@ internal sealed record DetectorOutput(string Name, TensorElementType ElementType
         return output;
     }
 
-    private static int BatchOf(OnnxTensor output, DetectorInput input, out int fixedBatch)
+    private static int BatchOf(OnnxTensor output, PictureInput input, out int fixedBatch)
     {
-        fixedBatch = input.FixedBatch != 0 ? input.FixedBatch : (int)Math.Clamp(output.Shape[0], 0, DetectorInput.MaxBatch);
+        fixedBatch = input.FixedBatch != 0 ? input.FixedBatch : (int)Math.Clamp(output.Shape[0], 0, PictureInput.MaxBatch);
         return Math.Max(1, fixedBatch);
     }
 
-    private static DetectorOutput Create(string path, OnnxTensor output, ImmutableArray<long> shape, int batch, int fixedBatch)
+    private static DetectionOutput Create(string path, OnnxTensor output, ImmutableArray<long> shape, int batch, int fixedBatch)
     {
         if (shape.Length == 3 && shape[0] >= 0 && shape[0] != batch)
         {
             throw new ModelException(path, $"output {output} has {shape[0]} pictures for a batch of {batch}.");
         }
 
-        return new DetectorOutput(output.Name, output.ElementType!.Value, shape, fixedBatch);
+        return new DetectionOutput(output.Name, output.ElementType!.Value, shape, fixedBatch);
     }
 
-    private static bool IsMaskPrototype(OnnxTensor tensor, DetectorInput input) =>
+    private static bool IsMaskPrototype(OnnxTensor tensor, PictureInput input) =>
         tensor.Shape.Length == 4 && tensor.Shape[1] == MaskChannels
         && (tensor.Shape[2] < 0 || tensor.Shape[2] == input.Height / MaskStride)
         && (tensor.Shape[3] < 0 || tensor.Shape[3] == input.Width / MaskStride);
 
-    private static unsafe ImmutableArray<long> Probe(OnnxRuntimeLibrary library, OrtHandle session, DetectorInput input, string outputName, int batch)
+    private static unsafe ImmutableArray<long> Probe(OnnxRuntimeLibrary library, OrtHandle session, PictureInput input, string outputName, int batch)
     {
         long[] shape = [batch, 3, input.Height, input.Width];
         void* picture = NativeMemory.AllocZeroed((nuint)OnnxRuntimeBinding.ByteCount(input.ElementType, shape));
