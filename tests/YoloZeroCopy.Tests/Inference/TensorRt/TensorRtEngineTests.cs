@@ -46,6 +46,27 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Majors))]
+    public void An_engine_in_memory_gives_what_its_file_gives(int major)
+    {
+        NvinferDouble library = new(major);
+        string plan = NetworkPlan(library, "--profile", Range(Size, 1, 4), "--metadata", Metadata());
+        byte[] bytes = File.ReadAllBytes(plan);
+        using (TensorRtEngine fromFile = Open(library, new TensorRtHostDevice(), plan))
+        using (TensorRtEngine fromBytes = Open(library, new TensorRtHostDevice(), ModelSource.InMemory(bytes, "a resource")))
+        {
+            Assert.Equal("a resource", fromBytes.Model.Path);
+            Assert.Equal(fromFile.Model.Names.AsEnumerable(), fromBytes.Model.Names.AsEnumerable());
+
+            // The engine keeps nothing of them.
+            bytes.AsSpan().Clear();
+            CheckSame(Run(fromFile, 3, Stream), Run(fromBytes, 3, Stream));
+        }
+
+        library.CheckClean();
+    }
+
+    [Theory]
+    [MemberData(nameof(Majors))]
     public void Where_both_majors_are_installed_an_engine_runs_on_the_one_that_built_it(int major)
     {
         NvinferDouble library = new(major);
@@ -317,7 +338,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
 
     private static string Range(int size, int min, int max) => $"images={min}x3x{size}x{size}:{max}x3x{size}x{size}:{max}x3x{size}x{size}";
 
-    private static TensorRtEngine Open(NvinferDouble library, TensorRtHostDevice device, string plan, (int Width, int Height)? size = null) => TensorRtEngine.Open(
+    private static TensorRtEngine Open(NvinferDouble library, TensorRtHostDevice device, ModelSource plan, (int Width, int Height)? size = null) => TensorRtEngine.Open(
         plan,
         device,
         new TensorRtEngineOptions
