@@ -44,10 +44,36 @@ public class ConsumerTests(PackedPackages packages)
     }
 
     [Fact]
-    public void Pictures_are_read_and_drawn_without_a_font_of_the_system()
+    public void Program_reads_pictures_and_videos()
     {
-        string folder = NewConsumer("imaging", "imaging-consumer");
-        CheckImagingOutput(Dotnet(folder, ["run", "--configuration", "Release", .. Versions]).Succeeded());
+        string folder = NewConsumer("media", "media-consumer");
+        string? ffmpeg = DotnetProgram.FindFfmpeg();
+        string[] video = ffmpeg is null ? [] : [PackedPackages.Repository("samples", "media", "conveyor.mp4")];
+
+        ProgramResult result = Dotnet(folder, ["run", "--configuration", "Release", .. Versions, "--", Model, Picture, "out.png", .. video]).Succeeded();
+
+        string[] wanted = ["objects: 16", "text: drawn", .. ffmpeg is null ? (string[])[] : ["frame: True of 1280x720, ffmpeg"]];
+        Assert.Equal(wanted, result.Lines);
+        Assert.True(File.Exists(Path.Combine(folder, "out.png")));
+        Assert.SkipWhen(ffmpeg is null, "Pictures are well; there is no ffmpeg for a video.");
+    }
+
+    [Fact]
+    public void Program_draws_text_on_a_machine_without_fonts_and_without_libfontconfig()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The bare machine is made with namespaces of Linux.");
+        string folder = NewConsumer("media-bare", "media-consumer");
+        string published = Publish(folder);
+        BareRoot root = new(Path.Combine(folder, "root"), Path.GetDirectoryName(published)!);
+        Assert.DoesNotContain(root.Files, static file => file.Contains("fontconfig", StringComparison.Ordinal) || file.Contains("/fonts/", StringComparison.Ordinal));
+        File.Copy(Model, Path.Combine(root.Folder, "model.onnx"));
+        File.Copy(Picture, Path.Combine(root.Folder, "picture.jpg"));
+
+        ProgramResult result = root.Run("Consumer", "model.onnx", "picture.jpg", "out.png");
+
+        bool isRefused = result.Error.Contains("not permitted", StringComparison.Ordinal) || result.Error.Contains("permission denied", StringComparison.OrdinalIgnoreCase);
+        Assert.SkipWhen(result.ExitCode != 0 && isRefused, $"This user may make no namespace: {result.Error.Trim()}");
+        Assert.Equal(["objects: 16", "text: drawn"], result.Succeeded().Lines);
     }
 
     [Theory]
@@ -73,14 +99,16 @@ public class ConsumerTests(PackedPackages packages)
         string command = Path.Combine(tools, RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "yzc.exe" : "yzc");
         DotnetProgram.Run(command, folder, packages.Packages, "--help").Succeeded();
 
-        string model = PackedPackages.Repository("samples", "model", "conveyor.onnx");
-        string picture = PackedPackages.Repository("samples", "media", "pictures", "0.jpg");
-        string[] detect = ["detect", "--model", model, "--input", picture, "--json", "found.jsonl", "--output", "annotated"];
+        string[] detect = ["detect", "--model", Model, "--input", Picture, "--json", "found.jsonl", "--output", "annotated"];
         DotnetProgram.Run(command, folder, packages.Packages, detect).Succeeded();
 
         Assert.Contains("bearing", File.ReadAllText(Path.Combine(folder, "found.jsonl")), StringComparison.Ordinal);
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(folder, "annotated")));
     }
+
+    private static string Model => PackedPackages.Repository("samples", "model", "conveyor.onnx");
+
+    private static string Picture => PackedPackages.Repository("samples", "media", "pictures", "0.jpg");
 
     private string[] Versions => [$"-p:PackedVersion={packages.Version}", $"-p:OnnxRuntimeVersion={PackedPackages.VersionOf("Microsoft.ML.OnnxRuntime")}"];
 

@@ -49,6 +49,11 @@ internal static class DotnetProgram
             start.Environment["NUGET_PACKAGES"] = packagesFolder;
         }
 
+        if (FindFfmpeg() is string ffmpeg)
+        {
+            start.Environment["YZC_FFMPEG"] = ffmpeg;
+        }
+
         // Native libraries are to come out of packages only.
         start.Environment.Remove("YZC_ONNXRUNTIME");
         start.Environment.Remove("YZC_TENSORRT_SHIM");
@@ -78,6 +83,13 @@ internal static class DotnetProgram
         process.WaitForExit();
         return new ProgramResult(command, process.ExitCode, output.ToString(), error.ToString());
     }
+
+    /// <summary>The machine's ffmpeg, else the one that the repository's build fetched; null where there is none.</summary>
+    public static string? FindFfmpeg() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+            .Select(static folder => Path.Combine(folder, "ffmpeg"))
+            .Append(PackedPackages.Repository("eng", "native-assets", "node_modules", "@ffmpeg-installer", "linux-x64", "ffmpeg"))
+            .FirstOrDefault(File.Exists);
 
     private static void Append(StringBuilder text, string? line)
     {

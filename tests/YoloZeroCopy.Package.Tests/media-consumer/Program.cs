@@ -1,0 +1,38 @@
+using System.Drawing;
+using YoloZeroCopy;
+
+// What it prints is checked by ConsumerTests. The arguments are a model, a picture, a picture to write, and perhaps a video.
+FrameFormat format = FormatOf(args[1]);
+await using (YoloDetector detector = YoloDetector.Open(args[0], new DetectorOptions { MaxBatch = 1, SlotBytes = format.ByteCount }))
+{
+    byte[] picture = PictureFile.Read(args[1], out _);
+    FrameSlot slot = await detector.RentAsync(format);
+    PictureFile.Decode(File.ReadAllBytes(args[1]), slot.Span, format);
+    using DetectionResult result = await detector.SubmitAsync(slot);
+    Annotator annotator = new(picture, format);
+    foreach (Detection detection in result.Detections)
+    {
+        annotator.DrawDetection(detection, detector.Model.Names[detection.ClassId]);
+    }
+
+    PictureFile.WritePng(args[2], picture, format);
+    Console.WriteLine($"objects: {result.Detections.Length}");
+}
+
+// White glyphs with soft edges on the label's black make many grays; a label without text has the one colour.
+byte[] black = new byte[format.ByteCount];
+new Annotator(black, format).DrawLabel(10, 60, "Zahnrad Ø 12 mm", Color.Black);
+Console.WriteLine($"text: {(black.Distinct().Count() > 10 ? "drawn" : "missing")}");
+
+if (args.Length > 3)
+{
+    await using VideoReader reader = await VideoReader.OpenAsync(args[3]);
+    byte[] frame = new byte[reader.Format.ByteCount];
+    Console.WriteLine($"frame: {await reader.ReadFrameAsync(frame)} of {reader.Format.Width}x{reader.Format.Height}, {reader.Ffmpeg.Split(' ')[0]}");
+}
+
+static FrameFormat FormatOf(string path)
+{
+    PictureInfo info = PictureFile.ReadInfo(path);
+    return new FrameFormat(PixelFormat.Bgr24, info.Width, info.Height);
+}
