@@ -7,11 +7,12 @@ namespace YoloZeroCopy;
 
 /// <summary>Draws boxes, lines and labels into a frame, for annotated pictures. Whatever lies outside the frame is cut off.</summary>
 /// <remarks>
-/// Works on the caller's memory and keeps nothing; several threads may draw into different frames. Lines and text are as large as suits the size of the frame, unless told otherwise.
-/// Transparency of colours is ignored. Frames of four bytes a pixel are drawn on where they lie; of others the part that is drawn on is converted there and back.
+/// Works on the caller's memory and keeps nothing; several threads may draw into different frames. Lines and text are as large as suits the size of
+/// the frame, unless told otherwise. Transparency of colours is ignored. Frames of four bytes a pixel are drawn on where they lie; of others the part
+/// that is drawn on is converted there and back.
 /// <para>
-/// Text is in Roboto, which the library brings: Latin, Greek and Cyrillic letters. Other characters come from a font of the system, where Skia finds one (on Linux its build without
-/// libfontconfig finds none), else an empty box stands for them.
+/// Text is in Roboto, which the library brings: Latin, Greek and Cyrillic letters. Other characters come from a font of the system, where Skia finds
+/// one (on Linux its build without libfontconfig finds none), else an empty box stands for them.
 /// </para>
 /// </remarks>
 public readonly unsafe ref struct Annotator
@@ -56,7 +57,8 @@ public readonly unsafe ref struct Annotator
     /// <summary>Width in pixels of lines that suits the frame.</summary>
     public int Thickness { get; }
 
-    /// <summary>A colour for a class, the same in every run: twelve hues of which neighbours differ most, then the same darker, then lighter, and so on from the beginning.</summary>
+    /// <summary>A colour for a class, the same in every run: twelve hues of which neighbours differ most, then the same darker, then lighter, and so
+    /// on from the beginning.</summary>
     public static Color ClassColor(int classId)
     {
         int color = Palette[(int)((uint)classId % (uint)Palette.Length)];
@@ -166,7 +168,8 @@ public readonly unsafe ref struct Annotator
 
         int pixelBytes = PixelRow.PixelBytes(format.PixelFormat);
         Span<byte> pixel = stackalloc byte[pixelBytes];
-        PixelRow.FromBgra(format.PixelFormat == PixelFormat.Rgba32 ? [color.R, color.G, color.B, 255] : [color.B, color.G, color.R, 255], pixel, format.PixelFormat);
+        ReadOnlySpan<byte> bgra = format.PixelFormat == PixelFormat.Rgba32 ? [color.R, color.G, color.B, 255] : [color.B, color.G, color.R, 255];
+        PixelRow.FromBgra(bgra, pixel, format.PixelFormat);
         Span<byte> first = pixels.Slice((area.Top * format.Stride) + (area.Left * pixelBytes), area.Width * pixelBytes);
         for (int i = 0; i < first.Length; i += pixelBytes)
         {
@@ -181,7 +184,8 @@ public readonly unsafe ref struct Annotator
 
     private SKRectI Visible(SKRectI area) => SKRectI.Intersect(area, new SKRectI(0, 0, format.Width, format.Height));
 
-    /// <summary>Lets <paramref name="draw"/> draw on the part of the frame that lies in <paramref name="area"/>, in the frame's coordinates.</summary>
+    /// <summary>Lets <paramref name="draw"/> draw on the part of the frame that lies in <paramref name="area"/>, in the frame's
+    /// coordinates.</summary>
     private void Paint(SKRectI area, Action<SKCanvas> draw)
     {
         area = Visible(area);
@@ -209,7 +213,8 @@ public readonly unsafe ref struct Annotator
         byte[] part = ArrayPool<byte>.Shared.Rent(area.Height * rowBytes);
         for (int y = 0; y < area.Height; y++)
         {
-            PixelRow.ToBgra(pixels.Slice(first + (y * format.Stride), area.Width * pixelBytes), part.AsSpan(y * rowBytes, rowBytes), format.PixelFormat);
+            Span<byte> row = pixels.Slice(first + (y * format.Stride), area.Width * pixelBytes);
+            PixelRow.ToBgra(row, part.AsSpan(y * rowBytes, rowBytes), format.PixelFormat);
         }
 
         fixed (byte* memory = part)
@@ -219,7 +224,8 @@ public readonly unsafe ref struct Annotator
 
         for (int y = 0; y < area.Height; y++)
         {
-            PixelRow.FromBgra(part.AsSpan(y * rowBytes, rowBytes), pixels.Slice(first + (y * format.Stride), area.Width * pixelBytes), format.PixelFormat);
+            Span<byte> row = pixels.Slice(first + (y * format.Stride), area.Width * pixelBytes);
+            PixelRow.FromBgra(part.AsSpan(y * rowBytes, rowBytes), row, format.PixelFormat);
         }
 
         ArrayPool<byte>.Shared.Return(part);

@@ -11,7 +11,8 @@ internal static class ExifOrientation
     private const ushort ShortType = 3;
     private const int EntryBytes = 12;
 
-    /// <summary>Reads the orientation, 1 to 8; anything missing or damaged is <see cref="Upright"/>, since the picture itself is not affected.</summary>
+    /// <summary>Reads the orientation, 1 to 8; anything missing or damaged is <see cref="Upright"/>, since the picture itself is not
+    /// affected.</summary>
     private static int Read(ReadOnlySpan<byte> tiff)
     {
         if (tiff.Length < 8)

@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 
 namespace YoloZeroCopy;
 
-/// <summary>Walks over the segments and scans of a JPEG, to find what libjpeg passes over in silence: it shows a picture that ends early with the rest in gray.</summary>
+/// <summary>Walks over the segments and scans of a JPEG, to find what libjpeg passes over in silence: it shows a picture that ends early with the
+/// rest in gray.</summary>
 internal static class JpegStructure
 {
     private const byte Progressive = 0xC2;
@@ -11,7 +12,8 @@ internal static class JpegStructure
 
     /// <summary>Finds where the picture's data end, and whether they are a single scan.</summary>
     /// <param name="file">A file that begins like a JPEG.</param>
-    /// <param name="isSingleScan">True when one sequential scan holds all components. Whoever decodes it without the marker that follows learns whether it is complete.</param>
+    /// <param name="isSingleScan">True when one sequential scan holds all components. Whoever decodes it without the marker that follows learns
+    /// whether it is complete.</param>
     /// <returns>Offset of the marker behind a single scan, or behind the end marker of several.</returns>
     /// <exception cref="InvalidDataException">The file ends before the end marker, or scans of a component are missing.</exception>
     public static int FindEnd(ReadOnlySpan<byte> file, out bool isSingleScan)
@@ -27,7 +29,9 @@ internal static class JpegStructure
             if (marker == EndOfImage)
             {
                 int all = (1 << components.Length) - 1;
-                return scanned == all && all != 0 ? position : throw new InvalidDataException("the picture is truncated: it ends before the scans of all components.");
+                return scanned == all && all != 0
+                    ? position
+                    : throw new InvalidDataException("the picture is truncated: it ends before the scans of all components.");
             }
 
             if (HasNoPayload(marker))
@@ -40,7 +44,8 @@ internal static class JpegStructure
             {
                 if (marker is not (0xC0 or 0xC1 or Progressive))
                 {
-                    throw new InvalidDataException($"a JPEG of the kind FF{marker:X2}; baseline, extended and progressive Huffman coding are read (FFC0 to FFC2).");
+                    throw new InvalidDataException(
+                        $"a JPEG of the kind FF{marker:X2}; baseline, extended and progressive Huffman coding are read (FFC0 to FFC2).");
                 }
 
                 // A component's entry has three bytes, of which the first is its name.

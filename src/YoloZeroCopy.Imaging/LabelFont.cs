@@ -3,7 +3,8 @@ using SkiaSharp;
 
 namespace YoloZeroCopy;
 
-/// <summary>The font of labels: Roboto, which the library brings, and for characters that it lacks one of the system's, where Skia finds one.</summary>
+/// <summary>The font of labels: Roboto, which the library brings, and for characters that it lacks one of the system's, where Skia finds
+/// one.</summary>
 /// <remarks>Any thread. Text is set character by character from left to right; scripts that need shaping look as their single letters.</remarks>
 internal static class LabelFont
 {

@@ -5,9 +5,9 @@ namespace YoloZeroCopy;
 
 /// <summary>Decodes a picture with Skia's codecs. It wraps memory that the caller keeps pinned and alive.</summary>
 /// <remarks>
-/// Pixels are those of the file: no colour space is converted, and transparency is not multiplied in. Formats of four bytes a pixel, and gray pictures into a gray frame, are decoded
-/// straight into the frame. For the others Skia, which has no format of three bytes a pixel, decodes into a pooled buffer from which the rows are converted: for a JPEG a few rows at a
-/// time, for other kinds the whole picture.
+/// Pixels are those of the file: no colour space is converted, and transparency is not multiplied in. Formats of four bytes a pixel, and gray
+/// pictures into a gray frame, are decoded straight into the frame. For the others Skia, which has no format of three bytes a pixel, decodes into a
+/// pooled buffer from which the rows are converted: for a JPEG a few rows at a time, for other kinds the whole picture.
 /// </remarks>
 internal sealed unsafe class PictureDecoder : IDisposable
 {
@@ -43,11 +43,13 @@ internal sealed unsafe class PictureDecoder : IDisposable
         SKCodec? codec = null;
         try
         {
-            codec = SKCodec.Create(data) ?? throw new InvalidDataException($"the header of the {kind} is damaged, truncated or of a kind that is not read.");
+            codec = SKCodec.Create(data)
+                ?? throw new InvalidDataException($"the header of the {kind} is damaged, truncated or of a kind that is not read.");
             (int width, int height) = (codec.Info.Width, codec.Info.Height);
             if (width is < 1 or > FrameFormat.MaxSize || height is < 1 or > FrameFormat.MaxSize)
             {
-                throw new InvalidDataException($"the picture says it is {width}x{height} pixels; 1x1 to {FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.");
+                throw new InvalidDataException(
+                    $"the picture says it is {width}x{height} pixels; 1x1 to {FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.");
             }
 
             PictureSignature.ThrowIfTooShort(file, kind, width, height);
@@ -100,7 +102,9 @@ internal sealed unsafe class PictureDecoder : IDisposable
                 for (int y = 0; y < height; y += stripRows)
                 {
                     int count = Math.Min(stripRows, height - y);
-                    ThrowIfFailed(hasStrips ? ReadStrip((nint)pixels, count, stored.RowBytes) : codec.GetPixels(stored, (nint)pixels, stored.RowBytes, SKCodecOptions.Default));
+                    ThrowIfFailed(hasStrips
+                        ? ReadStrip((nint)pixels, count, stored.RowBytes)
+                        : codec.GetPixels(stored, (nint)pixels, stored.RowBytes, SKCodecOptions.Default));
                     for (int row = 0; row < count; row++)
                     {
                         Span<byte> from = strip.AsSpan(row * stored.RowBytes, stored.RowBytes);

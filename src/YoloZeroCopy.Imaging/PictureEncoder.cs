@@ -6,9 +6,11 @@ namespace YoloZeroCopy;
 /// <summary>Encodes frames with Skia.</summary>
 internal static unsafe class PictureEncoder
 {
-    public static byte[] Encode(ReadOnlySpan<byte> pixels, FrameFormat format, SKJpegEncoderOptions options) => Encode(pixels, format, map => map.Encode(options));
+    public static byte[] Encode(ReadOnlySpan<byte> pixels, FrameFormat format, SKJpegEncoderOptions options) =>
+        Encode(pixels, format, map => map.Encode(options));
 
-    public static byte[] Encode(ReadOnlySpan<byte> pixels, FrameFormat format, SKPngEncoderOptions options) => Encode(pixels, format, map => map.Encode(options));
+    public static byte[] Encode(ReadOnlySpan<byte> pixels, FrameFormat format, SKPngEncoderOptions options) =>
+        Encode(pixels, format, map => map.Encode(options));
 
     private static byte[] Encode(ReadOnlySpan<byte> pixels, FrameFormat format, Func<SKPixmap, SKData?> encode)
     {

@@ -5,12 +5,13 @@ namespace YoloZeroCopy;
 
 /// <summary>Reads picture files, JPEG, PNG, WebP, BMP and the first frame of a GIF, with Skia's codecs, and writes JPEG and PNG.</summary>
 /// <remarks>
-/// Any thread; nothing is kept between calls. Pixels equal those of OpenCV's imread with IMREAD_COLOR: Exif orientation applied, 16-bit samples cut to their high byte, no colour space
-/// converted, transparency dropped (formats of four bytes a pixel keep it, not multiplied in). CMYK may differ from OpenCV by two levels. Gray8 of a picture in colour is OpenCV's
-/// cvtColor with BGR2GRAY of those pixels.
+/// Any thread; nothing is kept between calls. Pixels equal those of OpenCV's imread with IMREAD_COLOR: Exif orientation applied, 16-bit samples cut
+/// to their high byte, no colour space converted, transparency dropped (formats of four bytes a pixel keep it, not multiplied in). CMYK may differ
+/// from OpenCV by two levels. Gray8 of a picture in colour is OpenCV's cvtColor with BGR2GRAY of those pixels.
 /// <para>
-/// Files are not trusted. Their declared size is checked before memory is taken, and is bounded by <see cref="FrameFormat.MaxSize"/>. A picture whose data end early is an error, never
-/// half a picture. A JPEG has no check sums, so that a damaged byte within its data may show as wrong pixels; a PNG has them.
+/// Files are not trusted. Their declared size is checked before memory is taken, and is bounded by <see cref="FrameFormat.MaxSize"/>. A picture whose
+/// data end early is an error, never half a picture. A JPEG has no check sums, so that a damaged byte within its data may show as wrong pixels; a PNG
+/// has them.
 /// </para>
 /// </remarks>
 public static class PictureFile
@@ -48,9 +49,11 @@ public static class PictureFile
     /// <summary>Decodes a picture straight into the caller's memory, for example a rented slot.</summary>
     /// <param name="file">Bytes of the whole file.</param>
     /// <param name="destination">Takes the pixels. Undefined when the call throws.</param>
-    /// <param name="format">Bgr24, Rgb24, Bgra32, Rgba32 or Gray8, of exactly the size that <see cref="ReadInfo(ReadOnlySpan{byte}, string)"/> tells; any stride.</param>
+    /// <param name="format">Bgr24, Rgb24, Bgra32, Rgba32 or Gray8, of exactly the size that <see cref="ReadInfo(ReadOnlySpan{byte}, string)"/> tells;
+    /// any stride.</param>
     /// <param name="name">What error messages call the picture.</param>
-    /// <exception cref="ArgumentException">The format is none of the five, is not of the picture's size, or <paramref name="destination"/> is too short for it.</exception>
+    /// <exception cref="ArgumentException">The format is none of the five, is not of the picture's size, or <paramref name="destination"/> is too
+    /// short for it.</exception>
     /// <exception cref="MediaException">The picture is damaged, truncated or of a kind that is not read.</exception>
     public static void Decode(ReadOnlySpan<byte> file, Span<byte> destination, FrameFormat format, string name = DefaultName)
     {
@@ -106,7 +109,8 @@ public static class PictureFile
             throw new ArgumentOutOfRangeException(nameof(quality), quality, "The quality of a JPEG is 1 to 100.");
         }
 
-        return PictureEncoder.Encode(pixels, format, new SKJpegEncoderOptions(quality, SKJpegEncoderDownsample.Downsample420, SKJpegEncoderAlphaOption.Ignore));
+        SKJpegEncoderOptions options = new(quality, SKJpegEncoderDownsample.Downsample420, SKJpegEncoderAlphaOption.Ignore);
+        return PictureEncoder.Encode(pixels, format, options);
     }
 
     /// <summary>Makes a PNG of exactly the given pixels.</summary>
@@ -128,7 +132,8 @@ public static class PictureFile
     /// <param name="format">Its format.</param>
     /// <param name="quality">1 to 100.</param>
     /// <exception cref="MediaException">The file cannot be written: no such folder, no right, full disk.</exception>
-    public static void WriteJpeg(string path, ReadOnlySpan<byte> pixels, FrameFormat format, int quality = 90) => WriteAll(path, EncodeJpeg(pixels, format, quality));
+    public static void WriteJpeg(string path, ReadOnlySpan<byte> pixels, FrameFormat format, int quality = 90) =>
+        WriteAll(path, EncodeJpeg(pixels, format, quality));
 
     /// <summary>Writes <see cref="EncodePng"/>'s picture to a file: the whole file or none.</summary>
     /// <inheritdoc cref="EncodePng"/>
@@ -148,7 +153,8 @@ public static class PictureFile
         }
     }
 
-    /// <summary>Decodes a JPEG of one scan without its end marker: at the marker libjpeg would fill what is missing with gray, at the end of the file it says so.</summary>
+    /// <summary>Decodes a JPEG of one scan without its end marker: at the marker libjpeg would fill what is missing with gray, at the end of the file
+    /// it says so.</summary>
     private static void DecodeScan(ReadOnlySpan<byte> file, Span<byte> destination, FrameFormat format, string name)
     {
         byte[] open = ArrayPool<byte>.Shared.Rent(file.Length + JpegLookahead);

@@ -40,7 +40,8 @@ internal static class PictureSignature
         throw new InvalidDataException($"no picture that can be read: it begins with {beginning}. JPEG, PNG, WebP, BMP and GIF are read.");
     }
 
-    /// <summary>Refuses a file that is shorter than a picture of the size it declares can be, so that a few bytes cannot ask for a large picture.</summary>
+    /// <summary>Refuses a file that is shorter than a picture of the size it declares can be, so that a few bytes cannot ask for a large
+    /// picture.</summary>
     /// <exception cref="InvalidDataException">It is.</exception>
     public static void ThrowIfTooShort(ReadOnlySpan<byte> file, PictureKind kind, int width, int height)
     {
@@ -56,7 +57,8 @@ internal static class PictureSignature
         };
         if (file.Length < least)
         {
-            throw new InvalidDataException($"the picture says it is {width}x{height} pixels, which takes {least} bytes or more; the file has {file.Length}.");
+            throw new InvalidDataException(
+                $"the picture says it is {width}x{height} pixels, which takes {least} bytes or more; the file has {file.Length}.");
         }
     }
 

@@ -120,7 +120,8 @@ internal static class PixelRow
         for (; i < row.Length; i++)
         {
             uint pixel = bgra[i];
-            row[i] = (byte)((((pixel & 255) * Blue) + ((pixel >> 8 & 255) * Green) + ((pixel >> 16 & 255) * Red) + (1 << (GrayShift - 1))) >> GrayShift);
+            uint sum = ((pixel & 255) * Blue) + ((pixel >> 8 & 255) * Green) + ((pixel >> 16 & 255) * Red);
+            row[i] = (byte)((sum + (1 << (GrayShift - 1))) >> GrayShift);
         }
     }
 

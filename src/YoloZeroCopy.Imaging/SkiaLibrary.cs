@@ -13,7 +13,7 @@ internal static class SkiaLibrary
     {
         if (Failure.Value is Exception error)
         {
-            const string Advice = "Publish it with the application: the packages SkiaSharp.NativeAssets.Linux.NoDependencies, .Win32 and .macOS hold it.";
+            const string Advice = "Publish it with the application: SkiaSharp.NativeAssets.Linux.NoDependencies, .Win32 and .macOS hold it.";
             throw new NativeLibraryException("libSkiaSharp", $"cannot be loaded: {(error.InnerException ?? error).Message} {Advice}", error);
         }
     }
@@ -25,7 +25,8 @@ internal static class SkiaLibrary
             _ = SkiaSharpVersion.Native;
             return null;
         }
-        catch (Exception error) when (error is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
+        catch (Exception error) when (
+            error is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
         {
             return error;
         }

@@ -4,7 +4,8 @@ using System.Text;
 
 namespace YoloZeroCopy.Imaging.Tests;
 
-/// <summary>Damaged, truncated and hostile pictures end in a MediaException: nothing else, no hang, no huge allocation, never half a picture.</summary>
+/// <summary>Damaged, truncated and hostile pictures end in a MediaException: nothing else, no hang, no huge allocation, never half a
+/// picture.</summary>
 public sealed class PictureDamageTests
 {
     // Any file can ask for this much: more than that is a large picture, of which its length must tell.
