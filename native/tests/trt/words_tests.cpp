@@ -11,6 +11,8 @@ TEST(Words, SentencesOfTensorRTHaveAStatus)
     EXPECT_EQ(YZC_TRT_E_OUT_OF_MEMORY, statusOfWords("[defaultAllocator.cpp::allocate::31] Error Code 1: Cuda Runtime (out of memory)"));
     EXPECT_EQ(YZC_TRT_E_REFUSED, statusOfWords("IExecutionContext::enqueueV3: Error Code 1: Cuda Runtime (invalid argument)"));
     EXPECT_EQ(YZC_TRT_E_NO_DRIVER, statusOfWords("Error Code 1: Cuda Runtime (no CUDA-capable device is detected)"));
+    EXPECT_EQ(YZC_TRT_E_NO_DRIVER, statusOfWords("Error Code 1: Cuda Runtime (In ScopedCudaStream at /_src/common/dispatch/cudaResources.cpp:25 "
+        "(cudaError 35: CUDA driver version is insufficient for CUDA runtime version))"));
     EXPECT_EQ(YZC_TRT_E_HOST_CODE, statusOfWords("IRuntime::deserializeCudaEngine: Error Code 3: API Usage Error "
         "(Cannot deserialize engine with lean runtime since IRuntime::getEngineHostCodeAllowed() is false.)"));
     EXPECT_EQ(YZC_TRT_E_WRONG_VERSION,

@@ -17,9 +17,13 @@ struct Sentence
 // The libraries are 10.16 and 11.4 (lean) and TensorRT for RTX 1.7.
 constexpr Sentence kSentences[] = {
     {"Error Code 2: OutOfMemory (", YZC_TRT_E_OUT_OF_MEMORY, "10.16, 11.4, RTX 1.7"},
-    {"Cuda Runtime (out of memory)", YZC_TRT_E_OUT_OF_MEMORY, "10.16, 11.4, RTX 1.7"},
-    {"Cuda Runtime (CUDA driver version is insufficient for CUDA runtime version)", YZC_TRT_E_NO_DRIVER, "10.16, 11.4, RTX 1.7"},
-    {"Cuda Runtime (no CUDA-capable device is detected)", YZC_TRT_E_NO_DRIVER, "10.16, 11.4, RTX 1.7"},
+    {"Cuda Runtime (out of memory)", YZC_TRT_E_OUT_OF_MEMORY, "10.16, 11.4"},
+    // CUDA's own numbers and sentences, which this form of the line gives.
+    {"(cudaError 2: ", YZC_TRT_E_OUT_OF_MEMORY, "RTX 1.7"},
+    {"(cudaError 35: ", YZC_TRT_E_NO_DRIVER, "RTX 1.7"},
+    {"(cudaError 100: ", YZC_TRT_E_NO_DRIVER, "RTX 1.7"},
+    {"CUDA driver version is insufficient for CUDA runtime version", YZC_TRT_E_NO_DRIVER, "10.16, 11.4, RTX 1.7"},
+    {"no CUDA-capable device is detected", YZC_TRT_E_NO_DRIVER, "10.16, 11.4, RTX 1.7"},
     {"Cannot deserialize engine with lean runtime since IRuntime::getEngineHostCodeAllowed() is false", YZC_TRT_E_HOST_CODE,
         "10.16, 11.4, RTX 1.7"},
     {"The engine plan file is not compatible with this version of TensorRT", YZC_TRT_E_WRONG_VERSION, "10.16, 11.4, RTX 1.7"},
