@@ -8,8 +8,8 @@ namespace YoloZeroCopy;
 /// Written instead of the framework's <see cref="ManualResetValueTaskSourceCore{TResult}"/> for three things. Completing it runs no code of others:
 /// the continuation is queued, as this object itself and so without an allocation, to a thread of the pool, and a context or scheduler that the
 /// awaiting code wants is called from there. Only a continuation that may run synchronously and wants no context runs on the completing thread. A
-/// second await of the same value task gets an exception that says so, where the framework ends the process. And a value task that is awaited too
-/// late touches nothing of the next use.
+/// second await of the same value task gets an exception that says so, where the framework ends the process; only where it comes in the moment in
+/// which the first goes on may it be the one that gets the result. And a value task that is awaited too late touches nothing of the next use.
 /// </remarks>
 internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadPoolWorkItem
 {
