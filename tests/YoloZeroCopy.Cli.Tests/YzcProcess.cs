@@ -6,7 +6,7 @@ namespace YoloZeroCopy.Cli.Tests;
 /// <summary>The built tool, run as users run it: as a process.</summary>
 internal sealed class YzcProcess : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     private readonly Process process;
     private readonly Task<string> output;
@@ -52,6 +52,18 @@ internal sealed class YzcProcess : IDisposable
     public void Signal(int number) => Assert.Equal(0, Kill(process.Id, number));
 
     public bool HasExited => process.HasExited;
+
+    /// <summary>Waits until the tool has loaded a library, on Linux: what it does before that is done.</summary>
+    public void WaitUntilLoaded(string library)
+    {
+        Stopwatch watch = Stopwatch.StartNew();
+        while (!File.ReadAllText($"/proc/{process.Id}/maps").Contains(library, StringComparison.Ordinal))
+        {
+            Assert.False(process.HasExited, $"yzc ended before it loaded {library}: {(process.HasExited ? error.Result : "")}");
+            Assert.True(watch.Elapsed < Limit, $"yzc did not load {library} in {Limit}.");
+            Thread.Sleep(20);
+        }
+    }
 
     public YzcResult WaitForEnd()
     {

@@ -77,7 +77,7 @@ public sealed class GpuLifetimeTests : IDisposable
         YoloDetector detector = Open(new DetectorOptions { MaxBatch = 2 });
         FrameSlot kept = await Feed.RentGrayAsync(detector, 9);
         await Feed.RunAsync(detector, frames: 20, inFlight: 3);
-        await detector.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        await detector.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60));
         kept.Span.Fill(7);
         Assert.Equal(7, kept.Span[^1]);
         kept.Dispose();

@@ -86,7 +86,7 @@ internal static class Clips
     /// <summary>Waits until a process is gone from the table: neither running nor a zombie.</summary>
     public static async Task<bool> IsGoneAsync(int processId)
     {
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < 3000; i++)
         {
             if (!Directory.Exists($"/proc/{processId}"))
             {

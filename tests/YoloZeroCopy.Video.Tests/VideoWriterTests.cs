@@ -60,7 +60,7 @@ public sealed class VideoWriterTests : IDisposable
 
         _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await writer.WriteFrameAsync(new byte[format.ByteCount], cancellation.Token));
 
-        Assert.InRange(watch.Elapsed.TotalSeconds, 0.1, 10);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0.1, 50);
         _ = await Assert.ThrowsAsync<ObjectDisposedException>(async () => await writer.WriteFrameAsync(new byte[format.ByteCount]));
         Assert.Equal(["fake-ffmpeg"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
     }

@@ -66,7 +66,7 @@ public sealed class TensorRtBuilderTests : IDisposable
         OperationCanceledException error = Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, options with { Sizes = [(640, 640), (1280, 1280)] }, watcher, source.Token));
         Assert.Equal(source.Token, error.CancellationToken);
         Assert.NotEqual(0, cancelled);
-        Assert.InRange(Stopwatch.GetElapsedTime(cancelled).TotalSeconds, 0, 5);
+        Assert.InRange(Stopwatch.GetElapsedTime(cancelled).TotalSeconds, 0, 30);
         Assert.Equal("old", File.ReadAllText(Output));
         Assert.Equal([Output], Directory.GetFiles(folder.Path));
         Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, options, null, source.Token));
