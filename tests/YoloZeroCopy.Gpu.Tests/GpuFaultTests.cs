@@ -70,7 +70,8 @@ public sealed class GpuFaultTests : IDisposable
             Assert.Contains("too little free memory for a context of batch", error.Message, StringComparison.Ordinal);
             Assert.Contains("engine contexts on the device", error.Message, StringComparison.Ordinal);
             Assert.Contains(nameof(DetectorOptions.MemoryMargin), error.Message, StringComparison.Ordinal);
-            Assert.InRange((long)before - (long)context.GetMemoryInfo().FreeBytes, 0, 64 << 20);
+            // Less than before is no leak: what the first opening made ready may have been freed meanwhile.
+            Assert.InRange((long)before - (long)context.GetMemoryInfo().FreeBytes, long.MinValue, 64 << 20);
         }
 
         await using YoloDetector detector = YoloDetector.Open(model, options);
