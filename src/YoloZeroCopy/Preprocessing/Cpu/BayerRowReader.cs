@@ -19,9 +19,8 @@ internal unsafe struct BayerRowReader : IRowReader
     private readonly int redColumn;
     private readonly int redRow;
     private readonly SimdLevel level;
-    private RowBuffers rows;
 
-    public BayerRowReader(byte* frame, in FrameFormat format, RowBuffers rows, SimdLevel level)
+    public BayerRowReader(byte* frame, in FrameFormat format, SimdLevel level)
     {
         this.frame = frame;
         width = format.Width;
@@ -34,19 +33,14 @@ internal unsafe struct BayerRowReader : IRowReader
             PixelFormat.BayerGrbg8 => (1, 0),
             _ => (0, 1),
         };
-        this.rows = rows;
         this.level = level;
     }
 
-    public byte* Read(int y)
+    public byte* Read(int y, byte* buffer)
     {
-        if (!rows.TryGet(y, out byte* row))
-        {
-            int center = Inner(y, height);
-            Demosaic(RowAt(Neighbour(center - 1, height)), RowAt(center), RowAt(Neighbour(center + 1, height)), (center & 1) == redRow, row);
-        }
-
-        return row;
+        int center = Inner(y, height);
+        Demosaic(RowAt(Neighbour(center - 1, height)), RowAt(center), RowAt(Neighbour(center + 1, height)), (center & 1) == redRow, buffer);
+        return buffer;
     }
 
     // Nearest position with neighbours on both sides, where there is one.

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace YoloZeroCopy;
 
 /// <summary>
@@ -23,8 +21,9 @@ namespace YoloZeroCopy;
 /// <see cref="TensorElementType.UInt8"/> keeps the level.</item>
 /// </list>
 /// Only the frame rows that the resized frame needs are read; of NV12 and Bayer frames only those are converted.
-/// A row's way: an <see cref="IRowReader"/> gives frame rows as 8-bit samples, <see cref="RowResampler"/> mixes two of them and parts the channels,
-/// <see cref="TensorWriter"/> writes the tensor's elements. A <see cref="ResamplePlan"/> holds the tables of a frame size.
+/// A row's way: an <see cref="IRowReader"/> gives frame rows as 8-bit samples, <see cref="RowResampler"/> mixes the columns of each, blends two of
+/// them and parts the channels, <see cref="TensorWriter"/> writes the tensor's elements. A <see cref="ResamplePlan"/> holds the tables of a frame
+/// size.
 /// </remarks>
 internal sealed unsafe class CpuPreprocessor
 {
@@ -33,9 +32,10 @@ internal sealed unsafe class CpuPreprocessor
     private readonly SimdLevel level;
     private readonly TensorWriter writer;
     private readonly ResamplePlanCache plans;
-    private readonly byte[] channelRows;
+    private readonly PinnedMemory<byte> channelRows;
     private readonly int channelRowBytes;
-    private byte[] rowBuffers = [];
+    private readonly PinnedMemory<short> mixedRows;
+    private PinnedMemory<byte> frameRows = new(0);
 
     /// <summary>Makes a preprocessor for one model input.</summary>
     /// <param name="inputWidth">Width of the model's input in pixels, 1 to 8,192.</param>
@@ -58,7 +58,8 @@ internal sealed unsafe class CpuPreprocessor
         writer = new TensorWriter(elementType, level);
         plans = new ResamplePlanCache(inputWidth, inputHeight);
         channelRowBytes = (inputWidth + ResamplePlan.ColumnGroup - 1) / ResamplePlan.ColumnGroup * ResamplePlan.ColumnGroup;
-        channelRows = GC.AllocateArray<byte>(3 * channelRowBytes, pinned: true);
+        channelRows = new PinnedMemory<byte>(3 * channelRowBytes);
+        mixedRows = new PinnedMemory<short>(2 * RowResampler.MaxColumnNumbers * channelRowBytes);
         TensorBytes = 3 * inputWidth * inputHeight * writer.ElementSize;
     }
 
@@ -84,23 +85,23 @@ internal sealed unsafe class CpuPreprocessor
 
         (int samplesPerPixel, bool blueFirst) = Describe(format.PixelFormat);
         ResamplePlan plan = plans.Get(format.Width, format.Height, samplesPerPixel);
-        RowBuffers rows = BuffersFor(format.Width * samplesPerPixel);
+        MakeFrameRowsFit(format.Width * samplesPerPixel);
         fixed (byte* pixels = frame)
         fixed (byte* elements = tensor)
         {
             if (format.IsBayer)
             {
-                BayerRowReader reader = new(pixels, format, rows, level);
+                BayerRowReader reader = new(pixels, format, level);
                 Resample(ref reader, plan, blueFirst, elements);
             }
             else if (format.PixelFormat == PixelFormat.Nv12)
             {
-                Nv12RowReader reader = new(pixels, format, rows, level);
+                Nv12RowReader reader = new(pixels, format, level);
                 Resample(ref reader, plan, blueFirst, elements);
             }
             else
             {
-                InterleavedRowReader reader = new(pixels, format, rows);
+                InterleavedRowReader reader = new(pixels, format);
                 Resample(ref reader, plan, blueFirst, elements);
             }
         }
@@ -125,20 +126,20 @@ internal sealed unsafe class CpuPreprocessor
         }
     }
 
-    private RowBuffers BuffersFor(int rowBytes)
+    // Two buffers for rows that cannot be used as they lie in the frame, each on cache lines of its own.
+    private void MakeFrameRowsFit(int rowBytes)
     {
-        if (rowBuffers.Length < 2 * (rowBytes + RowResampler.LoadBytes))
+        int bytes = (rowBytes + RowResampler.LoadBytes + 63) & ~63;
+        if (frameRows.Length < 2 * bytes)
         {
-            rowBuffers = GC.AllocateArray<byte>(2 * (rowBytes + RowResampler.LoadBytes), pinned: true);
+            frameRows = new PinnedMemory<byte>(2 * bytes);
         }
-
-        return new RowBuffers((byte*)Unsafe.AsPointer(ref rowBuffers[0]), rowBuffers.Length / 2);
     }
 
     private void Resample<TReader>(ref TReader reader, ResamplePlan plan, bool blueFirst, byte* tensor)
         where TReader : struct, IRowReader
     {
-        byte* red = (byte*)Unsafe.AsPointer(ref channelRows[0]);
+        byte* red = channelRows.Pointer;
         byte* green = red;
         byte* blue = red;
         if (plan.SamplesPerPixel > 1)
@@ -147,18 +148,33 @@ internal sealed unsafe class CpuPreprocessor
             blue += 2 * channelRowBytes;
         }
 
+        MixedRows rows = new(mixedRows.Pointer, mixedRows.Length / 2);
         for (int y = 0; y < plan.Letterbox.Height; y++)
         {
             ref readonly ResampledRow row = ref plan.RowAt(y);
-            byte* upper = reader.Read(row.Upper);
-            byte* lower = row.LowerWeight == 0 ? upper : reader.Read(row.Lower);
+            bool hasUpper = rows.TryGet(row.Upper, out short* upper);
+            short* lower = upper;
+            bool hasLower = row.LowerWeight == 0 || rows.TryGet(row.Lower, out lower);
+            if (!hasUpper && !hasLower)
+            {
+                MixBoth(ref reader, plan, row, upper, lower);
+            }
+            else if (!hasUpper)
+            {
+                Mix(ref reader, plan, row.Upper, upper);
+            }
+            else if (!hasLower)
+            {
+                Mix(ref reader, plan, row.Lower, lower);
+            }
+
             if (plan.SamplesPerPixel == 1)
             {
-                RowResampler.ResampleGray(upper, lower, row, plan, red, level);
+                RowResampler.BlendGray(upper, lower, row, plan.PaddedWidth, red, level);
             }
             else
             {
-                RowResampler.ResampleColor(upper, lower, row, plan, blueFirst ? blue : red, green, blueFirst ? red : blue, level);
+                RowResampler.BlendColor(upper, lower, row, plan.PaddedWidth, blueFirst ? blue : red, green, blueFirst ? red : blue, level);
             }
 
             int tensorRow = plan.Letterbox.Top + y;
@@ -169,6 +185,36 @@ internal sealed unsafe class CpuPreprocessor
 
         PadRows(plan.Letterbox, tensor);
         GC.KeepAlive(plan);
+    }
+
+    private void MixBoth<TReader>(ref TReader reader, ResamplePlan plan, in ResampledRow row, short* upper, short* lower)
+        where TReader : struct, IRowReader
+    {
+        if (plan.SamplesPerPixel == 1)
+        {
+            Mix(ref reader, plan, row.Upper, upper);
+            Mix(ref reader, plan, row.Lower, lower);
+        }
+        else
+        {
+            byte* upperRow = reader.Read(row.Upper, frameRows.Pointer);
+            byte* lowerRow = reader.Read(row.Lower, frameRows.Pointer + (frameRows.Length / 2));
+            RowResampler.MixColorPair(upperRow, lowerRow, plan, upper, lower, level);
+        }
+    }
+
+    private void Mix<TReader>(ref TReader reader, ResamplePlan plan, int y, short* mixed)
+        where TReader : struct, IRowReader
+    {
+        byte* row = reader.Read(y, frameRows.Pointer);
+        if (plan.SamplesPerPixel == 1)
+        {
+            RowResampler.MixGray(row, plan, mixed, level);
+        }
+        else
+        {
+            RowResampler.MixColor(row, plan, mixed, level);
+        }
     }
 
     private byte* RowOf(byte* tensor, int channel, int row) => tensor + ((((nint)channel * inputHeight) + row) * inputWidth * writer.ElementSize);

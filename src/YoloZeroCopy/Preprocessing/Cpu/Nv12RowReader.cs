@@ -21,27 +21,21 @@ internal unsafe struct Nv12RowReader : IRowReader
     private readonly int stride;
     private readonly Nv12Coefficients coefficients;
     private readonly SimdLevel level;
-    private RowBuffers rows;
 
-    public Nv12RowReader(byte* frame, in FrameFormat format, RowBuffers rows, SimdLevel level)
+    public Nv12RowReader(byte* frame, in FrameFormat format, SimdLevel level)
     {
         luma = frame;
         chroma = frame + ((nint)format.Height * format.Stride);
         width = format.Width;
         stride = format.Stride;
         coefficients = new Nv12Coefficients(format.Color);
-        this.rows = rows;
         this.level = level;
     }
 
-    public byte* Read(int y)
+    public byte* Read(int y, byte* buffer)
     {
-        if (!rows.TryGet(y, out byte* row))
-        {
-            Convert(luma + ((nint)y * stride), chroma + ((nint)(y / 2) * stride), row);
-        }
-
-        return row;
+        Convert(luma + ((nint)y * stride), chroma + ((nint)(y / 2) * stride), buffer);
+        return buffer;
     }
 
     private readonly void Convert(byte* y, byte* cbcr, byte* rgbx)

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace YoloZeroCopy;
 
 /// <summary>
@@ -22,11 +20,9 @@ internal sealed unsafe class ResamplePlan
     public const int WeightBits = 11;
 
     private const int One = 1 << WeightBits;
-    private const int LineInts = 64 / sizeof(int);
 
-    private readonly int[] columnOffsets;
-    private readonly int[] columnWeights;
-    private readonly int firstWeight;
+    private readonly PinnedMemory<int> columnOffsets;
+    private readonly PinnedMemory<int> columnWeights;
     private readonly ResampledRow[] rows;
 
     public ResamplePlan(in Letterbox letterbox, int samplesPerPixel)
@@ -35,12 +31,9 @@ internal sealed unsafe class ResamplePlan
         SamplesPerPixel = samplesPerPixel;
         PaddedWidth = (letterbox.Width + ColumnGroup - 1) / ColumnGroup * ColumnGroup;
 
-        // Pinned, so that vector code can use plain pointers; the collector still frees them, and a forgotten plan leaks nothing.
-        // The weights begin on a cache line: no vector of them lies in two.
         int copies = samplesPerPixel == 1 ? 1 : 4;
-        columnOffsets = GC.AllocateArray<int>(PaddedWidth, pinned: true);
-        columnWeights = GC.AllocateArray<int>((copies * PaddedWidth) + LineInts, pinned: true);
-        firstWeight = (LineInts - (int)((nint)Unsafe.AsPointer(ref columnWeights[0]) / sizeof(int) % LineInts)) % LineInts;
+        columnOffsets = new PinnedMemory<int>(PaddedWidth);
+        columnWeights = new PinnedMemory<int>(copies * PaddedWidth);
         for (int x = 0; x < letterbox.Width; x++)
         {
             (int left, float fraction) = Locate(x, letterbox.Width, letterbox.FrameWidth);
@@ -49,10 +42,10 @@ internal sealed unsafe class ResamplePlan
                 (left, fraction) = (left < 0 ? 0 : letterbox.FrameWidth - 1, 0);
             }
 
-            columnOffsets[x] = left * samplesPerPixel;
+            ColumnOffsets[x] = left * samplesPerPixel;
             int both = WeightOf(1 - fraction) | (WeightOf(fraction) << 16);
             int place = copies == 1 ? x : 4 * WeightPlaceOf(x);
-            columnWeights.AsSpan(firstWeight + place, copies).Fill(both);
+            new Span<int>(ColumnWeights + place, copies).Fill(both);
         }
 
         rows = new ResampledRow[letterbox.Height];
@@ -76,7 +69,7 @@ internal sealed unsafe class ResamplePlan
     /// <summary>
     /// For each column of the resized frame the index of its left pixel's first sample; 0 in the padding. The right pixel is the next one.
     /// </summary>
-    public int* ColumnOffsets => (int*)Unsafe.AsPointer(ref columnOffsets[0]);
+    public int* ColumnOffsets => columnOffsets.Pointer;
 
     /// <summary>
     /// For each column the left pixel's weight in the low 16 bits and the right one's in the high 16, 0 where there is no right pixel. All 0 in the
@@ -84,7 +77,7 @@ internal sealed unsafe class ResamplePlan
     /// </summary>
     /// <remarks>For pixels of several channels four times each, and in the order of <see cref="WeightPlaceOf"/>, so that vectors of weights are
     /// loaded as they are used.</remarks>
-    public int* ColumnWeights => (int*)Unsafe.AsPointer(ref columnWeights[firstWeight]);
+    public int* ColumnWeights => columnWeights.Pointer;
 
     /// <summary>Where a column's weights are: of each four columns in the order 0, 2, 1, 3.</summary>
     public static int WeightPlaceOf(int column) => (column & ~3) | ((column & 1) << 1) | ((column >> 1) & 1);
