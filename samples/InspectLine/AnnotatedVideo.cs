@@ -4,9 +4,10 @@ namespace InspectLine;
 
 /// <summary>Makes the video and the pictures of the alarms.</summary>
 /// <remarks>
-/// It reads the clip a second time. By the time a frame's detections are known, its slot holds a later frame: that is what keeps detection free of copies. Keeping a copy of every frame
-/// would cost what the pipeline avoids; the file is still there, so decoding it again is the simplest way, and it shows nothing that the detector did not see. A live camera cannot be read
-/// twice: there, copy only the frames you want to keep, before you submit them.
+/// It reads the clip a second time. By the time a frame's detections are known, its slot holds a later frame: that is what keeps detection free of
+/// copies. Keeping a copy of every frame would cost what the pipeline avoids; the file is still there, so decoding it again is the simplest way, and
+/// it shows nothing that the detector did not see. A live camera cannot be read twice: there, copy only the frames you want to keep, before you
+/// submit them.
 /// </remarks>
 internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, FramePainter painter, ProgressDisplay progress)
 {
@@ -26,7 +27,8 @@ internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, 
     public async Task WriteAsync(OutputFiles output, CancellationToken stop)
     {
         await using VideoReader clip = await VideoReader.OpenAsync(options.ClipPath, cancellationToken: CancellationToken.None);
-        await using VideoWriter video = await VideoWriter.OpenAsync(output.Video, clip.Format, clip.FrameRate, cancellationToken: CancellationToken.None);
+        await using VideoWriter video =
+            await VideoWriter.OpenAsync(output.Video, clip.Format, clip.FrameRate, cancellationToken: CancellationToken.None);
         byte[] pixels = new byte[clip.Format.ByteCount];
         foreach (InspectedFrame frame in log.Frames)
         {

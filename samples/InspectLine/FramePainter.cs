@@ -38,7 +38,8 @@ internal sealed class FramePainter(InspectionLog log, IReadOnlyList<string> name
         annotator.DrawRectangle(alarm.Box.X1, alarm.Box.Y1, alarm.Box.X2, alarm.Box.Y2, Defect, thickness: 4);
     }
 
-    private void DrawLine(Annotator annotator, bool flashes) => annotator.DrawLine(lineX, 0, lineX, format.Height, flashes ? Defect : Line, flashes ? 7 : 3);
+    private void DrawLine(Annotator annotator, bool flashes) =>
+        annotator.DrawLine(lineX, 0, lineX, format.Height, flashes ? Defect : Line, flashes ? 7 : 3);
 
     private void DrawPart(Annotator annotator, in Detection detection)
     {

@@ -58,7 +58,8 @@ internal static class GroundTruth
 /// <param name="Box">Class and place, with score 1.</param>
 internal readonly record struct TruthObject(int Track, string Name, bool IsDefect, float Visible, Detection Box)
 {
-    /// <summary>Smallest share and size (longer side, in pixels) that a detector is asked to find; smaller ones are neither missed nor false.</summary>
+    /// <summary>Smallest share and size (longer side, in pixels) that a detector is asked to find; smaller ones are neither missed nor
+    /// false.</summary>
     public const float LeastVisible = 0.5f;
     public const float LeastSize = 16;
 

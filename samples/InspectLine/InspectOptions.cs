@@ -65,7 +65,8 @@ internal sealed record InspectOptions
                 _ => throw new FormatException($"'{name}' is no option; --help lists them."),
             };
 
-            string Value() => ++index < arguments.Count ? arguments[index] : throw new FormatException($"{name} needs a value; --help lists the options.");
+            string Value() => ++index < arguments.Count ? arguments[index]
+                : throw new FormatException($"{name} needs a value; --help lists the options.");
         }
 
         return options;

@@ -5,12 +5,14 @@ using YoloZeroCopy;
 
 namespace InspectLine;
 
-/// <summary>The inspection itself: frames go from the clip through slots to the detector, and what it finds goes to the tracker, the line and the log.</summary>
+/// <summary>The inspection itself: frames go from the clip through slots to the detector, and what it finds goes to the tracker, the line and the
+/// log.</summary>
 /// <remarks>
-/// Two loops run side by side. One reads: it rents a slot, lets the video decoder write a frame straight into it and submits it. The other takes the results in the order of the frames.
-/// Between them waits a queue of tasks, not of pictures.
+/// Two loops run side by side. One reads: it rents a slot, lets the video decoder write a frame straight into it and submits it. The other takes the
+/// results in the order of the frames. Between them waits a queue of tasks, not of pictures.
 /// </remarks>
-internal sealed class LineInspection(InspectOptions options, VideoReader clip, YoloDetector detector, DetectionWriter writer, ProgressDisplay progress)
+internal sealed class LineInspection(
+    InspectOptions options, VideoReader clip, YoloDetector detector, DetectionWriter writer, ProgressDisplay progress)
 {
     // Enough for steady figures, few enough to follow a change.
     private const int LatestFrames = 200;
@@ -22,7 +24,8 @@ internal sealed class LineInspection(InspectOptions options, VideoReader clip, Y
 
     public InspectionLog Log { get; } = new();
 
-    /// <summary>Runs until the clip ends, the frame limit is reached or the caller wants to stop. An error in the clip, too, ends it with what was found until then in the log.</summary>
+    /// <summary>Runs until the clip ends, the frame limit is reached or the caller wants to stop. An error in the clip, too, ends it with what was
+    /// found until then in the log.</summary>
     /// <exception cref="IOException">The detections cannot be written.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
@@ -140,7 +143,8 @@ internal sealed class LineInspection(InspectOptions options, VideoReader clip, Y
         Log.Crossings.Add(new Crossing(frame, track.Id, track.ClassId, track.Certainty, track.Box, isDefect ? Log.AlarmCount + 1 : 0));
         if (isDefect)
         {
-            progress.WriteLine($"ALARM {Log.AlarmCount:000}  {name} crosses the line at {frame / clip.FrameRate:F2} s (frame {frame}, certainty {track.Certainty:P0})");
+            progress.WriteLine($"ALARM {Log.AlarmCount:000}  {name} crosses the line at {frame / clip.FrameRate:F2} s (frame "
+                + $"{frame}, certainty {track.Certainty:P0})");
         }
     }
 
@@ -148,6 +152,7 @@ internal sealed class LineInspection(InspectOptions options, VideoReader clip, Y
     {
         string total = clip.Duration is TimeSpan duration ? $"/{Math.Min(options.FrameLimit, duration.TotalSeconds * clip.FrameRate):F0}" : "";
         return $"{Log.Frames.Count}{total} frames  {Log.FramesPerSecond:F1}/s  p50 {Log.Latency.Percentile(0.5, LatestFrames):F0} ms"
-            + $"  p99 {Log.Latency.Percentile(0.99, LatestFrames):F0} ms  parts {Log.Crossings.Count}  alarms {Log.AlarmCount}  drops {Log.DroppedCount}";
+            + $"  p99 {Log.Latency.Percentile(0.99, LatestFrames):F0} ms  parts {Log.Crossings.Count}  alarms "
+            + $"{Log.AlarmCount}  drops {Log.DroppedCount}";
     }
 }

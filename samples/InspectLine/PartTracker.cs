@@ -4,8 +4,8 @@ namespace InspectLine;
 
 /// <summary>Follows parts from frame to frame, so that each is counted once and named by all of its detections together.</summary>
 /// <remarks>
-/// All parts ride one belt, so one velocity, learned from all of them, predicts where each will be. A detection belongs to the part whose predicted box it overlaps best, whatever its
-/// class: what a part is, its votes decide. One thread at a time.
+/// All parts ride one belt, so one velocity, learned from all of them, predicts where each will be. A detection belongs to the part whose predicted
+/// box it overlaps best, whatever its class: what a part is, its votes decide. One thread at a time.
 /// </remarks>
 internal sealed class PartTracker
 {
@@ -85,7 +85,8 @@ internal sealed class PartTracker
         return [.. pairs.OrderByDescending(static pair => pair.Fit).ThenBy(static pair => pair.Track.Id).ThenBy(static pair => pair.Index)];
     }
 
-    /// <summary>The overlap; where boxes hardly overlap, because frames are missing or the velocity is not known yet, nearness of their middles counts a little instead.</summary>
+    /// <summary>The overlap; where boxes hardly overlap, because frames are missing or the velocity is not known yet, nearness of their middles
+    /// counts a little instead.</summary>
     private static float Fit(in Detection predicted, in Detection detection)
     {
         float overlap = Boxes.Overlap(predicted, detection);

@@ -46,7 +46,8 @@ async Task<ReportData> InspectAsync(OutputFiles output)
         ClassAgnostic = true,   // one place on the belt holds one part, so it gets one class
     });
     progress.WriteLine($"{Path.GetFileName(options.ClipPath)}: {clip.Format.Width}x{clip.Format.Height}, {clip.FrameRate:0.##} frames a second");
-    progress.WriteLine($"{Path.GetFileName(options.ModelPath)}: {detector.Model.ClassCount} classes, input {detector.Model.InputWidth}x{detector.Model.InputHeight}, {detector.Device}");
+    progress.WriteLine($"{Path.GetFileName(options.ModelPath)}: {detector.Model.ClassCount} classes, input "
+        + $"{detector.Model.InputWidth}x{detector.Model.InputHeight}, {detector.Device}");
 
     using DetectionWriter writer = new(output.Detections, Path.GetFileName(options.ClipPath), detector.Model.Names);
     LineInspection inspection = new(options, clip, detector, writer, progress);
@@ -94,7 +95,8 @@ ReportData Compare(ReportData results) => File.Exists(options.TruthPath)
 int Conclude(ReportData results, OutputFiles output)
 {
     InspectionLog log = results.Log;
-    progress.WriteLine($"{log.InspectedCount} frames inspected in {log.Elapsed.TotalSeconds:F1} s: {log.FramesPerSecond:F1}/s, latency p50 {log.Latency.Percentile(0.5):F0} ms,"
+    progress.WriteLine($"{log.InspectedCount} frames inspected in {log.Elapsed.TotalSeconds:F1} s: {log.FramesPerSecond:F1}/s, latency "
+        + $"p50 {log.Latency.Percentile(0.5):F0} ms,"
         + $" p99 {log.Latency.Percentile(0.99):F0} ms, {log.DroppedCount} dropped, {results.Statistics.HostCopies} host copies");
     progress.WriteLine($"{log.Crossings.Count} parts counted, {log.AlarmCount} alarms");
     if (results.Check is TruthCheck check)

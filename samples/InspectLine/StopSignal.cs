@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace InspectLine;
 
-/// <summary>Turns Ctrl-C and SIGTERM into a wish to stop, so that files are finished before the program ends. A second Ctrl-C ends it at once.</summary>
+/// <summary>Turns Ctrl-C and SIGTERM into a wish to stop, so that files are finished before the program ends. A second Ctrl-C ends it at
+/// once.</summary>
 internal sealed class StopSignal : IDisposable
 {
     private readonly CancellationTokenSource source = new();

@@ -4,9 +4,9 @@ namespace InspectLine;
 
 /// <summary>Compares an inspection with the clip's ground truth.</summary>
 /// <remarks>
-/// A detection is right when it overlaps a part of its class by an intersection over union of 0.5 or more; each part answers for one detection, those with the higher scores first. Parts
-/// less than half visible or smaller than 16 pixels are neither asked for nor held against a detection. An alarm is right when a part of its class, defective according to the truth,
-/// crosses the line within a few frames of it. Dropped frames are left out.
+/// A detection is right when it overlaps a part of its class by an intersection over union of 0.5 or more; each part answers for one detection, those
+/// with the higher scores first. Parts less than half visible or smaller than 16 pixels are neither asked for nor held against a detection. An alarm
+/// is right when a part of its class, defective according to the truth, crosses the line within a few frames of it. Dropped frames are left out.
 /// </remarks>
 internal sealed class TruthCheck
 {

@@ -8,7 +8,8 @@ internal static partial class ErrorReport
 {
     private const string DebugVariable = "YZC_DEBUG";
     private const string ModelHint = "The tool runs YOLO detection models in ONNX format, as Ultralytics exports them with format=onnx.";
-    private const string GpuHint = "An ONNX model runs without a GPU: --device cpu; --device auto takes a GPU where it can. A TensorRT engine needs one.";
+    private const string GpuHint =
+        "An ONNX model runs without a GPU: --device cpu; --device auto takes a GPU where it can. A TensorRT engine needs one.";
     private const string BugHint = $"This is a bug; please report it. {DebugVariable}=1 shows where it happened.";
 
     /// <summary>Writes the error to standard error and returns the exit code.</summary>

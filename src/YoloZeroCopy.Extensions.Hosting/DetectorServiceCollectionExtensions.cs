@@ -132,7 +132,8 @@ public static class DetectorServiceCollectionExtensions
         Exception? error = service.Error;
         string progress = service.Progress is OpeningProgress step && error is null ? $" ({step})" : "";
         throw new InvalidOperationException(
-            $"Detector '{service.Name}' cannot be injected: its state is {service.State}{progress}. Before it is open, inject {nameof(DetectorService)}: await "
+            $"Detector '{service.Name}' cannot be injected: its state is {service.State}{progress}. Before it is open, "
+                + $"inject {nameof(DetectorService)}: await "
             + $"{nameof(DetectorService.GetAsync)}, or refuse the request while {nameof(DetectorService.TryGet)} gives false.",
             error);
     }

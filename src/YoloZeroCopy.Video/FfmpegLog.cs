@@ -7,9 +7,11 @@ namespace YoloZeroCopy;
 internal sealed record FfmpegHeader(int Width, int Height, double FrameRate, TimeSpan? Duration, bool IsBt709);
 
 /// <summary>
-/// Reads ffmpeg's log (<c>-loglevel level+info</c>): the size and rate of its output, which it prints before the first frame leaves, and errors. Bounded, whatever is printed.
+/// Reads ffmpeg's log (<c>-loglevel level+info</c>): the size and rate of its output, which it prints before the first frame leaves, and errors.
+/// Bounded, whatever is printed.
 /// </summary>
-/// <remarks>Filled by one task; the properties may be read by any thread. What is kept has no credentials of URLs in it, which ffmpeg prints.</remarks>
+/// <remarks>Filled by one task; the properties may be read by any thread. What is kept has no credentials of URLs in it, which ffmpeg
+/// prints.</remarks>
 /// <param name="credentials">Those of the URL that is read; null where it has none.</param>
 internal sealed class FfmpegLog(string? credentials = null)
 {

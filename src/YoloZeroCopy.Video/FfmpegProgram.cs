@@ -20,13 +20,15 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     private const int MaxAnswer = 1 << 16;
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(30);
 
-    /// <summary>Arguments that give every frame once, whatever its time stamp: the option was renamed in release 5.1, and the old name is to go.</summary>
+    /// <summary>Arguments that give every frame once, whatever its time stamp: the option was renamed in release 5.1, and the old name is to
+    /// go.</summary>
     public string[] EveryFrame => FormatVersion >= Release51 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
 
     /// <summary>Finds the program (option, <c>YZC_FFMPEG</c>, PATH, the application's <c>runtimes/</c>) and asks its version.</summary>
     /// <param name="option">What the caller asked for; no other place is tried then.</param>
     /// <param name="cancellationToken">Ends the question.</param>
-    /// <exception cref="NativeLibraryException">It is in none of the places, which the message lists; or it cannot be started, or gives no version.</exception>
+    /// <exception cref="NativeLibraryException">It is in none of the places, which the message lists; or it cannot be started, or gives no
+    /// version.</exception>
     public static async Task<FfmpegProgram> OpenAsync(string? option, CancellationToken cancellationToken)
     {
         string path = Find(option);
@@ -41,7 +43,8 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     }
 
     /// <summary>Path of the program.</summary>
-    public static string Find(string? option) => Find(option, Environment.GetEnvironmentVariable(Variable), AppContext.BaseDirectory, Environment.GetEnvironmentVariable("PATH"));
+    public static string Find(string? option) =>
+        Find(option, Environment.GetEnvironmentVariable(Variable), AppContext.BaseDirectory, Environment.GetEnvironmentVariable("PATH"));
 
     internal static string Find(string? option, string? variable, string applicationFolder, string? searchPath)
     {
@@ -98,7 +101,8 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
             return null;
         }
 
-        string[] numbers = line[(line.LastIndexOf('/') + 1)..].Replace(Library, "", StringComparison.Ordinal).Split('.', StringSplitOptions.TrimEntries);
+        string[] numbers =
+            line[(line.LastIndexOf('/') + 1)..].Replace(Library, "", StringComparison.Ordinal).Split('.', StringSplitOptions.TrimEntries);
         return numbers.Length >= 2
             && int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out int major)
             && int.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out int minor)
@@ -131,7 +135,8 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     }
 
     private static NativeLibraryException NotFound(string tried) =>
-        new(Name, $"the program was not found; {tried}. Video needs it: install ffmpeg (a separate program under its own licence) or name one by the option or {Variable}.");
+        new(Name, $"the program was not found; {tried}. Video needs it: install ffmpeg (a separate program under its own licence) "
+            + $"or name one by the option or {Variable}.");
 
     private static string Rid()
     {

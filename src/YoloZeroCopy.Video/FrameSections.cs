@@ -1,6 +1,7 @@
 namespace YoloZeroCopy;
 
-/// <summary>The pieces of a frame in memory that follow each other without gaps in ffmpeg's raw video: the whole frame, or its rows where those are padded.</summary>
+/// <summary>The pieces of a frame in memory that follow each other without gaps in ffmpeg's raw video: the whole frame, or its rows where those are
+/// padded.</summary>
 internal static class FrameSections
 {
     public static int Count(FrameFormat format) => IsPacked(format) ? 1 : format.Rows;

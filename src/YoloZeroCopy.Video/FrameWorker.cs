@@ -3,8 +3,9 @@ using System.Threading.Tasks.Sources;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// A thread that does one blocking operation after the other for an asynchronous caller, without allocating. Reads and writes of a pipe block; only a thread of their own lets
-/// a frame go straight between the pipe and the caller's memory, and the memory is never touched after the operation has ended, cancelled or not.
+/// A thread that does one blocking operation after the other for an asynchronous caller, without allocating. Reads and writes of a pipe block; only a
+/// thread of their own lets a frame go straight between the pipe and the caller's memory, and the memory is never touched after the operation has
+/// ended, cancelled or not.
 /// </summary>
 internal sealed class FrameWorker : IValueTaskSource<bool>, IThreadPoolWorkItem
 {

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 
 namespace YoloZeroCopy;
 
-/// <summary>Keeps the credentials of URLs, <c>scheme://user:password@host</c> or <c>scheme://host/user=name&amp;password=word</c>, out of messages and kept log lines.</summary>
+/// <summary>Keeps the credentials of URLs, <c>scheme://user:password@host</c> or <c>scheme://host/user=name&amp;password=word</c>, out of messages
+/// and kept log lines.</summary>
 internal static partial class UrlCredentials
 {
     private const string SchemeEnd = "://";
@@ -37,7 +38,8 @@ internal static partial class UrlCredentials
         return Parameter().Replace(result is null ? text : result.Append(text, from, text.Length - from).ToString(), Hidden);
     }
 
-    /// <summary>The same for the beginning of a longer text: a URL whose host has not begun, as far as one can see, may end within its password, and is left out.</summary>
+    /// <summary>The same for the beginning of a longer text: a URL whose host has not begun, as far as one can see, may end within its password, and
+    /// is left out.</summary>
     public static string HideInCut(string text, string? known)
     {
         int url = text.LastIndexOf(SchemeEnd, StringComparison.Ordinal);

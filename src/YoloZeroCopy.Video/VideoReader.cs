@@ -4,9 +4,10 @@ namespace YoloZeroCopy;
 
 /// <summary>Reads the frames of a video, in order and each once, straight into the caller's memory.</summary>
 /// <remarks>
-/// The ffmpeg program decodes in a process of its own; it is a separate program under its own licence, which the user installs, and no part of this library. A frame is read
-/// from its pipe into the caller's memory without a copy in between and without managed allocation. One read at a time; any thread. Turning by rotation metadata is done by
-/// ffmpeg, and <see cref="Format"/> is the size after it. Exceptions name a URL without its user and password; the process list of the machine shows them, as ffmpeg's argument.
+/// The ffmpeg program decodes in a process of its own; it is a separate program under its own licence, which the user installs, and no part of this
+/// library. A frame is read from its pipe into the caller's memory without a copy in between and without managed allocation. One read at a time; any
+/// thread. Turning by rotation metadata is done by ffmpeg, and <see cref="Format"/> is the size after it. Exceptions name a URL without its user and
+/// password; the process list of the machine shows them, as ffmpeg's argument.
 /// </remarks>
 public sealed class VideoReader : IAsyncDisposable
 {
@@ -20,7 +21,8 @@ public sealed class VideoReader : IAsyncDisposable
     private volatile bool aborted;
     private int disposed;
 
-    private VideoReader(string source, FfmpegProgram program, VideoReaderOptions options, FfmpegProcess process, FfmpegHeader header, FrameFormat format)
+    private VideoReader(
+        string source, FfmpegProgram program, VideoReaderOptions options, FfmpegProcess process, FfmpegHeader header, FrameFormat format)
     {
         this.source = source;
         this.program = program;
@@ -32,7 +34,8 @@ public sealed class VideoReader : IAsyncDisposable
         worker = new FrameWorker("YoloZeroCopy video reader", ReadFrame, Abort);
     }
 
-    /// <summary>Format of every frame; rows without padding. An Nv12 frame carries the video's colour matrix in <see cref="FrameFormat.Color"/>.</summary>
+    /// <summary>Format of every frame; rows without padding. An Nv12 frame carries the video's colour matrix in
+    /// <see cref="FrameFormat.Color"/>.</summary>
     public FrameFormat Format { get; }
 
     /// <summary>Frames a second as the file says; 0 when it does not.</summary>
@@ -54,7 +57,8 @@ public sealed class VideoReader : IAsyncDisposable
     /// <param name="path">A file in any format that ffmpeg reads; with <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <param name="cancellationToken">Ends the attempt; ffmpeg is killed.</param>
-    /// <exception cref="MediaException">No such file, not readable, no video stream, no frame, or frames larger than <see cref="FrameFormat.MaxSize"/>.</exception>
+    /// <exception cref="MediaException">No such file, not readable, no video stream, no frame, or frames larger than
+    /// <see cref="FrameFormat.MaxSize"/>.</exception>
     /// <exception cref="NativeLibraryException">ffmpeg is not found or cannot be started.</exception>
     /// <exception cref="ArgumentException">The pixel format is none of the four.</exception>
     public static async Task<VideoReader> OpenAsync(string path, VideoReaderOptions? options = null, CancellationToken cancellationToken = default)
@@ -103,11 +107,13 @@ public sealed class VideoReader : IAsyncDisposable
     }
 
     /// <summary>Reads the next frame.</summary>
-    /// <param name="destination">Takes <see cref="FrameFormat.ByteCount"/> bytes from its first one on. Left alone once the call has ended, however it ends.</param>
+    /// <param name="destination">Takes <see cref="FrameFormat.ByteCount"/> bytes from its first one on. Left alone once the call has ended, however
+    /// it ends.</param>
     /// <param name="cancellationToken">Kills ffmpeg: after a cancelled read the reader can only be disposed.</param>
     /// <returns>True for a frame, false at the end of the video.</returns>
     /// <exception cref="ArgumentException">The memory is too short.</exception>
-    /// <exception cref="MediaException">The video is damaged or ends in the middle of a frame, or ffmpeg died; the message has its last words.</exception>
+    /// <exception cref="MediaException">The video is damaged or ends in the middle of a frame, or ffmpeg died; the message has its last
+    /// words.</exception>
     /// <exception cref="InvalidOperationException">Another read is running.</exception>
     /// <exception cref="OperationCanceledException">The read was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier read was cancelled.</exception>
@@ -124,7 +130,8 @@ public sealed class VideoReader : IAsyncDisposable
         return worker.RunAsync(destination, cancellationToken);
     }
 
-    /// <summary>Kills ffmpeg where it still runs and waits until it is gone. A running read fails with <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>Kills ffmpeg where it still runs and waits until it is gone. A running read fails with
+    /// <see cref="ObjectDisposedException"/>.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0)
@@ -159,11 +166,13 @@ public sealed class VideoReader : IAsyncDisposable
     {
         try
         {
-            return new FrameFormat(pixelFormat, header.Width, header.Height) { Color = header.IsBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited };
+            return new FrameFormat(
+                pixelFormat, header.Width, header.Height) { Color = header.IsBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited };
         }
         catch (ArgumentOutOfRangeException error)
         {
-            throw new MediaException(source, $"the video has frames of {header.Width}x{header.Height} pixels; 1x1 to {FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
+            throw new MediaException(source, $"the video has frames of {header.Width}x{header.Height} pixels; 1x1 to "
+                + $"{FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
         }
     }
 
@@ -215,7 +224,8 @@ public sealed class VideoReader : IAsyncDisposable
 
         if (!ignoreDecodeErrors && process.Log.ErrorCount > 0)
         {
-            throw new MediaException(source, $"the video is damaged; {framesRead} frames were read, and ffmpeg reported {process.Log.ErrorCount} errors: {process.Log.Tail}");
+            throw new MediaException(source,
+                $"the video is damaged; {framesRead} frames were read, and ffmpeg reported {process.Log.ErrorCount} errors: {process.Log.Tail}");
         }
     }
 }

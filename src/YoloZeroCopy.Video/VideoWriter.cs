@@ -4,9 +4,10 @@ namespace YoloZeroCopy;
 
 /// <summary>Writes frames to an MP4 file: H.264 where ffmpeg has libx264, else MPEG-4 part 2; 4:2:0, playable while it loads.</summary>
 /// <remarks>
-/// The ffmpeg program encodes in a process of its own, a separate program under its own licence. One write at a time; any thread. A write ends when ffmpeg has taken the
-/// frame, which is the back-pressure. The file appears at its path only when <see cref="CompleteAsync"/> has ended well; until then it is a <c>.partial</c> file beside it, which
-/// failure, cancellation and dispose remove. A frame of odd width or height gets a black column or row, since 4:2:0 needs even sizes.
+/// The ffmpeg program encodes in a process of its own, a separate program under its own licence. One write at a time; any thread. A write ends when
+/// ffmpeg has taken the frame, which is the back-pressure. The file appears at its path only when <see cref="CompleteAsync"/> has ended well; until
+/// then it is a <c>.partial</c> file beside it, which failure, cancellation and dispose remove. A frame of odd width or height gets a black column or
+/// row, since 4:2:0 needs even sizes.
 /// </remarks>
 public sealed class VideoWriter : IAsyncDisposable
 {
@@ -195,7 +196,8 @@ public sealed class VideoWriter : IAsyncDisposable
     {
         double thousands = Math.Round(rate * 1.001) * 1000;
         bool broadcast = rate != Math.Round(rate) && Math.Abs((thousands / 1001) - rate) < 0.005;
-        return broadcast ? string.Create(CultureInfo.InvariantCulture, $"{thousands:F0}/1001") : rate.ToString("0.######", CultureInfo.InvariantCulture);
+        return broadcast ? string.Create(CultureInfo.InvariantCulture, $"{thousands:F0}/1001")
+            : rate.ToString("0.######", CultureInfo.InvariantCulture);
     }
 
     private void Abort()

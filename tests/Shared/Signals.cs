@@ -6,7 +6,8 @@ internal static class Signals
 {
     private const string Mask = "SigIgn:";
 
-    /// <summary>A process started in the background of a plain shell ignores SIGINT, and so does what it starts: the signal would not arrive.</summary>
+    /// <summary>A process started in the background of a plain shell ignores SIGINT, and so does what it starts: the signal would not
+    /// arrive.</summary>
     public static void SkipIfIgnored(int signal)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Signals are sent and looked up as on Linux.");

@@ -4,7 +4,8 @@ using Xunit.Runner.InProc.SystemConsole;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>Runs the tests of this program, in this process: what xunit's generated entry point does, for programs that have one of their own.</summary>
+/// <summary>Runs the tests of this program, in this process: what xunit's generated entry point does, for programs that have one of their
+/// own.</summary>
 internal static class TestProgram
 {
     /// <param name="args">The program's arguments: xunit's options, or what `dotnet test` gives.</param>

@@ -14,7 +14,8 @@ internal static class FaultingKernel
         CudaModule module = new(context, Ptx.Bytes);
 
         // An address that no allocation has.
-        module.GetKernel("add_index").Launch(stream, new CudaSize(1), new CudaSize(32), new AddIndex { Words = new CUdeviceptr(0x10), Count = 32, Added = 1 });
+        module.GetKernel("add_index").Launch(
+            stream, new CudaSize(1), new CudaSize(32), new AddIndex { Words = new CUdeviceptr(0x10), Count = 32, Added = 1 });
         CudaException error = Assert.Throws<CudaException>(stream.Synchronize);
         Assert.Equal((CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, true), (error.Status, error.IsSticky));
         Assert.Contains("restart the process", error.Message, StringComparison.Ordinal);

@@ -24,7 +24,8 @@ public sealed class DetectorServiceTests : IDisposable
         opened.SetResult(NewDetector(new FakeLane()));
         await service.GetAsync();
         warning!("A caller waits for a slot.");
-        Assert.Equal("Detector service: A caller waits for a slot.", Assert.Single(log.Entries, static entry => entry.Level == LogLevel.Warning).Text);
+        Assert.Equal(
+            "Detector service: A caller waits for a slot.", Assert.Single(log.Entries, static entry => entry.Level == LogLevel.Warning).Text);
     }
 
     [Fact]
@@ -113,7 +114,8 @@ public sealed class DetectorServiceTests : IDisposable
             FrameSlot slot = await detector.RentAsync(Format);
 
             // Captured an hour ago, or in an hour: dropped, or never too old.
-            long capturedAt = System.Diagnostics.Stopwatch.GetTimestamp() + ((frame % 2 == 0 ? -3600 : 3600) * System.Diagnostics.Stopwatch.Frequency);
+            long capturedAt = System.Diagnostics.Stopwatch.GetTimestamp()
+                + ((frame % 2 == 0 ? -3600 : 3600) * System.Diagnostics.Stopwatch.Frequency);
             (await detector.SubmitAsync(slot, capturedAt: capturedAt)).Dispose();
         }
 
@@ -157,7 +159,8 @@ public sealed class DetectorServiceTests : IDisposable
     private static YoloDetector NewDetector(FakeLane lane, TimeSpan maxFrameAge = default)
     {
         FramePool pool = new(4, Format.ByteCount);
-        Pipeline pipeline = new(pool, [lane], new PipelineOptions(1, TimeSpan.Zero, OverflowPolicy.Wait, pool.SlotCount, maxFrameAge, MaxDetections: 4));
+        Pipeline pipeline =
+            new(pool, [lane], new PipelineOptions(1, TimeSpan.Zero, OverflowPolicy.Wait, pool.SlotCount, maxFrameAge, MaxDetections: 4));
         ModelInfo model = new()
         {
             Path = "m.onnx",

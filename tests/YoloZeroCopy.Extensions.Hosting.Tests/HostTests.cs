@@ -32,7 +32,8 @@ public sealed class HostTests : IDisposable
             ["Detector:Device"] = "cpu",
         });
         builder.Services.AddHostedService<FirstUser>();
-        builder.Services.AddYoloDetector(builder.Configuration.GetSection("Detector"), static options => options.Detector = options.Detector with { MaxBatch = 2 });
+        builder.Services.AddYoloDetector(
+            builder.Configuration.GetSection("Detector"), static options => options.Detector = options.Detector with { MaxBatch = 2 });
         YoloDetector detector;
         using (IHost host = builder.Build())
         {
@@ -67,8 +68,10 @@ public sealed class HostTests : IDisposable
         string model = Model();
         HostApplicationBuilder builder = NewBuilder();
         builder.Services.AddYoloDetector(options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu, MaxBatch = 1 }));
-        builder.Services.AddKeyedYoloDetector("left", options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu, MaxBatch = 2 }));
-        builder.Services.AddKeyedYoloDetector("right", options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu, MaxBatch = 3, Name = "camera 7" }));
+        builder.Services.AddKeyedYoloDetector(
+            "left", options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu, MaxBatch = 2 }));
+        builder.Services.AddKeyedYoloDetector(
+            "right", options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu, MaxBatch = 3, Name = "camera 7" }));
         Assert.Throws<InvalidOperationException>(() => builder.Services.AddKeyedYoloDetector("left", static _ => { }));
         Assert.Throws<InvalidOperationException>(() => builder.Services.AddYoloDetector(static _ => { }));
         using IHost host = builder.Build();

@@ -13,7 +13,8 @@ internal sealed class LogRecorder : ILoggerProvider, ILogger
 
     public bool Throws { get; init; }
 
-    public ILogger CreateLogger(string categoryName) => categoryName.StartsWith("YoloZeroCopy.", StringComparison.Ordinal) ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+    public ILogger CreateLogger(string categoryName) => categoryName.StartsWith("YoloZeroCopy.", StringComparison.Ordinal) ? this
+        : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;

@@ -6,7 +6,8 @@ public sealed class AnnotatorTests
 {
     private static readonly FrameFormat Format = new(PixelFormat.Bgr24, 60, 40, 187);
 
-    private static readonly PixelFormat[] Drawable = [PixelFormat.Bgr24, PixelFormat.Rgb24, PixelFormat.Bgra32, PixelFormat.Rgba32, PixelFormat.Gray8];
+    private static readonly PixelFormat[] Drawable =
+        [PixelFormat.Bgr24, PixelFormat.Rgb24, PixelFormat.Bgra32, PixelFormat.Rgba32, PixelFormat.Gray8];
 
     public static TheoryData<PixelFormat> PixelFormats => [.. Drawable];
 
@@ -58,7 +59,8 @@ public sealed class AnnotatorTests
             Assert.Equal(-1, memory.AsSpan(memory.Length - Guard).IndexOfAnyExcept((byte)0xEE));
             for (int y = 0; y < format.Height - 1; y++)
             {
-                Assert.Equal(-1, memory.AsSpan(Guard + (y * format.Stride) + format.RowBytes, format.Stride - format.RowBytes).IndexOfAnyExcept((byte)0xEE));
+                Assert.Equal(
+                    -1, memory.AsSpan(Guard + (y * format.Stride) + format.RowBytes, format.Stride - format.RowBytes).IndexOfAnyExcept((byte)0xEE));
             }
         }
     }
@@ -189,7 +191,8 @@ public sealed class AnnotatorTests
         for (int id = 0; id < 36; id++)
         {
             Assert.True(Distance(colors[id], Annotator.ClassColor(id + 1)) > 70, $"{id} and the next");
-            Assert.All(colors[..12].Where((_, other) => id < 12 && other != id), other => Assert.True(Distance(colors[id], other) > 80, $"{colors[id]} and {other}"));
+            Assert.All(colors[..12].Where((_, other) => id < 12 && other != id), other =>
+                Assert.True(Distance(colors[id], other) > 80, $"{colors[id]} and {other}"));
         }
 
         _ = Annotator.ClassColor(-1);
@@ -202,8 +205,10 @@ public sealed class AnnotatorTests
     {
         _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[100], new FrameFormat(PixelFormat.Nv12, 4, 4)); });
         _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[10], new FrameFormat(PixelFormat.Rgb24, 4, 4)); });
-        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLine(0, 0, 1, 1, Color.Red, -1));
-        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLabel(0, 0, "a", Color.Red, -1));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(
+            () => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLine(0, 0, 1, 1, Color.Red, -1));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(
+            () => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLabel(0, 0, "a", Color.Red, -1));
     }
 
     private static byte[] Label(string text)

@@ -13,7 +13,8 @@ public sealed class PictureDamageTests
 
     public static TheoryData<string> Names => [.. Pictures.Names];
 
-    public static TheoryData<string> SingleScans => [.. Pictures.Names.Where(name => name.EndsWith(".jpg", StringComparison.Ordinal) && !HasSeveralScans(name) && HasManyBlocks(name))];
+    public static TheoryData<string> SingleScans =>
+        [.. Pictures.Names.Where(name => name.EndsWith(".jpg", StringComparison.Ordinal) && !HasSeveralScans(name) && HasManyBlocks(name))];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -75,7 +76,8 @@ public sealed class PictureDamageTests
 
         // The first scan of the progressive one holds the beginnings of all components, so that there only the end marker tells.
         byte[] noEnd = file[..^2];
-        Assert.Contains("truncated", Assert.Throws<MediaException>(() => PictureFile.Decode(noEnd, new byte[format.ByteCount], format)).Message, StringComparison.Ordinal);
+        Assert.Contains("truncated", Assert.Throws<MediaException>(() => PictureFile.Decode(noEnd, new byte[format.ByteCount], format)).Message,
+            StringComparison.Ordinal);
         if (name == "separate420.jpg")
         {
             int first = ScanOf(file);
@@ -149,7 +151,8 @@ public sealed class PictureDamageTests
     {
         MediaException error = Assert.Throws<MediaException>(() => PictureFile.ReadInfo(WithSize(name, width, height)));
 
-        Assert.True(error.Message.Contains($"{width}x{height}", StringComparison.Ordinal) || error.Message.Contains("header", StringComparison.Ordinal), error.Message);
+        Assert.True(error.Message.Contains($"{width}x{height}", StringComparison.Ordinal)
+            || error.Message.Contains("header", StringComparison.Ordinal), error.Message);
     }
 
     [Theory]
@@ -161,7 +164,8 @@ public sealed class PictureDamageTests
         byte[] jpeg = Pictures.File("s221111.jpg");
         jpeg[jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]) + 1] = marker;
 
-        MediaException error = Assert.Throws<MediaException>(() => PictureFile.Decode(jpeg, new byte[45 * 37 * 3], new FrameFormat(PixelFormat.Bgr24, 45, 37)));
+        MediaException error =
+            Assert.Throws<MediaException>(() => PictureFile.Decode(jpeg, new byte[45 * 37 * 3], new FrameFormat(PixelFormat.Bgr24, 45, 37)));
 
         Assert.Contains($"FF{marker:X2}", error.Message, StringComparison.Ordinal);
     }
@@ -212,7 +216,8 @@ public sealed class PictureDamageTests
     {
         byte[] png = Pictures.File("rgb8.png");
 
-        ArgumentException error = Assert.Throws<ArgumentException>(() => PictureFile.Decode(png, new byte[10_000], new FrameFormat(PixelFormat.Bgr24, 13, 19)));
+        ArgumentException error =
+            Assert.Throws<ArgumentException>(() => PictureFile.Decode(png, new byte[10_000], new FrameFormat(PixelFormat.Bgr24, 13, 19)));
 
         Assert.Contains("19x13", error.Message, StringComparison.Ordinal);
         _ = Assert.Throws<ArgumentException>(() => PictureFile.Decode(png, new byte[10], new FrameFormat(PixelFormat.Bgr24, 19, 13)));
@@ -230,7 +235,8 @@ public sealed class PictureDamageTests
     // libjpeg reads a few bytes ahead, which are given to it: of a picture of a single block that much may be missing.
     private static bool HasManyBlocks(string name) => Pictures.File(name) is byte[] file && file.Length - ScanOf(file) > 100;
 
-    private static bool HasSeveralScans(string name) => name.StartsWith("progressive", StringComparison.Ordinal) || name.StartsWith("separate", StringComparison.Ordinal);
+    private static bool HasSeveralScans(string name) => name.StartsWith("progressive", StringComparison.Ordinal)
+        || name.StartsWith("separate", StringComparison.Ordinal);
 
     /// <summary>Offset of the first scan's data.</summary>
     private static int ScanOf(byte[] jpeg)
@@ -244,7 +250,8 @@ public sealed class PictureDamageTests
         byte[] file = Pictures.File(name);
         if (name.EndsWith(".jpg", StringComparison.Ordinal))
         {
-            int frame = file.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, name.StartsWith("progressive", StringComparison.Ordinal) ? (byte)0xC2 : (byte)0xC0]);
+            int frame = file.AsSpan().IndexOf(
+                (ReadOnlySpan<byte>)[0xFF, name.StartsWith("progressive", StringComparison.Ordinal) ? (byte)0xC2 : (byte)0xC0]);
             BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(frame + 5), (ushort)height);
             BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(frame + 7), (ushort)width);
         }

@@ -50,7 +50,8 @@ public class ConsumerTests(PackedPackages packages)
         string? ffmpeg = DotnetProgram.FindFfmpeg();
         string[] video = ffmpeg is null ? [] : [PackedPackages.Repository("samples", "media", "conveyor.mp4")];
 
-        ProgramResult result = Dotnet(folder, ["run", "--configuration", "Release", .. Versions, "--", Model, Picture, "out.png", .. video]).Succeeded();
+        ProgramResult result =
+            Dotnet(folder, ["run", "--configuration", "Release", .. Versions, "--", Model, Picture, "out.png", .. video]).Succeeded();
 
         string[] wanted = ["objects: 16", "text: drawn", .. ffmpeg is null ? (string[])[] : ["frame: True of 1280x720, ffmpeg"]];
         Assert.Equal(wanted, result.Lines);
@@ -65,20 +66,23 @@ public class ConsumerTests(PackedPackages packages)
         string folder = NewConsumer("media-bare", "media-consumer");
         string published = Publish(folder);
         BareRoot root = new(Path.Combine(folder, "root"), Path.GetDirectoryName(published)!);
-        Assert.DoesNotContain(root.Files, static file => file.Contains("fontconfig", StringComparison.Ordinal) || file.Contains("/fonts/", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            root.Files, static file => file.Contains("fontconfig", StringComparison.Ordinal) || file.Contains("/fonts/", StringComparison.Ordinal));
         File.Copy(Model, Path.Combine(root.Folder, "model.onnx"));
         File.Copy(Picture, Path.Combine(root.Folder, "picture.jpg"));
 
         ProgramResult result = root.Run("Consumer", "model.onnx", "picture.jpg", "out.png");
 
-        bool isRefused = result.Error.Contains("not permitted", StringComparison.Ordinal) || result.Error.Contains("permission denied", StringComparison.OrdinalIgnoreCase);
+        bool isRefused = result.Error.Contains("not permitted", StringComparison.Ordinal)
+            || result.Error.Contains("permission denied", StringComparison.OrdinalIgnoreCase);
         Assert.SkipWhen(result.ExitCode != 0 && isRefused, $"This user may make no namespace: {result.Error.Trim()}");
         Assert.Equal(["objects: 16", "text: drawn"], result.Succeeded().Lines);
     }
 
     [Theory]
     [InlineData("trimmed-single-file", true, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true")]
-    [InlineData("trimmed-single-file-unpacking", false, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true", "-p:IncludeNativeLibrariesForSelfExtract=true")]
+    [InlineData("trimmed-single-file-unpacking", false, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true",
+        "-p:IncludeNativeLibrariesForSelfExtract=true")]
     [InlineData("aot", true, "-p:PublishAot=true")]
     public void Pictures_are_read_and_drawn_published(string name, bool hasLibrary, params string[] how)
     {
@@ -86,7 +90,9 @@ public class ConsumerTests(PackedPackages packages)
         string published = Publish(folder, how);
 
         // Skia lies beside the program, unless the program unpacks it.
-        Assert.Equal(hasLibrary, Directory.GetFiles(Path.GetDirectoryName(published)!, "libSkiaSharp.*").Any(file => Path.GetExtension(file) is ".so" or ".dll" or ".dylib"));
+        Assert.Equal(hasLibrary,
+            Directory.GetFiles(Path.GetDirectoryName(published)!, "libSkiaSharp.*").Any(
+            file => Path.GetExtension(file) is ".so" or ".dll" or ".dylib"));
         CheckImagingOutput(DotnetProgram.Run(published, folder, packages.Packages).Succeeded());
     }
 
@@ -110,7 +116,8 @@ public class ConsumerTests(PackedPackages packages)
 
     private static string Picture => PackedPackages.Repository("samples", "media", "pictures", "0.jpg");
 
-    private string[] Versions => [$"-p:PackedVersion={packages.Version}", $"-p:OnnxRuntimeVersion={PackedPackages.VersionOf("Microsoft.ML.OnnxRuntime")}"];
+    private string[] Versions =>
+        [$"-p:PackedVersion={packages.Version}", $"-p:OnnxRuntimeVersion={PackedPackages.VersionOf("Microsoft.ML.OnnxRuntime")}"];
 
     private ProgramResult Dotnet(string folder, params string[] arguments) => DotnetProgram.Dotnet(folder, packages.Packages, arguments);
 
@@ -138,24 +145,29 @@ public class ConsumerTests(PackedPackages packages)
 
     private static void CheckImagingOutput(ProgramResult result) => Assert.Equal(
         [
-            "drawn: True, smooth: True", "read again: True, Bgr24 320x200, stride 960", "PictureInfo { Kind = Jpeg, Width = 320, Height = 200 }", "libfontconfig: False",
+            "drawn: True, smooth: True", "read again: True, Bgr24 320x200, stride 960", "PictureInfo { Kind = Jpeg, Width = 320, Height = 200 }",
+                "libfontconfig: False",
         ],
         result.Lines);
 
-    /// <summary>Publishes for this machine and gives the program's path; skips the test when a part of the SDK that is a package cannot be had.</summary>
+    /// <summary>Publishes for this machine and gives the program's path; skips the test when a part of the SDK that is a package cannot be
+    /// had.</summary>
     private string Publish(string folder, params string[] how)
     {
         string target = Path.Combine(folder, "published");
         string runtime = RuntimeInformation.RuntimeIdentifier;
         ProgramResult result = Dotnet(
-            folder, ["publish", "--configuration", "Release", "--runtime", runtime, "--self-contained", "--output", target, .. how, .. Versions, "-nodeReuse:false"]);
+            folder, ["publish", "--configuration", "Release", "--runtime", runtime, "--self-contained", "--output", target, .. how, .. Versions,
+                "-nodeReuse:false"]);
         if (result.ExitCode != 0)
         {
             // NU1101, NU1102: no source has the package, or not this version of it. Of ours that would be a failure.
-            string? missing = result.Lines.FirstOrDefault(line => (line.Contains("NU1101", StringComparison.Ordinal) || line.Contains("NU1102", StringComparison.Ordinal))
+            string? missing = result.Lines.FirstOrDefault(
+                line => (line.Contains("NU1101", StringComparison.Ordinal) || line.Contains("NU1102", StringComparison.Ordinal))
                 && !line.Contains("package YoloZeroCopy", StringComparison.Ordinal));
             Assert.SkipWhen(missing is not null, $"The package sources of this machine lack a part of the SDK: {missing}");
-            string? linker = result.Lines.FirstOrDefault(line => line.Contains("Platform linker ('clang' or 'gcc') not found", StringComparison.Ordinal));
+            string? linker =
+                result.Lines.FirstOrDefault(line => line.Contains("Platform linker ('clang' or 'gcc') not found", StringComparison.Ordinal));
             Assert.SkipWhen(linker is not null, $"This machine has no platform linker: {linker}");
         }
 

@@ -37,7 +37,8 @@ public class PackageContentTests(PackedPackages packages)
         using ZipArchive package = ZipFile.OpenRead(packages.PathOf("YoloZeroCopy.Imaging"));
         string[] wanted =
         [
-            "README.md", "THIRD-PARTY-NOTICES.txt", "YoloZeroCopy.Imaging.nuspec", "lib/net10.0/YoloZeroCopy.Imaging.dll", "lib/net10.0/YoloZeroCopy.Imaging.xml",
+            "README.md", "THIRD-PARTY-NOTICES.txt", "YoloZeroCopy.Imaging.nuspec", "lib/net10.0/YoloZeroCopy.Imaging.dll",
+                "lib/net10.0/YoloZeroCopy.Imaging.xml",
         ];
         Assert.Equal(wanted, Files(package));
         using StreamReader notices = new(package.GetEntry("THIRD-PARTY-NOTICES.txt")!.Open());
@@ -46,20 +47,24 @@ public class PackageContentTests(PackedPackages packages)
         XElement metadata = XElement.Load(package.GetEntry("YoloZeroCopy.Imaging.nuspec")!.Open());
         Assert.Equal(
             ["SkiaSharp", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YoloZeroCopy"],
-            metadata.Descendants().Where(static element => element.Name.LocalName == "dependency").Select(static element => element.Attribute("id")!.Value).Order(StringComparer.Ordinal));
+            metadata.Descendants().Where(static element => element.Name.LocalName == "dependency").Select(
+                static element => element.Attribute("id")!.Value).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public void Every_project_of_src_is_packed_with_the_solution()
     {
-        IEnumerable<string> projects = Directory.GetFiles(PackedPackages.Repository("src"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension)!;
+        IEnumerable<string> projects =
+            Directory.GetFiles(PackedPackages.Repository("src"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension)!;
         if (PackedPackages.ShimFolder is null)
         {
             projects = projects.Where(static name => name != PackedPackages.TensorRt);
         }
 
         string ending = $".{packages.Version}.nupkg";
-        Assert.Equal(projects.Order(), Directory.GetFiles(packages.Feed, "*.nupkg").Select(path => Path.GetFileName(path).Replace(ending, "", StringComparison.Ordinal)).Order());
+        Assert.Equal(projects.Order(),
+            Directory.GetFiles(packages.Feed, "*.nupkg").Select(
+            path => Path.GetFileName(path).Replace(ending, "", StringComparison.Ordinal)).Order());
     }
 
     [Fact]
@@ -67,7 +72,8 @@ public class PackageContentTests(PackedPackages packages)
     {
         string feed = Path.Combine(packages.Folder, "feed-without-shims");
 
-        ProgramResult result = packages.Pack(Path.Combine("src", PackedPackages.TensorRt), feed, $"-p:YzcShims={Path.Combine(packages.Folder, "no-shims")}").Succeeded();
+        ProgramResult result =
+            packages.Pack(Path.Combine("src", PackedPackages.TensorRt), feed, $"-p:YzcShims={Path.Combine(packages.Folder, "no-shims")}").Succeeded();
 
         Assert.Contains($"Left out: {PackedPackages.TensorRt}.", result.Output, StringComparison.Ordinal);
         Assert.Contains("eng/tensorrt-shims.sh", result.Output, StringComparison.Ordinal);
@@ -79,7 +85,8 @@ public class PackageContentTests(PackedPackages packages)
     {
         Assert.SkipWhen(PackedPackages.ShimFolder is null, "The TensorRT shims are not built (eng/tensorrt-shims.sh).");
         using ZipArchive package = ZipFile.OpenRead(packages.PathOf(PackedPackages.TensorRt));
-        string[] wanted = ["README.md", $"{PackedPackages.TensorRt}.nuspec", "runtimes/linux-x64/native/libyzc_trt10.so", "runtimes/linux-x64/native/libyzc_trt11.so"];
+        string[] wanted = ["README.md", $"{PackedPackages.TensorRt}.nuspec", "runtimes/linux-x64/native/libyzc_trt10.so",
+            "runtimes/linux-x64/native/libyzc_trt11.so"];
         Assert.Equal(wanted, Files(package));
         Assert.All(package.Entries, entry => Assert.True(entry.Length is > 0 and < 4 << 20, $"{entry.FullName} has {entry.Length} bytes."));
         XElement metadata = XElement.Load(package.GetEntry($"{PackedPackages.TensorRt}.nuspec")!.Open());
@@ -105,8 +112,10 @@ public class PackageContentTests(PackedPackages packages)
         Assert.Empty(wanted.Except(files));
         string[] endings = [".md", ".nuspec", ".xml", ".dll", ".pdb", ".json"];
         IEnumerable<string> others = files.Where(file => !endings.Contains(Path.GetExtension(file)));
-        Assert.All(others, static file => Assert.Matches("^licences/|^THIRD-PARTY-NOTICES.txt$|/runtimes/(linux|win|osx)[^/]*/native/[^/]*[.](so|dylib)$", file));
-        Assert.DoesNotContain(files, static file => file.Contains("/native/", StringComparison.Ordinal) && file.EndsWith(".pdb", StringComparison.Ordinal));
+        Assert.All(others, static file =>
+            Assert.Matches("^licences/|^THIRD-PARTY-NOTICES.txt$|/runtimes/(linux|win|osx)[^/]*/native/[^/]*[.](so|dylib)$", file));
+        Assert.DoesNotContain(
+            files, static file => file.Contains("/native/", StringComparison.Ordinal) && file.EndsWith(".pdb", StringComparison.Ordinal));
         XElement settings = XElement.Load(package.GetEntry("tools/net10.0/any/DotnetToolSettings.xml")!.Open());
         Assert.Equal("yzc", settings.Descendants("Command").Single().Attribute("Name")?.Value);
     }
@@ -121,7 +130,8 @@ public class PackageContentTests(PackedPackages packages)
     public void Package_says_what_it_is(string id)
     {
         using ZipArchive package = ZipFile.OpenRead(packages.PathOf(id));
-        XElement metadata = XElement.Load(package.GetEntry($"{id}.nuspec")!.Open()).Elements().Single(element => element.Name.LocalName == "metadata");
+        XElement metadata =
+            XElement.Load(package.GetEntry($"{id}.nuspec")!.Open()).Elements().Single(element => element.Name.LocalName == "metadata");
         XElement Get(string name) => metadata.Elements().Single(element => element.Name.LocalName == name);
         Assert.Equal(id, Get("id").Value);
         Assert.Equal(packages.Version, Get("version").Value);
@@ -149,7 +159,8 @@ public class PackageContentTests(PackedPackages packages)
     private static string[] Files(ZipArchive package) =>
     [
         .. package.Entries.Select(entry => entry.FullName)
-            .Where(name => name != "[Content_Types].xml" && !name.StartsWith("_rels/", StringComparison.Ordinal) && !name.StartsWith("package/services/", StringComparison.Ordinal))
+            .Where(name => name != "[Content_Types].xml" && !name.StartsWith("_rels/", StringComparison.Ordinal)
+                && !name.StartsWith("package/services/", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal),
     ];
 }

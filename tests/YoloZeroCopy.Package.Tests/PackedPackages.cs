@@ -17,7 +17,8 @@ public sealed class PackedPackages : IDisposable
         Pack("YoloZeroCopy.sln", Feed, $"-p:YzcShims={ShimFolder ?? Path.Combine(Folder, "no-shims")}").Succeeded();
     }
 
-    /// <summary>Folder with the TensorRT shims of both majors, from <c>YZC_TENSORRT_SHIM</c> or artifacts/native; null where they are not built, and then their package is not packed.</summary>
+    /// <summary>Folder with the TensorRT shims of both majors, from <c>YZC_TENSORRT_SHIM</c> or artifacts/native; null where they are not built, and
+    /// then their package is not packed.</summary>
     public static string? ShimFolder { get; } = FindShims();
 
     public string Folder { get; }
@@ -27,7 +28,8 @@ public sealed class PackedPackages : IDisposable
     /// <summary>Folder with the packages, usable as a package source.</summary>
     public string Feed { get; }
 
-    /// <summary>Packages folder for restores against <see cref="Feed"/>; starts empty. What the user's own folder has of other packages is taken from there.</summary>
+    /// <summary>Packages folder for restores against <see cref="Feed"/>; starts empty. What the user's own folder has of other packages is taken from
+    /// there.</summary>
     public string Packages => Path.Combine(Folder, "packages");
 
     public string PathOf(string package) => Path.Combine(Feed, $"{package}.{Version}.nupkg");
@@ -102,7 +104,8 @@ public sealed class PackedPackages : IDisposable
             }
         }
 
-        throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds YoloZeroCopy.sln; run the tests from a build inside the repository.");
+        throw new InvalidOperationException(
+            $"No folder above {AppContext.BaseDirectory} holds YoloZeroCopy.sln; run the tests from a build inside the repository.");
     }
 }
 

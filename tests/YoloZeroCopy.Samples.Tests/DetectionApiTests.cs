@@ -45,7 +45,8 @@ public sealed class DetectionApiTests : IDisposable
         Assert.True(answered.Count(static got => got) >= Requests - (Requests / 3) - 1);
 
         // What hung up leaves the detector as soon as its turn would have come.
-        Assert.True(SpinWait.SpinUntil(() => detector.Statistics is { SlotsInUse: 0, FramesWaiting: 0, BatchesInFlight: 0 }, Limit), detector.Statistics.ToString());
+        Assert.True(SpinWait.SpinUntil(() => detector.Statistics is { SlotsInUse: 0, FramesWaiting: 0, BatchesInFlight: 0 }, Limit),
+            detector.Statistics.ToString());
         DetectorStatistics statistics = detector.Statistics;
         Assert.Equal((0L, 0L), (statistics.FramesFailed, statistics.FramesDropped));
         Assert.Equal(statistics.FramesSubmitted, statistics.FramesCompleted + statistics.FramesCanceled);
@@ -127,7 +128,8 @@ public sealed class DetectionApiTests : IDisposable
         using TcpClient connection = new();
         await connection.ConnectAsync(address.Host, address.Port);
         NetworkStream stream = connection.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"POST /detect HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Length: {picture.Length}\r\n\r\n"));
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes($"POST /detect HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Length: {picture.Length}\r\n\r\n"));
         await stream.WriteAsync(picture.AsMemory(0, picture.Length / 2));
     }
 

@@ -12,7 +12,8 @@ public sealed class DetectionWriterTests
         string path = folder.File("detections.jsonl");
         using (DetectionWriter writer = new(path, "a \"quoted\"\nname.mp4", ["washer", "Schraube ø"]))
         {
-            writer.Write(7, new FrameFormat(PixelFormat.Bgr24, 1920, 1080), [new Detection(1, 0.93811f, 1.006f, 2.5f, 1919.994f, 1080f), new Detection(0, 0.25f, 0, 0, 1, 1)]);
+            writer.Write(7, new FrameFormat(PixelFormat.Bgr24, 1920, 1080),
+                [new Detection(1, 0.93811f, 1.006f, 2.5f, 1919.994f, 1080f), new Detection(0, 0.25f, 0, 0, 1, 1)]);
             writer.Write(8, new FrameFormat(PixelFormat.Bgr24, 1920, 1080), []);
         }
 
@@ -23,9 +24,11 @@ public sealed class DetectionWriterTests
         JsonElement root = first.RootElement;
         Assert.Equal(["source", "frame", "width", "height", "detections"], root.EnumerateObject().Select(property => property.Name));
         Assert.Equal("a \"quoted\"\nname.mp4", root.GetProperty("source").GetString());
-        Assert.Equal((7, 1920, 1080), (root.GetProperty("frame").GetInt64(), root.GetProperty("width").GetInt32(), root.GetProperty("height").GetInt32()));
+        Assert.Equal(
+            (7, 1920, 1080), (root.GetProperty("frame").GetInt64(), root.GetProperty("width").GetInt32(), root.GetProperty("height").GetInt32()));
         JsonElement found = root.GetProperty("detections")[0];
-        Assert.Equal((1, "Schraube ø", "0.93811"), (found.GetProperty("class").GetInt32(), found.GetProperty("name").GetString(), found.GetProperty("score").GetRawText()));
+        Assert.Equal((1, "Schraube ø", "0.93811"),
+            (found.GetProperty("class").GetInt32(), found.GetProperty("name").GetString(), found.GetProperty("score").GetRawText()));
         Assert.Equal([1.01, 2.5, 1919.99, 1080], found.GetProperty("box").EnumerateArray().Select(side => side.GetDouble()));
 
         Assert.Equal("""{"source":"a \u0022quoted\u0022\nname.mp4","frame":8,"width":1920,"height":1080,"detections":[]}""", lines[1]);

@@ -24,7 +24,8 @@ public sealed partial class HelloDetectorTests
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         using System.Text.Json.JsonDocument reference = System.Text.Json.JsonDocument.Parse(
             File.ReadAllText(Path.Combine(SampleProcess.RepositoryRoot, "samples", "media", "pictures", "reference.json")));
-        List<string> expected = [.. reference.RootElement.GetProperty("0.jpg").GetProperty("detections").EnumerateArray().Select(found => found.GetProperty("name").GetString()!).Order()];
+        List<string> expected = [.. reference.RootElement.GetProperty("0.jpg").GetProperty("detections").EnumerateArray().Select(
+            found => found.GetProperty("name").GetString()!).Order()];
         Assert.NotEmpty(expected);
         Assert.Equal(expected, Lines(result.Output).Select(line => line.Split(' ')[0]).Order());
     }
@@ -37,7 +38,8 @@ public sealed partial class HelloDetectorTests
         PictureInfo info = PictureFile.ReadInfo(file, path);
         FrameFormat format = new(PixelFormat.Bgr24, info.Width, info.Height);
         DetectorOptions options = new() { SlotBytes = format.ByteCount, Slots = 3, MaxBatch = 1 };
-        await using YoloDetector detector = YoloDetector.Open(Path.Combine(SampleProcess.RepositoryRoot, "samples", "model", "conveyor.onnx"), options);
+        await using YoloDetector detector =
+            YoloDetector.Open(Path.Combine(SampleProcess.RepositoryRoot, "samples", "model", "conveyor.onnx"), options);
 
         // A slot that was lost would make a later call wait for ever.
         using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));

@@ -24,7 +24,8 @@ public sealed class InspectLineTests
         Assert.Contains("ALARM 001  gear_missing_tooth", result.Output, StringComparison.Ordinal);
         Assert.Contains(", 0 dropped, 0 host copies", result.Output, StringComparison.Ordinal);
         Assert.Contains("2 parts counted, 1 alarms", result.Output, StringComparison.Ordinal);
-        Assert.Contains("alarms against the ground truth:     precision 1.0000, recall 1.0000 (1 right, 0 false, 0 missed)", result.Output, StringComparison.Ordinal);
+        Assert.Contains("alarms against the ground truth:     precision 1.0000, recall 1.0000 (1 right, 0 false, 0 missed)", result.Output,
+            StringComparison.Ordinal);
 
         AssertDetections(folder.File("detections.jsonl"), 40);
         Assert.Equal(40, await CountFramesAsync(folder.File("inspection.mp4")));
@@ -100,9 +101,11 @@ public sealed class InspectLineTests
         using TemporaryFolder folder = new();
         InspectOptions shipped = new();
         File.Copy(shipped.ClipPath, folder.File("clip.mp4"));
-        File.WriteAllText(folder.File("clip.truth.jsonl"), File.ReadAllText(shipped.TruthPath).Replace("\"class\": 6", "\"class\": 7", StringComparison.Ordinal));
+        File.WriteAllText(
+            folder.File("clip.truth.jsonl"), File.ReadAllText(shipped.TruthPath).Replace("\"class\": 6", "\"class\": 7", StringComparison.Ordinal));
 
-        AssertFailed(1, "under the bar of 90 %", await SampleProcess.RunAsync(Sample, "--clip", folder.File("clip.mp4"), "--output", folder.File("out"), "--frames", "4"));
+        AssertFailed(1, "under the bar of 90 %",
+            await SampleProcess.RunAsync(Sample, "--clip", folder.File("clip.mp4"), "--output", folder.File("out"), "--frames", "4"));
     }
 
     [Theory]
@@ -134,7 +137,8 @@ public sealed class InspectLineTests
         using TemporaryFolder folder = new();
         string missing = folder.File("not-there");
 
-        SampleResult result = await SampleProcess.RunAsync(Sample, new Dictionary<string, string> { [variable] = missing }, null, "--output", folder.File("out"), "--frames", "1");
+        SampleResult result = await SampleProcess.RunAsync(
+            Sample, new Dictionary<string, string> { [variable] = missing }, null, "--output", folder.File("out"), "--frames", "1");
 
         AssertFailed(4, name, result);
         Assert.Contains(missing, result.Errors, StringComparison.Ordinal);
@@ -176,7 +180,8 @@ public sealed class InspectLineTests
             using JsonDocument document = JsonDocument.Parse(line);
             JsonElement root = document.RootElement;
             Assert.Equal(("conveyor.mp4", expected++, 1280, 720), (
-                root.GetProperty("source").GetString(), root.GetProperty("frame").GetInt32(), root.GetProperty("width").GetInt32(), root.GetProperty("height").GetInt32()));
+                root.GetProperty("source").GetString(), root.GetProperty("frame").GetInt32(), root.GetProperty("width").GetInt32(),
+                    root.GetProperty("height").GetInt32()));
             Assert.InRange(root.GetProperty("detections").GetArrayLength(), 5, 30);
         }
 

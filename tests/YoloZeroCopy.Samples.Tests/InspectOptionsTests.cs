@@ -20,7 +20,8 @@ public sealed class InspectOptionsTests
     {
         InspectOptions options = InspectOptions.Parse(["--model", "m.onnx", "--clip", "c.mkv", "--output", "o", "--frames", "12", "--realtime"]);
 
-        Assert.Equal(("m.onnx", "c.mkv", "c.truth.jsonl", "o", 12, true), (options.ModelPath, options.ClipPath, options.TruthPath, options.OutputFolder, options.FrameLimit, options.IsRealtime));
+        Assert.Equal(("m.onnx", "c.mkv", "c.truth.jsonl", "o", 12, true),
+            (options.ModelPath, options.ClipPath, options.TruthPath, options.OutputFolder, options.FrameLimit, options.IsRealtime));
         Assert.False(InspectOptions.Parse(["--realtime", "--fast"]).IsRealtime);
         Assert.True(InspectOptions.Parse(["--help"]).WantsHelp);
     }

@@ -13,9 +13,11 @@ public sealed class ReportPageTests
     {
         XDocument page = Parse(ReportPage.Render(Data("belt.mp4", ["washer", "washer_cracked"])));
 
-        string[] tiles = [.. page.Descendants(Xhtml + "div").Where(div => div.Parent!.Attribute("class")?.Value == "tiles").Select(div => div.Value.Trim())];
+        string[] tiles =
+            [.. page.Descendants(Xhtml + "div").Where(div => div.Parent!.Attribute("class")?.Value == "tiles").Select(div => div.Value.Trim())];
         Assert.Equal(
-            ["parts counted2", "alarms1", "precision of detections100.0%", "recall of detections50.0%", "frames inspected37.5/s", "latency, median20ms", "latency, 99th percentile40ms", "frames dropped1"],
+            ["parts counted2", "alarms1", "precision of detections100.0%", "recall of detections50.0%", "frames inspected37.5/s",
+                "latency, median20ms", "latency, 99th percentile40ms", "frames dropped1"],
             tiles);
         Assert.Equal(2, page.Descendants().Count(element => element.Name.LocalName == "svg"));
         string table = page.Descendants(Xhtml + "table").Single().Value;

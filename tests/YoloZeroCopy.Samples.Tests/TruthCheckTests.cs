@@ -119,7 +119,8 @@ public sealed class TruthCheckTests
 
     private static Detection Box(int classId, float left) => new(classId, 0.9f, left, 50, left + 100, 150);
 
-    private static TruthObject Part(int classId, float left, bool defect = false, int track = 0) => new(track, $"part{classId}", defect, 1, Box(classId, left));
+    private static TruthObject Part(int classId, float left, bool defect = false, int track = 0) =>
+        new(track, $"part{classId}", defect, 1, Box(classId, left));
 
     private static (int Right, int False, int Missed) Figures(Score score) => (score.Right, score.False, score.Missed);
 }

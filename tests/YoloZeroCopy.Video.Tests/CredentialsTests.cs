@@ -31,7 +31,8 @@ public sealed class CredentialsTests : IDisposable
     public async Task A_url_where_none_is_allowed_is_named_without_them() => AssertHidden(await FailAsync(Clips.Ffmpeg(), allowUrl: false));
 
     [Fact]
-    public async Task Nothing_of_the_log_has_them_when_opening_fails() => AssertHidden(await FailAsync(Clips.FakeFfmpeg(folder, Talk + "exit 1\n"), allowUrl: true));
+    public async Task Nothing_of_the_log_has_them_when_opening_fails() =>
+        AssertHidden(await FailAsync(Clips.FakeFfmpeg(folder, Talk + "exit 1\n"), allowUrl: true));
 
     [Theory]
     [InlineData("head -c 24 /dev/zero\nexit 3\n")]
@@ -57,7 +58,8 @@ public sealed class CredentialsTests : IDisposable
     {
         FrameFormat format = new(PixelFormat.Bgr24, 4, 2);
 
-        AssertHidden(await Assert.ThrowsAsync<MediaException>(() => VideoWriter.OpenAsync(Url, format, 25, new VideoWriterOptions { FfmpegPath = Clips.Ffmpeg() })));
+        AssertHidden(await Assert.ThrowsAsync<MediaException>(
+            () => VideoWriter.OpenAsync(Url, format, 25, new VideoWriterOptions { FfmpegPath = Clips.Ffmpeg() })));
     }
 
     [Theory]
@@ -65,10 +67,12 @@ public sealed class CredentialsTests : IDisposable
     [InlineData("[error] http://cam-7/video?Token=s3cr3t: Connection refused", "[error] http://cam-7/video?Token=***: Connection refused")]
     [InlineData("'rtsp://admin:p@s3cr3t@cam-7/at@2x'", "'rtsp://***@cam-7/at@2x'")]
     [InlineData("mail@home.jpg", "mail@home.jpg")]
-    public void Cameras_that_take_them_behind_the_host_keep_them_out_too(string text, string shown) => Assert.Equal(shown, UrlCredentials.Hide(text, known: null));
+    public void Cameras_that_take_them_behind_the_host_keep_them_out_too(string text, string shown) =>
+        Assert.Equal(shown, UrlCredentials.Hide(text, known: null));
 
     private static async Task<MediaException> FailAsync(string program, bool allowUrl) =>
-        await Assert.ThrowsAsync<MediaException>(() => VideoReader.OpenAsync(Url, new VideoReaderOptions { FfmpegPath = program, AllowUrl = allowUrl }));
+        await Assert.ThrowsAsync<MediaException>(
+            () => VideoReader.OpenAsync(Url, new VideoReaderOptions { FfmpegPath = program, AllowUrl = allowUrl }));
 
     private static void AssertHidden(MediaException error)
     {

@@ -6,8 +6,10 @@ namespace YoloZeroCopy.Video.Tests;
 public sealed class FfmpegLogTests
 {
     [Theory]
-    [InlineData("    Stream #0:0(und): Video: rawvideo (BGR[24] / 0x18524742), bgr24, 1280x720 [SAR 1:1 DAR 16:9], q=2-31, 1 kb/s, 29.97 fps, 29.97 tbn, 29.97 tbc (default)", 1280, 720, 29.97002997)]
-    [InlineData("  Stream #0:0(und): Video: rawvideo (BGR[24] / 0x18524742), bgr24(pc, gbr/bt709/bt709, progressive), 640x360, q=2-31, 1 kb/s, 25 fps, 25 tbn (default)", 640, 360, 25)]
+    [InlineData("    Stream #0:0(und): Video: rawvideo (BGR[24] / 0x18524742), bgr24, 1280x720 [SAR 1:1 DAR 16:9], q=2-31, 1 kb/s, 29.97 fps, 29.97 "
+        + "tbn, 29.97 tbc (default)", 1280, 720, 29.97002997)]
+    [InlineData("  Stream #0:0(und): Video: rawvideo (BGR[24] / 0x18524742), bgr24(pc, gbr/bt709/bt709, progressive), 640x360, q=2-31, 1 kb/s, "
+        + "25 fps, 25 tbn (default)", 640, 360, 25)]
     [InlineData("  Stream #0:0: Video: rawvideo (NV12 / 0x3231564E), nv12(tv), 33x17, q=2-31, 12.5 fps, 12.5 tbn", 33, 17, 12.5)]
     [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31, 1k fps, 1k tbn", 8, 9, 1000)]
     [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31", 8, 9, 0)]
@@ -29,7 +31,8 @@ public sealed class FfmpegLogTests
     [Theory]
     [InlineData("")]
     [InlineData("[info] Input #0, x:\n[info]     Stream #0:0: Video: h264, yuv420p, 320x240, 25 fps\n")]
-    [InlineData("[info] Output #0, rawvideo, to 'pipe:1':\n[info]   Metadata:\n[info]     title           : Stream #0:0: Video: rawvideo, bgr24, 7x7, 25 fps\n")]
+    [InlineData("[info] Output #0, rawvideo, to 'pipe:1':\n[info]   Metadata:\n[info]     title           : Stream "
+        + "#0:0: Video: rawvideo, bgr24, 7x7, 25 fps\n")]
     [InlineData("[info] Output #0, rawvideo, to 'pipe:1':\n[info]   Stream #0:0: Video: rawvideo, bgr24, 99999999999x7, 25 fps\n")]
     public async Task Other_lines_are_not_taken_for_it(string log) => Assert.Null(await ReadAsync(log));
 
@@ -62,7 +65,8 @@ public sealed class FfmpegLogTests
     {
         byte[] good = Encoding.UTF8.GetBytes(
             "[info] Input #0, mov, from 'a':\n[info]   Duration: 00:00:02.00, start: 0\n[info]     Stream #0:0: Video: h264, yuv420p, 2x2, 25 fps\n"
-            + "[info] Output #0, rawvideo, to 'pipe:1':\n[info]     Stream #0:0: Video: rawvideo (BGR[24] / 0x18524742), bgr24, 322x240 [SAR 1:1], 29.97 fps\n");
+            + "[info] Output #0, rawvideo, to 'pipe:1':\n[info]     Stream #0:0: Video: rawvideo (BGR[24] / "
+            + "0x18524742), bgr24, 322x240 [SAR 1:1], 29.97 fps\n");
         Random random = new(99);
         int understood = 0;
         for (int round = 0; round < 5000; round++)

@@ -47,7 +47,8 @@ public sealed class FfmpegProgramTests : IDisposable
     [InlineData(Of51, "-fps_mode")]
     public async Task A_program_is_given_the_option_of_its_version(string version, string option)
     {
-        string script = $"case \" $* \" in *' {option} passthrough '*) ;; *) echo \"Unrecognized option in $*\" >&2; exit 8;; esac\n" + Clips.Banner + "head -c 24 /dev/zero\n";
+        string script = $"case \" $* \" in *' {option} passthrough '*) ;; *) echo \"Unrecognized option in $*\" >&2; exit 8;; esac\n" + Clips.Banner
+            + "head -c 24 /dev/zero\n";
         string fake = Clips.FakeFfmpeg(folder, script, version);
         File.WriteAllText(folder.File("a.mp4"), "x");
 
@@ -64,7 +65,8 @@ public sealed class FfmpegProgramTests : IDisposable
         string fake = Clips.FakeFfmpeg(folder, "exit 7\n");
         File.WriteAllText(folder.File("a.mp4"), "x");
 
-        MediaException error = await Assert.ThrowsAsync<MediaException>(() => VideoReader.OpenAsync(folder.File("a.mp4"), new VideoReaderOptions { FfmpegPath = fake }));
+        MediaException error =
+            await Assert.ThrowsAsync<MediaException>(() => VideoReader.OpenAsync(folder.File("a.mp4"), new VideoReaderOptions { FfmpegPath = fake }));
 
         Assert.Contains($"ffmpeg 5.0 ('{fake}') ended with exit code 7", error.Message, StringComparison.Ordinal);
     }
@@ -112,7 +114,8 @@ public sealed class FfmpegProgramTests : IDisposable
         Assert.Equal(option, FfmpegProgram.Find(option, variable, folder.Path, searchPath));
         Assert.Equal(variable, FfmpegProgram.Find(null, variable, folder.Path, searchPath));
         Assert.Equal(Path.Combine(folder.File("bin"), name), FfmpegProgram.Find(null, null, folder.Path, searchPath));
-        Assert.Equal(Path.GetFullPath(Path.Combine(folder.File(places[3]), name)), Path.GetFullPath(FfmpegProgram.Find(null, "", folder.Path, folder.File("none"))));
+        Assert.Equal(Path.GetFullPath(Path.Combine(folder.File(places[3]), name)),
+            Path.GetFullPath(FfmpegProgram.Find(null, "", folder.Path, folder.File("none"))));
     }
 
     [Fact]
@@ -123,6 +126,7 @@ public sealed class FfmpegProgramTests : IDisposable
         Assert.Contains("YZC_FFMPEG", error.Message, StringComparison.Ordinal);
         Assert.Contains("runtimes", error.Message, StringComparison.Ordinal);
         Assert.Contains(folder.File("bin"), error.Message, StringComparison.Ordinal);
-        Assert.Contains("nowhere", Assert.Throws<NativeLibraryException>(() => FfmpegProgram.Find("/nowhere", null, folder.Path, "")).Message, StringComparison.Ordinal);
+        Assert.Contains("nowhere", Assert.Throws<NativeLibraryException>(() => FfmpegProgram.Find("/nowhere", null, folder.Path, "")).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -19,7 +19,8 @@ public sealed class VideoReaderTests : IDisposable
         string path = folder.File("a.mp4");
         await Clips.WriteAsync(path, width, height, Frames, rate);
 
-        await using VideoReader reader = await VideoReader.OpenAsync(path, new VideoReaderOptions { PixelFormat = pixelFormat, FfmpegPath = Clips.Ffmpeg() });
+        await using VideoReader reader =
+            await VideoReader.OpenAsync(path, new VideoReaderOptions { PixelFormat = pixelFormat, FfmpegPath = Clips.Ffmpeg() });
         byte[] frame = new byte[reader.Format.ByteCount];
         List<int> numbers = [];
         while (await reader.ReadFrameAsync(frame))
@@ -41,9 +42,11 @@ public sealed class VideoReaderTests : IDisposable
     {
         // FFV1 keeps odd sizes, which the writer's 4:2:0 does not.
         string path = folder.File("odd.mkv");
-        await RunAsync("-f", "lavfi", "-i", "color=c=0x808080:size=64x32:rate=10:duration=0.5,format=yuv444p,crop=33:17:0:0", "-c:v", "ffv1", "-pix_fmt", "yuv444p", path);
+        await RunAsync("-f", "lavfi", "-i", "color=c=0x808080:size=64x32:rate=10:duration=0.5,format=yuv444p,crop=33:17:0:0", "-c:v", "ffv1",
+            "-pix_fmt", "yuv444p", path);
 
-        await using VideoReader reader = await VideoReader.OpenAsync(path, new VideoReaderOptions { PixelFormat = PixelFormat.Nv12, FfmpegPath = Clips.Ffmpeg() });
+        await using VideoReader reader =
+            await VideoReader.OpenAsync(path, new VideoReaderOptions { PixelFormat = PixelFormat.Nv12, FfmpegPath = Clips.Ffmpeg() });
         byte[] frame = new byte[reader.Format.ByteCount];
         int frames = 0;
         while (await reader.ReadFrameAsync(frame))
@@ -82,7 +85,8 @@ public sealed class VideoReaderTests : IDisposable
     {
         await Clips.WriteAsync(folder.File("a.mp4"), 320, 180, 30);
         string path = folder.File("vfr.mkv");
-        await RunAsync("-i", folder.File("a.mp4"), "-vf", "setpts=if(lt(N\\,10)\\,N\\,N*5)/25/TB", await Clips.IsFormatAsync(59, 27) ? "-fps_mode" : "-vsync", "vfr", path);
+        await RunAsync("-i", folder.File("a.mp4"), "-vf", "setpts=if(lt(N\\,10)\\,N\\,N*5)/25/TB", await Clips.IsFormatAsync(59, 27) ? "-fps_mode"
+            : "-vsync", "vfr", path);
 
         await using VideoReader reader = await VideoReader.OpenAsync(path, Options());
         byte[] frame = new byte[reader.Format.ByteCount];
@@ -164,7 +168,8 @@ public sealed class VideoReaderTests : IDisposable
     [Fact]
     public async Task A_dying_ffmpeg_is_reported_with_its_last_words()
     {
-        string fake = Clips.FakeFfmpeg(folder, Clips.Banner + "head -c 24 /dev/zero\necho '[h264 @ 0x1] [error] the decoder is on fire' >&2\nexit 42\n");
+        string fake =
+            Clips.FakeFfmpeg(folder, Clips.Banner + "head -c 24 /dev/zero\necho '[h264 @ 0x1] [error] the decoder is on fire' >&2\nexit 42\n");
         await using VideoReader reader = await OpenFakeAsync(fake);
         byte[] frame = new byte[24];
 
@@ -236,7 +241,8 @@ public sealed class VideoReaderTests : IDisposable
         // Third after the name is the process group, which a terminal's signals go to.
         string state = File.ReadAllText($"/proc/{reader.ProcessId}/stat");
 
-        Assert.Equal(reader.ProcessId, int.Parse(state[(state.LastIndexOf(')') + 2)..].Split(' ')[2], System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Equal(
+            reader.ProcessId, int.Parse(state[(state.LastIndexOf(')') + 2)..].Split(' ')[2], System.Globalization.CultureInfo.InvariantCulture));
     }
 
     [Fact]
@@ -312,7 +318,8 @@ public sealed class VideoReaderTests : IDisposable
 
     private static VideoReaderOptions Options() => new() { FfmpegPath = Clips.Ffmpeg() };
 
-    private static async Task<string> FailAsync(string path) => (await Assert.ThrowsAsync<MediaException>(() => VideoReader.OpenAsync(path, Options()))).Message;
+    private static async Task<string> FailAsync(string path) =>
+        (await Assert.ThrowsAsync<MediaException>(() => VideoReader.OpenAsync(path, Options()))).Message;
 
     private static async Task RunAsync(params string[] arguments)
     {

@@ -58,7 +58,8 @@ public sealed class VideoWriterTests : IDisposable
         using CancellationTokenSource cancellation = new(TimeSpan.FromMilliseconds(200));
         Stopwatch watch = Stopwatch.StartNew();
 
-        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await writer.WriteFrameAsync(new byte[format.ByteCount], cancellation.Token));
+        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            async () => await writer.WriteFrameAsync(new byte[format.ByteCount], cancellation.Token));
 
         Assert.InRange(watch.Elapsed.TotalSeconds, 0.1, 50);
         _ = await Assert.ThrowsAsync<ObjectDisposedException>(async () => await writer.WriteFrameAsync(new byte[format.ByteCount]));
@@ -69,7 +70,8 @@ public sealed class VideoWriterTests : IDisposable
     public async Task A_dying_ffmpeg_is_reported_with_its_last_words()
     {
         string fake = Clips.FakeFfmpeg(
-            folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\nhead -c 100000 >/dev/null\necho '[error] No space left on device' >&2\nexit 1\n");
+            folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\nhead -c 100000 >/dev/null\necho '[error] "
+                + "No space left on device' >&2\nexit 1\n");
         FrameFormat format = new(PixelFormat.Bgr24, 640, 480);
         await using VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = fake });
 
@@ -91,13 +93,15 @@ public sealed class VideoWriterTests : IDisposable
     {
         string ffmpeg = Clips.Ffmpeg();
         string disk = Directory.CreateDirectory(folder.File("disk")).FullName;
-        Assert.SkipUnless(OperatingSystem.IsLinux() && await RunAsync("mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk), "no right to mount a small disk");
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && await RunAsync("mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk), "no right to mount a small disk");
         try
         {
             FrameFormat format = new(PixelFormat.Bgr24, 320, 240);
             byte[] frame = new byte[format.ByteCount];
             Random random = new(5);
-            await using VideoWriter writer = await VideoWriter.OpenAsync(Path.Combine(disk, "a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = ffmpeg });
+            await using VideoWriter writer =
+                await VideoWriter.OpenAsync(Path.Combine(disk, "a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = ffmpeg });
 
             MediaException error = await Assert.ThrowsAsync<MediaException>(async () =>
             {
@@ -126,7 +130,8 @@ public sealed class VideoWriterTests : IDisposable
     public async Task Without_libx264_the_older_encoder_is_taken()
     {
         string real = Clips.Ffmpeg();
-        string fake = Clips.FakeFfmpeg(folder, $"case \"$*\" in *-encoders*) echo ' V.S... mpeg4    MPEG-4 part 2'; exit 0;; esac\nexec '{real}' \"$@\"\n");
+        string fake =
+            Clips.FakeFfmpeg(folder, $"case \"$*\" in *-encoders*) echo ' V.S... mpeg4    MPEG-4 part 2'; exit 0;; esac\nexec '{real}' \"$@\"\n");
         FrameFormat format = new(PixelFormat.Bgr24, 320, 180);
         byte[] frame = new byte[format.ByteCount];
         await using (VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = fake }))
@@ -158,13 +163,15 @@ public sealed class VideoWriterTests : IDisposable
         await using VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, Options());
 
         MediaException none = await Assert.ThrowsAsync<MediaException>(() => writer.CompleteAsync());
-        MediaException missing = await Assert.ThrowsAsync<MediaException>(() => VideoWriter.OpenAsync(folder.File("missing/a.mp4"), format, 25, Options()));
+        MediaException missing =
+            await Assert.ThrowsAsync<MediaException>(() => VideoWriter.OpenAsync(folder.File("missing/a.mp4"), format, 25, Options()));
 
         Assert.Contains("no frame", none.Message, StringComparison.Ordinal);
         Assert.Contains("folder", missing.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(folder.Path));
         _ = await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => VideoWriter.OpenAsync(folder.File("a.mp4"), format, double.NaN, Options()));
-        _ = await Assert.ThrowsAsync<ArgumentException>(() => VideoWriter.OpenAsync(folder.File("a.mp4"), new FrameFormat(PixelFormat.Nv12, 64, 48), 25, Options()));
+        _ = await Assert.ThrowsAsync<ArgumentException>(
+            () => VideoWriter.OpenAsync(folder.File("a.mp4"), new FrameFormat(PixelFormat.Nv12, 64, 48), 25, Options()));
     }
 
     private static VideoWriterOptions Options() => new() { FfmpegPath = Clips.Ffmpeg() };

@@ -8,7 +8,8 @@ internal static class Charts
     private const int HistogramBars = 36;
 
     /// <summary>Class ids from the bottom of the stack up: sound parts, then defects on top, where their share can be seen.</summary>
-    public static IEnumerable<int> StackOrder(IReadOnlyList<string> names) => Enumerable.Range(0, names.Count).OrderBy(id => PartClasses.IsDefect(names[id]));
+    public static IEnumerable<int> StackOrder(IReadOnlyList<string> names) =>
+        Enumerable.Range(0, names.Count).OrderBy(id => PartClasses.IsDefect(names[id]));
 
     /// <summary>How many parts of each class have crossed the line by each moment, stacked.</summary>
     public static string Counts(IReadOnlyList<Crossing> crossings, IReadOnlyList<string> names, double frameRate, double seconds)
@@ -58,11 +59,13 @@ internal static class Charts
     }
 
     // A band between two step lines: along the upper one to the right, back along the lower one.
-    private static string Outline(ChartFrame frame, IReadOnlyList<Crossing> crossings, HashSet<int> below, HashSet<int> upTo, double frameRate, double seconds)
+    private static string Outline(
+        ChartFrame frame, IReadOnlyList<Crossing> crossings, HashSet<int> below, HashSet<int> upTo, double frameRate, double seconds)
     {
         List<(double X, double Y)> upper = Steps(frame, crossings.Where(crossing => upTo.Contains(crossing.ClassId)), frameRate, seconds);
         List<(double X, double Y)> lower = Steps(frame, crossings.Where(crossing => below.Contains(crossing.ClassId)), frameRate, seconds);
-        return "M" + string.Join('L', upper.Concat(lower.AsEnumerable().Reverse()).Select(static point => $"{Html.Number(point.X)} {Html.Number(point.Y)}")) + "Z";
+        return "M" + string.Join(
+            'L', upper.Concat(lower.AsEnumerable().Reverse()).Select(static point => $"{Html.Number(point.X)} {Html.Number(point.Y)}")) + "Z";
     }
 
     private static List<(double X, double Y)> Steps(ChartFrame frame, IEnumerable<Crossing> crossings, double frameRate, double seconds)

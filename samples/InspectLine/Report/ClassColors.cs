@@ -1,6 +1,7 @@
 namespace InspectLine;
 
-/// <summary>Colours of the classes in charts: cool for sound parts, warm and hatched for defects, so that the difference does not hang on colour alone.</summary>
+/// <summary>Colours of the classes in charts: cool for sound parts, warm and hatched for defects, so that the difference does not hang on colour
+/// alone.</summary>
 internal static class ClassColors
 {
     // From Paul Tol's schemes for colour-blind readers; each has a contrast of 3 or more to the page in light and in dark.

@@ -10,7 +10,8 @@ internal static class Machine
         get
         {
             const string CpuInfo = "/proc/cpuinfo";
-            string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo).FirstOrDefault(static line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
+            string? line = File.Exists(CpuInfo)
+                ? File.ReadLines(CpuInfo).FirstOrDefault(static line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
             string model = line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':') + 1)..].Trim();
             return $"{model}, {Environment.ProcessorCount} cores in use";
         }

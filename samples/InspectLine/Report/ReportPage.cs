@@ -135,6 +135,7 @@ internal static class ReportPage
 
     private static string LatencyNote(ReportData data) => data.IsRealtime
         ? "Time from submitting a frame to its result, with frames coming at the clip's own rate."
-        : "Time from submitting a frame to its result. This run was as fast as the machine can, so all slots were full and every frame waited in line: read it as the "
+        : "Time from submitting a frame to its result. This run was as fast as the machine can, so all slots were full and "
+            + "every frame waited in line: read it as the "
             + "price of full load. With --realtime, frames come at the clip's own rate.";
 }

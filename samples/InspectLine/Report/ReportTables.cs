@@ -61,13 +61,17 @@ internal static class ReportTables
     {
         (string Name, string Value)[] facts =
         [
-            ("Model", $"{Path.GetFileName(data.Model.Path)}, {data.Model.ClassCount} classes, input {data.Model.InputWidth} x {data.Model.InputHeight}"),
+            ("Model", $"{Path.GetFileName(data.Model.Path)}, {data.Model.ClassCount} classes, input "
+                + $"{data.Model.InputWidth} x {data.Model.InputHeight}"),
             ("Device", data.Device),
             ("Processor", Machine.Processor),
             ("System", Machine.System),
-            ("Mode", data.IsRealtime ? "realtime: frames at the clip's rate, late ones dropped" : "fast: as many frames as the machine can, none dropped"),
-            ("Frames", $"{data.Statistics.FramesSubmitted} submitted, {data.Statistics.FramesCompleted} inspected, {data.Statistics.FramesDropped} dropped, {data.Statistics.FramesFailed} failed"),
-            ("Slots", $"{data.Statistics.SlotCount} of {data.Format.ByteCount / 1048576.0:F1} MiB; frames were decoded straight into them, {data.Statistics.HostCopies} copied"),
+            ("Mode", data.IsRealtime ? "realtime: frames at the clip's rate, late ones dropped"
+                : "fast: as many frames as the machine can, none dropped"),
+            ("Frames", $"{data.Statistics.FramesSubmitted} submitted, {data.Statistics.FramesCompleted} inspected, {data.Statistics.FramesDropped} "
+                + $"dropped, {data.Statistics.FramesFailed} failed"),
+            ("Slots", $"{data.Statistics.SlotCount} of {data.Format.ByteCount / 1048576.0:F1} MiB; frames were decoded straight into "
+                + $"them, {data.Statistics.HostCopies} copied"),
         ];
         return $"""
             <section>

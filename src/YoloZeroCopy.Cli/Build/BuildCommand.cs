@@ -18,20 +18,39 @@ internal static class BuildCommand
     };
 
     private static readonly Option<ImmutableArray<(int Width, int Height)>> Sizes = Options.ImageSizes();
-    private static readonly Option<int> Batch = Options.Integer("--batch", "Largest batch. A model with a fixed batch has only that.", 1, Options.MaxBatch, 8);
-    private static readonly Option<int> OptimalBatch = Options.Integer("--opt-batch", "Batch that the engine is tuned for. Default: the largest.", 1, Options.MaxBatch);
-    private static readonly Option<bool> Half = new("--fp16") { Description = "Let TensorRT 10 compute in half precision. From 11 on, export the model in half precision instead." };
-    private static readonly Option<bool> Int8 = new("--int8") { Description = "Let TensorRT 10 compute in 8-bit integers; the model must carry Q/DQ nodes. From 11 on, such a model needs no option." };
+    private static readonly Option<int> Batch =
+        Options.Integer("--batch", "Largest batch. A model with a fixed batch has only that.", 1, Options.MaxBatch, 8);
+    private static readonly Option<int> OptimalBatch =
+        Options.Integer("--opt-batch", "Batch that the engine is tuned for. Default: the largest.", 1, Options.MaxBatch);
+    private static readonly Option<bool> Half = new("--fp16")
+    {
+        Description = "Let TensorRT 10 compute in half precision. From 11 on, export the model in half precision instead.",
+    };
+    private static readonly Option<bool> Int8 = new("--int8")
+    {
+        Description = "Let TensorRT 10 compute in 8-bit integers; the model must carry Q/DQ nodes. From 11 on, such a model needs no option.",
+    };
     private static readonly Option<bool> NoTf32 = new("--no-tf32") { Description = "Compute single precision in full, without TF32." };
 
     private static readonly Option<int> Workspace =
-        Options.Integer("--workspace", "Limit of scratch memory in MiB. Default: 1024 x (1 + 0.15 x layers / 100) x 1.3 above batch 8.", 1, MaxWorkspaceMebibytes);
+        Options.Integer("--workspace", "Limit of scratch memory in MiB. Default: 1024 x (1 + 0.15 x layers / 100) x 1.3 above batch 8.", 1,
+            MaxWorkspaceMebibytes);
 
-    private static readonly Option<string?> TimingCache = new("--timing-cache") { Description = "File with timings of earlier builds on this GPU, read and updated.", HelpName = "FILE" };
-    private static readonly Option<bool> VersionCompatible = new("--version-compatible") { Description = "Make an engine that later versions of TensorRT run, too. It can be slower." };
+    private static readonly Option<string?> TimingCache = new("--timing-cache")
+    {
+        Description = "File with timings of earlier builds on this GPU, read and updated.",
+        HelpName = "FILE",
+    };
+    private static readonly Option<bool> VersionCompatible = new("--version-compatible")
+    {
+        Description = "Make an engine that later versions of TensorRT run, too. It can be slower.",
+    };
     private static readonly Option<TensorRtHardware> Hardware = Options.Hardware();
     private static readonly Option<int?> Level = Options.OptimizationLevel();
-    private static readonly Option<bool> NoMetadata = new("--no-metadata") { Description = "Write the bare plan, for programs that know no metadata. Class names are lost." };
+    private static readonly Option<bool> NoMetadata = new("--no-metadata")
+    {
+        Description = "Write the bare plan, for programs that know no metadata. Class names are lost.",
+    };
     private static readonly Option<int> DeviceNumber = Options.Integer("--gpu", "Number of the CUDA device to build on. Default: 0.", 0, 1023);
     private static readonly Option<string?> TensorRt = Options.TensorRt();
     private static readonly Option<string?> Shim = Options.TensorRtShim();
@@ -41,7 +60,8 @@ internal static class BuildCommand
     {
         Command command = new("build", "Builds a TensorRT engine with the TensorRT that is installed. Exit codes: see `yzc --help`.")
         {
-            Model, Output, Sizes, Batch, OptimalBatch, Half, Int8, NoTf32, Workspace, TimingCache, VersionCompatible, Hardware, Level, NoMetadata, DeviceNumber, TensorRt, Shim, Json,
+            Model, Output, Sizes, Batch, OptimalBatch, Half, Int8, NoTf32, Workspace, TimingCache, VersionCompatible, Hardware, Level, NoMetadata,
+                DeviceNumber, TensorRt, Shim, Json,
         };
         command.SetAction(RunAsync);
         return command;
@@ -109,7 +129,8 @@ internal static class BuildCommand
         lines.Add("built by", FormattableString.Invariant($"{report.Library} in {report.Duration.TotalSeconds:F1} s, from {report.NodeCount} nodes"));
         for (int index = 0; index < report.Profiles.Length; index++)
         {
-            string memory = report.DeviceMemoryBytes.IsEmpty ? string.Empty : $"; TensorRT asks for {MemoryPlan.Mebibytes(report.DeviceMemoryBytes[index])} to run it";
+            string memory = report.DeviceMemoryBytes.IsEmpty ? string.Empty
+                : $"; TensorRT asks for {MemoryPlan.Mebibytes(report.DeviceMemoryBytes[index])} to run it";
             lines.Add(FormattableString.Invariant($"profile {index + 1}"), $"{report.Profiles[index]}{memory}");
         }
 

@@ -80,7 +80,8 @@ internal static class OptionParsing
 
         if (sizes.Count > TensorRtBuildOptions.MaxSizes)
         {
-            error = string.Create(CultureInfo.InvariantCulture, $"'{Echo(text)}' has {sizes.Count} sizes; up to {TensorRtBuildOptions.MaxSizes} are wanted");
+            error = string.Create(
+                CultureInfo.InvariantCulture, $"'{Echo(text)}' has {sizes.Count} sizes; up to {TensorRtBuildOptions.MaxSizes} are wanted");
             return false;
         }
 

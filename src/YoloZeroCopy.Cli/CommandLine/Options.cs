@@ -24,19 +24,22 @@ internal static class Options
         Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N. Default: auto.", "NAME", OptionParsing.TryDevice);
 
     public static Option<(int Width, int Height)?> ImageSize() => Size(
-        "--imgsz", "Size of the model's input in pixels, 640 or 640x384 (width x height). Default: what the model says, else 640.", allowSquare: true);
+        "--imgsz", "Size of the model's input in pixels, 640 or 640x384 (width x height). Default: what the model says, else 640.",
+            allowSquare: true);
 
     public static Option<(int Width, int Height)?> FrameSize() =>
         Size("--frame", "Size of a frame, width x height. Default: 1920x1080.", allowSquare: false);
 
     public static Option<ImmutableArray<(int Width, int Height)>> ImageSizes() => Parsed<ImmutableArray<(int Width, int Height)>>(
         "--imgsz",
-        "Sizes of the input in pixels that the engine is for, one profile each: 640, or 320,640,1280x736 (width x height). Default: what the model says, else 640.",
+        "Sizes of the input in pixels that the engine is for, one profile each: 640, or 320,640,1280x736 (width x height). "
+            + "Default: what the model says, else 640.",
         "SIZES",
         OptionParsing.TrySizes);
 
     public static Option<TensorRtHardware> Hardware() => Parsed<TensorRtHardware>(
-        "--hardware", "GPUs that the engine is for: thiskind, ampereplus or samecomputecapability. Default: thiskind.", "NAME", OptionParsing.TryHardware);
+        "--hardware", "GPUs that the engine is for: thiskind, ampereplus or samecomputecapability. Default: thiskind.", "NAME",
+            OptionParsing.TryHardware);
 
     public static Option<int?> OptimizationLevel() => Parsed(
         "--opt-level",
@@ -50,13 +53,16 @@ internal static class Options
         });
 
     public static Option<string?> TensorRt(string name = "--tensorrt") =>
-        new(name) { Description = "TensorRT's library or its folder. Default: YZC_TENSORRT, then beside the tool, then the system's.", HelpName = "PATH" };
+        new(name) { Description = "TensorRT's library or its folder. Default: YZC_TENSORRT, then beside the tool, then the system's.",
+            HelpName = "PATH" };
 
     public static Option<string?> TensorRtShim() =>
-        new("--tensorrt-shim") { Description = "This project's TensorRT shim or its folder. Default: YZC_TENSORRT_SHIM, then beside the tool, then the system's.", HelpName = "PATH" };
+        new("--tensorrt-shim") { Description =
+            "This project's TensorRT shim or its folder. Default: YZC_TENSORRT_SHIM, then beside the tool, then the system's.", HelpName = "PATH" };
 
     public static Option<bool> HostCode() =>
-        new("--tensorrt-host-code") { Description = "Let a version-compatible TensorRT engine run the code for the processor that it carries. Trusted files only." };
+        new("--tensorrt-host-code") { Description =
+            "Let a version-compatible TensorRT engine run the code for the processor that it carries. Trusted files only." };
 
     public static Option<int> Batch() =>
         Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8 on CUDA and 1 on the CPU.", 1, MaxBatch);
@@ -82,7 +88,8 @@ internal static class Options
     public static Option<int> Integer(string name, string description, int least, int most, int? standard = null)
     {
         Option<int> option = Parsed(
-            name, description, "N", (string text, out int value, out string? error) => OptionParsing.TryInteger(text, least, most, out value, out error));
+            name, description, "N", (string text, out int value, out string? error) =>
+                OptionParsing.TryInteger(text, least, most, out value, out error));
         if (standard is int number)
         {
             option.DefaultValueFactory = _ => number;
@@ -94,7 +101,8 @@ internal static class Options
     public static Option<double> Seconds(string name, string description, double least, double most, double standard)
     {
         Option<double> option = Parsed(
-            name, description, "SECONDS", (string text, out double value, out string? error) => OptionParsing.TrySeconds(text, least, most, out value, out error));
+            name, description, "SECONDS", (string text, out double value, out string? error) =>
+                OptionParsing.TrySeconds(text, least, most, out value, out error));
         option.DefaultValueFactory = _ => standard;
         return option;
     }

@@ -6,7 +6,8 @@ internal static class InputList
     private static readonly string[] PictureExtensions = [".jpg", ".jpeg", ".png", ".webp", ".bmp"];
     private static readonly string[] VideoExtensions =
     [
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".wmv", ".flv", ".3gp", ".h264", ".264", ".h265", ".hevc", ".gif",
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".wmv", ".flv", ".3gp", ".h264", ".264", ".h265", ".hevc",
+            ".gif",
     ];
 
     /// <summary>Finds the files. A path that leads to none is told to <paramref name="failed"/>, and the others go on.</summary>

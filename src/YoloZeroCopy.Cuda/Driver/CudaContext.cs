@@ -126,7 +126,8 @@ public sealed unsafe class CudaContext : SafeHandle
         return CudaPointerInfo.Read(this, address);
     }
 
-    /// <summary>Waits until all queued work of a stream is done, also of one that another library made. Blocks in the way of <see cref="Schedule"/>.</summary>
+    /// <summary>Waits until all queued work of a stream is done, also of one that another library made. Blocks in the way of
+    /// <see cref="Schedule"/>.</summary>
     /// <param name="stream">A live stream of this context; it need not be one of this library's.</param>
     /// <remarks>Any thread.</remarks>
     /// <exception cref="ObjectDisposedException">The context is disposed or was reset.</exception>
@@ -147,8 +148,8 @@ public sealed unsafe class CudaContext : SafeHandle
     /// throw,
     /// its Dispose works and reaches the driver no more. Dispose this context as well, then open a fresh one.
     /// </para>
-    /// <para>Blocks until the device has stopped. It is no cure for a sticky error: driver 580 (CUDA 13.0) refuses a fresh context afterwards with the
-    /// same error, and only a new process works.</para>
+    /// <para>Blocks until the device has stopped. It is no cure for a sticky error: driver 580 (CUDA 13.0) refuses a fresh context afterwards with
+    /// the same error, and only a new process works.</para>
     /// </remarks>
     /// <exception cref="ObjectDisposedException">The context is disposed or was reset already.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>

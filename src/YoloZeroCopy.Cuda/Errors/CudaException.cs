@@ -24,8 +24,8 @@ public class CudaException : Exception
     public string Call { get; }
 
     /// <summary>
-    /// True when a kernel or the hardware faulted and every later call for the device answers the same. Only a new process helps: driver 580 (CUDA 13.0)
-    /// gives no fresh context even after <see cref="CudaContext.Reset"/>. The call that reports it is often not the one that caused it.
+    /// True when a kernel or the hardware faulted and every later call for the device answers the same. Only a new process helps: driver 580 (CUDA
+    /// 13.0) gives no fresh context even after <see cref="CudaContext.Reset"/>. The call that reports it is often not the one that caused it.
     /// </summary>
     public bool IsSticky => IsStickyStatus(Status);
 

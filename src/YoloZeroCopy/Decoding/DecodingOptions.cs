@@ -27,7 +27,8 @@ internal sealed record DecodingOptions
         get;
         init => field = value is >= 1 and <= CandidateLimit
             ? value
-            : throw new ArgumentOutOfRangeException(nameof(MaxDetections), value, $"{nameof(MaxDetections)} is {value}; wanted is 1 to {CandidateLimit}.");
+            : throw new ArgumentOutOfRangeException(
+                nameof(MaxDetections), value, $"{nameof(MaxDetections)} is {value}; wanted is 1 to {CandidateLimit}.");
     } = 300;
 
     /// <summary>True when boxes of different classes suppress each other, too.</summary>

@@ -42,7 +42,8 @@ public readonly record struct FrameFormat
             throw new ArgumentOutOfRangeException(
                 nameof(stride),
                 stride,
-                $"A row of {width} pixels of {pixelFormat} takes {rowBytes} bytes; the stride must be that to {MaxStride}, or 0 for rows without padding.");
+                $"A row of {width} pixels of {pixelFormat} takes {rowBytes} bytes; the stride must be that to "
+                    + $"{MaxStride}, or 0 for rows without padding.");
         }
 
         PixelFormat = pixelFormat;

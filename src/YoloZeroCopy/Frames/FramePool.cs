@@ -310,7 +310,8 @@ internal sealed class FramePool : IDisposable
         }
 
         CancellationToken token = waiter.CancellationToken;
-        waiter.Fail(stall is null ? new OperationCanceledException(token) : new OperationCanceledException($"The wait for a slot was cancelled. {stall}", token));
+        waiter.Fail(stall is null ? new OperationCanceledException(token)
+            : new OperationCanceledException($"The wait for a slot was cancelled. {stall}", token));
     }
 
     internal void Keep(RentWaiter waiter)
@@ -345,7 +346,8 @@ internal sealed class FramePool : IDisposable
         if (format.ByteCount > SlotBytes)
         {
             throw new ArgumentException(
-                $"A frame of {format} takes {format.ByteCount} bytes, and {nameof(SlotBytes)} is {SlotBytes}; open the detector with {nameof(SlotBytes)} for the largest frame.", nameof(format));
+                $"A frame of {format} takes {format.ByteCount} bytes, and {nameof(SlotBytes)} is {SlotBytes}; open the detector with "
+                    + $"{nameof(SlotBytes)} for the largest frame.", nameof(format));
         }
 
         format.ThrowIfNotWithin(SlotBytes, nameof(format));
@@ -371,8 +373,10 @@ internal sealed class FramePool : IDisposable
 
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"It has lasted {Stopwatch.GetElapsedTime(waiter.WaitingSince).TotalSeconds:F1} s, and all {SlotCount} slots are rented and none submitted: "
-            + $"a rented slot comes back only when it is submitted or disposed, so dispose those that are not submitted, as when a frame cannot be read.");
+            $"It has lasted {Stopwatch.GetElapsedTime(waiter.WaitingSince).TotalSeconds:F1} s, and all "
+                + $"{SlotCount} slots are rented and none submitted: "
+            + $"a rented slot comes back only when it is submitted or disposed, so dispose those that are not "
+            + $"submitted, as when a frame cannot be read.");
     }
 
     private void LookForStall()

@@ -167,7 +167,8 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
     private static short VersionOf(int word) => (short)(word >> VersionShift);
 
     private static InvalidOperationException AwaitedBefore() =>
-        new("The value task was awaited before. It gives its result to one await; to wait at several places, call AsTask() once and await that task.");
+        new("The value task was awaited before. It gives its result to one await; to wait at several places, "
+            + "call AsTask() once and await that task.");
 
     private static object? CurrentScheduler()
     {
@@ -196,7 +197,8 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
                     context.Post(forContext, state);
                     return true;
                 default:
-                    Task queued = Task.Factory.StartNew(forScheduler, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)target);
+                    Task queued = Task.Factory.StartNew(
+                        forScheduler, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)target);
                     _ = queued;
                     return true;
             }
@@ -279,7 +281,8 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
 
     /// <summary>Lets the second await of a value task go on, to find out that it is the second.</summary>
     private sealed class RefusedAwait(
-        PooledValueTaskSource<T> source, Action<object?> continuation, object? state, object? scheduler, ExecutionContext? context) : IThreadPoolWorkItem
+        PooledValueTaskSource<T> source, Action<object?> continuation, object? state, object? scheduler, ExecutionContext? context)
+            : IThreadPoolWorkItem
     {
         public void Queue() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
 

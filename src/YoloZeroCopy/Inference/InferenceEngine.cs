@@ -25,8 +25,8 @@ internal abstract class InferenceEngine : IDisposable
 
     /// <summary>
     /// Makes a context for one batch size, bound for good to the given tensors and stream. On a GPU it is also run until later runs allocate nothing;
-    /// it has finished when this returns, and the output tensor is overwritten. On the CPU it is only bound, which takes no time, and the first run is
-    /// as good as any.
+    /// it has finished when this returns, and the output tensor is overwritten. On the CPU it is only bound, which takes no time, and the first run
+    /// is as good as any.
     /// </summary>
     /// <param name="batch">Pictures per run; <see cref="ModelInfo.FixedBatch"/> where that is not 0.</param>
     /// <param name="input">
@@ -56,8 +56,8 @@ internal abstract class EngineContext : IDisposable
     public virtual string? GraphFallbackReason => null;
 
     /// <summary>
-    /// Whether the caller may capture <see cref="Enqueue"/> into a CUDA graph of its own, with what comes before and after it on the stream. That graph
-    /// is launched by the caller and destroyed before this context.
+    /// Whether the caller may capture <see cref="Enqueue"/> into a CUDA graph of its own, with what comes before and after it on the stream. That
+    /// graph is launched by the caller and destroyed before this context.
     /// </summary>
     public virtual bool CanCapture => false;
 

@@ -1,6 +1,7 @@
 namespace YoloZeroCopy;
 
-/// <summary>The kernels as PTX text, built from native/kernels and embedded. Any driver from CUDA 11.8 on compiles it for its GPU, from compute capability 7.5 on.</summary>
+/// <summary>The kernels as PTX text, built from native/kernels and embedded. Any driver from CUDA 11.8 on compiles it for its GPU, from compute
+/// capability 7.5 on.</summary>
 /// <remarks>Loaded once per context, when a lane's device is opened: reading copies the text.</remarks>
 internal static class KernelSource
 {

@@ -42,7 +42,8 @@ internal sealed record DetectionOutput(string Name, TensorElementType ElementTyp
         OnnxTensor output = outputs.FirstOrDefault(static tensor => tensor.Shape.Length == 3)
             ?? throw new ModelException(
                 path,
-                $"none of its outputs ({string.Join("; ", outputs)}) has the three dimensions of a detection output, [N,4+C,A], [N,A,5+C] or [N,K,6].");
+                $"none of its outputs ({string.Join("; ", outputs)}) has the three dimensions of a detection "
+                    + $"output, [N,4+C,A], [N,A,5+C] or [N,K,6].");
         if (output.ElementType is not (TensorElementType.Float32 or TensorElementType.Float16))
         {
             throw new ModelException(path, $"output {output} is of type {output.TypeName}; float or float16 is wanted.");

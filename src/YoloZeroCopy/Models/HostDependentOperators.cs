@@ -12,7 +12,8 @@ internal static class HostDependentOperators
 
     // Field 4 of an ONNX NodeProto, op_type, is the byte 0x22, the length and the name.
     private static readonly (string Name, byte[] Encoded)[] Operators =
-        [.. new[] { "NonZero", "NonMaxSuppression", "Compress", "Unique", "Loop", "If", "Scan", "SequenceAt" }.Select(static name => (name, Encode(name)))];
+        [.. new[] { "NonZero", "NonMaxSuppression", "Compress", "Unique", "Loop", "If", "Scan", "SequenceAt" }.Select(
+            static name => (name, Encode(name)))];
 
     /// <summary>Name of the first kind found in a model, or null. A name that stands elsewhere in it by chance only costs the graph.</summary>
     /// <exception cref="ModelException">The model cannot be read.</exception>

@@ -181,7 +181,8 @@ internal sealed record OnnxFile
         ProtobufReader reader = new(tensor);
         while (reader.Next(out int field, out ReadOnlySpan<byte> entry))
         {
-            if (field == ExternalData && Find(entry, 1).SequenceEqual("location"u8) && Text(Find(entry, 2)) is { Length: > 0 } location && !location.Contains('\0'))
+            if (field == ExternalData && Find(entry, 1).SequenceEqual("location"u8) && Text(Find(entry, 2)) is { Length: > 0 } location
+                && !location.Contains('\0'))
             {
                 _ = locations.Add(location);
             }

@@ -3,7 +3,8 @@ namespace YoloZeroCopy;
 /// <summary>How a detection model lays out its output.</summary>
 public enum OutputLayout
 {
-    /// <summary><c>[N, 4 + C, A]</c>: per anchor a box (centre x, centre y, width, height) and C class scores, channel first. YOLOv8, v9, 11, 12.</summary>
+    /// <summary><c>[N, 4 + C, A]</c>: per anchor a box (centre x, centre y, width, height) and C class scores, channel first. YOLOv8, v9, 11,
+    /// 12.</summary>
     ChannelsFirst,
 
     /// <summary><c>[N, A, 5 + C]</c>: per anchor a box (centre x, centre y, width, height), an objectness and C class scores. YOLOv5.</summary>

@@ -34,7 +34,8 @@ internal sealed record PictureInput(OnnxTensor Tensor, TensorElementType Element
             throw new ModelException(path, reason);
         }
 
-        bool isSquare = input.Shape[Row] < 0 && input.Shape[Column] < 0 && input.Symbols[Row].Length > 0 && input.Symbols[Row] == input.Symbols[Column];
+        bool isSquare = input.Shape[Row] < 0 && input.Shape[Column] < 0 && input.Symbols[Row].Length > 0
+            && input.Symbols[Row] == input.Symbols[Column];
         if (isSquare && width != height)
         {
             throw new ModelException(path, $"input {input} takes square pictures only; {width}x{height} was asked with InputSize (`--imgsz`).");
@@ -124,7 +125,8 @@ internal sealed record PictureInput(OnnxTensor Tensor, TensorElementType Element
         HashSet<string> seen = [string.Empty, Tensor.Shape[Batch] < 0 ? Tensor.Symbols[Batch] : string.Empty];
 
         // A batch of the same name as another dimension cannot be fixed: the name has one value only.
-        if (batch != 0 && Tensor.Shape[Batch] < 0 && Tensor.Symbols[Batch].Length > 0 && Tensor.Symbols.Count(name => name == Tensor.Symbols[Batch]) == 1)
+        if (batch != 0 && Tensor.Shape[Batch] < 0 && Tensor.Symbols[Batch].Length > 0
+            && Tensor.Symbols.Count(name => name == Tensor.Symbols[Batch]) == 1)
         {
             yield return (Tensor.Symbols[Batch], batch);
         }

@@ -11,7 +11,8 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message)
     /// <summary>Whether the message ended within a field, or held one that does not exist.</summary>
     public bool IsDamaged { get; private set; }
 
-    /// <summary>Takes the next field; <paramref name="value"/> is empty where it is a number. False at the end, and where the message is damaged.</summary>
+    /// <summary>Takes the next field; <paramref name="value"/> is empty where it is a number. False at the end, and where the message is
+    /// damaged.</summary>
     public bool Next(out int field, out ReadOnlySpan<byte> value)
     {
         field = 0;

@@ -12,4 +12,5 @@ Console.WriteLine($"read again: {PictureFile.Read("label.png", out FrameFormat r
 Console.WriteLine(PictureFile.ReadInfo(PictureFile.EncodeJpeg(pixels, format)));
 
 // The native library was chosen so that the system needs no fonts and no library that looks for them.
-Console.WriteLine($"libfontconfig: {OperatingSystem.IsLinux() && File.ReadAllText("/proc/self/maps").Contains("libfontconfig", StringComparison.Ordinal)}");
+Console.WriteLine(
+    $"libfontconfig: {OperatingSystem.IsLinux() && File.ReadAllText("/proc/self/maps").Contains("libfontconfig", StringComparison.Ordinal)}");

@@ -33,7 +33,8 @@ public class DecodingErrorTests
                         score = value;
                         byte[] bytes = output.ToBytes(elementType);
                         InferenceException error = Assert.Throws<InferenceException>(() => decoder.Decode(bytes, in Square, detections));
-                        Assert.Contains($"gave {Text(value)} as the score of class {c} at anchor {anchor} of {anchors};", error.Message, StringComparison.Ordinal);
+                        Assert.Contains($"gave {Text(value)} as the score of class {c} at anchor {anchor} of {anchors};", error.Message,
+                            StringComparison.Ordinal);
                         score = before;
                     }
                 }
@@ -66,7 +67,8 @@ public class DecodingErrorTests
                 Assert.Single(output.Decode(new DecodingOptions(), Square, elementType));
                 output[19, channel] = value;
                 InferenceException error = Assert.Throws<InferenceException>(() => output.Decode(new DecodingOptions(), Square, elementType));
-                Assert.Contains($"gave {Text(value)} as the {names[channel]} of the box at anchor 19 of 30;", error.Message, StringComparison.Ordinal);
+                Assert.Contains(
+                    $"gave {Text(value)} as the {names[channel]} of the box at anchor 19 of 30;", error.Message, StringComparison.Ordinal);
             }
         }
     }
@@ -111,7 +113,8 @@ public class DecodingErrorTests
         Assert.Empty(output.Decode(new DecodingOptions(), Square));
         output[3, 4] = 0.9f;
         InferenceException error = Assert.Throws<InferenceException>(() => output.Decode(new DecodingOptions(), Square));
-        Assert.Contains($"gave {text} as the class of detection 3 of 10; wanted is a whole number from 0 to 3.", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"gave {text} as the class of detection 3 of 10; wanted is a whole number from 0 to 3.", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -38,7 +38,8 @@ internal sealed class ModelOutput
     /// <summary>Channel of the first class score.</summary>
     public int FirstScore => Layout == OutputLayout.ChannelsFirst ? 4 : 5;
 
-    public void SetBox(int anchor, float a, float b, float c, float d) => (this[anchor, 0], this[anchor, 1], this[anchor, 2], this[anchor, 3]) = (a, b, c, d);
+    public void SetBox(int anchor, float a, float b, float c, float d) =>
+        (this[anchor, 0], this[anchor, 1], this[anchor, 2], this[anchor, 3]) = (a, b, c, d);
 
     /// <summary>An anchor with one class score; of the layout's other values, the ones that leave the score as it is.</summary>
     public void Set(int anchor, float a, float b, float c, float d, int classId, float score)
@@ -60,7 +61,8 @@ internal sealed class ModelOutput
         }
     }
 
-    /// <summary>Random boxes around a few places, so that many overlap, with about <paramref name="candidates"/> scores above 0.25 and ties among them.</summary>
+    /// <summary>Random boxes around a few places, so that many overlap, with about <paramref name="candidates"/> scores above 0.25 and ties among
+    /// them.</summary>
     public static ModelOutput Random(OutputLayout layout, int anchors, int classCount, int candidates, int inputSize, int seed)
     {
         Random random = new(seed);

@@ -24,7 +24,8 @@ public class FrameFormatTests
     [InlineData(10, 10, 70000, "stride")]
     public void Refuses_sizes_and_strides_that_no_frame_has(int width, int height, int stride, string parameter)
     {
-        ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>(() => new FrameFormat(PixelFormat.Bgr24, width, height, stride));
+        ArgumentOutOfRangeException error =
+            Assert.Throws<ArgumentOutOfRangeException>(() => new FrameFormat(PixelFormat.Bgr24, width, height, stride));
         Assert.Equal(parameter, error.ParamName);
     }
 }

@@ -65,7 +65,8 @@ public sealed record FakeDetector
             {
                 float[] row =
                 [
-                    item.CentreX - (item.Width / 2), item.CentreY - (item.Height / 2), item.CentreX + (item.Width / 2), item.CentreY + (item.Height / 2),
+                    item.CentreX - (item.Width / 2), item.CentreY - (item.Height / 2), item.CentreX + (item.Width / 2), item.CentreY
+                        + (item.Height / 2),
                     item.Score, item.ClassId,
                 ];
                 row.CopyTo(output, Index(item.Anchor, 0));
@@ -113,5 +114,6 @@ public sealed record FakeDetector
         _ => Index(item.Anchor, 4),
     };
 
-    private int Index(int anchor, int value) => Layout == OutputLayout.ChannelsFirst ? (value * Shape.Columns) + anchor : (anchor * Shape.Columns) + value;
+    private int Index(int anchor, int value) => Layout == OutputLayout.ChannelsFirst ? (value * Shape.Columns) + anchor : (anchor * Shape.Columns)
+        + value;
 }

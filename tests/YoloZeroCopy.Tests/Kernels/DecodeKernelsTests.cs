@@ -25,13 +25,17 @@ public class DecodeKernelsTests
     public void Refuses_what_the_kernels_cannot_do()
     {
         DecodingOptions options = new();
-        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(OutputLayout.ChannelsFirst, 0, 80, TensorElementType.Float16, options));
-        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(OutputLayout.ChannelsFirst, DecodeKernels.AnchorLimit + 1, 80, TensorElementType.Float16, options));
-        _ = Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(OutputLayout.ChannelsFirst, 10, DecodeKernels.ClassLimit + 1, TensorElementType.Float16, options));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(
+            () => new DecodeKernels(OutputLayout.ChannelsFirst, 0, 80, TensorElementType.Float16, options));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(
+            () => new DecodeKernels(OutputLayout.ChannelsFirst, DecodeKernels.AnchorLimit + 1, 80, TensorElementType.Float16, options));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(
+            () => new DecodeKernels(OutputLayout.ChannelsFirst, 10, DecodeKernels.ClassLimit + 1, TensorElementType.Float16, options));
         _ = Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels((OutputLayout)7, 10, 1, TensorElementType.Float16, options));
         _ = Assert.Throws<ArgumentException>(() => new DecodeKernels(OutputLayout.ChannelsFirst, 10, 1, TensorElementType.UInt8, options));
         _ = Assert.Throws<ArgumentOutOfRangeException>(
-            () => new DecodeKernels(OutputLayout.ChannelsFirst, 8400, 1, TensorElementType.Float16, new DecodingOptions { MaxDetections = DecodeKernels.DetectionLimit + 1 }));
+            () => new DecodeKernels(OutputLayout.ChannelsFirst, 8400, 1, TensorElementType.Float16,
+                new DecodingOptions { MaxDetections = DecodeKernels.DetectionLimit + 1 }));
         _ = Assert.Throws<ArgumentOutOfRangeException>(() => Kernels.ScanGrid(0));
         _ = Assert.Throws<ArgumentOutOfRangeException>(() => PreprocessKernel.GridOf(640, 8193, 1));
         _ = Assert.Throws<ArgumentOutOfRangeException>(() => PreprocessKernel.NameOf((TensorElementType)9));

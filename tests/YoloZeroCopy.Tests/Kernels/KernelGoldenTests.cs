@@ -48,7 +48,8 @@ public sealed class KernelGoldenTests
                 {
                     List<FrameFormat> formats = [];
                     int n = 0;
-                    foreach ((int frameWidth, int frameHeight) in new[] { (1, 1), (2, 3), (192, 128), (288, 192), (101, 57), (40, 200), (96, 64), (643, 31) })
+                    foreach ((int frameWidth, int frameHeight) in new[] { (1, 1), (2, 3), (192, 128), (288, 192), (101, 57), (40, 200), (96, 64),
+                        (643, 31) })
                     {
                         int stride = n % 2 == 0 ? 0 : (frameWidth * 4) + 5;
                         formats.Add(new FrameFormat(pixelFormat, frameWidth, frameHeight, stride) { Color = (YuvColor)(n % 4) });
@@ -56,7 +57,8 @@ public sealed class KernelGoldenTests
                     }
 
                     mixed.Add(formats[(int)pixelFormat % formats.Count]);
-                    WriteBatch(Path.Combine(folder, $"preprocess_{pixelFormat}_{elementType}_{width}x{height}.bin"), formats, width, height, elementType);
+                    WriteBatch(Path.Combine(folder, $"preprocess_{pixelFormat}_{elementType}_{width}x{height}.bin"), formats, width, height,
+                        elementType);
                 }
 
                 WriteBatch(Path.Combine(folder, $"preprocess_mixed_{elementType}_{width}x{height}.bin"), mixed, width, height, elementType);
@@ -107,7 +109,8 @@ public sealed class KernelGoldenTests
                 })
                 {
                     string path = Path.Combine(folder, $"decode_{layout}_{elementType}_{n}.bin");
-                    ModelOutput[] outputs = [.. Enumerable.Range(0, anchors > 2000 ? 1 : 3).Select(i => ModelOutput.Random(layout, anchors, classCount, candidates, 640, (n * 31) + i))];
+                    ModelOutput[] outputs = [.. Enumerable.Range(0, anchors > 2000 ? 1 : 3).Select(
+                        i => ModelOutput.Random(layout, anchors, classCount, candidates, 640, (n * 31) + i))];
                     WriteDecoded(path, outputs, elementType, options[n % options.Length]);
                     n++;
                 }
@@ -141,7 +144,8 @@ public sealed class KernelGoldenTests
     }
 
     private static void WriteDecoded(
-        string path, ModelOutput[] outputs, TensorElementType elementType, DecodingOptions options, (int Anchor, List<(int Channel, float Value)> Places)? wrong = null)
+        string path, ModelOutput[] outputs, TensorElementType elementType, DecodingOptions options,
+            (int Anchor, List<(int Channel, float Value)> Places)? wrong = null)
     {
         ModelOutput shape = outputs[0];
         DecodeKernels kernels = new(shape.Layout, shape.Anchors, shape.ClassCount, elementType, options);
@@ -179,11 +183,13 @@ public sealed class KernelGoldenTests
                 float given = elementType == TensorElementType.Float16 ? (float)(Half)value : value;
                 bool isClass = shape.Layout == OutputLayout.EndToEnd && channel == 5;
                 header = new KernelResultHeader(
-                    0, 0, 0, isClass ? KernelDecodeStatus.UnknownClass : KernelDecodeStatus.NotFinite, wrong.Value.Anchor, channel, BitConverter.SingleToUInt32Bits(given), 0);
+                    0, 0, 0, isClass ? KernelDecodeStatus.UnknownClass : KernelDecodeStatus.NotFinite, wrong.Value.Anchor, channel,
+                        BitConverter.SingleToUInt32Bits(given), 0);
                 InferenceException byCpu = Assert.Throws<InferenceException>(() => outputs[i].Decode(options, letterboxes[i], elementType));
                 byte[] result = new byte[kernels.ResultBytes];
                 MemoryMarshal.Write(result, in header);
-                InferenceException byKernel = Assert.Throws<InferenceException>(() => kernels.Read(result, new Detection[kernels.MaxDetections], out _));
+                InferenceException byKernel =
+                    Assert.Throws<InferenceException>(() => kernels.Read(result, new Detection[kernels.MaxDetections], out _));
                 Assert.Equal(byCpu.Message, byKernel.Message);
             }
 

@@ -14,7 +14,8 @@ public sealed class KernelLayoutTests
         try
         {
             string program = Path.Combine(folder.FullName, "layout");
-            _ = NativeProgram.Run(NativeProgram.Compiler(), "-std=c++17", "-Wall", "-Wextra", "-Werror", NativeProgram.Source("layout.cpp"), "-o", program);
+            _ = NativeProgram.Run(
+                NativeProgram.Compiler(), "-std=c++17", "-Wall", "-Wextra", "-Werror", NativeProgram.Source("layout.cpp"), "-o", program);
             string[] native = NativeProgram.Run(program).Split('\n', StringSplitOptions.RemoveEmptyEntries);
             Assert.Equal(Lines(), native);
         }
@@ -41,8 +42,10 @@ public sealed class KernelLayoutTests
             ("YZC_NOT_FINITE", (int)KernelDecodeStatus.NotFinite), ("YZC_UNKNOWN_CLASS", (int)KernelDecodeStatus.UnknownClass),
             ("YZC_MAX_CANDIDATES", DecodeKernels.CandidateLimit), ("YZC_MAX_DETECTIONS", DecodeKernels.DetectionLimit),
             ("YZC_MAX_ANCHORS", DecodeKernels.AnchorLimit), ("YZC_MAX_CLASSES", DecodeKernels.ClassLimit),
-            ("YZC_PREPROCESS_ROWS", PreprocessKernel.Rows), ("YZC_PREPROCESS_PIXELS", PreprocessKernel.Pixels), ("YZC_PREPROCESS_THREADS", PreprocessKernel.Threads),
-            ("YZC_SCAN_THREADS", DecodeKernels.ScanThreads), ("YZC_SCAN_ROWS", DecodeKernels.ScanRows), ("YZC_SUPPRESS_THREADS", DecodeKernels.SuppressThreads),
+            ("YZC_PREPROCESS_ROWS", PreprocessKernel.Rows), ("YZC_PREPROCESS_PIXELS", PreprocessKernel.Pixels),
+                ("YZC_PREPROCESS_THREADS", PreprocessKernel.Threads),
+            ("YZC_SCAN_THREADS", DecodeKernels.ScanThreads), ("YZC_SCAN_ROWS", DecodeKernels.ScanRows),
+                ("YZC_SUPPRESS_THREADS", DecodeKernels.SuppressThreads),
             ("YZC_SILU_THREADS", SiluKernel.Threads), ("YZC_SILU_VECTORS", SiluKernel.Vectors),
         })
         {
@@ -57,7 +60,8 @@ public sealed class KernelLayoutTests
         })
         {
             DecodeKernels kernels = new(layout, anchors, 1, type, new DecodingOptions());
-            lines.Add(string.Create(CultureInfo.InvariantCulture, $"scratch {anchors} {kernels.ParametersFor(0, 0, 0, 0).SegmentAnchors} {kernels.ScratchBytes}"));
+            lines.Add(string.Create(
+                CultureInfo.InvariantCulture, $"scratch {anchors} {kernels.ParametersFor(0, 0, 0, 0).SegmentAnchors} {kernels.ScratchBytes}"));
         }
 
         return lines;

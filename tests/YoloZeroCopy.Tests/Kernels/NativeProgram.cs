@@ -21,7 +21,8 @@ internal static class NativeProgram
             Assert.Fail($"{program} ran longer than {Limit}.");
         }
 
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} exited with {process.ExitCode}:\n{output.Result}\n{errors.Result}");
+        Assert.True(process.ExitCode == 0,
+            $"{program} {string.Join(' ', arguments)} exited with {process.ExitCode}:\n{output.Result}\n{errors.Result}");
         return output.Result;
     }
 
@@ -32,7 +33,8 @@ internal static class NativeProgram
         {
             try
             {
-                using Process? process = Process.Start(new ProcessStartInfo(compiler, "--version") { RedirectStandardOutput = true, RedirectStandardError = true });
+                using Process? process =
+                    Process.Start(new ProcessStartInfo(compiler, "--version") { RedirectStandardOutput = true, RedirectStandardError = true });
                 if (process is not null && process.WaitForExit(Limit) && process.ExitCode == 0)
                 {
                     return compiler;

@@ -56,7 +56,8 @@ public sealed class ModelInMemoryTests(OnnxRuntimeDoubles doubles) : IClassFixtu
         // In the attribute of a node of a branch: graph (7) . node (1) . attribute (5) . g (6) . node (1) . attribute (5) . t (5) . external_data
         // (13).
         ProtobufWriter tensor = new ProtobufWriter().Message(13, static entry => entry.Text(1, "location").Text(2, "branch.bin"));
-        byte[] nested = Model(Graph(new ProtobufWriter().Message(1, node => node.Message(5, attribute => attribute.Bytes(5, tensor.ToArray()))).ToArray()));
+        byte[] nested =
+            Model(Graph(new ProtobufWriter().Message(1, node => node.Message(5, attribute => attribute.Bytes(5, tensor.ToArray()))).ToArray()));
         error = Assert.Throws<ModelException>(() => YoloDetector.Open(nested, "a resource", OnCpu));
         Assert.Contains("'branch.bin'", error.Message, StringComparison.Ordinal);
         Assert.Equal(["branch.bin"], OnnxFile.TryParse(nested)!.DataLocations);

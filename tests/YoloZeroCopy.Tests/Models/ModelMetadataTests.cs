@@ -124,7 +124,8 @@ public class ModelMetadataTests
     {
         string[] seeds =
         [
-            "{0: 'person', 1: \"driver's \\u00e9\\x41\", 2: 'a\\'b'}", "[640, 640]", "{'batch': 1, 'half': False, 'nms': True, 'x': None, 'y': 1.5e3}", "(8.0, 16.0, 32.0)",
+            "{0: 'person', 1: \"driver's \\u00e9\\x41\", 2: 'a\\'b'}", "[640, 640]",
+                "{'batch': 1, 'half': False, 'nms': True, 'x': None, 'y': 1.5e3}", "(8.0, 16.0, 32.0)",
         ];
         const string Pieces = "{}[]()'\":,\\xuUnN0123456789.-+eTFa \0\u00e9\ud83d";
         Random random = new(20_261);

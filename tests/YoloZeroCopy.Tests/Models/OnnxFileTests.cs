@@ -63,8 +63,10 @@ public sealed class OnnxFileTests : IDisposable
     {
         File.WriteAllText(folder.File("text.onnx"), "this is no model");
         File.WriteAllBytes(folder.File("empty.onnx"), []);
-        Assert.Contains("no ONNX model", Assert.Throws<ModelException>(() => OnnxFile.Read(folder.File("text.onnx"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no ONNX model", Assert.Throws<ModelException>(() => OnnxFile.Read(folder.File("text.onnx"))).Message, StringComparison.Ordinal);
         Assert.Contains("is empty", Assert.Throws<ModelException>(() => OnnxFile.Read(folder.File("empty.onnx"))).Message, StringComparison.Ordinal);
-        Assert.Contains("does not exist", Assert.Throws<ModelException>(() => OnnxFile.Read(folder.File("none.onnx"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist", Assert.Throws<ModelException>(() => OnnxFile.Read(folder.File("none.onnx"))).Message, StringComparison.Ordinal);
     }
 }

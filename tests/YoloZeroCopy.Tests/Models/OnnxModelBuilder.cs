@@ -34,7 +34,8 @@ public sealed class OnnxModelBuilder
         Constant(name, OnnxType.Float, MemoryMarshal.AsBytes<float>(values), dimensions);
 
     /// <summary>Adds a constant of 64-bit integers, as shapes and axes are.</summary>
-    public OnnxModelBuilder Constant(string name, long[] values) => Constant(name, OnnxType.Int64, MemoryMarshal.AsBytes<long>(values), values.Length);
+    public OnnxModelBuilder Constant(string name, long[] values) =>
+        Constant(name, OnnxType.Int64, MemoryMarshal.AsBytes<long>(values), values.Length);
 
     /// <summary>Adds a constant whose data lies in another file.</summary>
     public OnnxModelBuilder ExternalConstant(string name, string location, params long[] dimensions)
@@ -137,12 +138,14 @@ public sealed class OnnxModelBuilder
             .Constant("flat", [0, rows, -1]);
         foreach (long stride in (long[])[8, 16, 32])
         {
-            builder.Node("AveragePool", ["images"], [$"pool{stride}"], ("kernel_shape", new[] { stride, stride }), ("strides", new[] { stride, stride }))
+            builder.Node(
+                "AveragePool", ["images"], [$"pool{stride}"], ("kernel_shape", new[] { stride, stride }), ("strides", new[] { stride, stride }))
                 .Node("Conv", [$"pool{stride}", "weights"], [$"conv{stride}"])
                 .Node("Reshape", [$"conv{stride}", "flat"], [$"flat{stride}"]);
         }
 
-        return builder.Node("Concat", ["flat8", "flat16", "flat32"], ["output0"], ("axis", 2L)).Output("output0", OnnxType.Float, batch, rows, "anchors");
+        return builder.Node("Concat", ["flat8", "flat16", "flat32"], ["output0"], ("axis", 2L)).Output(
+            "output0", OnnxType.Float, batch, rows, "anchors");
     }
 
     private OnnxModelBuilder Constant(string name, OnnxType type, ReadOnlySpan<byte> raw, params long[] dimensions)

@@ -61,7 +61,8 @@ public sealed class OutputFileTests : IDisposable
         string soft = File.CreateSymbolicLink(folder.File("soft"), "file").FullName;
         string linked = Directory.CreateSymbolicLink(folder.File("linked"), folder.Path).FullName;
         string relative = Path.GetRelativePath(Environment.CurrentDirectory, file);
-        Assert.All([hard, soft, Path.Combine(linked, "soft"), relative, folder.File("x/../file")], name => Assert.Equal(FileIdentity.Of(file), FileIdentity.Of(name)));
+        Assert.All([hard, soft, Path.Combine(linked, "soft"), relative, folder.File("x/../file")], name =>
+            Assert.Equal(FileIdentity.Of(file), FileIdentity.Of(name)));
         Assert.NotEqual(FileIdentity.Of(file), FileIdentity.Of(Write("other", "x")));
 
         // The same of one that is yet to come, as the target of a link, too.
@@ -85,7 +86,8 @@ public sealed class OutputFileTests : IDisposable
         ArgumentException error = Assert.Throws<ArgumentException>(() => files.Write("the cache", folder.File("./m.onnx")));
         Assert.StartsWith("the cache '", error.Message, StringComparison.Ordinal);
         Assert.Contains($"the model '{model}'", error.Message, StringComparison.Ordinal);
-        Assert.Contains("the output", Assert.Throws<ArgumentException>(() => files.Write("the cache", folder.File("out"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the output", Assert.Throws<ArgumentException>(() => files.Write("the cache", folder.File("out"))).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -55,7 +55,8 @@ public class OutputLayoutDetectorTests
     [InlineData(1 << 20, 1 << 20, 0, null, "three dimensions")]
     public void Says_what_is_wrong_and_shows_the_shape(long rows, long columns, int names, bool? endToEnd, string reason)
     {
-        ModelException error = Assert.Throws<ModelException>(() => OutputLayoutDetector.Detect("m.onnx", [1, rows, columns], 640, 640, names, endToEnd, 32));
+        ModelException error =
+            Assert.Throws<ModelException>(() => OutputLayoutDetector.Detect("m.onnx", [1, rows, columns], 640, 640, names, endToEnd, 32));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.Contains($"[N,{rows},{columns}]", error.Message, StringComparison.Ordinal);
         Assert.Contains("640x640", error.Message, StringComparison.Ordinal);

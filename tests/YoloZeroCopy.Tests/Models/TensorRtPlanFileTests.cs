@@ -62,7 +62,8 @@ public sealed class TensorRtPlanFileTests : IDisposable
         ImmutableDictionary<string, string> metadata = ImmutableDictionary<string, string>.Empty
             .Add("names", "{0: 'bolt', 1: \"driver's\", 2: 'a\\\\b', 5: '\\u00f6se'}")
             .Add("imgsz", "[480, 640]").Add("stride", "32").Add("task", "detect").Add("version", "8.3").Add("date", "2026-11-21T05:21:47+00:00")
-            .Add("end2end", "True").Add("args", "{'nms': False, 'half': True, 'simplify': None, 'iou': 0.7, 'classes': (1, 2)}").Add("author", "{not a literal");
+            .Add("end2end", "True").Add("args", "{'nms': False, 'half': True, 'simplify': None, 'iou': 0.7, 'classes': (1, 2)}").Add(
+                "author", "{not a literal");
         TensorRtPlanFile plan = TensorRtPlanFile.Read(Save("a.engine", [.. TensorRtPlanFile.Prefix(metadata), .. Plan(64)]));
         Assert.Equal(64, plan.PlanBytes);
         Assert.Equal(metadata.Keys.Order(), plan.Metadata.Keys.Order());
@@ -125,7 +126,8 @@ public sealed class TensorRtPlanFileTests : IDisposable
     [Fact]
     public void Missing_files_and_folders_say_so()
     {
-        Assert.Contains("does not exist", Assert.Throws<ModelException>(() => TensorRtPlanFile.Read(folder.File("no.engine"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist", Assert.Throws<ModelException>(() => TensorRtPlanFile.Read(folder.File("no.engine"))).Message, StringComparison.Ordinal);
         Assert.Contains("folder", Assert.Throws<ModelException>(() => TensorRtPlanFile.Read(folder.Path)).Message, StringComparison.Ordinal);
         Assert.Contains("empty", Assert.Throws<ModelException>(() => TensorRtPlanFile.Read(Save("a.engine", []))).Message, StringComparison.Ordinal);
     }
@@ -150,7 +152,8 @@ public sealed class TensorRtPlanFileTests : IDisposable
         string path = Save("plan.onnx", Plan(64));
         ModelException error = Assert.Throws<ModelException>(() => YoloDetector.Open(path, new DetectorOptions { Device = Device.Cpu }));
         Assert.Contains("runs on a CUDA device only", error.Message, StringComparison.Ordinal);
-        Assert.Contains("does not exist", Assert.Throws<ModelException>(() => YoloDetector.Open(folder.File("missing.engine"))).Message, StringComparison.Ordinal);
+        Assert.Contains("does not exist", Assert.Throws<ModelException>(() => YoloDetector.Open(folder.File("missing.engine"))).Message,
+            StringComparison.Ordinal);
     }
 
     private static byte[] Plan(int length)

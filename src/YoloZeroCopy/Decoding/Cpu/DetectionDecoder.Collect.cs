@@ -7,7 +7,8 @@ namespace YoloZeroCopy;
 /// <content>Finding the candidates in each layout.</content>
 internal sealed partial class DetectionDecoder
 {
-    /// <summary>Layout <c>[4 + C, A]</c>: the running best of all classes for a block of anchors, then the few that are above the threshold.</summary>
+    /// <summary>Layout <c>[4 + C, A]</c>: the running best of all classes for a block of anchors, then the few that are above the
+    /// threshold.</summary>
     private void CollectByChannel(ReadOnlySpan<byte> output)
     {
         for (int first = 0; first < anchors; first += BlockAnchors)

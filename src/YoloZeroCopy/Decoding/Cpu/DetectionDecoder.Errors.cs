@@ -36,7 +36,8 @@ internal sealed partial class DetectionDecoder
 
         // Only when someone writes to the output while it is decoded.
         throw new InferenceException(
-            $"The model gave a score that is not finite among anchors {first} to {first + count - 1} of {anchors}, and the output changed while it was read.");
+            $"The model gave a score that is not finite among anchors {first} to {first + count - 1} of {anchors}, "
+                + $"and the output changed while it was read.");
     }
 
     [DoesNotReturn]

@@ -6,8 +6,8 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// One thread at a time; a lane owns one. Everything it needs, for the worst case that every anchor is a candidate, is allocated by the constructor;
 /// <see cref="Decode"/> allocates nothing. The result depends on the output alone: equal scores are ordered by anchor.
-/// Semantics are Ultralytics': a candidate is an anchor whose best class score is strictly above the threshold (its class the lowest id among equals),
-/// boxes stay binary32 and suppression runs on them in pixels of the model's input.
+/// Semantics are Ultralytics': a candidate is an anchor whose best class score is strictly above the threshold (its class the lowest id among
+/// equals), boxes stay binary32 and suppression runs on them in pixels of the model's input.
 /// </remarks>
 internal sealed partial class DetectionDecoder
 {
@@ -60,7 +60,8 @@ internal sealed partial class DetectionDecoder
         if (elementType is not (TensorElementType.Float32 or TensorElementType.Float16))
         {
             throw new ArgumentException(
-                $"The output's elements are {elementType}; wanted is {TensorElementType.Float32} or {TensorElementType.Float16}.", nameof(elementType));
+                $"The output's elements are {elementType}; wanted is {TensorElementType.Float32} or {TensorElementType.Float16}.",
+                    nameof(elementType));
         }
 
         isHalf = elementType == TensorElementType.Float16;

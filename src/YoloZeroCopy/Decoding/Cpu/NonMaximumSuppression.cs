@@ -3,11 +3,12 @@ using System.Runtime.Intrinsics;
 
 namespace YoloZeroCopy;
 
-/// <summary>Greedy non-maximum suppression: the best candidate stays, those of its class that overlap it too much go, and so on down the ranks.</summary>
+/// <summary>Greedy non-maximum suppression: the best candidate stays, those of its class that overlap it too much go, and so on down the
+/// ranks.</summary>
 /// <remarks>
 /// One thread at a time. A candidate is compared with the boxes kept so far, and only with those of its class, so the work is candidates times kept
-/// boxes of a class and ends as soon as enough boxes are kept. Ultralytics keeps classes apart by moving each class's boxes by 7680 pixels times its id;
-/// that costs float precision (1/16 pixel from class 69 on) and fails on larger inputs. Comparing within a class is what that trick stands for.
+/// boxes of a class and ends as soon as enough boxes are kept. Ultralytics keeps classes apart by moving each class's boxes by 7680 pixels times its
+/// id; that costs float precision (1/16 pixel from class 69 on) and fails on larger inputs. Comparing within a class is what that trick stands for.
 /// </remarks>
 internal sealed class NonMaximumSuppression
 {
@@ -96,7 +97,8 @@ internal sealed class NonMaximumSuppression
 
     /// <summary>True when one of the kept boxes in [start, end) overlaps the candidate by more than the threshold.</summary>
     /// <remarks>
-    /// All in binary32 and in this order: intersection / (area + area - intersection). Two boxes without area give 0 / 0, which is above no threshold.
+    /// All in binary32 and in this order: intersection / (area + area - intersection). Two boxes without area give 0 / 0, which is above no
+    /// threshold.
     /// </remarks>
     private bool OverlapsOne(int start, int end, in Candidate candidate, float candidateArea)
     {

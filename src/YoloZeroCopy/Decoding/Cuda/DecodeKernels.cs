@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -5,11 +6,12 @@ namespace YoloZeroCopy;
 
 /// <summary>How to launch decoding and suppression for one model: two launches on one stream for a batch, and how to read what they wrote.</summary>
 /// <remarks>
-/// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="SuppressName"/> ranks and suppresses; both take the same parameters and
-/// neither needs the host between, so both can be captured. Scratch memory needs no initialisation.
-/// Detections equal <see cref="DetectionDecoder"/>'s, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's limit is
-/// <see cref="DecodingOptions.CandidateLimit"/>): those with the lowest scores, of equal ones those with the highest anchors, take no part, and the result says how many.
-/// Boxes so large that a difference of corners overflows binary32 are not covered by that promise.
+/// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="SuppressName"/> ranks and suppresses; both take the same
+/// parameters and neither needs the host between, so both can be captured. Scratch memory needs no initialisation. Detections equal
+/// <see cref="DetectionDecoder"/>'s, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's
+/// limit is
+/// <see cref="DecodingOptions.CandidateLimit"/>): those with the lowest scores, of equal ones those with the highest anchors, take no part, and the
+/// result says how many. Boxes so large that a difference of corners overflows binary32 are not covered by that promise.
 /// </remarks>
 internal sealed class DecodeKernels
 {
@@ -59,7 +61,8 @@ internal sealed class DecodeKernels
             TensorElementType.Float32 => false,
             TensorElementType.Float16 => true,
             _ => throw new ArgumentException(
-                $"The output's elements are {elementType}; wanted is {TensorElementType.Float32} or {TensorElementType.Float16}.", nameof(elementType)),
+                $"The output's elements are {elementType}; wanted is {TensorElementType.Float32} or {TensorElementType.Float16}.",
+                    nameof(elementType)),
         };
 
         (ScanName, int segmentAnchors) = layout switch
@@ -97,7 +100,8 @@ internal sealed class DecodeKernels
     /// <summary>Bytes of scratch memory for each picture of a batch; the memory is aligned to 256 bytes.</summary>
     public long ScratchBytes => (long)parameters.ScratchStride;
 
-    /// <summary>Bytes of results for each picture of a batch, one behind the other: one copy brings a batch's. The memory is aligned to 32 bytes.</summary>
+    /// <summary>Bytes of results for each picture of a batch, one behind the other: one copy brings a batch's. The memory is aligned to 32
+    /// bytes.</summary>
     public int ResultBytes => (int)parameters.ResultStride;
 
     /// <summary>Parameters of both kernels.</summary>
@@ -128,7 +132,8 @@ internal sealed class DecodeKernels
     /// <param name="cut">Candidates beyond <see cref="CandidateLimit"/> that took no part; 0 nearly always.</param>
     /// <returns>Number of detections.</returns>
     /// <exception cref="ArgumentException">A span is of the wrong size.</exception>
-    /// <exception cref="InferenceException">The model gave a value that is no number or a class that it has not, or the bytes are no result of this plan.</exception>
+    /// <exception cref="InferenceException">The model gave a value that is no number or a class that it has not, or the bytes are no result of this
+    /// plan.</exception>
     public int Read(ReadOnlySpan<byte> result, Span<Detection> detections, out int cut)
     {
         if (result.Length != ResultBytes)
@@ -150,7 +155,8 @@ internal sealed class DecodeKernels
         int count = header.Count;
         if ((uint)count > (uint)MaxDetections || (uint)header.Cut > (uint)parameters.Anchors)
         {
-            throw new InferenceException($"The result of a picture says {count} detections and {header.Cut} cut candidates; wanted is at most {MaxDetections} and {parameters.Anchors}.");
+            throw new InferenceException($"The result of a picture says {count} detections and {header.Cut} cut candidates; wanted is at most "
+                + $"{MaxDetections} and {parameters.Anchors}.");
         }
 
         MemoryMarshal.Cast<byte, Detection>(result[Unsafe.SizeOf<KernelResultHeader>()..])[..count].CopyTo(detections);
@@ -180,10 +186,14 @@ internal sealed class DecodeKernels
     {
         float value = BitConverter.UInt32BitsToSingle(header.WrongValue);
         return header.Status == KernelDecodeStatus.UnknownClass
-            ? new InferenceException(FormattableString.Invariant(
-                $"The model gave {value} as the class of detection {header.WrongAnchor} of {parameters.Anchors}; wanted is a whole number from 0 to {parameters.ClassCount - 1}."))
-            : new InferenceException(FormattableString.Invariant(
-                $"The model gave {value} as the {NameOfElement(header.WrongElement)} at anchor {header.WrongAnchor} of {parameters.Anchors}; wanted is a finite number."));
+            ? new InferenceException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The model gave {value} as the class of detection {header.WrongAnchor} of {parameters.Anchors}; wanted is a whole number "
+                + $"from 0 to {parameters.ClassCount - 1}."))
+            : new InferenceException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The model gave {value} as the {NameOfElement(header.WrongElement)} at anchor {header.WrongAnchor} of "
+                + $"{parameters.Anchors}; wanted is a finite number."));
     }
 
     private string NameOfElement(int element)

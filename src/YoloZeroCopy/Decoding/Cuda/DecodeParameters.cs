@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>The only parameter of the decoding kernels, by value and the same for both: <c>yzc_decode_params</c>. <see cref="DecodeKernels"/> makes it.</summary>
+/// <summary>The only parameter of the decoding kernels, by value and the same for both: <c>yzc_decode_params</c>. <see cref="DecodeKernels"/> makes
+/// it.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct DecodeParameters
 {

@@ -8,7 +8,8 @@ namespace YoloZeroCopy;
 /// <param name="Cut">Candidates beyond <see cref="DecodeKernels.CandidateLimit"/>, those with the lowest scores, which took no part.</param>
 /// <param name="Status">Whether the output could be decoded.</param>
 /// <param name="WrongAnchor">Anchor of the value that the status is about, the lowest; -1 when decoded.</param>
-/// <param name="WrongElement">Which of the anchor's values, the lowest: 0 to 3 the box, then as the layout has them; -1 also for a product of objectness and class score.</param>
+/// <param name="WrongElement">Which of the anchor's values, the lowest: 0 to 3 the box, then as the layout has them; -1 also for a product of
+/// objectness and class score.</param>
 /// <param name="WrongValue">The value's bits as binary32.</param>
 /// <param name="Reserved">0.</param>
 [StructLayout(LayoutKind.Sequential)]

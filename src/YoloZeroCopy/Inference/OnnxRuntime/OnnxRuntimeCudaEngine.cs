@@ -13,7 +13,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     // The first run takes memory, and the next ones may take some more, since they find it divided otherwise. A capture must not take any.
     private const int WarmUpRuns = 4;
 
-    // What a context takes beyond its weights: code and workspace, and activations that grow with its input. Measured with YOLOv8n at 640x640: 87 MiB and 19 MiB a picture in half,
+    // What a context takes beyond its weights: code and workspace, and activations that grow with its input. Measured with YOLOv8n at 640x640: 87 MiB
+    // and 19 MiB a picture in half,
     // 100 and 40 MiB in single precision. What CUDA, cuDNN and cuBLAS take once is nearly fixed.
     private const long ContextBytes = 88L << 20;
     private const int ActivationFactor = 8;
@@ -43,7 +44,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     /// <summary>The runtime that was found.</summary>
     public OnnxRuntimeLibrary Library => model.Library;
 
-    /// <summary>Kernels of ours for contexts that are created from now on; null for the runtime's own only. The caller disposes them after the last context.</summary>
+    /// <summary>Kernels of ours for contexts that are created from now on; null for the runtime's own only. The caller disposes them after the last
+    /// context.</summary>
     public OnnxRuntimeOperators? Operators { get; set; }
 
     /// <inheritdoc/>
@@ -118,7 +120,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
     public override void Dispose() => disposed = true;
 
-    private static string? ReasonOf(ModelSource source) => HostDependentOperators.Find(source) is string name ? $"operator {name} reports to the host as it runs" : null;
+    private static string? ReasonOf(ModelSource source) => HostDependentOperators.Find(source) is string name
+        ? $"operator {name} reports to the host as it runs" : null;
 
     // A capture that was broken, by another thread's call or by a model, leaves an error behind that CUDA reports once more, to whoever asks next.
     private OnnxRuntimeCudaContext Retry(int batch, nint input, nint output, nint stream, bool useGraph)

@@ -11,7 +11,8 @@ internal static class OnnxRuntimeCudaErrors
     /// <summary>The exception for memory that does not suffice.</summary>
     public static InsufficientMemoryException OutOfMemory(OnnxRuntimeModel model, OnnxRuntimeCudaOptions options, int batch, Exception error) =>
         new(
-            $"CUDA device {options.DeviceOrdinal} has too little free memory for a context of batch {batch} of model '{model.Info.Path}': {error.Message}",
+            $"CUDA device {options.DeviceOrdinal} has too little free memory for a context of batch {batch} of "
+                + $"model '{model.Info.Path}': {error.Message}",
             error);
 
     /// <summary>The exception for a runtime that cannot use CUDA: says which file is missing and what to install.</summary>
@@ -25,7 +26,8 @@ internal static class OnnxRuntimeCudaErrors
             string[] files = [Path.Combine(folder, SharedFile), Path.Combine(folder, ProviderFile)];
             string? missing = Array.Find(files, static file => !File.Exists(file));
             advice = missing is null
-                ? $"{ProviderFile} must be of version {library.Version}, too, and needs NVIDIA's driver, the CUDA libraries (cudart, cublas, cublasLt, "
+                ? $"{ProviderFile} must be of version {library.Version}, too, and needs NVIDIA's driver, the "
+                    + $"CUDA libraries (cudart, cublas, cublasLt, "
                     + "curand) of the CUDA version it was made for, and cuDNN 9, all where the system's loader looks."
                 : $"'{missing}' is missing. {advice}";
         }

@@ -15,7 +15,8 @@ internal static unsafe class OnnxRuntimeCudaSession
     /// <exception cref="InsufficientMemoryException">The device's memory does not suffice.</exception>
     /// <exception cref="ModelException">The runtime cannot run the model, or not as a graph; the message has its own words.</exception>
     /// <exception cref="NativeLibraryException">The runtime has no CUDA provider, or a library that it needs is missing.</exception>
-    public static OrtHandle Open(OnnxRuntimeModel model, OnnxRuntimeCudaOptions options, int batch, nint stream, bool useGraph, OnnxRuntimeOperators? operators)
+    public static OrtHandle Open(
+        OnnxRuntimeModel model, OnnxRuntimeCudaOptions options, int batch, nint stream, bool useGraph, OnnxRuntimeOperators? operators)
     {
         const int Threads = 1;
         OnnxRuntimeLibrary library = model.Library;
@@ -74,7 +75,8 @@ internal static unsafe class OnnxRuntimeCudaSession
             ("cudnn_conv_algo_search", "HEURISTIC"),
 
             // A convolution adds its bias in the same kernel. Measured on an H200 with a YOLOv8n of batch 8: 1.63 ms a run instead of 2.08 in half,
-            // 2.07 instead of 2.57 in single precision. In half precision cuDNN compiles those kernels when a context is created, 2 to 5 s instead of 0.2.
+            // 2.07 instead of 2.57 in single precision. In half precision cuDNN compiles those kernels when a context is created, 2 to 5 s instead of
+            // 0.2.
             ("fuse_conv_bias", "1"),
 
             // The arena grows by what is asked and not to the next power of two, so that what a context takes can be planned.

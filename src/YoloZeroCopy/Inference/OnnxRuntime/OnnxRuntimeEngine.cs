@@ -10,7 +10,8 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 {
     private const int MaxThreads = 1024;
 
-    // Code, tables and threads of ONNX Runtime 1.31 and what .NET takes to run this library: resident after opening a model that takes nothing itself.
+    // Code, tables and threads of ONNX Runtime 1.31 and what .NET takes to run this library: resident after opening a model that takes nothing
+    // itself.
     private const long LibraryBytes = 38L << 20;
 
     // Between the arena's pieces lie gaps: with YOLOv8n 6 to 9 % of what is in use, at batches from 1 to 8.
@@ -36,7 +37,8 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     public override string Description => $"ONNX Runtime {model.Library.Version} on the CPU ({model.Library.Path})";
 
     /// <inheritdoc/>
-    /// <remarks>Runs one picture, or one batch where the model fixes it: what a run takes of memory grows with its pictures and with nothing else.</remarks>
+    /// <remarks>Runs one picture, or one batch where the model fixes it: what a run takes of memory grows with its pictures and with nothing
+    /// else.</remarks>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
         int largest = batches[^1];

@@ -136,12 +136,14 @@ internal sealed class OnnxRuntimeModel
             // The runtime would look for it in the process's current folder.
             throw new ModelException(
                 source.Path,
-                $"it has weights in another file ('{first}'), which a model in memory cannot have; open the model's file, or save it with its weights inside.");
+                $"it has weights in another file ('{first}'), which a model in memory cannot have; open the model's "
+                    + $"file, or save it with its weights inside.");
         }
 
         return content.Length;
     }
 
     /// <summary>What the file says, before any free dimension is fixed.</summary>
-    private sealed record Declaration(ImmutableArray<OnnxTensor> Inputs, ImmutableArray<OnnxTensor> Outputs, ImmutableDictionary<string, string> Metadata);
+    private sealed record Declaration(
+        ImmutableArray<OnnxTensor> Inputs, ImmutableArray<OnnxTensor> Outputs, ImmutableDictionary<string, string> Metadata);
 }

@@ -5,11 +5,13 @@ using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
-/// <summary>Our kernels in place of ONNX Runtime's own, where theirs leave a GPU's memory waiting: today SiLU, which follows nearly every convolution of a YOLO model.</summary>
+/// <summary>Our kernels in place of ONNX Runtime's own, where theirs leave a GPU's memory waiting: today SiLU, which follows nearly every convolution
+/// of a YOLO model.</summary>
 /// <remarks>
-/// ONNX Runtime fuses <c>x * Sigmoid(x)</c> into its operator QuickGelu when it optimises a model, and takes an operator that the session brings along before its own. Its kernel moves two
-/// bytes a thread at a time; ours moves sixteen. Nothing in the model's file changes, and a runtime that does not take the operator gives the same results without it.
-/// Thread-safe; used by every session of an engine, and disposed after the last of them.
+/// ONNX Runtime fuses <c>x * Sigmoid(x)</c> into its operator QuickGelu when it optimises a model, and takes an operator that the session brings
+/// along before its own. Its kernel moves two bytes a thread at a time; ours moves sixteen. Nothing in the model's file changes, and a runtime that
+/// does not take the operator gives the same results without it. Thread-safe; used by every session of an engine, and disposed after the last of
+/// them.
 /// </remarks>
 internal sealed unsafe class OnnxRuntimeOperators : IDisposable
 {
@@ -258,7 +260,8 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
             api->KernelContextGetGpuComputeStream(context, &stream).ThrowIfFailed(api);
             if ((((nuint)from | (nuint)to) & (SiluKernel.Alignment - 1)) != 0)
             {
-                throw new InvalidOperationException($"The tensors of an activation lie at {(nuint)from:X} and {(nuint)to:X}, not at multiples of {SiluKernel.Alignment}.");
+                throw new InvalidOperationException(
+                    $"The tensors of an activation lie at {(nuint)from:X} and {(nuint)to:X}, not at multiples of {SiluKernel.Alignment}.");
             }
         }
 

@@ -40,5 +40,6 @@ internal sealed record OnnxRuntimeSearch : NativeLibrarySearch
     /// <summary>What to tell a user who has no library.</summary>
     public static string NotFound(List<string> tried) =>
         "the native library was not found. Add the package Microsoft.ML.OnnxRuntime (or Microsoft.ML.OnnxRuntime.Gpu) to the application, "
-        + $"or set {VariableName} to {FileNames[0]} or its folder. Tried:{string.Concat(tried.Select(static place => $"{Environment.NewLine}  {place}"))}";
+        + $"or set {VariableName} to {FileNames[0]} or its folder. "
+        + $"Tried:{string.Concat(tried.Select(static place => $"{Environment.NewLine}  {place}"))}";
 }

@@ -65,8 +65,8 @@ internal static unsafe class OnnxRuntimeSession
             Check(library, path, api->SetSessionGraphOptimizationLevel(value, level));
             Check(library, path, api->SetIntraOpNumThreads(value, threads));
 
-            // A memory pattern is planned from a first run, whose own memory the arena then keeps beside it: half as much again on a GPU and twice as much
-            // on the CPU, for the same speed.
+            // A memory pattern is planned from a first run, whose own memory the arena then keeps beside it: half as much again on a GPU and twice as
+            // much on the CPU, for the same speed.
             Check(library, path, api->DisableMemPattern(value));
             return options;
         }
@@ -144,7 +144,8 @@ internal static unsafe class OnnxRuntimeSession
         using OrtHandle pairs = new(value, api->ReleaseKeyValuePairs);
         fixed (byte* key = "MaxInUse"u8)
         {
-            return long.TryParse(Utf8.Read(api->GetKeyValue(pairs.Value, key), MaxNumberBytes), CultureInfo.InvariantCulture, out long bytes) ? bytes : null;
+            return long.TryParse(Utf8.Read(api->GetKeyValue(pairs.Value, key), MaxNumberBytes), CultureInfo.InvariantCulture, out long bytes) ? bytes
+                : null;
         }
     }
 

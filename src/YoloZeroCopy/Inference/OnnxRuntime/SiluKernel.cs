@@ -12,7 +12,8 @@ namespace YoloZeroCopy;
 internal readonly record struct SiluParameters(ulong Input, ulong Output, ulong Elements, float Scale, int Reserved = 0);
 
 /// <summary>How to launch <c>x * sigmoid(scale * x)</c>, element by element.</summary>
-/// <remarks>Computed in single precision with the device's approximations of exponential and reciprocal: within (4 + 1.2 |scale * x|) 1e-7 of the exact value, relatively, before it is rounded to the tensor's type.</remarks>
+/// <remarks>Computed in single precision with the device's approximations of exponential and reciprocal: within (4 + 1.2 |scale * x|) 1e-7 of the
+/// exact value, relatively, before it is rounded to the tensor's type.</remarks>
 internal static class SiluKernel
 {
     // As in yzc_kernels.h; a test compares.

@@ -22,7 +22,8 @@ internal static unsafe class TensorRtBuild
         if (!library.CanBuild)
         {
             throw new NativeLibraryException(
-                TensorRtSearch.LibraryName, $"'{library.Path}' is the {library.Name}, which runs engines and cannot build them; the whole TensorRT or TensorRT for RTX is wanted.");
+                TensorRtSearch.LibraryName, $"'{library.Path}' is the {library.Name}, which runs engines and cannot build them; the whole "
+                    + $"TensorRT or TensorRT for RTX is wanted.");
         }
 
         // TensorRT for RTX builds without a GPU; every other one times its algorithms on the current one.
@@ -137,9 +138,11 @@ internal static unsafe class TensorRtBuild
             return null;
         }
 
-        string where = issue.Node < 0 ? "the model" : FormattableString.Invariant($"node {issue.Node}, '{TrtApi.Text(issue.NodeName)}' ({TrtApi.Text(issue.NodeOperation)})");
+        string where = issue.Node < 0 ? "the model"
+            : FormattableString.Invariant($"node {issue.Node}, '{TrtApi.Text(issue.NodeName)}' ({TrtApi.Text(issue.NodeOperation)})");
         string more = count == 1 ? string.Empty : FormattableString.Invariant($" {count - 1} more issues follow.");
-        return FormattableString.Invariant($"{where}: {TrtApi.Text(issue.Description).Trim()} (code {issue.Code}, {Path.GetFileName(TrtApi.Text(issue.File))}:{issue.Line}){more}");
+        return FormattableString.Invariant(
+            $"{where}: {TrtApi.Text(issue.Description).Trim()} (code {issue.Code}, {Path.GetFileName(TrtApi.Text(issue.File))}:{issue.Line}){more}");
     }
 
     private static void AddProfiles(TrtApi api, TrtHandle builder, TensorRtBuildPlan plan, string path)
@@ -201,10 +204,12 @@ internal static unsafe class TensorRtBuild
         long length = new FileInfo(path).Length;
         return length <= MaxTimingCacheBytes
             ? File.ReadAllBytes(path)
-            : throw new ArgumentException($"The timing cache '{path}' has {length} bytes; up to {MaxTimingCacheBytes} are wanted. Delete it or name another file in {nameof(TensorRtBuildOptions.TimingCachePath)} (`--timing-cache`).");
+            : throw new ArgumentException($"The timing cache '{path}' has {length} bytes; up to {MaxTimingCacheBytes} are wanted. Delete it or name "
+                + $"another file in {nameof(TensorRtBuildOptions.TimingCachePath)} (`--timing-cache`).");
     }
 
-    /// <summary>Writes the timing cache; a warning when that failed. The engine is there by then: a missing cache costs time and nothing else.</summary>
+    /// <summary>Writes the timing cache; a warning when that failed. The engine is there by then: a missing cache costs time and nothing
+    /// else.</summary>
     private static string? SaveTimings(TrtApi api, TrtHandle builder, string? path)
     {
         if (path is null)

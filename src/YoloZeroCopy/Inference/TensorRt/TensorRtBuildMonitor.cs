@@ -4,7 +4,8 @@ using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
-/// <summary>Stands between TensorRT's progress callback and the caller's <see cref="IProgress{T}"/>: carries steps out, and cancellation and exceptions back.</summary>
+/// <summary>Stands between TensorRT's progress callback and the caller's <see cref="IProgress{T}"/>: carries steps out, and cancellation and
+/// exceptions back.</summary>
 internal sealed class TensorRtBuildMonitor : IDisposable
 {
     private const int MaxNameBytes = 1024;

@@ -11,8 +11,8 @@ public sealed record TensorRtBuildOptions
     private const int HighestOptimization = 5;
 
     /// <summary>
-    /// Sizes of the input in pixels that the engine is made for, one optimisation profile each: <c>[(320, 320), (640, 640), (1280, 1280)]</c>. Empty, the default, takes the one the model is
-    /// fixed to, else what its metadata says, else 640x640.
+    /// Sizes of the input in pixels that the engine is made for, one optimisation profile each: <c>[(320, 320), (640, 640), (1280, 1280)]</c>. Empty,
+    /// the default, takes the one the model is fixed to, else what its metadata says, else 640x640.
     /// </summary>
     public ImmutableArray<(int Width, int Height)> Sizes { get; init; } = [];
 
@@ -29,13 +29,15 @@ public sealed record TensorRtBuildOptions
     public bool AllowTf32 { get; init; } = true;
 
     /// <summary>
-    /// Most bytes of scratch memory that a layer may ask for; 0 takes 1 GiB x (1 + 0.15 x layers / 100) x 1.3 above batch 8, a rule of thumb of this project. It is a limit:
+    /// Most bytes of scratch memory that a layer may ask for; 0 takes 1 GiB x (1 + 0.15 x layers / 100) x 1.3 above batch 8, a rule of thumb of this
+    /// project. It is a limit:
     /// <see cref="TensorRtBuildReport.DeviceMemoryBytes"/> says what the engine then needs.
     /// </summary>
     public long WorkspaceBytes { get; init; }
 
     /// <summary>
-    /// File with timings of earlier builds, read where it exists and written afterwards: a second build takes a fraction of the time. It is of use to the same TensorRT on the same GPU only. Null keeps none.
+    /// File with timings of earlier builds, read where it exists and written afterwards: a second build takes a fraction of the time. It is of use to
+    /// the same TensorRT on the same GPU only. Null keeps none.
     /// </summary>
     public string? TimingCachePath { get; init; }
 
@@ -48,7 +50,8 @@ public sealed record TensorRtBuildOptions
     /// <summary>How hard the builder searches, 0 to 5; null takes TensorRT's own default.</summary>
     public int? OptimizationLevel { get; init; }
 
-    /// <summary>Whether the model's metadata is written before the plan, as Ultralytics does, so that class names and stride stay known. Without it, other programs can open the file.</summary>
+    /// <summary>Whether the model's metadata is written before the plan, as Ultralytics does, so that class names and stride stay known. Without it,
+    /// other programs can open the file.</summary>
     public bool WriteMetadata { get; init; } = true;
 
     /// <summary>CUDA device to build on, and for; not looked at by TensorRT for RTX, which needs none.</summary>
@@ -57,7 +60,8 @@ public sealed record TensorRtBuildOptions
     /// <summary>File or folder of TensorRT; null looks at <c>YZC_TENSORRT</c>, then beside the application, then in the system.</summary>
     public string? TensorRtPath { get; init; }
 
-    /// <summary>File or folder of this project's shim; null looks at <c>YZC_TENSORRT_SHIM</c>, then beside the application, then in the system.</summary>
+    /// <summary>File or folder of this project's shim; null looks at <c>YZC_TENSORRT_SHIM</c>, then beside the application, then in the
+    /// system.</summary>
     public string? TensorRtShimPath { get; init; }
 
     internal int TunedBatch => OptimalBatch == 0 ? MaxBatch : OptimalBatch;
@@ -68,7 +72,8 @@ public sealed record TensorRtBuildOptions
         Check(OptimalBatch >= 0 && OptimalBatch <= MaxBatch, nameof(OptimalBatch), OptimalBatch, $"0 to MaxBatch, {MaxBatch}");
         Check(DeviceOrdinal >= 0, nameof(DeviceOrdinal), DeviceOrdinal, "0 or more");
         Check(WorkspaceBytes >= 0, nameof(WorkspaceBytes), WorkspaceBytes, "0 or more bytes");
-        Check(OptimizationLevel is null or (>= 0 and <= HighestOptimization), nameof(OptimizationLevel), OptimizationLevel, $"0 to {HighestOptimization}");
+        Check(OptimizationLevel is null or (>= 0 and <= HighestOptimization), nameof(OptimizationLevel), OptimizationLevel,
+            $"0 to {HighestOptimization}");
         Check((Precisions & ~(TensorRtPrecisions.Float16 | TensorRtPrecisions.Int8)) == 0, nameof(Precisions), Precisions, "Float16, Int8 or both");
         Check(Enum.IsDefined(Hardware), nameof(Hardware), Hardware, "one of the defined values");
         ImmutableArray<(int Width, int Height)> sizes = Sizes.IsDefault ? [] : Sizes;
@@ -76,7 +81,8 @@ public sealed record TensorRtBuildOptions
         Check(sizes.Distinct().Count() == sizes.Length, nameof(Sizes), string.Join(", ", sizes), "different sizes");
         foreach ((int width, int height) in sizes)
         {
-            Check(width is >= 1 and <= FrameFormat.MaxSize && height is >= 1 and <= FrameFormat.MaxSize, nameof(Sizes), $"{width}x{height}", $"1 to {FrameFormat.MaxSize} pixels a side");
+            Check(width is >= 1 and <= FrameFormat.MaxSize && height is >= 1 and <= FrameFormat.MaxSize, nameof(Sizes), $"{width}x{height}",
+                $"1 to {FrameFormat.MaxSize} pixels a side");
         }
     }
 

@@ -31,7 +31,8 @@ internal sealed record TensorRtBuildPlan
 
         // A fixed batch is taken whatever the options say of batches: there is no other.
         bool isFixed = shape[Batch] > 0;
-        (int least, int tuned, int most) = isFixed ? ((int)shape[Batch], (int)shape[Batch], (int)shape[Batch]) : (1, options.TunedBatch, options.MaxBatch);
+        (int least, int tuned, int most) = isFixed ? ((int)shape[Batch], (int)shape[Batch], (int)shape[Batch])
+            : (1, options.TunedBatch, options.MaxBatch);
         ImmutableArray<TensorRtProfile> profiles =
             [.. SizesFor(path, model, input, options).Select(size => new TensorRtProfile(size.Width, size.Height, least, tuned, most))];
         return new TensorRtBuildPlan

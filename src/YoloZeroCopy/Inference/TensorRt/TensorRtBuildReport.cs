@@ -22,8 +22,8 @@ public sealed record TensorRtBuildReport
     public required long WorkspaceLimitBytes { get; init; }
 
     /// <summary>
-    /// Device memory in bytes that TensorRT asks for to run each profile at its largest, in the order of <see cref="Profiles"/>: what the limit was for. Empty where the engine cannot be opened on
-    /// this machine, which has no GPU or another kind of GPU than the engine is for.
+    /// Device memory in bytes that TensorRT asks for to run each profile at its largest, in the order of <see cref="Profiles"/>: what the limit was
+    /// for. Empty where the engine cannot be opened on this machine, which has no GPU or another kind of GPU than the engine is for.
     /// </summary>
     public required ImmutableArray<long> DeviceMemoryBytes { get; init; }
 

@@ -6,7 +6,8 @@ namespace YoloZeroCopy;
 
 /// <summary>A detection model in TensorRT: one engine for all contexts, whose weights lie on the device once.</summary>
 /// <remarks>
-/// Contexts that run on one stream share the memory they work in: the stream runs them one after the other. A plan contains code, so only files from trusted sources may be opened.
+/// Contexts that run on one stream share the memory they work in: the stream runs them one after the other. A plan contains code, so only files from
+/// trusted sources may be opened.
 /// </remarks>
 internal sealed unsafe class TensorRtEngine : InferenceEngine
 {
@@ -74,7 +75,8 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     }
 
     /// <inheritdoc/>
-    /// <remarks>Asks TensorRT itself, for the largest bucket: what it says is exact. The weights are counted as the plan's bytes, which hold them.</remarks>
+    /// <remarks>Asks TensorRT itself, for the largest bucket: what it says is exact. The weights are counted as the plan's bytes, which hold
+    /// them.</remarks>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
         int largest = batches[^1];
@@ -90,7 +92,8 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentOutOfRangeException">The batch is outside of the profile, or an address is null or not aligned to 256 bytes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The batch is outside of the profile, or an address is null or not aligned to 256
+    /// bytes.</exception>
     /// <exception cref="InferenceException">TensorRT refused the tensors or the first run.</exception>
     /// <exception cref="InsufficientMemoryException">The device's memory does not suffice.</exception>
     /// <exception cref="ObjectDisposedException">The engine is disposed.</exception>

@@ -7,12 +7,14 @@ namespace YoloZeroCopy;
 internal static class TensorRtErrors
 {
     private const string OnePlanOnePlace =
-        "A plan belongs to the TensorRT version and the kind of GPU that built it: build it again here (`yzc build`), or build it version-compatible or hardware-compatible.";
+        "A plan belongs to the TensorRT version and the kind of GPU that built it: build it again here (`yzc build`), or build it "
+            + "version-compatible or hardware-compatible.";
 
     /// <summary>The exception for a library that cannot be opened.</summary>
     public static NativeLibraryException Library(TrtStatus status, string message) => new(TensorRtSearch.LibraryName, status switch
     {
-        TrtStatus.WrongMajor => $"{message} Each major of TensorRT has a shim of its own; majors {string.Join(" and ", TensorRtSearch.Majors.Order())} are supported.",
+        TrtStatus.WrongMajor =>
+            $"{message} Each major of TensorRT has a shim of its own; majors {string.Join(" and ", TensorRtSearch.Majors.Order())} are supported.",
         TrtStatus.NoDriver => $"{message} TensorRT needs NVIDIA's driver and a GPU; only TensorRT for RTX builds without.",
         _ => message,
     });
@@ -40,7 +42,8 @@ internal static class TensorRtErrors
     public static Exception Plan(TrtStatus status, string message, string path) => status switch
     {
         TrtStatus.HostCode => new ModelException(
-            path, $"it carries code for the processor: {message} If the file is trusted, allow that with TensorRtHostCodeAllowed (`--tensorrt-host-code`)."),
+            path, $"it carries code for the processor: {message} If the file is trusted, allow that with "
+                + $"TensorRtHostCodeAllowed (`--tensorrt-host-code`)."),
         TrtStatus.DamagedPlan => new ModelException(path, $"the plan is damaged or no TensorRT engine: {message}"),
         TrtStatus.WrongVersion => new ModelException(path, $"the plan is of another version of TensorRT: {message} {OnePlanOnePlace}"),
         TrtStatus.WrongGpu => new ModelException(path, $"the plan does not run on this GPU: {message} {OnePlanOnePlace}"),
@@ -53,7 +56,8 @@ internal static class TensorRtErrors
     public static Exception Build(TrtStatus status, string message, string path, CancellationToken stop) => status switch
     {
         TrtStatus.Cancelled => new OperationCanceledException("The build was cancelled.", stop),
-        TrtStatus.OutOfMemory => new InsufficientMemoryException($"Too little memory to build an engine of '{path}': {message} A smaller workspace or batch needs less."),
+        TrtStatus.OutOfMemory =>
+            new InsufficientMemoryException($"Too little memory to build an engine of '{path}': {message} A smaller workspace or batch needs less."),
         TrtStatus.NotSupported => new NotSupportedException(message),
         TrtStatus.NotTensorRt => new NativeLibraryException(TensorRtSearch.LibraryName, message),
         TrtStatus.LibraryMissing => new NativeLibraryException(TensorRtSearch.LibraryName, message),

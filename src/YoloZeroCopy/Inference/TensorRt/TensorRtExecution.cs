@@ -34,7 +34,8 @@ internal sealed unsafe class TensorRtExecution : IDisposable
         {
             if (profile != 0)
             {
-                // A new context has profile 0. The change is work on the stream, and an execution that is only asked goes at once: never before that work has ended.
+                // A new context has profile 0. The change is work on the stream, and an execution that is only asked goes at once: never before that
+                // work has ended.
                 Check(api.ContextSetProfile(handle.Value, profile, stream));
                 device.Synchronize(stream);
             }

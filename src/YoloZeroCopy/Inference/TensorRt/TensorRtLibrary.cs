@@ -35,7 +35,8 @@ internal sealed unsafe class TensorRtLibrary : IDisposable
     public bool CanBuild { get; }
 
     /// <summary>Name and version for people.</summary>
-    public string Name => $"{Flavour switch { TrtFlavour.Rtx => "TensorRT for RTX", TrtFlavour.Lean => "TensorRT lean runtime", _ => "TensorRT" }} {Version}";
+    public string Name =>
+        $"{Flavour switch { TrtFlavour.Rtx => "TensorRT for RTX", TrtFlavour.Lean => "TensorRT lean runtime", _ => "TensorRT" }} {Version}";
 
     /// <summary>Finds the shims and the library and opens it.</summary>
     /// <exception cref="NativeLibraryException">
@@ -50,8 +51,10 @@ internal sealed unsafe class TensorRtLibrary : IDisposable
         List<string> tried = [];
         foreach (TensorRtShim shim in shims)
         {
-            // The shim is asked about what is there, or what the system's loader may find: a driver that is missing is no reason against a file that is missing, too.
-            ILookup<bool, string> candidates = search.LibraryCandidates(shim.Major).ToLookup(static path => NativeLibrarySearch.IsForSystem(path) || File.Exists(path));
+            // The shim is asked about what is there, or what the system's loader may find: a driver that is missing is no reason against a file that
+            // is missing, too.
+            ILookup<bool, string> candidates =
+                search.LibraryCandidates(shim.Major).ToLookup(static path => NativeLibrarySearch.IsForSystem(path) || File.Exists(path));
             tried.AddRange(candidates[false]);
             if (!candidates[true].Any())
             {
@@ -64,7 +67,8 @@ internal sealed unsafe class TensorRtLibrary : IDisposable
                 return library;
             }
 
-            // A file that was found and refused says more than places where there is none; that one shim finds it of another major says least, if the other is there, too.
+            // A file that was found and refused says more than places where there is none; that one shim finds it of another major says least, if the
+            // other is there, too.
             string message = shim.Api.LastMessage();
             if (status == TrtStatus.LibraryMissing)
             {
@@ -79,14 +83,16 @@ internal sealed unsafe class TensorRtLibrary : IDisposable
         throw TensorRtErrors.Library(refusal, refusal switch
         {
             TrtStatus.LibraryMissing =>
-                $"the native library was not found. Install TensorRT {string.Join(" or ", TensorRtSearch.Majors.Order())} or TensorRT for RTX, or set {TensorRtSearch.VariableName} to its file or folder. "
+                $"the native library was not found. Install TensorRT {string.Join(" or ", TensorRtSearch.Majors.Order())} or TensorRT for RTX, or "
+                    + $"set {TensorRtSearch.VariableName} to its file or folder. "
                 + $"Tried:{TensorRtShim.Lines(tried)}{MissingShims()}",
             TrtStatus.WrongMajor => refusalMessage + MissingShims(),
             _ => refusalMessage,
         });
 
         // The library may be there, and only the shim for its major not.
-        string MissingShims() => shims.Count == TensorRtSearch.Majors.Length ? string.Empty : $"{Environment.NewLine}Shims that were not found:{TensorRtShim.Lines(missingShims)}{Environment.NewLine}";
+        string MissingShims() => shims.Count == TensorRtSearch.Majors.Length ? string.Empty
+            : $"{Environment.NewLine}Shims that were not found:{TensorRtShim.Lines(missingShims)}{Environment.NewLine}";
     }
 
     public void Dispose() => Handle.Dispose();

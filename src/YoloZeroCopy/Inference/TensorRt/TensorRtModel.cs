@@ -11,7 +11,8 @@ internal sealed class TensorRtModel
     private readonly string output;
     private readonly ImmutableArray<TensorRtTensor> others;
 
-    private TensorRtModel(ModelInfo info, TensorRtProfileChoice profile, string profileText, string input, string output, ImmutableArray<TensorRtTensor> others)
+    private TensorRtModel(
+        ModelInfo info, TensorRtProfileChoice profile, string profileText, string input, string output, ImmutableArray<TensorRtTensor> others)
     {
         Info = info;
         Profile = profile;
@@ -65,7 +66,8 @@ internal sealed class TensorRtModel
         new(plan, device, Profile.Index, input, [batch, 3, Info.InputHeight, Info.InputWidth], stream);
 
     /// <summary>Bytes that a context of a batch works in: what TensorRT asks for, and the outputs that nobody reads.</summary>
-    public long MemoryFor(TensorRtExecution execution, int batch) => Align(execution.RequiredMemory()) + others.Sum(tensor => BytesOf(tensor, execution, batch));
+    public long MemoryFor(TensorRtExecution execution, int batch) => Align(execution.RequiredMemory())
+        + others.Sum(tensor => BytesOf(tensor, execution, batch));
 
     /// <summary><see cref="MemoryFor"/> by an execution that is made only to ask. Runs where the device's context is current.</summary>
     public long Measure(TensorRtPlan plan, TensorRtDevice device, int batch)
@@ -112,7 +114,8 @@ internal sealed class TensorRtModel
     private static string Describe(
         TensorRtPlan plan, ImmutableArray<TensorRtShapeRange> ranges, TensorRtProfileChoice profile)
     {
-        string own = FormattableString.Invariant($"profile {profile.Index + 1} of {ranges.Length} ({TensorRtProfileChoice.Show(ranges[profile.Index])})");
+        string own =
+            FormattableString.Invariant($"profile {profile.Index + 1} of {ranges.Length} ({TensorRtProfileChoice.Show(ranges[profile.Index])})");
         if (ranges.Length == 1)
         {
             return own;
@@ -121,7 +124,8 @@ internal sealed class TensorRtModel
         // Activations are ours and taken for the profile in use only; this is what an engine that reserves for the largest would hold idle.
         long taken = plan.ProfileMemoryBytes(profile.Index);
         long largest = Enumerable.Range(0, ranges.Length).Max(plan.ProfileMemoryBytes);
-        return FormattableString.Invariant($"{own}, {MemoryPlan.Mebibytes(taken)} a stream at most; idle profiles would take up to {MemoryPlan.Mebibytes(largest)} and hold none");
+        return FormattableString.Invariant(
+            $"{own}, {MemoryPlan.Mebibytes(taken)} a stream at most; idle profiles would take up to {MemoryPlan.Mebibytes(largest)} and hold none");
     }
 
     private static void RefuseUnusual(string path, ImmutableArray<TensorRtTensor> tensors)
@@ -130,12 +134,14 @@ internal sealed class TensorRtModel
         {
             if (tensor.IsOnHost)
             {
-                throw new ModelException(path, $"tensor '{tensor.Name}' lies on the host or decides shapes; a detection model's tensors all lie on the device.");
+                throw new ModelException(
+                    path, $"tensor '{tensor.Name}' lies on the host or decides shapes; a detection model's tensors all lie on the device.");
             }
 
             if (!tensor.IsLinear)
             {
-                throw new ModelException(path, $"tensor '{tensor.Name}' has the format '{tensor.Format}'; linear (row by row) is wanted. Build the engine without formats for inputs and outputs.");
+                throw new ModelException(path, $"tensor '{tensor.Name}' has the format '{tensor.Format}'; linear (row by row) is wanted. Build the "
+                    + $"engine without formats for inputs and outputs.");
             }
         }
     }
@@ -150,7 +156,8 @@ internal sealed class TensorRtModel
         ImmutableArray<long> shape = execution.ShapeOf(tensor.Name);
         if (shape.Any(static dimension => dimension < 0))
         {
-            throw new InferenceException($"output '{tensor.Name}' has a size that is known only after a run of batch {batch}, [{string.Join(',', shape)}]; a detection model's is fixed.");
+            throw new InferenceException($"output '{tensor.Name}' has a size that is known only after a run of batch {batch}, "
+                + $"[{string.Join(',', shape)}]; a detection model's is fixed.");
         }
 
         return Align(checked(shape.Aggregate((long)tensor.ElementBytes, static (bytes, dimension) => bytes * dimension)));

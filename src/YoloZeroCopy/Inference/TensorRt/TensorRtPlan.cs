@@ -69,7 +69,8 @@ internal sealed unsafe class TensorRtPlan : IDisposable
         TrtTensorInfo info = new() { StructSize = (uint)sizeof(TrtTensorInfo) };
         TensorRtErrors.CheckPlan(Api, Api.EngineTensor(Handle.Value, index, profile, &info), Path);
         return new TensorRtTensor(
-            TrtApi.Text(info.Name), info.Mode == TrtMode.Input, info.Type, [.. info.Shape.ToArray()], info.OnHost != 0 || info.IsShape != 0, info.Format == 0, TrtApi.Text(info.FormatText));
+            TrtApi.Text(info.Name), info.Mode == TrtMode.Input, info.Type, [.. info.Shape.ToArray()], info.OnHost != 0 || info.IsShape != 0,
+                info.Format == 0, TrtApi.Text(info.FormatText));
     }
 
     /// <summary>An input's shape in a profile.</summary>
@@ -104,7 +105,8 @@ internal sealed unsafe class TensorRtPlan : IDisposable
 /// <param name="IsOnHost">Whether it is no tensor of the device: one whose values decide shapes, for example.</param>
 /// <param name="IsLinear">Whether its elements lie row by row without gaps.</param>
 /// <param name="Format">TensorRT's words for how they lie.</param>
-internal sealed record TensorRtTensor(string Name, bool IsInput, TrtType Type, ImmutableArray<long> Shape, bool IsOnHost, bool IsLinear, string Format)
+internal sealed record TensorRtTensor(
+    string Name, bool IsInput, TrtType Type, ImmutableArray<long> Shape, bool IsOnHost, bool IsLinear, string Format)
 {
     /// <summary>As the checks of ONNX models take it, with other dimensions where a profile decided them.</summary>
     public OnnxTensor ToOnnx(ImmutableArray<long>? shape = null)

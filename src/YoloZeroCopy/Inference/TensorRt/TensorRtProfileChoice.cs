@@ -18,8 +18,10 @@ internal sealed record TensorRtProfileChoice(int Index, int Width, int Height, i
     private const int Row = 2;
     private const int Column = 3;
 
-    /// <summary>Chooses the smallest profile whose pictures are at least as large as asked; where nobody asks, as the metadata's <c>imgsz</c>, else as what the first profile is tuned for.</summary>
-    /// <remarks>A profile of one size runs at that size. One with a range runs at the asked size where that is inside, else at the smallest.</remarks>
+    /// <summary>Chooses the smallest profile whose pictures are at least as large as asked; where nobody asks, as the metadata's <c>imgsz</c>, else
+    /// as what the first profile is tuned for.</summary>
+    /// <remarks>A profile of one size runs at that size. One with a range runs at the asked size where that is inside, else at the
+    /// smallest.</remarks>
     /// <param name="path">File of the engine, for messages.</param>
     /// <param name="ranges">Smallest, tuned and largest input shape of each profile.</param>
     /// <param name="asked">Size that the caller asks for; null leaves it to the engine.</param>
@@ -35,7 +37,8 @@ internal sealed record TensorRtProfileChoice(int Index, int Width, int Height, i
         if (asked is (int, int) wanted)
         {
             return Smallest(ranges, wanted) ?? throw new ModelException(
-                path, $"an input of {wanted.Width}x{wanted.Height} pixels was asked, and it is built for {string.Join("; ", ranges.Select(Show))}. Build it with that size, or leave InputSize (`--imgsz`) out.");
+                path, $"an input of {wanted.Width}x{wanted.Height} pixels was asked, and it is built for {string.Join("; ", ranges.Select(Show))}. "
+                    + $"Build it with that size, or leave InputSize (`--imgsz`) out.");
         }
 
         bool said = ModelMetadata.TryReadImageSize(metadata.GetValueOrDefault("imgsz"), out (int Width, int Height) size);
@@ -63,7 +66,8 @@ internal sealed record TensorRtProfileChoice(int Index, int Width, int Height, i
         return
         [
             .. Enumerable.Range(0, plan.ProfileCount).Select(profile => new TensorRtShapeRange(
-                plan.ProfileShape(input.Name, profile, TrtSelect.Min), plan.ProfileShape(input.Name, profile, TrtSelect.Opt), plan.ProfileShape(input.Name, profile, TrtSelect.Max))),
+                plan.ProfileShape(input.Name, profile, TrtSelect.Min), plan.ProfileShape(input.Name, profile, TrtSelect.Opt),
+                    plan.ProfileShape(input.Name, profile, TrtSelect.Max))),
         ];
     }
 

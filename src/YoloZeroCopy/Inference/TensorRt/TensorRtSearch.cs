@@ -29,7 +29,8 @@ internal sealed record TensorRtSearch : NativeLibrarySearch
     /// <summary>Value of <see cref="ShimVariableName"/>; null or empty when it is not set.</summary>
     public string? ShimVariable { get; init; }
 
-    /// <summary>What built the engine that is to be run, which comes first where several are installed; null where it is not known, or to build.</summary>
+    /// <summary>What built the engine that is to be run, which comes first where several are installed; null where it is not known, or to
+    /// build.</summary>
     public TensorRtOrigin? Origin { get; init; }
 
     private const string RtxFileName = "libtensorrt_rtx.so.1";
@@ -51,15 +52,18 @@ internal sealed record TensorRtSearch : NativeLibrarySearch
     /// <summary>File of the shim for a major.</summary>
     public static string ShimFileName(int major) => $"libyzc_trt{major}.so";
 
-    /// <summary>Files of TensorRT that the shim of a major can drive: the whole library, then TensorRT for RTX, then the lean runtime, which cannot build.</summary>
+    /// <summary>Files of TensorRT that the shim of a major can drive: the whole library, then TensorRT for RTX, then the lean runtime, which cannot
+    /// build.</summary>
     public static ImmutableArray<string> LibraryFileNames(int major) => major == 10
         ? ["libnvinfer.so.10", "libnvinfer_lean.so.10"]
         : [$"libnvinfer.so.{major}", RtxFileName, $"libnvinfer_lean.so.{major}"];
 
-    /// <summary>Files or, at the end, bare names to try as the shim of a major. A file that an option or the variable names may be of any major: the shim itself says which.</summary>
+    /// <summary>Files or, at the end, bare names to try as the shim of a major. A file that an option or the variable names may be of any major: the
+    /// shim itself says which.</summary>
     /// <exception cref="NativeLibraryException">The option or the variable is set, but there is nothing where it points.</exception>
     public IEnumerable<string> ShimCandidates(int major) => Candidates(
-        new NamedLibrary(ShimName, ShimPath, "the shim path option", ShimVariable, ShimVariableName), [ShimFileName(major)], [.. Majors.Select(ShimFileName)]);
+        new NamedLibrary(ShimName, ShimPath, "the shim path option", ShimVariable, ShimVariableName), [ShimFileName(major)],
+            [.. Majors.Select(ShimFileName)]);
 
     /// <summary>Files or, at the end, bare names to try as TensorRT with the shim of a major.</summary>
     /// <exception cref="NativeLibraryException">The option or the variable is set, but there is nothing where it points.</exception>

@@ -41,7 +41,8 @@ internal sealed unsafe class TensorRtShim
         {
             foreach (int major in TensorRtSearch.Majors)
             {
-                if (search.ShimCandidates(major).Select(candidate => TryLoad(candidate, tried)).FirstOrDefault(static shim => shim is not null) is TensorRtShim shim
+                if (search.ShimCandidates(major).Select(candidate => TryLoad(candidate, tried)).FirstOrDefault(
+                    static shim => shim is not null) is TensorRtShim shim
                     && !shims.Contains(shim))
                 {
                     shims.Add(shim);
@@ -55,7 +56,8 @@ internal sealed unsafe class TensorRtShim
             + $"{string.Join(" or ", TensorRtSearch.Majors.Select(TensorRtSearch.ShimFileName))} or their folder. Tried:{Lines(tried)}");
     }
 
-    internal static string Lines(IEnumerable<string> places) => string.Concat(places.Distinct().Select(static place => $"{Environment.NewLine}  {place}"));
+    internal static string Lines(IEnumerable<string> places) =>
+        string.Concat(places.Distinct().Select(static place => $"{Environment.NewLine}  {place}"));
 
     private static TensorRtShim? TryLoad(string candidate, List<string> tried)
     {
@@ -107,7 +109,8 @@ internal sealed unsafe class TensorRtShim
         if (!NativeLibrary.TryGetExport(module, "yzc_trt_abi_version", out nint abiVersion)
             || !NativeLibrary.TryGetExport(module, "yzc_trt_tensorrt_major", out nint major))
         {
-            throw new NativeLibraryException(TensorRtSearch.ShimName, $"'{path}' is a library, but not this project's shim: it has no yzc_trt_abi_version.");
+            throw new NativeLibraryException(
+                TensorRtSearch.ShimName, $"'{path}' is a library, but not this project's shim: it has no yzc_trt_abi_version.");
         }
 
         int version = ((delegate* unmanaged<int>)abiVersion)();
@@ -115,7 +118,8 @@ internal sealed unsafe class TensorRtShim
         {
             throw new NativeLibraryException(
                 TensorRtSearch.ShimName,
-                $"'{path}' has interface version {version}, and {TrtApi.AbiVersion} is wanted: take YoloZeroCopy and YoloZeroCopy.TensorRt.linux-x64 of one version.");
+                $"'{path}' has interface version {version}, and {TrtApi.AbiVersion} is wanted: take YoloZeroCopy and "
+                    + $"YoloZeroCopy.TensorRt.linux-x64 of one version.");
         }
 
         try

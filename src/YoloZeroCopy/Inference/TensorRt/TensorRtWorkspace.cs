@@ -2,8 +2,9 @@ namespace YoloZeroCopy;
 
 /// <summary>How much scratch memory a TensorRT builder may use where nobody says: a rule of thumb.</summary>
 /// <remarks>
-/// <para>base x (1 + 0.15 L) x f, with L = layers / 100 and f = 1.3 above batch 8, else 1. It is this project's own rule, not NVIDIA's; the base is 1 GiB, which holds the workspace of every
-/// convolution of a YOLO at 640x640. It is a limit and no allocation: what the engine then needs is in <see cref="TensorRtBuildReport.DeviceMemoryBytes"/>, and usually far less.</para>
+/// <para>base x (1 + 0.15 L) x f, with L = layers / 100 and f = 1.3 above batch 8, else 1. It is this project's own rule, not NVIDIA's; the base is 1
+/// GiB, which holds the workspace of every convolution of a YOLO at 640x640. It is a limit and no allocation: what the engine then needs is in
+/// <see cref="TensorRtBuildReport.DeviceMemoryBytes"/>, and usually far less.</para>
 /// </remarks>
 internal static class TensorRtWorkspace
 {

@@ -6,9 +6,11 @@ using System.Text.Json;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// A TensorRT engine's file: the plan, and before it, where Ultralytics or this library wrote the file, the model's metadata as JSON behind its length in four bytes, lowest first.
+/// A TensorRT engine's file: the plan, and before it, where Ultralytics or this library wrote the file, the model's metadata as JSON behind its
+/// length in four bytes, lowest first.
 /// </summary>
-/// <remarks>Every length is checked before it is used. The plan itself is read by TensorRT only: it contains code, so only trusted files may be opened.</remarks>
+/// <remarks>Every length is checked before it is used. The plan itself is read by TensorRT only: it contains code, so only trusted files may be
+/// opened.</remarks>
 internal sealed record TensorRtPlanFile
 {
     private const int LengthBytes = 4;
@@ -117,7 +119,8 @@ internal sealed record TensorRtPlanFile
         {
             throw new ModelException(
                 source.Path,
-                $"its metadata claims {metadataBytes} bytes of a file of {length}; up to {MaxMetadataBytes}, with the plan behind them, are wanted. The file is damaged or no TensorRT engine.");
+                $"its metadata claims {metadataBytes} bytes of a file of {length}; up to {MaxMetadataBytes}, with the plan behind them, are wanted. "
+                    + $"The file is damaged or no TensorRT engine.");
         }
 
         byte[] metadata = new byte[metadataBytes];
@@ -165,7 +168,8 @@ internal sealed record TensorRtPlanFile
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or DecoderFallbackException)
         {
-            throw new ModelException(path, $"the metadata before its plan is no JSON object: {error.Message} The file is damaged or no TensorRT engine.", error);
+            throw new ModelException(
+                path, $"the metadata before its plan is no JSON object: {error.Message} The file is damaged or no TensorRT engine.", error);
         }
     }
 

@@ -6,10 +6,12 @@ namespace YoloZeroCopy.Tests;
 public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDoubles>, IDisposable
 {
     // Words of ONNX Runtime 1.31 on an H200.
-    private const string Refusal = "This session cannot use the graph capture feature as requested by the user  as all compute graph nodes have not been "
+    private const string Refusal =
+        "This session cannot use the graph capture feature as requested by the user  as all compute graph nodes have not been "
         + "partitioned to the CUDAExecutionProvider";
 
-    private const string BrokenCapture = "/onnxruntime_src/cuda_call.cc:146 CUDA failure 901: operation failed due to a previous error during capture ; "
+    private const string BrokenCapture =
+        "/onnxruntime_src/cuda_call.cc:146 CUDA failure 901: operation failed due to a previous error during capture ; "
         + "GPU=0 ; hostname=vm ; expr=cudaStreamEndCapture(stream_, &graph);";
 
     private const string ArenaFull = "Non-zero status code returned while running Softmax node. Name:'/Softmax' Status Message: bfc_arena.cc:360 "

@@ -35,7 +35,10 @@ public sealed class OnnxRuntimeDoubles : IDisposable
         string source = Path.Combine(Sources(), $"{name}.c");
         foreach (string compiler in (string[])["gcc", "cc", "clang"])
         {
-            ProcessStartInfo start = new(compiler, ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", library, source]) { RedirectStandardError = true };
+            ProcessStartInfo start = new(compiler, ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", library, source])
+            {
+                RedirectStandardError = true,
+            };
             Process process;
             try
             {

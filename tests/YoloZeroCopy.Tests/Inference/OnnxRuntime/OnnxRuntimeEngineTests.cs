@@ -156,7 +156,8 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     public void Ignores_other_outputs()
     {
         FakeDetector detector = new();
-        string path = OnnxModelBuilder.Detector(detector).Node("Identity", ["mean4"], ["feature"]).Output("feature", OnnxType.Float, "batch", 1, 1, 1).Save(folder.Path);
+        string path = OnnxModelBuilder.Detector(detector).Node("Identity", ["mean4"], ["feature"]).Output(
+            "feature", OnnxType.Float, "batch", 1, 1, 1).Save(folder.Path);
         using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread);
         Assert.Equal(2, engine.Model.Outputs.Length);
         CheckBatch(engine, detector, 2);
@@ -203,7 +204,8 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     public async Task Contexts_of_one_engine_run_on_two_threads_at_once()
     {
         FakeDetector detector = new();
-        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Detector(detector).Save(folder.Path), new OnnxRuntimeOptions { Threads = 2 });
+        using OnnxRuntimeEngine engine =
+            OnnxRuntimeEngine.Open(OnnxModelBuilder.Detector(detector).Save(folder.Path), new OnnxRuntimeOptions { Threads = 2 });
         await Task.WhenAll(Run(0.25f), Run(0.75f));
 
         Task Run(float value) => Task.Run(() =>

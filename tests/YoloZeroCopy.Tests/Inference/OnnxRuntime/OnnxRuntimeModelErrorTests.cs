@@ -91,13 +91,15 @@ public sealed class OnnxRuntimeModelErrorTests : IDisposable
     [Fact]
     public void External_data_missing() =>
         Check(new OnnxModelBuilder().Input("images", OnnxType.Float, 1, 3, 64, 64).ExternalConstant("weights", "weights.bin", 1, 7, 84)
-            .Node("ReduceMean", ["images"], ["mean4"], ("axes", new long[] { 1, 2, 3 })).Node("Squeeze", ["mean4"], ["mean"], ("axes", new long[] { 3 }))
+            .Node("ReduceMean", ["images"], ["mean4"], ("axes", new long[] { 1, 2, 3 })).Node(
+                "Squeeze", ["mean4"], ["mean"], ("axes", new long[] { 3 }))
             .Node("Add", ["mean", "weights"], ["output0"]).Output("output0", OnnxType.Float, 1, 7, 84).Save(folder.Path), "weights.bin");
 
     [Theory]
     [InlineData(OnnxType.Int64, "is of type int64; float, float16 or uint8 is wanted")]
     [InlineData(OnnxType.Double, "is of type double; float, float16 or uint8 is wanted")]
-    public void Wrong_input_type(OnnxType type, string reason) => Check(OnnxModelBuilder.Detector(new FakeDetector { Type = type }).Save(folder.Path), reason);
+    public void Wrong_input_type(OnnxType type, string reason) =>
+        Check(OnnxModelBuilder.Detector(new FakeDetector { Type = type }).Save(folder.Path), reason);
 
     [Fact]
     public void Wrong_inputs()
@@ -107,17 +109,20 @@ public sealed class OnnxRuntimeModelErrorTests : IDisposable
         Check(Identity([1, 64, 64, 3]), "export it with channels first");
         Check(Identity([1, 3, 9000, 64]), "cannot be used");
         Check(OnnxModelBuilder.Detector(new FakeDetector()).Input("orig_size", OnnxType.Int64, 1, 2).Node("Identity", ["orig_size"], ["size"])
-            .Output("size", OnnxType.Int64, 1, 2).Save(folder.Path), "it has 2 inputs ('images' float[batch,3,height,width]; 'orig_size' int64[1,2])");
+            .Output("size", OnnxType.Int64, 1, 2).Save(folder.Path),
+                "it has 2 inputs ('images' float[batch,3,height,width]; 'orig_size' int64[1,2])");
     }
 
     [Fact]
     public void Wrong_outputs()
     {
         Check(Identity([1, 3, 64, 64]), "none of its outputs ('output0' float[1,3,64,64]) has the three dimensions");
-        Check(new OnnxModelBuilder().Input("images", OnnxType.Float, 1, 3, 64, 64).Constant("flat", [1, 3, 4096]).Node("Reshape", ["images", "flat"], ["r"])
+        Check(new OnnxModelBuilder().Input("images", OnnxType.Float, 1, 3, 64, 64).Constant("flat", [1, 3, 4096]).Node(
+            "Reshape", ["images", "flat"], ["r"])
             .Node("Cast", ["r"], ["output0"], ("to", (long)OnnxType.Int64)).Output("output0", OnnxType.Int64, 1, 3, 4096).Save(folder.Path),
             "is of type int64; float or float16 is wanted");
-        Check(new OnnxModelBuilder().Input("images", OnnxType.Float, 1, 3, 64, 64).Constant("flat", [1, 3, 4096]).Node("Reshape", ["images", "flat"], ["output0"])
+        Check(new OnnxModelBuilder().Input("images", OnnxType.Float, 1, 3, 64, 64).Constant("flat", [1, 3, 4096]).Node(
+            "Reshape", ["images", "flat"], ["output0"])
             .Output("output0", OnnxType.Float, 1, 3, 4096).Save(folder.Path), "[N,3,4096] for an input of 64x64");
     }
 
@@ -134,7 +139,8 @@ public sealed class OnnxRuntimeModelErrorTests : IDisposable
     [Fact]
     public void Segmentation_without_metadata_is_known_by_its_masks() =>
         Check(OnnxModelBuilder.Detector(new FakeDetector { WithMetadata = false }).Constant("masks", new float[32 * 16 * 16], 1, 32, 16, 16)
-            .Node("Identity", ["masks"], ["output1"]).Output("output1", OnnxType.Float, 1, 32, 16, 16).Save(folder.Path), "segmentation model", (64, 64));
+            .Node("Identity", ["masks"], ["output1"]).Output("output1", OnnxType.Float, 1, 32, 16, 16).Save(folder.Path), "segmentation model",
+                (64, 64));
 
     [Fact]
     public void Sizes_that_do_not_fit()
@@ -153,14 +159,16 @@ public sealed class OnnxRuntimeModelErrorTests : IDisposable
     {
         string path = OnnxModelBuilder.Network(2).Metadata("imgsz", "[64, \u0007").Save(folder.Path);
         Check(path, "its metadata imgsz is '[64,  '");
-        string names = OnnxModelBuilder.Network(2).Metadata("names", "{0: 'a").Metadata("stride", "many").Metadata("args", "{{{{").Metadata("imgsz", "[64, 64]").Save(folder.Path);
+        string names = OnnxModelBuilder.Network(2).Metadata("names", "{0: 'a").Metadata("stride", "many").Metadata("args", "{{{{").Metadata(
+            "imgsz", "[64, 64]").Save(folder.Path);
         using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(names, new OnnxRuntimeOptions { Threads = 1 });
         Assert.Equal(["class0", "class1"], engine.Model.Names.AsEnumerable());
         Assert.Equal(32, engine.Model.Stride);
     }
 
     private string Identity(object[] dimensions) =>
-        new OnnxModelBuilder().Input("images", OnnxType.Float, dimensions).Node("Identity", ["images"], ["output0"]).Output("output0", OnnxType.Float, dimensions).Save(folder.Path);
+        new OnnxModelBuilder().Input("images", OnnxType.Float, dimensions).Node("Identity", ["images"], ["output0"]).Output(
+            "output0", OnnxType.Float, dimensions).Save(folder.Path);
 
     private string Write(byte[] bytes)
     {
@@ -171,7 +179,8 @@ public sealed class OnnxRuntimeModelErrorTests : IDisposable
 
     private static void Check(string path, string reason, (int Width, int Height)? size = null)
     {
-        ModelException error = Assert.Throws<ModelException>(() => OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = size }));
+        ModelException error =
+            Assert.Throws<ModelException>(() => OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = size }));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.Equal(path, error.Path);
     }

@@ -5,8 +5,8 @@ namespace YoloZeroCopy.Tests;
 
 /// <summary>Finds what tests of TensorRT need and this repository does not hold. A test skips, with the reason, where it is absent.</summary>
 /// <remarks>
-/// <c>YZC_TENSORRT_SHIM</c> or artifacts/native: the shims (eng/tensorrt-shims.sh). <c>YZC_TENSORRT_ASSETS</c>: a folder with TensorRT for RTX and its ONNX parser. <c>YZC_TRT_DOUBLE</c>: the folder
-/// of the test double, libnvinfer.so.10 and .11, and of make_double_plan, or one of these files.
+/// <c>YZC_TENSORRT_SHIM</c> or artifacts/native: the shims (eng/tensorrt-shims.sh). <c>YZC_TENSORRT_ASSETS</c>: a folder with TensorRT for RTX and
+/// its ONNX parser. <c>YZC_TRT_DOUBLE</c>: the folder of the test double, libnvinfer.so.10 and .11, and of make_double_plan, or one of these files.
 /// </remarks>
 internal static class TensorRtAssets
 {
@@ -17,10 +17,12 @@ internal static class TensorRtAssets
     {
         get
         {
-            Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "The shims are for Linux on x64.");
+            Assert.SkipUnless(
+                OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "The shims are for Linux on x64.");
             string? named = Environment.GetEnvironmentVariable("YZC_TENSORRT_SHIM");
             string folder = string.IsNullOrEmpty(named) ? Path.Combine(Repository, "artifacts", "native") : named;
-            Assert.SkipUnless(File.Exists(Path.Combine(folder, TensorRtSearch.ShimFileName(11))), $"No shim is in '{folder}'; eng/tensorrt-shims.sh builds it, or YZC_TENSORRT_SHIM names its folder.");
+            Assert.SkipUnless(File.Exists(Path.Combine(folder, TensorRtSearch.ShimFileName(11))),
+                $"No shim is in '{folder}'; eng/tensorrt-shims.sh builds it, or YZC_TENSORRT_SHIM names its folder.");
             return folder;
         }
     }
@@ -95,7 +97,8 @@ internal static class TensorRtAssets
     }
 
     /// <summary>Writes a plan of the double and returns its path.</summary>
-    public static string DoublePlan(int major, string model, string output, params string[] options) => DoublePlan(Double(major), model, output, options);
+    public static string DoublePlan(int major, string model, string output, params string[] options) =>
+        DoublePlan(Double(major), model, output, options);
 
     /// <summary>Writes a plan for a file of the double and returns its path.</summary>
     public static string DoublePlan(string library, string model, string output, params string[] options)
@@ -103,7 +106,8 @@ internal static class TensorRtAssets
         string tool = Path.Combine(DoubleFolder(), "make_double_plan");
         Assert.SkipUnless(File.Exists(tool), $"'{tool}' is not there.");
         string[] version = options.Contains("--version") ? [] : ["--library", library];
-        using Process process = Process.Start(new ProcessStartInfo(tool, [model, output, .. version, .. options]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using Process process = Process.Start(
+            new ProcessStartInfo(tool, [model, output, .. version, .. options]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         string said = process.StandardError.ReadToEnd() + process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, said);
@@ -121,5 +125,6 @@ internal static class TensorRtAssets
 
     [DllImport("libc", EntryPoint = "setenv")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static extern int SetEnv([MarshalAs(UnmanagedType.LPUTF8Str)] string name, [MarshalAs(UnmanagedType.LPUTF8Str)] string value, int overwrite);
+    private static extern int SetEnv(
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string name, [MarshalAs(UnmanagedType.LPUTF8Str)] string value, int overwrite);
 }

@@ -23,7 +23,8 @@ public sealed class TensorRtBuildPlanTests
     [Fact]
     public void Each_size_is_a_profile()
     {
-        TensorRtBuildPlan plan = TensorRtBuildPlan.For("m.onnx", Model("-1,3,-1,-1"), new TensorRtBuildOptions { Sizes = [(320, 320), (640, 384)], MaxBatch = 4, OptimalBatch = 2 });
+        TensorRtBuildPlan plan = TensorRtBuildPlan.For(
+            "m.onnx", Model("-1,3,-1,-1"), new TensorRtBuildOptions { Sizes = [(320, 320), (640, 384)], MaxBatch = 4, OptimalBatch = 2 });
         Assert.True(plan.NeedsProfiles);
         Assert.Equal([new TensorRtProfile(320, 320, 1, 2, 4), new TensorRtProfile(640, 384, 1, 2, 4)], plan.Profiles.AsEnumerable());
         Assert.Equal("[320, 320]", plan.MetadataFor(NoMetadata)["imgsz"]);
@@ -45,14 +46,19 @@ public sealed class TensorRtBuildPlanTests
     [Fact]
     public void What_does_not_fit_the_model_is_refused()
     {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => TensorRtBuildPlan.For("m.onnx", Model("1,3,320,320"), new TensorRtBuildOptions { Sizes = [(640, 640)] }));
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => TensorRtBuildPlan.For("m.onnx", Model("1,3,320,320"), new TensorRtBuildOptions { Sizes = [(640, 640)] }));
         Assert.Contains("fixed at 320x320", error.Message, StringComparison.Ordinal);
-        error = Assert.Throws<ArgumentException>(() => TensorRtBuildPlan.For("m.onnx", Model("-1,3,-1,-1"), new TensorRtBuildOptions { Sizes = [(650, 640)] }));
+        error = Assert.Throws<ArgumentException>(
+            () => TensorRtBuildPlan.For("m.onnx", Model("-1,3,-1,-1"), new TensorRtBuildOptions { Sizes = [(650, 640)] }));
         Assert.Contains("multiples of the model's stride, 32", error.Message, StringComparison.Ordinal);
-        Assert.Contains("[N,3,H,W]", Assert.Throws<ModelException>(() => TensorRtBuildPlan.For("m.onnx", Model("1,4,320,320"), new())).Message, StringComparison.Ordinal);
-        Assert.Contains("[N,3,H,W]", Assert.Throws<ModelException>(() => TensorRtBuildPlan.For("m.onnx", Model("1,3,320"), new())).Message, StringComparison.Ordinal);
+        Assert.Contains("[N,3,H,W]", Assert.Throws<ModelException>(() => TensorRtBuildPlan.For("m.onnx", Model("1,4,320,320"), new())).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("[N,3,H,W]", Assert.Throws<ModelException>(() => TensorRtBuildPlan.For("m.onnx", Model("1,3,320"), new())).Message,
+            StringComparison.Ordinal);
         OnnxFile pose = Model("-1,3,-1,-1") with { Metadata = NoMetadata.Add("task", "pose") };
-        Assert.Contains("'pose'", Assert.Throws<ModelException>(() => TensorRtBuildPlan.For("m.onnx", pose, new())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'pose'", Assert.Throws<ModelException>(() => TensorRtBuildPlan.For("m.onnx", pose, new())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -71,7 +77,8 @@ public sealed class TensorRtBuildPlanTests
 
         static void Check(TensorRtBuildOptions options, string words)
         {
-            ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>(() => TensorRtBuilder.Build("m.onnx", "m.engine", options));
+            ArgumentOutOfRangeException error =
+                Assert.Throws<ArgumentOutOfRangeException>(() => TensorRtBuilder.Build("m.onnx", "m.engine", options));
             Assert.Contains(words, error.Message, StringComparison.Ordinal);
         }
     }
@@ -129,6 +136,7 @@ public sealed class TensorRtBuildPlanTests
     {
         Metadata = imageSize is null ? NoMetadata : NoMetadata.Add("imgsz", imageSize),
         NodeCount = 100,
-        Inputs = [new OnnxTensor("images", Interop.OrtElementType.Float, [.. shape.Split(',').Select(long.Parse)], [.. shape.Split(',').Select(static _ => "")])],
+        Inputs = [new OnnxTensor(
+            "images", Interop.OrtElementType.Float, [.. shape.Split(',').Select(long.Parse)], [.. shape.Split(',').Select(static _ => "")])],
     };
 }

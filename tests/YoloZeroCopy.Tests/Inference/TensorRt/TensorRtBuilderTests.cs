@@ -20,7 +20,8 @@ public sealed class TensorRtBuilderTests : IDisposable
         List<TensorRtBuildProgress> steps = [];
         TensorRtBuildReport report = await TensorRtBuilder.BuildAsync(
             Sample, Output, Options() with { Sizes = [(320, 320), (640, 640), (1280, 1280)], MaxBatch = 4 }, new Collector(steps));
-        Assert.Equal(["320x320, batch 1 to 4, tuned for 4", "640x640, batch 1 to 4, tuned for 4", "1280x1280, batch 1 to 4, tuned for 4"], report.Profiles.Select(static profile => profile.ToString()));
+        Assert.Equal(["320x320, batch 1 to 4, tuned for 4", "640x640, batch 1 to 4, tuned for 4", "1280x1280, batch 1 to 4, tuned for 4"],
+            report.Profiles.Select(static profile => profile.ToString()));
         Assert.Contains("TensorRT for RTX 1.", report.Library, StringComparison.Ordinal);
         Assert.Equal(TensorRtWorkspace.DefaultBytes(report.NodeCount, 4), report.WorkspaceLimitBytes);
         Assert.True(report.Duration > TimeSpan.Zero);
@@ -63,7 +64,8 @@ public sealed class TensorRtBuilderTests : IDisposable
                 source.Cancel();
             }
         });
-        OperationCanceledException error = Assert.ThrowsAny<OperationCanceledException>(() => TensorRtBuilder.Build(Sample, Output, options with { Sizes = [(640, 640), (1280, 1280)] }, watcher, source.Token));
+        OperationCanceledException error = Assert.ThrowsAny<OperationCanceledException>(
+            () => TensorRtBuilder.Build(Sample, Output, options with { Sizes = [(640, 640), (1280, 1280)] }, watcher, source.Token));
         Assert.Equal(source.Token, error.CancellationToken);
         Assert.NotEqual(0, cancelled);
         Assert.InRange(Stopwatch.GetElapsedTime(cancelled).TotalSeconds, 0, 30);
@@ -99,7 +101,8 @@ public sealed class TensorRtBuilderTests : IDisposable
         TensorRtBuildOptions options = Options();
         byte[] bytes = File.ReadAllBytes(Sample);
         File.WriteAllBytes(folder.File("half.onnx"), bytes[..(bytes.Length / 2)]);
-        Assert.Contains("half.onnx", Assert.Throws<ModelException>(() => TensorRtBuilder.Build(folder.File("half.onnx"), Output, options)).Message, StringComparison.Ordinal);
+        Assert.Contains("half.onnx", Assert.Throws<ModelException>(() => TensorRtBuilder.Build(folder.File("half.onnx"), Output, options)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -108,7 +111,8 @@ public sealed class TensorRtBuilderTests : IDisposable
     public void A_precision_that_the_major_does_not_have_says_what_to_do(TensorRtPrecisions precision, string name)
     {
         TensorRtBuildOptions options = Options();
-        NotSupportedException error = Assert.Throws<NotSupportedException>(() => TensorRtBuilder.Build(Model("tiny"), Output, options with { Precisions = precision }));
+        NotSupportedException error =
+            Assert.Throws<NotSupportedException>(() => TensorRtBuilder.Build(Model("tiny"), Output, options with { Precisions = precision }));
         Assert.Contains(name, error.Message, StringComparison.Ordinal);
         Assert.Contains("model", error.Message, StringComparison.Ordinal);
     }
@@ -125,7 +129,8 @@ public sealed class TensorRtBuilderTests : IDisposable
     {
         TensorRtBuildOptions options = Options() with { TimingCachePath = folder.File("rtx.timings"), MaxBatch = 1 };
         TensorRtBuildReport report = TensorRtBuilder.Build(Model("tiny"), Output, options);
-        Assert.Contains(report.Warnings, static warning => warning.Contains("rtx.timings", StringComparison.Ordinal) && warning.Contains("not written", StringComparison.Ordinal));
+        Assert.Contains(report.Warnings, static warning => warning.Contains("rtx.timings", StringComparison.Ordinal)
+            && warning.Contains("not written", StringComparison.Ordinal));
         Assert.True(File.Exists(Output));
         Assert.False(File.Exists(options.TimingCachePath));
     }
@@ -139,10 +144,12 @@ public sealed class TensorRtBuilderTests : IDisposable
         _ = Assert.Throws<NativeLibraryException>(() => TensorRtBuilder.Build(model, Output, options));
         _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(model, folder.File("no/such/folder.engine"), options));
         _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(model, folder.Path, options));
-        _ = Assert.ThrowsAny<IOException>(() => TensorRtBuilder.Build(model, Output, options with { TimingCachePath = folder.File("no/such.timings") }));
+        _ = Assert.ThrowsAny<IOException>(
+            () => TensorRtBuilder.Build(model, Output, options with { TimingCachePath = folder.File("no/such.timings") }));
         foreach ((string output, string? timings) in ((string, string?)[])[(model, null), (Output, model), (Output, Output)])
         {
-            ArgumentException error = Assert.Throws<ArgumentException>(() => TensorRtBuilder.Build(model, output, options with { TimingCachePath = timings }));
+            ArgumentException error =
+                Assert.Throws<ArgumentException>(() => TensorRtBuilder.Build(model, output, options with { TimingCachePath = timings }));
             Assert.Contains(timings ?? output, error.Message, StringComparison.Ordinal);
         }
 
@@ -154,7 +161,8 @@ public sealed class TensorRtBuilderTests : IDisposable
     public async Task Builds_can_run_beside_each_other_and_leave_nothing_open()
     {
         string model = Model("tiny");
-        Task<TensorRtBuildReport>[] builds = [.. Enumerable.Range(0, 2).Select(number => TensorRtBuilder.BuildAsync(model, folder.File($"{number}.engine"), Options()))];
+        Task<TensorRtBuildReport>[] builds =
+            [.. Enumerable.Range(0, 2).Select(number => TensorRtBuilder.BuildAsync(model, folder.File($"{number}.engine"), Options()))];
         _ = await Task.WhenAll(builds);
         Assert.Equal(new FileInfo(folder.File("0.engine")).Length, new FileInfo(folder.File("1.engine")).Length);
     }

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>The engine over the double of TensorRT, which runs the plan's ONNX model on the processor: every call that a real engine gets, for both majors.</summary>
+/// <summary>The engine over the double of TensorRT, which runs the plan's ONNX model on the processor: every call that a real engine gets, for both
+/// majors.</summary>
 public sealed unsafe class TensorRtEngineTests : IDisposable
 {
     private const int Size = 64;
@@ -30,7 +31,8 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         using (TensorRtEngine engine = Open(library, device, Plan(library, model, "--profile", Range(Size, 1, 4), "--metadata", Metadata())))
         {
             Assert.Equal((1, 4, 0), (engine.MinBatch, engine.MaxBatch, engine.Model.FixedBatch));
-            Assert.Equal((reference.Model.Layout, reference.Model.OutputShape, Size, Size), (engine.Model.Layout, engine.Model.OutputShape, engine.Model.InputWidth, engine.Model.InputHeight));
+            Assert.Equal((reference.Model.Layout, reference.Model.OutputShape, Size, Size),
+                (engine.Model.Layout, engine.Model.OutputShape, engine.Model.InputWidth, engine.Model.InputHeight));
             Assert.Equal(["bolt", "nut", "washer"], engine.Model.Names.AsEnumerable());
             Assert.Contains($" {major}.", engine.Description, StringComparison.Ordinal);
             Assert.Contains("profile 1 of 1 (64x64, batch 1 to 4)", engine.Description, StringComparison.Ordinal);
@@ -71,10 +73,16 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
     {
         NvinferDouble library = new(major);
         string folderOfBoth = Path.GetDirectoryName(library.File)!;
-        Assert.SkipUnless(TensorRtSearch.Majors.All(known => File.Exists(Path.Combine(folderOfBoth, $"libnvinfer.so.{known}"))), "The double is built for one major only.");
+        Assert.SkipUnless(TensorRtSearch.Majors.All(known => File.Exists(Path.Combine(folderOfBoth, $"libnvinfer.so.{known}"))),
+            "The double is built for one major only.");
         TensorRtEngineOptions options = new()
         {
-            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shims, LibraryPath = folderOfBoth, ApplicationDirectory = AppContext.BaseDirectory },
+            Search = new TensorRtSearch
+            {
+                ShimPath = TensorRtAssets.Shims,
+                LibraryPath = folderOfBoth,
+                ApplicationDirectory = AppContext.BaseDirectory,
+            },
         };
         using (TensorRtEngine engine = TensorRtEngine.Open(NetworkPlan(library, "--profile", Range(Size, 1, 1)), new TensorRtHostDevice(), options))
         {
@@ -92,9 +100,12 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         FakeDetector detector = new() { Type = OnnxType.Float16, Layout = OutputLayout.EndToEnd, Batch = 2 };
         string model = OnnxModelBuilder.Detector(detector).Save(folder.Path);
         File.WriteAllText(folder.File("meta.json"), """{"end2end": true, "names": {"0": "a", "1": "b", "2": "c"}}""");
-        using (TensorRtEngine engine = Open(library, new TensorRtHostDevice(), Plan(library, model, "--profile", "images=2x3x64x64:2x3x64x64:2x3x64x64", "--metadata", folder.File("meta.json"))))
+        using (TensorRtEngine engine = Open(
+            library, new TensorRtHostDevice(),
+            Plan(library, model, "--profile", "images=2x3x64x64:2x3x64x64:2x3x64x64", "--metadata", folder.File("meta.json"))))
         {
-            Assert.Equal((2, OutputLayout.EndToEnd, TensorElementType.Float16), (engine.Model.FixedBatch, engine.Model.Layout, engine.Model.InputType));
+            Assert.Equal(
+                (2, OutputLayout.EndToEnd, TensorElementType.Float16), (engine.Model.FixedBatch, engine.Model.Layout, engine.Model.InputType));
             Assert.Equal((2, 2), (engine.MinBatch, engine.MaxBatch));
             _ = Assert.Throws<ArgumentOutOfRangeException>(() => engine.CreateContext(1, 256, 256, Stream));
         }
@@ -187,7 +198,8 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
     public void Outputs_that_nobody_reads_have_a_place(int major)
     {
         NvinferDouble library = new(major);
-        string model = OnnxModelBuilder.Network(3).Node("Relu", ["output0"], ["other"]).Output("other", OnnxType.Float, "batch", 7, "anchors").Save(folder.Path);
+        string model =
+            OnnxModelBuilder.Network(3).Node("Relu", ["output0"], ["other"]).Output("other", OnnxType.Float, "batch", 7, "anchors").Save(folder.Path);
         using (OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { ImageSize = (Size, Size) }))
         using (TensorRtEngine engine = Open(library, new TensorRtHostDevice(), Plan(library, model, "--profile", Range(Size, 1, 2))))
         {
@@ -338,12 +350,18 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
 
     private static string Range(int size, int min, int max) => $"images={min}x3x{size}x{size}:{max}x3x{size}x{size}:{max}x3x{size}x{size}";
 
-    private static TensorRtEngine Open(NvinferDouble library, TensorRtHostDevice device, ModelSource plan, (int Width, int Height)? size = null) => TensorRtEngine.Open(
+    private static TensorRtEngine Open(NvinferDouble library, TensorRtHostDevice device, ModelSource plan, (int Width, int Height)? size = null) =>
+        TensorRtEngine.Open(
         plan,
         device,
         new TensorRtEngineOptions
         {
-            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shim(library.Major), LibraryPath = library.File, ApplicationDirectory = AppContext.BaseDirectory },
+            Search = new TensorRtSearch
+            {
+                ShimPath = TensorRtAssets.Shim(library.Major),
+                LibraryPath = library.File,
+                ApplicationDirectory = AppContext.BaseDirectory,
+            },
             ImageSize = size,
         });
 
@@ -353,9 +371,11 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         return folder.File("meta.json");
     }
 
-    private string NetworkPlan(NvinferDouble library, params string[] options) => Plan(library, OnnxModelBuilder.Network(3).Save(folder.Path), options);
+    private string NetworkPlan(NvinferDouble library, params string[] options) =>
+        Plan(library, OnnxModelBuilder.Network(3).Save(folder.Path), options);
 
-    private string Plan(NvinferDouble library, string model, params string[] options) => TensorRtAssets.DoublePlan(library.Major, model, folder.File("model.engine"), options);
+    private string Plan(NvinferDouble library, string model, params string[] options) =>
+        TensorRtAssets.DoublePlan(library.Major, model, folder.File("model.engine"), options);
 
     private float[] Run(InferenceEngine engine, int batch, nint stream)
     {

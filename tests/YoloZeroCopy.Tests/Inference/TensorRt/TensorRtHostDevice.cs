@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>The machine's own memory in place of a device's, for the double of TensorRT that runs on the processor. Counts what is allocated.</summary>
+/// <summary>The machine's own memory in place of a device's, for the double of TensorRT that runs on the processor. Counts what is
+/// allocated.</summary>
 internal sealed unsafe class TensorRtHostDevice : TensorRtDevice
 {
     public List<long> Allocated { get; } = [];

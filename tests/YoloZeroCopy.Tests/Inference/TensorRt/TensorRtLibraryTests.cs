@@ -42,7 +42,14 @@ public sealed class TensorRtLibraryTests : IDisposable
     public void A_path_that_points_nowhere_is_an_error(bool option)
     {
         string nowhere = folder.File("nowhere");
-        TensorRtSearch search = new() { ApplicationDirectory = folder.Path, LibraryPath = option ? nowhere : null, Variable = nowhere, ShimPath = option ? nowhere : null, ShimVariable = nowhere };
+        TensorRtSearch search = new()
+        {
+            ApplicationDirectory = folder.Path,
+            LibraryPath = option ? nowhere : null,
+            Variable = nowhere,
+            ShimPath = option ? nowhere : null,
+            ShimVariable = nowhere,
+        };
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => search.LibraryCandidates(11));
         Assert.Contains(option ? "the TensorRT path option is" : "environment variable YZC_TENSORRT is", error.Message, StringComparison.Ordinal);
         Assert.Contains("libtensorrt_rtx.so.1", error.Message, StringComparison.Ordinal);
@@ -57,7 +64,8 @@ public sealed class TensorRtLibraryTests : IDisposable
         TensorRtSearch search = new() { ApplicationDirectory = folder.File("app"), UseSystem = false };
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => TensorRtLibrary.Open(search));
         Assert.Equal("TensorRT shim", error.Library);
-        foreach (string words in (string[])["YoloZeroCopy.TensorRt.linux-x64", "YZC_TENSORRT_SHIM", folder.File("app/libyzc_trt11.so"), folder.File("app/libyzc_trt10.so")])
+        foreach (string words in (
+            string[])["YoloZeroCopy.TensorRt.linux-x64", "YZC_TENSORRT_SHIM", folder.File("app/libyzc_trt11.so"), folder.File("app/libyzc_trt10.so")])
         {
             Assert.Contains(words, error.Message, StringComparison.Ordinal);
         }
@@ -79,7 +87,8 @@ public sealed class TensorRtLibraryTests : IDisposable
             Assert.Equal(0, compiler.ExitCode);
         }
 
-        NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => TensorRtShim.LoadAll(new TensorRtSearch { ApplicationDirectory = folder.Path, UseSystem = false }, []));
+        NativeLibraryException error = Assert.Throws<NativeLibraryException>(
+            () => TensorRtShim.LoadAll(new TensorRtSearch { ApplicationDirectory = folder.Path, UseSystem = false }, []));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.Contains(file, error.Message, StringComparison.Ordinal);
     }
@@ -89,7 +98,8 @@ public sealed class TensorRtLibraryTests : IDisposable
     {
         SkipElsewhere();
         File.WriteAllText(folder.File("libyzc_trt10.so"), "This is a text.");
-        NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => TensorRtShim.LoadAll(new TensorRtSearch { ApplicationDirectory = folder.Path, UseSystem = false }, []));
+        NativeLibraryException error = Assert.Throws<NativeLibraryException>(
+            () => TensorRtShim.LoadAll(new TensorRtSearch { ApplicationDirectory = folder.Path, UseSystem = false }, []));
         Assert.Contains("cannot be loaded", error.Message, StringComparison.Ordinal);
     }
 
@@ -99,7 +109,8 @@ public sealed class TensorRtLibraryTests : IDisposable
         TensorRtSearch search = new() { ShimPath = TensorRtAssets.Shims, ApplicationDirectory = folder.File("app"), UseSystem = false };
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => TensorRtLibrary.Open(search));
         Assert.Equal("TensorRT", error.Library);
-        foreach (string words in (string[])["YZC_TENSORRT", folder.File("app/libnvinfer.so.11"), folder.File("app/libtensorrt_rtx.so.1"), folder.File("app/libnvinfer_lean.so.11")])
+        foreach (string words in (string[])["YZC_TENSORRT", folder.File("app/libnvinfer.so.11"), folder.File("app/libtensorrt_rtx.so.1"),
+            folder.File("app/libnvinfer_lean.so.11")])
         {
             Assert.Contains(words, error.Message, StringComparison.Ordinal);
         }
@@ -126,7 +137,8 @@ public sealed class TensorRtLibraryTests : IDisposable
     [Fact]
     public void TensorRt_for_rtx_opens_without_a_gpu_and_says_what_it_is()
     {
-        using TensorRtLibrary library = TensorRtLibrary.Open(new TensorRtSearch { ShimPath = TensorRtAssets.Shims, LibraryPath = TensorRtAssets.Rtx, ApplicationDirectory = folder.Path });
+        using TensorRtLibrary library = TensorRtLibrary.Open(
+            new TensorRtSearch { ShimPath = TensorRtAssets.Shims, LibraryPath = TensorRtAssets.Rtx, ApplicationDirectory = folder.Path });
         Assert.StartsWith("TensorRT for RTX 1.", library.Name, StringComparison.Ordinal);
         Assert.True(library.CanBuild);
         Assert.Equal((11, TensorRtAssets.Rtx), (library.Shim.Major, library.Path));

@@ -26,7 +26,8 @@ internal readonly unsafe struct OrtApi
     /// </summary>
     public const uint Version = 16;
 
-    /// <summary>The version from which on <see cref="CreateAllocator"/>'s allocators tell what they hold: before it, the table ends earlier.</summary>
+    /// <summary>The version from which on <see cref="CreateAllocator"/>'s allocators tell what they hold: before it, the table ends
+    /// earlier.</summary>
     public const int AllocatorStatsVersion = 23;
 
     private const int Slot = 8;

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy.Interop;
 
-/// <summary>An operator of ours as ONNX Runtime wants it: <c>OrtCustomOp</c> of version 18, whose callbacks get its address. What follows <see cref="ReleaseAliasMap"/> is ours.</summary>
+/// <summary>An operator of ours as ONNX Runtime wants it: <c>OrtCustomOp</c> of version 18, whose callbacks get its address. What follows
+/// <see cref="ReleaseAliasMap"/> is ours.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct OrtCustomOp
 {

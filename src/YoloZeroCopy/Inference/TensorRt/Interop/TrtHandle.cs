@@ -15,7 +15,8 @@ internal sealed unsafe class TrtHandle : SafeHandle
     /// <param name="parentHandle">What it was made of.</param>
     /// <param name="disposedLast">What must stay until the object is freed.</param>
     /// <exception cref="ObjectDisposedException">The parent is closed.</exception>
-    public TrtHandle(ulong value, delegate* unmanaged<ulong, TrtStatus> releaseFunction, TrtHandle? parentHandle = null, IDisposable? disposedLast = null)
+    public TrtHandle(
+        ulong value, delegate* unmanaged<ulong, TrtStatus> releaseFunction, TrtHandle? parentHandle = null, IDisposable? disposedLast = null)
         : base(0, ownsHandle: true)
     {
         release = releaseFunction;
