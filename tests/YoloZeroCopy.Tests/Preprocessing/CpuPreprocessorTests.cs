@@ -182,6 +182,23 @@ public class CpuPreprocessorTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(PixelFormats))]
+    public void Nothing_of_a_frame_shows_in_the_next_one_of_its_size(PixelFormat pixelFormat)
+    {
+        FrameFormat format = new(pixelFormat, 40, 30);
+        foreach (SimdLevel level in Levels)
+        {
+            CpuPreprocessor preprocessor = new(96, 96, TensorElementType.UInt8, level);
+            for (uint seed = 1; seed <= 3; seed++)
+            {
+                byte[] frame = PreprocessingTestFrames.Noise(format, seed);
+                byte[] wanted = new PreprocessingReference(frame, format).Levels(96, 96);
+                AssertEqual(wanted, PreprocessingTestFrames.Run(preprocessor, frame, format), $"{format}, frame {seed}, {level}");
+            }
+        }
+    }
+
     [Fact]
     public void Plans_are_kept_for_the_sizes_seen_last()
     {
