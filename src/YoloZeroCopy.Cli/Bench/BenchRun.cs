@@ -60,10 +60,12 @@ internal static class BenchRun
     {
         DetectorOptions options = settings.Detector;
         TimeSpan time = settings.Time;
-        int batch = detector.MaxBatch;
-        int lanes = detector.LaneCount;
-        InferenceEngine shared = detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own.");
-        using IEngineBenchmark engine = device is null ? new EngineBenchmark(shared, batch, detector.EngineStreams) : new CudaEngineBenchmark(device, shared, batch, detector.EngineStreams);
+        int batch = detector.Statistics.BatchSizes.Length - 1;
+        DetectorInspection inside = detector.Inspection;
+        InferenceEngine shared = inside.Engine;
+        using IEngineBenchmark engine = device is null
+            ? new EngineBenchmark(shared, batch, inside.EngineStreams)
+            : new CudaEngineBenchmark(device, shared, batch, inside.EngineStreams);
         EndToEndBenchmark pipeline = new(detector, settings.Format, batch);
         TimeSpan slice = time / Slices;
         _ = engine.Run(Shorter(WarmUp, time), stop);
@@ -149,7 +151,7 @@ internal static class BenchRun
             Model = detector.Model.Path,
             Frame = settings.Format,
             Batch = batch,
-            Lanes = lanes,
+            Lanes = inside.LaneCount,
             EngineOnlyFps = engineFrames / engineTime.TotalSeconds,
             EndToEndFps = fps,
             Latency = latency,

@@ -23,7 +23,7 @@ internal sealed class EndToEndBenchmark
         this.batch = batch;
 
         // As many as can be on their way at once, so that waiting for the oldest result never leaves a slot unused.
-        pending = new ValueTask<DetectionResult>[detector.SlotCount + (batch * detector.LaneCount)];
+        pending = new ValueTask<DetectionResult>[detector.SlotCount + (batch * detector.Inspection.LaneCount)];
         WriteSlots(detector, format);
     }
 

@@ -20,7 +20,7 @@ internal sealed class ProducerBenchmark : IDisposable
     {
         this.detector = detector;
         this.format = format;
-        pendingEach = ((detector.SlotCount + (batch * detector.LaneCount)) / producers) + 1;
+        pendingEach = ((detector.SlotCount + (batch * detector.Inspection.LaneCount)) / producers) + 1;
         sources = new NativeFrames[producers];
         targets = new NativeFrames[producers];
         try

@@ -136,7 +136,7 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
     {
         await using YoloDetector detector = YoloDetector.Open(engineFile, Options);
         ModelInfo model = detector.Model;
-        graphFallback = detector.Cuda?.GraphFallback;
+        graphFallback = detector.Inspection.Cuda?.GraphFallback;
         return FormattableString.Invariant(
             $"{detector.Device}; {model.InputWidth}x{model.InputHeight} {model.InputType}, {model.Layout} {model.OutputShape.Rows}x{model.OutputShape.Columns}, {model.ClassCount} names, {detector.Memory.DeviceBytes >> 20} MiB planned");
     }

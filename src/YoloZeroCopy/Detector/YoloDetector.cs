@@ -25,8 +25,7 @@ public sealed partial class YoloDetector : IAsyncDisposable
     internal YoloDetector(
         Pipeline pipeline, InferenceEngine? engine, IDisposable[] resources, ModelInfo model, string? name, string deviceName, string device, MemoryPlan memory)
     {
-        Engine = engine;
-        Cuda = resources.OfType<CudaSharedResources>().FirstOrDefault();
+        Inspection = new DetectorInspection(pipeline, engine, resources.OfType<CudaSharedResources>().FirstOrDefault());
         Model = model;
         Name = name ?? Interlocked.Increment(ref opened).ToString(CultureInfo.InvariantCulture);
         Device = device;
@@ -77,21 +76,8 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <summary>What the detector has done so far. Allocates; not for every frame.</summary>
     public DetectorStatistics Statistics => pipeline.Snapshot();
 
-    /// <summary>The engine, for measuring it alone; null where the lanes are fakes.</summary>
-    internal InferenceEngine? Engine { get; }
-
-    /// <summary>What the lanes share on CUDA, for measuring; null elsewhere.</summary>
-    internal CudaSharedResources? Cuda { get; }
-
-    internal int LaneCount => pipeline.LaneCount;
-
-    internal int MaxBatch => pipeline.MaxBatch;
-
-    /// <summary>Runs of the engine that can be on the device at once: what measuring the engine alone must keep busy.</summary>
-    internal int EngineStreams => Cuda is null ? LaneCount : CudaOpening.ComputesOf(LaneCount);
-
-    /// <summary>How long the dispatcher looks for frames before it sleeps.</summary>
-    internal TimeSpan SpinTime => pipeline.SpinTime;
+    /// <summary>What it is made of, for measuring.</summary>
+    internal DetectorInspection Inspection { get; }
 
     /// <summary>Rents a free slot, or returns false at once when there is none.</summary>
     /// <param name="format">Layout of the frame that will be written into it.</param>

@@ -42,7 +42,7 @@ public sealed record DetectorStatistics
     /// <summary>Batches given to lanes.</summary>
     public long Batches { get; init; }
 
-    /// <summary>Batches by size: element n counts those of n frames.</summary>
+    /// <summary>Batches by size: element n counts those of n frames, up to the largest that a batch may have.</summary>
     public ImmutableArray<long> BatchSizes { get; init; } = [];
 
     /// <summary>Slots rented or submitted now.</summary>

@@ -33,14 +33,17 @@ internal static class Opening
         ClassAgnostic = options.ClassAgnostic,
     };
 
+    /// <summary>How long the dispatcher looks for frames before it sleeps. Without a device the processor is the engine's: no spinning.</summary>
+    public static TimeSpan SpinTimeOf(DetectorOptions options, bool isOnDevice) =>
+        isOnDevice && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero;
+
     /// <summary>Starts the pipeline, which prepares the lanes. On an error lanes and pool remain the caller's.</summary>
     public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, OpeningSteps? steps = null)
     {
         int queueCapacity = options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
-        TimeSpan spinTime = lanes[0].IsOnDevice && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero;
         return new Pipeline(
-            pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections, spinTime,
-                options.AllowSynchronousContinuations, options.Warning),
+            pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections,
+                SpinTimeOf(options, lanes[0].IsOnDevice), options.AllowSynchronousContinuations, options.Warning),
             steps);
     }
 

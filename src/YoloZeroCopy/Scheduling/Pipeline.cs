@@ -82,8 +82,6 @@ internal sealed class Pipeline : IAsyncDisposable
 
     public int LaneCount => lanes.Length;
 
-    public int MaxBatch => options.MaxBatch;
-
     /// <summary>The error that the pipeline cannot go on after; null while it can.</summary>
     public Exception? FaultCause
     {
@@ -95,8 +93,6 @@ internal sealed class Pipeline : IAsyncDisposable
             }
         }
     }
-
-    public TimeSpan SpinTime => options.SpinTime;
 
     public Warnings Warnings { get; }
 

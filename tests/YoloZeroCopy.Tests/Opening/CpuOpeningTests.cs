@@ -12,10 +12,10 @@ public sealed class CpuOpeningTests : IDisposable
         string model = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path);
         await using (YoloDetector detector = YoloDetector.Open(model, new DetectorOptions { Device = Device.Cpu }))
         {
-            Assert.Equal((1, 4), (detector.MaxBatch, detector.SlotCount));
+            Assert.Equal((1, 4), (detector.Statistics.BatchSizes.Length - 1, detector.SlotCount));
         }
 
         await using YoloDetector batched = YoloDetector.Open(model, new DetectorOptions { Device = Device.Cpu, MaxBatch = 3 });
-        Assert.Equal((3, 6), (batched.MaxBatch, batched.SlotCount));
+        Assert.Equal((3, 6), (batched.Statistics.BatchSizes.Length - 1, batched.SlotCount));
     }
 }

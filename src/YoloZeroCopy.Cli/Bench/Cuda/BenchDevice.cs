@@ -19,7 +19,7 @@ internal sealed class BenchDevice : IDisposable
     /// <summary>Null when the detector does not run on CUDA.</summary>
     public static BenchDevice? Open(YoloDetector detector, Device device)
     {
-        if (detector.Cuda is null)
+        if (detector.Inspection.Cuda is null)
         {
             return null;
         }

@@ -46,7 +46,7 @@ internal static class CudaParts
     /// <summary>One frame at a time, and its upload and its run alone.</summary>
     public static async Task<SingleSection> SingleAsync(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop)
     {
-        InferenceEngine engine = detector.Engine ?? throw new InvalidOperationException("The detector has no engine of its own.");
+        InferenceEngine engine = detector.Inspection.Engine;
         int frames = settings.SingleFrames != 0 ? settings.SingleFrames : settings.Quick ? QuickSingleFrames : SingleFrames;
         int repeats = Math.Min(SoloRepeats, frames);
         WaitMode mode = settings.Detector.WaitMode;
@@ -109,7 +109,7 @@ internal static class CudaParts
     /// <summary>Runs something on a detector's lanes, and reads when the device uploaded and computed its first batches.</summary>
     private static async Task<(T Result, TimelineSpan[] Spans)> RecordAsync<T>(YoloDetector detector, BenchDevice device, Func<Task<T>> run)
     {
-        CudaSharedResources lanes = detector.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
+        CudaSharedResources lanes = detector.Inspection.Cuda ?? throw new InvalidOperationException("The detector has no CUDA lanes.");
         using CudaTimeline timeline = new(device.Context, TimelineBatches);
         lanes.Timeline = timeline;
         T result;
