@@ -38,10 +38,10 @@ YZC_DOUBLE_API void yzc_double_fail(const char* call, int32_t nth);
 // The same, and no word in log or error recorder.
 YZC_DOUBLE_API void yzc_double_fail_silently(const char* call, int32_t nth);
 
-// Objects that the caller has not destroyed: runtimes, engines, contexts, inspectors, configurations, host memory, device allocations, sessions.
+// Objects that the caller has not destroyed: runtimes, engines, contexts, configurations, host memory, device allocations, sessions.
 YZC_DOUBLE_API int64_t yzc_double_live();
 
-// Of one kind: runtime, engine, context, inspector, config, builder, network, parser, memory, timing cache, allocation, session, recorder.
+// Of one kind: runtime, engine, context, config, builder, network, parser, memory, timing cache, allocation, session, recorder.
 YZC_DOUBLE_API int64_t yzc_double_live_of(const char* kind);
 YZC_DOUBLE_API int64_t yzc_double_calls(const char* call);
 YZC_DOUBLE_API int64_t yzc_double_misuses();

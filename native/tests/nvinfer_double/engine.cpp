@@ -5,7 +5,6 @@
 #include <new>
 
 #include "context.h"
-#include "inspector.h"
 #include "runtime.h"
 
 namespace yzc_double {
@@ -22,7 +21,7 @@ engine::engine(runtime& owner, const reporter& from, std::shared_ptr<const engin
 engine::~engine() noexcept
 {
     if (data->children != 0) {
-        note_misuse("an engine was destroyed before its contexts or inspectors");
+        note_misuse("an engine was destroyed before its contexts");
     }
 
     parent.engines--;
@@ -91,7 +90,8 @@ nvinfer1::IRuntimeConfig* engine::createRuntimeConfig() noexcept
 
 nvinfer1::IEngineInspector* engine::createEngineInspector() const noexcept
 {
-    return report.enters("ICudaEngine", "createEngineInspector") ? new (std::nothrow) inspector(const_cast<engine&>(*this), report) : nullptr;
+    report.unsupported("ICudaEngine::createEngineInspector");
+    return nullptr;
 }
 
 nvinfer1::Dims engine::getTensorShape(char const* name) const noexcept

@@ -37,7 +37,7 @@ struct engine_data {
     std::vector<uint8_t> serialized;
     nvinfer1::v_1_0::IGpuAllocator* allocator = nullptr;
 
-    // Contexts and inspectors that live; an engine must outlive them.
+    // Contexts that live; an engine must outlive them.
     mutable std::atomic<int32_t> children{0};
 
     size_t profiles() const { return model.memory.size(); }

@@ -16,7 +16,6 @@ namespace yzc_double {
 enum class element : int32_t { f32 = 0, f16 = 1, i8 = 2, i32 = 3, boolean = 4, u8 = 5, bf16 = 7, i64 = 8 };
 
 int32_t bytes_of(element type);
-const char* name_of(element type);
 
 using shape = std::vector<int64_t>;
 

@@ -23,30 +23,6 @@ int32_t bytes_of(element type)
     throw damaged_plan("a tensor has the unknown type " + std::to_string(static_cast<int32_t>(type)));
 }
 
-const char* name_of(element type)
-{
-    switch (type) {
-    case element::f32:
-        return "FP32";
-    case element::f16:
-        return "FP16";
-    case element::bf16:
-        return "BF16";
-    case element::i8:
-        return "INT8";
-    case element::i32:
-        return "INT32";
-    case element::i64:
-        return "INT64";
-    case element::u8:
-        return "UINT8";
-    case element::boolean:
-        return "BOOL";
-    }
-
-    return "?";
-}
-
 std::string text_of(const shape& dimensions)
 {
     std::string text = "[";

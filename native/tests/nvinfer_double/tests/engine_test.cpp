@@ -90,23 +90,6 @@ TEST_F(engine_test, says_when_it_streams_weights)
     expect_error("weight streaming");
 }
 
-TEST_F(engine_test, inspects_itself_as_json)
-{
-    using nvinfer1::LayerInformationFormat;
-    std::unique_ptr<nvinfer1::IEngineInspector> inspector(engine->createEngineInspector());
-    ASSERT_NE(inspector, nullptr);
-    std::string json = inspector->getEngineInformation(LayerInformationFormat::kJSON);
-    EXPECT_EQ(json.find("{\"Layers\":[\"/double\",\"/greatest\"],"), 0U) << json;
-    const char* key = NV_TENSORRT_MAJOR < 11 ? "\"Bindings\":[\"x\",\"y\",\"z\"]" : "\"I/O Tensors\":[{\"Name\":\"x\",\"Dimensions\":[-1,2,-1]";
-    EXPECT_NE(json.find(key), std::string::npos) << json;
-    EXPECT_STREQ(inspector->getLayerInformation(1, LayerInformationFormat::kJSON), "\"/greatest\"");
-    EXPECT_EQ(inspector->getLayerInformation(2, LayerInformationFormat::kJSON), nullptr);
-    expect_error("getNbLayers");
-    double_.fail("createEngineInspector");
-    EXPECT_EQ(engine->createEngineInspector(), nullptr);
-    expect_error("wished");
-}
-
 TEST_F(engine_test, serializes_to_the_plan_it_came_from)
 {
     std::unique_ptr<nvinfer1::IHostMemory> memory(engine->serialize());
