@@ -1,6 +1,8 @@
 namespace YoloZeroCopy;
 
-/// <summary>What a detector is made of, for <c>yzc bench</c> and <c>yzc selftest</c>, which measure its parts alone. Everything stays the detector's.</summary>
+/// <summary>
+/// What a detector is made of, for <c>yzc bench</c> and <c>yzc selftest</c>, which measure its parts alone. Everything stays the detector's.
+/// </summary>
 internal sealed class DetectorInspection(Pipeline pipeline, InferenceEngine? engine, CudaSharedResources? cuda)
 {
     /// <exception cref="InvalidOperationException">The lanes are fakes.</exception>

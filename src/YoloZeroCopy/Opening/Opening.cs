@@ -42,7 +42,8 @@ internal static class Opening
     {
         int queueCapacity = options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
         return new Pipeline(
-            pool, lanes, new PipelineOptions(maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections,
+            pool, lanes, new PipelineOptions(
+                maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections,
                 SpinTimeOf(options, lanes[0].IsOnDevice), options.AllowSynchronousContinuations, options.Warning),
             steps);
     }
