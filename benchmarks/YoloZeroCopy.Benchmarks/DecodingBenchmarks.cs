@@ -45,7 +45,8 @@ public class DecodingBenchmarks
         }
 
         bool isHalf = ElementType == "Float16";
-        output = isHalf ? MemoryMarshal.AsBytes(Array.ConvertAll(values, value => (Half)value).AsSpan()).ToArray() : MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
+        output = isHalf ? MemoryMarshal.AsBytes(Array.ConvertAll(values, value => (Half)value).AsSpan()).ToArray()
+            : MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
         TensorElementType elementType = isHalf ? TensorElementType.Float16 : TensorElementType.Float32;
         decoder = new DetectionDecoder(OutputLayout.ChannelsFirst, 4 + Classes, Anchors, Classes, elementType, new DecodingOptions());
     }

@@ -18,7 +18,8 @@ public class PipelineBenchmarks : IDisposable
     public PipelineBenchmarks()
     {
         pool = new FramePool(16, Format.ByteCount);
-        pipeline = new Pipeline(pool, [new NullLane(), new NullLane()], new PipelineOptions(4, TimeSpan.Zero, OverflowPolicy.Wait, 16, TimeSpan.Zero, 4));
+        pipeline = new Pipeline(
+            pool, [new NullLane(), new NullLane()], new PipelineOptions(4, TimeSpan.Zero, OverflowPolicy.Wait, 16, TimeSpan.Zero, 4));
     }
 
     [Benchmark(OperationsPerInvoke = Frames)]

@@ -4,9 +4,9 @@ namespace YoloZeroCopy.Benchmarks;
 
 /// <summary>Letterbox, conversion and cast of one frame to a 640x640 tensor, beside a copy of exactly the bytes that this must touch.</summary>
 /// <remarks>
-/// The baseline copies (1) the used bytes of every frame row that the resized frame is made of, each row once, to one buffer, and (2) as many bytes as the tensor has.
-/// A row with weight 0 is not counted, nor is a row's padding; of NV12 the chroma rows that belong to the rows count too, of Bayer the rows above and below.
-/// dotnet run -c Release --project benchmarks/YoloZeroCopy.Benchmarks -- --filter '*Preprocessing*'
+/// The baseline copies (1) the used bytes of every frame row that the resized frame is made of, each row once, to one buffer, and (2) as many bytes
+/// as the tensor has. A row with weight 0 is not counted, nor is a row's padding; of NV12 the chroma rows that belong to the rows count too, of Bayer
+/// the rows above and below. dotnet run -c Release --project benchmarks/YoloZeroCopy.Benchmarks -- --filter '*Preprocessing*'
 /// </remarks>
 [MemoryDiagnoser]
 public class PreprocessingBenchmarks
@@ -56,7 +56,8 @@ public class PreprocessingBenchmarks
             Source.Bayer1080 => new FrameFormat(PixelFormat.BayerRggb8, 1920, 1080),
             _ => new FrameFormat(PixelFormat.Bgr24, 1920, 1080),
         };
-        preprocessor = new CpuPreprocessor(InputSize, InputSize, Frame == Source.Bgr1080ToHalf ? TensorElementType.Float16 : TensorElementType.Float32);
+        preprocessor =
+            new CpuPreprocessor(InputSize, InputSize, Frame == Source.Bgr1080ToHalf ? TensorElementType.Float16 : TensorElementType.Float32);
         frame = new byte[format.ByteCount];
         new Random(1).NextBytes(frame);
         tensor = new byte[preprocessor.TensorBytes];

@@ -33,7 +33,8 @@ public sealed class BadInputTests : IDisposable
     public void Help_lists_the_exit_codes()
     {
         YzcResult help = YzcProcess.Run("--help").Succeeded();
-        foreach (string code in (string[])["0    done", "2    wrong arguments", "3    some input", "4    the model", "5    an output", "130  interrupted", "143  terminated"])
+        foreach (string code in (string[])["0    done", "2    wrong arguments", "3    some input", "4    the model", "5    an output",
+            "130  interrupted", "143  terminated"])
         {
             Assert.Contains(code, help.Output, StringComparison.Ordinal);
         }
@@ -46,7 +47,8 @@ public sealed class BadInputTests : IDisposable
     {
         string picture = inputs.Picture("a.jpg");
         YzcProcess.Run("info", "--model", inputs.File("none.onnx")).Failed(ExitCode.ModelUnusable, "none.onnx", "does not exist");
-        YzcProcess.Run("detect", "--model", inputs.Text("text.onnx", "this is no model"), "--input", picture).Failed(ExitCode.ModelUnusable, "text.onnx");
+        YzcProcess.Run("detect", "--model", inputs.Text("text.onnx", "this is no model"), "--input", picture).Failed(
+            ExitCode.ModelUnusable, "text.onnx");
         string truncated = inputs.File("truncated.onnx");
         byte[] bytes = File.ReadAllBytes(inputs.Model);
         File.WriteAllBytes(truncated, bytes[..(bytes.Length / 2)]);
@@ -55,11 +57,13 @@ public sealed class BadInputTests : IDisposable
 
     [Fact]
     public void A_missing_library_ends_with_4_and_names_the_variable() =>
-        YzcProcess.Run([("YZC_ONNXRUNTIME", inputs.File("nowhere.so"))], "info", "--model", inputs.Model).Failed(ExitCode.ModelUnusable, "ONNX Runtime", "YZC_ONNXRUNTIME", "nowhere.so");
+        YzcProcess.Run([("YZC_ONNXRUNTIME", inputs.File("nowhere.so"))], "info", "--model", inputs.Model).Failed(
+            ExitCode.ModelUnusable, "ONNX Runtime", "YZC_ONNXRUNTIME", "nowhere.so");
 
     [Fact]
     public void A_missing_driver_ends_with_4_and_says_what_runs_without() =>
-        YzcProcess.Run([("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))], "info", "--model", inputs.Model, "--device", "cuda:0").Failed(ExitCode.ModelUnusable, "no-driver.so", "--device cpu");
+        YzcProcess.Run([("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))], "info", "--model", inputs.Model, "--device", "cuda:0").Failed(
+            ExitCode.ModelUnusable, "no-driver.so", "--device cpu");
 
     [Fact]
     public void A_debug_run_shows_where()
@@ -77,7 +81,8 @@ public sealed class BadInputTests : IDisposable
         string half = inputs.File("half.png");
         File.WriteAllBytes(half, File.ReadAllBytes(inputs.Picture("whole.png"))[..3000]);
         string empty = inputs.Folder("empty");
-        YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--json", "-", "--input", bad, half, inputs.File("missing.png"), empty, good);
+        YzcResult result =
+            YzcProcess.Run("detect", "--model", inputs.Model, "--json", "-", "--input", bad, half, inputs.File("missing.png"), empty, good);
         result.Failed(ExitCode.InputFailed, "bad.jpg", "half.png", "missing.png", "holds no pictures");
         Assert.Equal(4, result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         Assert.Contains("\"source\":\"good.jpg\"", Assert.Single(result.Lines), StringComparison.Ordinal);
@@ -85,15 +90,18 @@ public sealed class BadInputTests : IDisposable
 
     [Fact]
     public void Nothing_but_an_empty_folder_ends_with_3() =>
-        YzcProcess.Run("detect", "--model", inputs.Model, "--json", "-", "--input", inputs.Folder("empty")).Failed(ExitCode.InputFailed, "holds no pictures");
+        YzcProcess.Run("detect", "--model", inputs.Model, "--json", "-", "--input", inputs.Folder("empty")).Failed(
+            ExitCode.InputFailed, "holds no pictures");
 
     [Fact]
     public void An_output_that_takes_no_bytes_ends_with_5()
     {
         Assert.SkipUnless(File.Exists("/dev/full"), "This system has no /dev/full.");
         string picture = inputs.Picture("a.jpg");
-        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", "/dev/full").Failed(ExitCode.OutputFailed, "/dev/full", "space");
-        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", inputs.File("no/such/folder.jsonl")).Failed(ExitCode.OutputFailed, "folder.jsonl");
+        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", "/dev/full").Failed(
+            ExitCode.OutputFailed, "/dev/full", "space");
+        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", inputs.File("no/such/folder.jsonl")).Failed(
+            ExitCode.OutputFailed, "folder.jsonl");
         string file = inputs.Text("file", "x");
         YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--output", file).Failed(ExitCode.OutputFailed, file);
         Assert.Equal("5\n", YzcProcess.RunShell($"yzc info --model '{inputs.Model}' > /dev/full; echo $?").Output);
@@ -111,7 +119,8 @@ public sealed class BadInputTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Needs a shell.");
         string file = inputs.File("log.txt");
-        YzcProcess.RunShell($"(echo before; yzc info --model '{inputs.Model}' --json; echo between; yzc info --model '{inputs.Model}' --json) > '{file}'").Succeeded();
+        YzcProcess.RunShell($"(echo before; yzc info --model '{inputs.Model}' --json; echo between; yzc info --model "
+            + $"'{inputs.Model}' --json) > '{file}'").Succeeded();
         string[] lines = File.ReadAllLines(file);
         Assert.Equal(4, lines.Length);
         Assert.Equal(("before", "between"), (lines[0], lines[2]));
@@ -123,7 +132,8 @@ public sealed class BadInputTests : IDisposable
     {
         string picture = inputs.Picture("a.jpg");
         byte[] before = File.ReadAllBytes(picture);
-        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--output", Path.GetDirectoryName(picture)!).Failed(ExitCode.WrongArguments, "--output", "a.jpg");
+        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--output", Path.GetDirectoryName(picture)!).Failed(
+            ExitCode.WrongArguments, "--output", "a.jpg");
         Assert.Equal(before, File.ReadAllBytes(picture));
     }
 }

@@ -6,7 +6,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli.Tests;
 
-/// <summary>The CUDA side of <c>yzc bench</c> on the stand-in driver: nothing is fast there, but every call must be one that a driver takes, and every figure must arrive.</summary>
+/// <summary>The CUDA side of <c>yzc bench</c> on the stand-in driver: nothing is fast there, but every call must be one that a driver takes, and
+/// every figure must arrive.</summary>
 public sealed class BenchCudaTests
 {
     private static readonly FrameFormat Format = new(PixelFormat.Bgr24, 64, 48);
@@ -38,7 +39,8 @@ public sealed class BenchCudaTests
                 report = await BenchRun.MeasureAsync(detector, device, settings, CancellationToken.None);
             }
 
-            await using (YoloDetector detector = FakeCudaDetector.Open(settings.Detector with { MaxBatch = 1, Lanes = 1, MaxBatchDelay = TimeSpan.Zero }))
+            await using (
+                YoloDetector detector = FakeCudaDetector.Open(settings.Detector with { MaxBatch = 1, Lanes = 1, MaxBatchDelay = TimeSpan.Zero }))
             {
                 using BenchDevice device = BenchDevice.Open(detector, Device.Cuda())!;
                 SingleSection single = await CudaParts.SingleAsync(detector, device, settings, CancellationToken.None);
@@ -72,7 +74,8 @@ public sealed class BenchCudaTests
             ["upload_gb_s", "upload_beside_engine_gb_s", "upload_end_to_end_gb_s", "pct_of_link"],
             name => Assert.True(link.GetProperty(name).GetDouble() > 0, name));
         JsonElement kernels = root.GetProperty("kernels");
-        Assert.Equal((FakeCudaEngine.Anchors, FakeCudaEngine.Classes), (kernels.GetProperty("anchors").GetInt32(), kernels.GetProperty("classes").GetInt32()));
+        Assert.Equal(
+            (FakeCudaEngine.Anchors, FakeCudaEngine.Classes), (kernels.GetProperty("anchors").GetInt32(), kernels.GetProperty("classes").GetInt32()));
         Assert.All(["batch1", "batch8"], name => Assert.True(kernels.GetProperty(name).TryGetProperty("preprocess_us", out _)));
         Assert.True(root.GetProperty("ordinary").GetProperty("fps").GetDouble() > 0);
         Assert.Equal(2, root.GetProperty("producers").GetProperty("threads").GetInt32());
@@ -86,9 +89,11 @@ public sealed class BenchCudaTests
         Assert.InRange(root.GetProperty("timeline").GetProperty("batches").GetInt32(), 1, 12);
         JsonElement single = root.GetProperty("single");
         Assert.Equal(20, single.GetProperty("frames").GetInt64());
-        Assert.InRange(single.GetProperty("caller_us").GetProperty("p50").GetDouble(), 0.1, single.GetProperty("caller_us").GetProperty("max").GetDouble());
+        Assert.InRange(
+            single.GetProperty("caller_us").GetProperty("p50").GetDouble(), 0.1, single.GetProperty("caller_us").GetProperty("max").GetDouble());
         Assert.True(single.GetProperty("ratio_to_host_sum").GetDouble() > 0);
-        Assert.All(["link", "kernels, batch 8", "ordinary way", "soak, rate", "single, parts"], name => Assert.Contains(name, report.ToLines().ToString(), StringComparison.Ordinal));
+        Assert.All(["link", "kernels, batch 8", "ordinary way", "soak, rate", "single, parts"], name =>
+            Assert.Contains(name, report.ToLines().ToString(), StringComparison.Ordinal));
     }
 }
 

@@ -31,7 +31,8 @@ public sealed class BenchPartsTests
         };
 
         // An overlap of 1 suppresses nothing: what is left are the candidates.
-        DetectionDecoder decoder = new(layout, shape.Rows, shape.Columns, Classes, type, new DecodingOptions { IouThreshold = 1, MaxDetections = 1000 });
+        DetectionDecoder decoder =
+            new(layout, shape.Rows, shape.Columns, Classes, type, new DecodingOptions { IouThreshold = 1, MaxDetections = 1000 });
         Detection[] detections = new Detection[decoder.MaxDetections];
         int count = decoder.Decode(SyntheticOutput.Make(model, KernelBenchmark.Candidates, seed: 1), new Letterbox(1920, 1080, 640, 640), detections);
         Assert.Equal(KernelBenchmark.Candidates, count);
@@ -83,7 +84,8 @@ public sealed class BenchPartsTests
             Failed = 1,
             Dropped = 1,
             SlotsInUse = 0,
-            Samples = [.. Enumerable.Range(0, 24).Select(static second => new SoakSample(second, second <= 10 ? second * 100 : 1000 + ((second - 10) * 50), 5, 7))],
+            Samples = [.. Enumerable.Range(0, 24).Select(
+                static second => new SoakSample(second, second <= 10 ? second * 100 : 1000 + ((second - 10) * 50), 5, 7))],
             Clocks = [1980, 1755],
             HasDevice = true,
         };

@@ -15,14 +15,16 @@ public sealed class DetectPartsTests : IDisposable
         using (LineWriter lines = LineWriter.Open(file))
         {
             JsonLines json = new(lines, ["nut", "b\"olt\n", "tri"]);
-            json.Write("größe 0.jpg", 7, 1920, 1080, [new Detection(2, 0.938149f, 0, 1.23456f, 1919.9996f, 1e-7f), new Detection(1, 1, 1, 2, 3, 4), new Detection(9, 0.25f, 1, 2, 3, 4)]);
+            json.Write("größe 0.jpg", 7, 1920, 1080,
+                [new Detection(2, 0.938149f, 0, 1.23456f, 1919.9996f, 1e-7f), new Detection(1, 1, 1, 2, 3, 4), new Detection(9, 0.25f, 1, 2, 3, 4)]);
             json.Write("1.jpg", 0, 1, 1, []);
             lines.Complete();
         }
 
         string[] written = File.ReadAllLines(file);
         Assert.Equal(
-            "{\"source\":\"größe 0.jpg\",\"frame\":7,\"width\":1920,\"height\":1080,\"detections\":[{\"class\":2,\"name\":\"tri\",\"score\":0.93815,\"box\":[0,1.235,1920,0]}"
+            "{\"source\":\"größe "
+                + "0.jpg\",\"frame\":7,\"width\":1920,\"height\":1080,\"detections\":[{\"class\":2,\"name\":\"tri\",\"score\":0.93815,\"box\":[0,1.235,1920,0]}"
             + ",{\"class\":1,\"name\":\"b\\\"olt\\n\",\"score\":1,\"box\":[1,2,3,4]},{\"class\":9,\"name\":\"class9\",\"score\":0.25,\"box\":[1,2,3,4]}]}",
             written[0]);
         Assert.Equal("{\"source\":\"1.jpg\",\"frame\":0,\"width\":1,\"height\":1,\"detections\":[]}", written[1]);
@@ -43,7 +45,8 @@ public sealed class DetectPartsTests : IDisposable
         string single = inputs.Text("z.jpg", "x");
         List<string> failures = [];
         List<InputItem> items = InputList.Expand([single, folder, inputs.File("missing.jpg")], failures.Add);
-        Assert.Equal(["z.jpg", "10.jpg", "9.jpeg", "B.PNG", "a.jpg", "b.jpg", "c.webp", "clip.mp4", "d.bmp"], items.Select(static item => item.Source));
+        Assert.Equal(
+            ["z.jpg", "10.jpg", "9.jpeg", "B.PNG", "a.jpg", "b.jpg", "c.webp", "clip.mp4", "d.bmp"], items.Select(static item => item.Source));
         Assert.All(items, static item => Assert.Equal(item.Source == "clip.mp4" ? InputKind.Video : InputKind.Picture, item.Kind));
         string failure = Assert.Single(failures);
         Assert.Contains("missing.jpg", failure, StringComparison.Ordinal);
@@ -68,7 +71,8 @@ public sealed class DetectPartsTests : IDisposable
         File.Move(inputs.Picture("a.png"), renamed);
         string web = inputs.Text("web.dat", "RIFF\x1A\0\0\0WEBPVP8L");
         List<string> failures = [];
-        List<InputItem> items = InputList.Expand([renamed, web, inputs.Text("other.dat", "text"), inputs.Text("wave.dat", "RIFF\x1A\0\0\0WAVEfmt ")], failures.Add);
+        List<InputItem> items =
+            InputList.Expand([renamed, web, inputs.Text("other.dat", "text"), inputs.Text("wave.dat", "RIFF\x1A\0\0\0WAVEfmt ")], failures.Add);
         Assert.Equal([(renamed, InputKind.Picture), (web, InputKind.Picture)], items.Select(static item => (item.Path, item.Kind)));
         Assert.Equal(2, failures.Count);
         Assert.Contains("other.dat", failures[0], StringComparison.Ordinal);

@@ -28,7 +28,8 @@ public sealed class OutputFileTests : IDisposable
     [InlineData(SecondName.LinkedFolder)]
     public void Json_lines_never_replace_the_model(SecondName name) =>
         AssertKept(
-            inputs.Model, "--model", "--json", "detect", "--model", inputs.Model, "--input", inputs.Picture("a.jpg"), "--json", Other(inputs.Model, name));
+            inputs.Model, "--model", "--json", "detect", "--model", inputs.Model, "--input", inputs.Picture("a.jpg"), "--json",
+                Other(inputs.Model, name));
 
     [Theory]
     [InlineData(SecondName.SamePath)]
@@ -148,7 +149,8 @@ public sealed class OutputFileTests : IDisposable
         // A file above 1 KiB is refused as on a full disk; the runtime's own mappings are not to be files then.
         string lines = inputs.Text("lines.jsonl", "old");
         string detect = $"yzc detect --model '{inputs.Model}' --input '{pictures}' --json '{lines}'";
-        YzcProcess.RunShell($"export DOTNET_EnableWriteXorExecute=0; trap '' XFSZ; ulimit -f 1; {detect}").Failed(ExitCode.OutputFailed, "lines.jsonl");
+        YzcProcess.RunShell($"export DOTNET_EnableWriteXorExecute=0; trap '' XFSZ; ulimit -f 1; {detect}").Failed(
+            ExitCode.OutputFailed, "lines.jsonl");
         Assert.Equal("old", File.ReadAllText(lines));
         Assert.Empty(inputs.Partial("*"));
     }

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace YoloZeroCopy.Cli.Tests;
 
-/// <summary>The sample model on the sample pictures, through the tool, against the detections its own PyTorch network gives (samples/model/reference.py).</summary>
+/// <summary>The sample model on the sample pictures, through the tool, against the detections its own PyTorch network gives
+/// (samples/model/reference.py).</summary>
 public sealed class ParityTests
 {
     private const double LeastIou = 0.98;
@@ -26,8 +27,10 @@ public sealed class ParityTests
 
             List<Found> expected = [.. detections.EnumerateArray().Select(Read)];
             compared += expected.Count;
-            Match(picture.Name, expected, one[picture.Name], static (a, b) => Iou(a.Box, b.Box) >= LeastIou && Math.Abs(a.Score - b.Score) <= ScoreTolerance);
-            Match(picture.Name, one[picture.Name], eight[picture.Name], static (a, b) => Math.Abs(a.Score - b.Score) <= BatchScoreTolerance && IsNear(a.Box, b.Box));
+            Match(picture.Name, expected, one[picture.Name], static (a, b) => Iou(a.Box, b.Box) >= LeastIou
+                && Math.Abs(a.Score - b.Score) <= ScoreTolerance);
+            Match(picture.Name, one[picture.Name], eight[picture.Name], static (a, b) => Math.Abs(a.Score - b.Score) <= BatchScoreTolerance
+                && IsNear(a.Box, b.Box));
         }
 
         Assert.True(compared > 50, $"{compared} boxes compared");
@@ -36,10 +39,12 @@ public sealed class ParityTests
     private static Dictionary<string, List<Found>> Detect(string batch)
     {
         Dictionary<string, List<Found>> found = [];
-        foreach (string line in YzcProcess.Run("detect", "--model", SampleAssets.Model, "--input", SampleAssets.Pictures, "--json", "-", "--batch", batch).Succeeded().Lines)
+        foreach (string line in YzcProcess.Run(
+            "detect", "--model", SampleAssets.Model, "--input", SampleAssets.Pictures, "--json", "-", "--batch", batch).Succeeded().Lines)
         {
             using JsonDocument parsed = JsonDocument.Parse(line);
-            found.Add(parsed.RootElement.GetProperty("source").GetString()!, [.. parsed.RootElement.GetProperty("detections").EnumerateArray().Select(Read)]);
+            found.Add(parsed.RootElement.GetProperty("source").GetString()!,
+                [.. parsed.RootElement.GetProperty("detections").EnumerateArray().Select(Read)]);
         }
 
         return found;
@@ -65,7 +70,8 @@ public sealed class ParityTests
         Assert.True(left.Count == 0, $"{picture}: {left.Count} are too many");
     }
 
-    private static bool IsNear(double[] one, double[] other) => one.Zip(other).All(static pair => Math.Abs(pair.First - pair.Second) <= BatchBoxTolerance);
+    private static bool IsNear(double[] one, double[] other) =>
+        one.Zip(other).All(static pair => Math.Abs(pair.First - pair.Second) <= BatchBoxTolerance);
 
     private static double Iou(double[] one, double[] other)
     {

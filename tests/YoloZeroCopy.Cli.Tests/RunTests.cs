@@ -58,7 +58,8 @@ public sealed class RunTests : IDisposable
         byte[] after = PictureFile.Read(Path.Combine(output, "a.png"), out FrameFormat written);
         Assert.Equal(format, written);
         Assert.NotEqual(before, after);
-        Assert.Equal((90, 70), (PictureFile.ReadInfo(Path.Combine(output, "b.jpg")).Width, PictureFile.ReadInfo(Path.Combine(output, "b.jpg")).Height));
+        Assert.Equal(
+            (90, 70), (PictureFile.ReadInfo(Path.Combine(output, "b.jpg")).Width, PictureFile.ReadInfo(Path.Combine(output, "b.jpg")).Height));
     }
 
     [Fact]
@@ -87,7 +88,8 @@ public sealed class RunTests : IDisposable
     public void Bench_measures_and_allocates_nothing_for_a_frame()
     {
         using JsonDocument report = JsonDocument.Parse(
-            YzcProcess.Run("bench", "--model", inputs.Model, "--frame", "320x240", "--format", "NV12", "--batch", "4", "--seconds", "1", "--json").Succeeded().Output);
+            YzcProcess.Run("bench", "--model", inputs.Model, "--frame", "320x240", "--format", "NV12", "--batch", "4", "--seconds", "1",
+                "--json").Succeeded().Output);
         JsonElement root = report.RootElement;
         Assert.True(root.GetProperty("engine_only_fps").GetDouble() > 0);
         Assert.True(root.GetProperty("end_to_end_fps").GetDouble() > 0);
@@ -119,7 +121,8 @@ public sealed class RunTests : IDisposable
         string file = Path.Combine(Path.GetTempPath(), $"yzc-bench-{Environment.ProcessId}.json");
         try
         {
-            string text = YzcProcess.Run([.. bench, "--soak", "1", "--producers", "2", "--single-frames", "5", "--json-file", file]).Succeeded().Output;
+            string text =
+                YzcProcess.Run([.. bench, "--soak", "1", "--producers", "2", "--single-frames", "5", "--json-file", file]).Succeeded().Output;
             Assert.Contains("2 producers copying", text, StringComparison.Ordinal);
             using JsonDocument report = JsonDocument.Parse(File.ReadAllText(file));
             JsonElement soak = report.RootElement.GetProperty("soak");

@@ -3,7 +3,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli.Tests;
 
-/// <summary><c>yzc build</c>, <c>yzc info</c> and <c>yzc selftest</c> as users run them. What needs TensorRT skips where <c>YZC_TENSORRT_ASSETS</c> or the shims are absent.</summary>
+/// <summary><c>yzc build</c>, <c>yzc info</c> and <c>yzc selftest</c> as users run them. What needs TensorRT skips where <c>YZC_TENSORRT_ASSETS</c>
+/// or the shims are absent.</summary>
 public sealed class TensorRtTests : IDisposable
 {
     private readonly TestInputs inputs = new();
@@ -25,13 +26,16 @@ public sealed class TensorRtTests : IDisposable
 
     [Fact]
     public void A_batch_that_is_tuned_for_but_not_allowed_ends_with_2() =>
-        YzcProcess.Run("build", "--model", inputs.Model, "--output", inputs.File("m.engine"), "--batch", "2", "--opt-batch", "4").Failed(ExitCode.WrongArguments, "OptimalBatch is 4");
+        YzcProcess.Run("build", "--model", inputs.Model, "--output", inputs.File("m.engine"), "--batch", "2", "--opt-batch", "4").Failed(
+            ExitCode.WrongArguments, "OptimalBatch is 4");
 
     [Fact]
     public void A_model_that_is_none_ends_with_4()
     {
-        YzcProcess.Run("build", "--model", inputs.File("none.onnx"), "--output", inputs.File("m.engine")).Failed(ExitCode.ModelUnusable, "none.onnx", "does not exist");
-        YzcProcess.Run("build", "--model", inputs.Text("text.onnx", "no model"), "--output", inputs.File("m.engine")).Failed(ExitCode.ModelUnusable, "no ONNX model");
+        YzcProcess.Run("build", "--model", inputs.File("none.onnx"), "--output", inputs.File("m.engine")).Failed(
+            ExitCode.ModelUnusable, "none.onnx", "does not exist");
+        YzcProcess.Run("build", "--model", inputs.Text("text.onnx", "no model"), "--output", inputs.File("m.engine")).Failed(
+            ExitCode.ModelUnusable, "no ONNX model");
     }
 
     [Fact]
@@ -62,8 +66,10 @@ public sealed class TensorRtTests : IDisposable
     {
         string engine = Engine();
         string picture = inputs.Picture("a.jpg");
-        YzcProcess.Run("detect", "--model", engine, "--input", picture, "--device", "cpu").Failed(ExitCode.ModelUnusable, "runs on a CUDA device only");
-        YzcProcess.Run([("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))], "detect", "--model", engine, "--input", picture).Failed(ExitCode.ModelUnusable, "no-driver.so");
+        YzcProcess.Run("detect", "--model", engine, "--input", picture, "--device", "cpu").Failed(
+            ExitCode.ModelUnusable, "runs on a CUDA device only");
+        YzcProcess.Run([("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))], "detect", "--model", engine, "--input", picture).Failed(
+            ExitCode.ModelUnusable, "no-driver.so");
     }
 
     [Fact]
@@ -71,18 +77,23 @@ public sealed class TensorRtTests : IDisposable
     {
         (string, string)[] environment = Assets();
         string engine = inputs.File("m.engine");
-        string text = YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "320,640", "--batch", "4").Succeeded().Output;
-        foreach (string words in (string[])["step 0 of", "TensorRT for RTX", "profile 1   320x320, batch 1 to 4", "profile 2   640x640", "were allowed"])
+        string text = YzcProcess.Run(
+            environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "320,640", "--batch", "4").Succeeded().Output;
+        foreach (string words in (
+            string[])["step 0 of", "TensorRT for RTX", "profile 1   320x320, batch 1 to 4", "profile 2   640x640", "were allowed"])
         {
             Assert.Contains(words, text, StringComparison.Ordinal);
         }
 
         Assert.True(new FileInfo(engine).Length > 1000);
-        using JsonDocument json = JsonDocument.Parse(YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--json").Succeeded().Output);
+        using JsonDocument json =
+            JsonDocument.Parse(YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--json").Succeeded().Output);
         Assert.Equal(8, json.RootElement.GetProperty("profiles")[0].GetProperty("max_batch").GetInt32());
-        Assert.Contains("names", YzcProcess.Run([("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))], "info", "--model", engine).Succeeded().Output, StringComparison.Ordinal);
+        Assert.Contains("names", YzcProcess.Run([("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))], "info", "--model", engine).Succeeded().Output,
+            StringComparison.Ordinal);
         YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--fp16").Failed(ExitCode.WrongArguments, "FP16", "model");
-        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", inputs.File("no/folder/m.engine")).Failed(ExitCode.OutputFailed, "no/folder");
+        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", inputs.File("no/folder/m.engine")).Failed(
+            ExitCode.OutputFailed, "no/folder");
     }
 
     [Fact]
@@ -90,7 +101,8 @@ public sealed class TensorRtTests : IDisposable
     {
         (string, string)[] environment = [.. Assets(), ("YZC_CUDA_DRIVER", inputs.File("no-driver.so"))];
         string text = YzcProcess.Run(environment, "selftest", "--tensorrt", "--model", inputs.Model).Succeeded().Output;
-        foreach (string words in (string[])["passed   shim", "passed   library", "passed   build", "not run  compare", "no GPU", "as before", "3 passed, 0 failed, 5 not run"])
+        foreach (string words in (string[])["passed   shim", "passed   library", "passed   build", "not run  compare", "no GPU", "as before",
+            "3 passed, 0 failed, 5 not run"])
         {
             Assert.Contains(words, text, StringComparison.Ordinal);
         }
@@ -111,8 +123,11 @@ public sealed class TensorRtTests : IDisposable
     {
         (string, string)[] environment = StandIns(out string folder);
         string library = Path.Combine(folder, $"libnvinfer.so.{major}");
-        string text = YzcProcess.Run(environment, "selftest", "--tensorrt", "--model", inputs.Model, "--library", library, "--batch", "2", "--seconds", "0.2").Succeeded().Output;
-        foreach (string words in (string[])["passed   damaged engine", "refused:", "passed   open", "100.000 % of", "every batch bucket is one CUDA graph", "passed   rate", "8 passed, 0 failed, 0 not run"])
+        string text = YzcProcess.Run(
+            environment, "selftest", "--tensorrt", "--model", inputs.Model, "--library", library, "--batch", "2", "--seconds",
+            "0.2").Succeeded().Output;
+        foreach (string words in (string[])["passed   damaged engine", "refused:", "passed   open", "100.000 % of",
+            "every batch bucket is one CUDA graph", "passed   rate", "8 passed, 0 failed, 0 not run"])
         {
             Assert.Contains(words, text, StringComparison.Ordinal);
         }
@@ -124,20 +139,25 @@ public sealed class TensorRtTests : IDisposable
         (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.10"))];
         (string engine, string cache) = (inputs.File("m.engine"), inputs.File("m.timings"));
         string text = YzcProcess.Run(
-            environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "4", "--fp16", "--timing-cache", cache, "--hardware", "ampereplus").Succeeded().Output;
+            environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "4", "--fp16", "--timing-cache", cache,
+                "--hardware", "ampereplus").Succeeded().Output;
         Assert.Contains("TensorRT asks for", text, StringComparison.Ordinal);
         Assert.True(new FileInfo(cache).Length > 0);
-        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "4", "--timing-cache", cache).Succeeded();
+        YzcProcess.Run(
+            environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "4", "--timing-cache", cache).Succeeded();
         string info = YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Succeeded().Output;
-        foreach (string words in (string[])["TensorRT 10.", "profile 1 of 1 (64x64, batch 1 to 4)", "TensorRT activations on the device", "part0, part1, part2"])
+        foreach (string words in (
+            string[])["TensorRT 10.", "profile 1 of 1 (64x64, batch 1 to 4)", "TensorRT activations on the device", "part0, part1, part2"])
         {
             Assert.Contains(words, info, StringComparison.Ordinal);
         }
 
         // The stand-in driver runs no kernels: no detections, but every step of the way.
-        string found = YzcProcess.Run(environment, "detect", "--model", engine, "--input", inputs.Picture("a.jpg"), "--device", "cuda:0", "--batch", "4").Succeeded().Output;
+        string found = YzcProcess.Run(
+            environment, "detect", "--model", engine, "--input", inputs.Picture("a.jpg"), "--device", "cuda:0", "--batch", "4").Succeeded().Output;
         Assert.Contains("1 frames, 0 detections", found, StringComparison.Ordinal);
-        YzcProcess.Run(environment, "detect", "--model", engine, "--input", inputs.Picture("a.jpg"), "--batch", "5").Failed(ExitCode.WrongArguments, "batches up to 4");
+        YzcProcess.Run(environment, "detect", "--model", engine, "--input", inputs.Picture("a.jpg"), "--batch", "5").Failed(
+            ExitCode.WrongArguments, "batches up to 4");
     }
 
     [Fact]
@@ -145,16 +165,22 @@ public sealed class TensorRtTests : IDisposable
     {
         (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11"))];
         string engine = inputs.File("m.engine");
-        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "1", "--version-compatible").Succeeded();
-        YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Failed(ExitCode.ModelUnusable, "getEngineHostCodeAllowed() is false", "--tensorrt-host-code");
-        Assert.Contains("TensorRT 11.", YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0", "--tensorrt-host-code").Succeeded().Output, StringComparison.Ordinal);
+        YzcProcess.Run(
+            environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "1", "--version-compatible").Succeeded();
+        YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Failed(
+            ExitCode.ModelUnusable, "getEngineHostCodeAllowed() is false", "--tensorrt-host-code");
+        Assert.Contains("TensorRT "
+            + "11.", YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0", "--tensorrt-host-code").Succeeded().Output,
+        StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_node_that_the_parser_does_not_take_is_named()
     {
-        (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11")), ("YZC_DOUBLE_UNSUPPORTED", "ReduceMean")];
-        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", inputs.File("m.engine")).Failed(ExitCode.ModelUnusable, "ReduceMean_mean4", "(ReduceMean)");
+        (string, string)[] environment =
+            [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, "libnvinfer.so.11")), ("YZC_DOUBLE_UNSUPPORTED", "ReduceMean")];
+        YzcProcess.Run(environment, "build", "--model", inputs.Model, "--output", inputs.File("m.engine")).Failed(
+            ExitCode.ModelUnusable, "ReduceMean_mean4", "(ReduceMean)");
     }
 
     [Fact]
@@ -165,16 +191,19 @@ public sealed class TensorRtTests : IDisposable
         await report.CheckAsync("second", static () => throw new ModelException("m.engine", "it\nis broken."), default);
         await report.CheckAsync("third", static () => Task.FromResult("never"), default);
         Assert.True(report.HasFailed);
-        Assert.Equal([SelfTestOutcome.Passed, SelfTestOutcome.Failed, SelfTestOutcome.NotRun], report.Results.Select(static result => result.Outcome));
+        Assert.Equal(
+            [SelfTestOutcome.Passed, SelfTestOutcome.Failed, SelfTestOutcome.NotRun], report.Results.Select(static result => result.Outcome));
         Assert.Contains("it; is broken.", report.ToText(), StringComparison.Ordinal);
         Assert.Contains("1 passed, 1 failed, 1 not run", report.ToText(), StringComparison.Ordinal);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => report.CheckAsync("fourth", static () => Task.FromResult("never"), new CancellationToken(canceled: true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => report.CheckAsync("fourth", static () => Task.FromResult("never"), new CancellationToken(canceled: true)));
     }
 
     private static (string Name, string Value)[] Assets()
     {
         string? assets = Environment.GetEnvironmentVariable("YZC_TENSORRT_ASSETS");
-        Assert.SkipWhen(string.IsNullOrEmpty(assets) || !File.Exists(Path.Combine(assets, "libtensorrt_rtx.so.1")), "YZC_TENSORRT_ASSETS names no folder with TensorRT for RTX.");
+        Assert.SkipWhen(string.IsNullOrEmpty(assets) || !File.Exists(Path.Combine(assets, "libtensorrt_rtx.so.1")),
+            "YZC_TENSORRT_ASSETS names no folder with TensorRT for RTX.");
         string? named = Environment.GetEnvironmentVariable("YZC_TENSORRT_SHIM");
         string shims = string.IsNullOrEmpty(named) ? Path.Combine(Repository(), "artifacts", "native") : named;
         Assert.SkipUnless(File.Exists(Path.Combine(shims, "libyzc_trt11.so")), $"No shim is in '{shims}'; eng/tensorrt-shims.sh builds it.");

@@ -15,7 +15,8 @@ public sealed class VideoTests : IDisposable
     public async Task Every_frame_of_a_clip_has_its_line_and_its_picture()
     {
         string output = inputs.File("annotated");
-        YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--input", SampleAssets.Clip, "--json", "-", "--output", output).Succeeded();
+        YzcResult result =
+            YzcProcess.Run("detect", "--model", inputs.Model, "--input", SampleAssets.Clip, "--json", "-", "--output", output).Succeeded();
         AssertNumbered(result.Lines);
         (FrameFormat format, double rate, long frames) = await ReadThroughAsync(SampleAssets.Clip);
         Assert.Equal(frames, result.Lines.Length);
@@ -38,12 +39,15 @@ public sealed class VideoTests : IDisposable
 
     [Fact]
     public void A_file_that_is_neither_ends_with_3() =>
-        YzcProcess.Run("detect", "--model", inputs.Model, "--input", inputs.Text("notes.txt", "text"), "--json", "-").Failed(ExitCode.InputFailed, "notes.txt", "neither a picture");
+        YzcProcess.Run("detect", "--model", inputs.Model, "--input", inputs.Text("notes.txt", "text"), "--json", "-").Failed(
+            ExitCode.InputFailed, "notes.txt", "neither a picture");
 
     [Fact]
     public void Without_ffmpeg_a_video_fails_and_pictures_go_on()
     {
-        YzcResult result = YzcProcess.Run([("YZC_FFMPEG", inputs.File("none"))], "detect", "--model", inputs.Model, "--input", SampleAssets.Clip, inputs.Picture("a.png"), "--json", "-");
+        YzcResult result = YzcProcess.Run(
+            [("YZC_FFMPEG", inputs.File("none"))], "detect", "--model", inputs.Model, "--input", SampleAssets.Clip, inputs.Picture("a.png"), "--json",
+            "-");
         result.Failed(ExitCode.InputFailed, "ffmpeg");
         _ = Assert.Single(result.Lines);
     }
@@ -57,7 +61,8 @@ public sealed class VideoTests : IDisposable
         Signals.SkipIfIgnored(signal);
         string json = inputs.File("out.jsonl");
         string output = inputs.File("annotated");
-        using YzcProcess process = YzcProcess.Start([], "detect", "--model", SampleAssets.Model, "--input", SampleAssets.Clip, "--json", json, "--output", output, "--batch", "2");
+        using YzcProcess process = YzcProcess.Start(
+            [], "detect", "--model", SampleAssets.Model, "--input", SampleAssets.Clip, "--json", json, "--output", output, "--batch", "2");
         DateTime limit = DateTime.UtcNow + StartLimit;
         while (!inputs.Partial("out.jsonl").Any(static file => file.Length > 0))
         {
@@ -89,7 +94,8 @@ public sealed class VideoTests : IDisposable
     private static async Task<(FrameFormat Format, double Rate, long Frames)> ReadThroughAsync(string path)
     {
         string native = Path.Combine(Path.GetDirectoryName(YzcProcess.ToolPath)!, "runtimes", "linux-x64", "native", "ffmpeg");
-        await using VideoReader reader = await VideoReader.OpenAsync(path, new VideoReaderOptions { FfmpegPath = File.Exists(native) ? native : null });
+        await using VideoReader reader =
+            await VideoReader.OpenAsync(path, new VideoReaderOptions { FfmpegPath = File.Exists(native) ? native : null });
         byte[] frame = new byte[reader.Format.ByteCount];
         while (await reader.ReadFrameAsync(frame))
         {

@@ -40,7 +40,8 @@ internal sealed class YzcProcess : IDisposable
         return process.WaitForEnd();
     }
 
-    public static YzcProcess Start((string Name, string Value)[] environment, params string[] arguments) => StartProgram(Host, environment, [ToolPath, .. arguments]);
+    public static YzcProcess Start((string Name, string Value)[] environment, params string[] arguments) =>
+        StartProgram(Host, environment, [ToolPath, .. arguments]);
 
     /// <summary>Runs a line of shell in which <c>yzc</c> is the tool.</summary>
     public static YzcResult RunShell(string script)

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace YoloZeroCopy.Gpu.Tests;
 
-/// <summary>This test program as a process of its own: for what is chosen once in a process, and for faults that must not reach other tests.</summary>
+/// <summary>This test program as a process of its own: for what is chosen once in a process, and for faults that must not reach other
+/// tests.</summary>
 internal static class ChildProcess
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);

@@ -36,7 +36,8 @@ internal static class Children
     private static async Task RunWithoutDeviceAsync(ModelFolder folder)
     {
         string model = GpuModels.Brightness(folder);
-        CudaUnavailableException error = Assert.Throws<CudaUnavailableException>(() => YoloDetector.Open(model, new DetectorOptions { Device = Device.Cuda() }));
+        CudaUnavailableException error =
+            Assert.Throws<CudaUnavailableException>(() => YoloDetector.Open(model, new DetectorOptions { Device = Device.Cuda() }));
         Console.WriteLine(error.Message);
         await using YoloDetector detector = YoloDetector.Open(model);
         Console.WriteLine(detector.Device);
@@ -48,7 +49,8 @@ internal static class Children
     private static async Task RunWithoutProviderAsync(ModelFolder folder)
     {
         string model = GpuModels.Brightness(folder);
-        NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => YoloDetector.Open(model, new DetectorOptions { Device = Device.Cuda() }));
+        NativeLibraryException error =
+            Assert.Throws<NativeLibraryException>(() => YoloDetector.Open(model, new DetectorOptions { Device = Device.Cuda() }));
         Console.WriteLine(error.Message);
         Assert.Contains("onnxruntime_providers_", error.Message, StringComparison.Ordinal);
         Assert.Contains("Microsoft.ML.OnnxRuntime.Gpu", error.Message, StringComparison.Ordinal);

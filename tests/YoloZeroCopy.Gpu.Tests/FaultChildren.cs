@@ -4,7 +4,8 @@ using YoloZeroCopy.Cuda;
 namespace YoloZeroCopy.Gpu.Tests;
 
 /// <summary>A kernel writes where nothing is while frames are in flight: the error that no context survives.</summary>
-/// <remarks>Measured with driver 580, CUDA 13.0: the device answers that error to its process for good, after a reset of the primary context and after cudaDeviceReset, too.</remarks>
+/// <remarks>Measured with driver 580, CUDA 13.0: the device answers that error to its process for good, after a reset of the primary context and
+/// after cudaDeviceReset, too.</remarks>
 internal static class FaultChildren
 {
     private const string Ptx = """
@@ -85,7 +86,8 @@ internal static class FaultChildren
         kept.Dispose();
     }
 
-    /// <summary>Frames in flight, then the kernel, in the context that all share; every pending and every later call must fail as it should.</summary>
+    /// <summary>Frames in flight, then the kernel, in the context that all share; every pending and every later call must fail as it
+    /// should.</summary>
     private static async Task BreakAsync(List<YoloDetector> detectors)
     {
         using CudaContext context = CudaDevice.Get(0).OpenContext();

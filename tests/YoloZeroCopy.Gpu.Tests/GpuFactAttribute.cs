@@ -4,18 +4,21 @@ using YoloZeroCopy.Cuda.Interop;
 
 namespace YoloZeroCopy.Gpu.Tests;
 
-/// <summary>A test of the detector on a CUDA device. Skipped only where driver, device or ONNX Runtime's CUDA provider are absent; YZC_REQUIRE_GPU=1 runs it there, too, so that it fails.</summary>
+/// <summary>A test of the detector on a CUDA device. Skipped only where driver, device or ONNX Runtime's CUDA provider are absent; YZC_REQUIRE_GPU=1
+/// runs it there, too, so that it fails.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class GpuFactAttribute : FactAttribute
 {
-    public GpuFactAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : base(file, line) => Skip = GpuPresence.ReasonToSkip;
+    public GpuFactAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : base(file, line) =>
+        Skip = GpuPresence.ReasonToSkip;
 }
 
 /// <summary>The same for a test with data.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class GpuTheoryAttribute : TheoryAttribute
 {
-    public GpuTheoryAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : base(file, line) => Skip = GpuPresence.ReasonToSkip;
+    public GpuTheoryAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : base(file, line) =>
+        Skip = GpuPresence.ReasonToSkip;
 }
 
 /// <summary>What is missing on this machine. Looked for once in a process.</summary>

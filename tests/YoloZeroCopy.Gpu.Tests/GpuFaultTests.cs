@@ -12,7 +12,8 @@ public sealed class GpuFaultTests : IDisposable
     [GpuFact]
     public void A_plan_larger_than_the_device_is_refused_with_its_table()
     {
-        InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(() => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions
+        InsufficientMemoryException error =
+            Assert.Throws<InsufficientMemoryException>(() => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions
         {
             Device = Device.Cuda(),
             MaxBatch = 256,
@@ -89,7 +90,8 @@ public sealed class GpuFaultTests : IDisposable
     [GpuFact]
     public void A_device_that_is_not_there_is_refused_by_number() =>
         Assert.Contains("999", Assert.Throws<ArgumentOutOfRangeException>(
-            () => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { Device = Device.Cuda(999) })).Message, StringComparison.Ordinal);
+            () => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { Device = Device.Cuda(999) })).Message,
+                StringComparison.Ordinal);
 
     [GpuFact]
     public void A_faulting_kernel_ends_the_detector_and_a_new_process_works_at_once()

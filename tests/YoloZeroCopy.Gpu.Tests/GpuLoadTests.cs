@@ -85,7 +85,8 @@ public sealed class GpuLoadTests(BrightnessDetector shared) : IClassFixture<Brig
     [InlineData(OverflowPolicy.DropOldest)]
     public async Task Under_load_frames_are_dropped_by_policy_and_every_one_is_answered(OverflowPolicy policy)
     {
-        await using YoloDetector detector = shared.Open(new DetectorOptions { MaxBatch = 1, Lanes = 1, Slots = 16, Overflow = policy, QueueCapacity = 2 });
+        await using YoloDetector detector =
+            shared.Open(new DetectorOptions { MaxBatch = 1, Lanes = 1, Slots = 16, Overflow = policy, QueueCapacity = 2 });
         List<(int Level, Task<DetectionResult> Result)> pending = [];
         for (int frame = 0; frame < 500; frame++)
         {

@@ -38,7 +38,8 @@ public sealed class GpuModelTests : IDisposable
     [GpuFact]
     public async Task A_fixed_batch_runs_with_fewer_frames_and_more_is_refused()
     {
-        string model = OnnxModelBuilder.Detector(new FakeDetector { Batch = 4, Dynamic = false, Sensitivity = GpuModels.Sensitivity }).Save(folder.Path, "fixed.onnx");
+        string model = OnnxModelBuilder.Detector(new FakeDetector { Batch = 4, Dynamic = false, Sensitivity = GpuModels.Sensitivity }).Save(
+            folder.Path, "fixed.onnx");
         await using (YoloDetector detector = Open(model, maxBatch: 0))
         {
             await Feed.RunAsync(detector, frames: 5, inFlight: 1);
@@ -131,7 +132,9 @@ public sealed class GpuModelTests : IDisposable
 
         DetectorOptions many = new() { MaxDetections = DecodeKernels.DetectionLimit + 1, SlotBytes = 64 * 1024 };
         string usual = GpuModels.Brightness(folder);
-        Assert.Contains("1024", Assert.Throws<ArgumentOutOfRangeException>(() => YoloDetector.Open(usual, many with { Device = Device.Cuda() })).Message, StringComparison.Ordinal);
+        Assert.Contains("1024",
+            Assert.Throws<ArgumentOutOfRangeException>(() => YoloDetector.Open(usual, many with { Device = Device.Cuda() })).Message,
+            StringComparison.Ordinal);
         await using YoloDetector chosen = YoloDetector.Open(usual, many);
         Assert.Contains("auto: CUDA gives up to 1024 detections", chosen.Device, StringComparison.Ordinal);
     }
@@ -155,7 +158,8 @@ public sealed class GpuModelTests : IDisposable
 
     private static int CountOf(string part, string text) => text.Split(part).Length - 1;
 
-    private static void AssertCaptured(YoloDetector detector) => Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
+    private static void AssertCaptured(YoloDetector detector) =>
+        Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
 
     private static YoloDetector Open(string model, int maxBatch = 1) => YoloDetector.Open(model, new DetectorOptions
     {

@@ -29,14 +29,15 @@ internal static class GpuModels
 
     /// <summary>Two objects whose scores tell how bright the frame is.</summary>
     public static string Brightness(ModelFolder folder, OnnxType type = OnnxType.Float, OutputLayout layout = OutputLayout.ChannelsFirst) =>
-        OnnxModelBuilder.Detector(new FakeDetector { Type = type, Layout = layout, Sensitivity = Sensitivity }).Save(folder.Path, $"brightness-{type}-{layout}.onnx");
+        OnnxModelBuilder.Detector(new FakeDetector { Type = type, Layout = layout, Sensitivity = Sensitivity }).Save(
+            folder.Path, $"brightness-{type}-{layout}.onnx");
 
     /// <summary>The score that <see cref="Brightness"/> gives its first object in a frame of one gray level.</summary>
     public static float ScoreOf(int level) => FirstScore + (Sensitivity * level / 255);
 
     /// <summary>
-    /// A detector that shows its input: every other pixel of every other row, in each channel, is a detection of its own whose score is the value. No arithmetic touches
-    /// the values, so both devices must agree to the last bit.
+    /// A detector that shows its input: every other pixel of every other row, in each channel, is a detection of its own whose score is the value. No
+    /// arithmetic touches the values, so both devices must agree to the last bit.
     /// </summary>
     public static string PixelProbe(ModelFolder folder, OnnxType type)
     {
@@ -72,7 +73,8 @@ internal static class GpuModels
         .Node("Unsqueeze", ["mean2"], ["mean"], ("axes", new long[] { 2 })));
 
     /// <summary>
-    /// As <see cref="Brightness"/>, brighter by <see cref="NonZeroShare"/> where no pixel is black, by an operation that must tell the host how many values it found.
+    /// As <see cref="Brightness"/>, brighter by <see cref="NonZeroShare"/> where no pixel is black, by an operation that must tell the host how many
+    /// values it found.
     /// </summary>
     public static string WithHostReadback(ModelFolder folder) => Averaging(folder, "readback.onnx", static builder => builder
         .Constant("share", [NonZeroShare / SumOfPlaces], 1)
@@ -83,9 +85,11 @@ internal static class GpuModels
         .Node("Squeeze", ["mean4"], ["mean3"], ("axes", new long[] { 3 }))
         .Node("Add", ["mean3", "more"], ["mean"]));
 
-    /// <summary>As <see cref="Brightness"/>, by way of a tensor of <see cref="WideBytes"/> in a batch of 8, of which nothing but its first value is needed.</summary>
+    /// <summary>As <see cref="Brightness"/>, by way of a tensor of <see cref="WideBytes"/> in a batch of 8, of which nothing but its first value is
+    /// needed.</summary>
     public static string Wide(ModelFolder folder) => Averaging(folder, "wide.onnx", static builder => builder
-        .Constant("repeats", [1, WideChannels, WideSide, WideSide]).Constant("starts", [0, 0, 0]).Constant("ends", [1, 1, 1]).Constant("axes", [1, 2, 3])
+        .Constant("repeats", [1, WideChannels, WideSide, WideSide]).Constant("starts", [0, 0, 0]).Constant("ends", [1, 1, 1]).Constant(
+            "axes", [1, 2, 3])
         .Node("Tile", ["mean4", "repeats"], ["wide"])
         .Node("Slice", ["wide", "starts", "ends", "axes"], ["narrow"])
         .Node("Squeeze", ["narrow"], ["mean"], ("axes", new long[] { 3 })));

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace YoloZeroCopy.Gpu.Tests;
 
-/// <summary>The sample model on the sample pictures: against the independent reference (PyTorch with OpenCV) and against this library's CPU lane.</summary>
+/// <summary>The sample model on the sample pictures: against the independent reference (PyTorch with OpenCV) and against this library's CPU
+/// lane.</summary>
 public sealed class GpuParityTests
 {
     [GpuTheory]
@@ -19,7 +20,8 @@ public sealed class GpuParityTests
         {
             string name = pictures[index].Name;
             _ = Same.Check($"{name} against the reference", pictures[index].Reference, onGpu[index], minIou: 0.98f, maxScore: 0.01f);
-            (float boxHere, float scoreHere) = Same.Check($"{name} against the processor", onProcessor[index], onGpu[index], minIou: 0.98f, maxScore: 0.005f, maxBox: 0.5f);
+            (float boxHere, float scoreHere) =
+                Same.Check($"{name} against the processor", onProcessor[index], onGpu[index], minIou: 0.98f, maxScore: 0.005f, maxBox: 0.5f);
             box = Math.Max(box, boxHere);
             score = Math.Max(score, scoreHere);
         }
@@ -48,7 +50,8 @@ public sealed class GpuParityTests
         (float box, float score) = (0, 0);
         for (int index = 0; index < pictures.Length; index++)
         {
-            (float boxHere, float scoreHere) = Same.Check(pictures[index].Name, pictures[index].Reference, first[index], minIou: 0.95f, maxScore: 0.02f);
+            (float boxHere, float scoreHere) =
+                Same.Check(pictures[index].Name, pictures[index].Reference, first[index], minIou: 0.95f, maxScore: 0.02f);
             box = Math.Max(box, boxHere);
             score = Math.Max(score, scoreHere);
         }

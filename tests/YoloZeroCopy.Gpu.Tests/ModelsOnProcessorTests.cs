@@ -1,6 +1,7 @@
 namespace YoloZeroCopy.Gpu.Tests;
 
-/// <summary>The models of these tests answer on the processor as the tests expect, so that what a GPU answers otherwise is the GPU's doing. Needs no GPU.</summary>
+/// <summary>The models of these tests answer on the processor as the tests expect, so that what a GPU answers otherwise is the GPU's doing. Needs no
+/// GPU.</summary>
 public sealed class ModelsOnProcessorTests : IDisposable
 {
     private static readonly DetectorOptions OnProcessor = new() { Device = Device.Cpu, MaxBatch = 4, SlotBytes = 64 * 1024 };
@@ -31,7 +32,8 @@ public sealed class ModelsOnProcessorTests : IDisposable
     public async Task Every_sampled_value_is_a_detection(OnnxType type, float most)
     {
         await using YoloDetector detector = Open(GpuModels.PixelProbe(folder, type), OnProcessor with { ScoreThreshold = 0, MaxDetections = 1000 });
-        foreach (FrameFormat format in (FrameFormat[])[new(PixelFormat.Gray8, 32, 32), new(PixelFormat.Gray8, 1, 1), new(PixelFormat.Gray8, 333, 65), new(PixelFormat.Gray8, 19, 97)])
+        foreach (FrameFormat format in (FrameFormat[])[new(PixelFormat.Gray8, 32, 32), new(PixelFormat.Gray8, 1, 1), new(PixelFormat.Gray8, 333, 65),
+            new(PixelFormat.Gray8, 19, 97)])
         {
             byte[] pixels = new byte[format.ByteCount];
             Array.Fill(pixels, (byte)255);

@@ -3,8 +3,10 @@ namespace YoloZeroCopy.Gpu.Tests;
 /// <summary>Compares detections of one picture from two sources.</summary>
 internal static class Same
 {
-    /// <summary>Every wanted detection has its own partner of the same class, and none is left over. Returns the largest differences of a corner and of a score.</summary>
-    public static (float Box, float Score) Check(string what, Detection[] wanted, Detection[] given, float minIou, float maxScore, float maxBox = float.PositiveInfinity)
+    /// <summary>Every wanted detection has its own partner of the same class, and none is left over. Returns the largest differences of a corner and
+    /// of a score.</summary>
+    public static (float Box, float Score) Check(
+        string what, Detection[] wanted, Detection[] given, float minIou, float maxScore, float maxBox = float.PositiveInfinity)
     {
         Assert.True(wanted.Length == given.Length, $"{what}: {wanted.Length} detections wanted, {given.Length} given");
         List<Detection> left = [.. given];
@@ -14,7 +16,8 @@ internal static class Same
             Detection best = left.MaxBy(candidate => candidate.ClassId == want.ClassId ? Iou(want, candidate) : -1);
             Assert.True(best.ClassId == want.ClassId && Iou(want, best) >= minIou, $"{what}: {want} is missing; nearest is {best}");
             float boxDifference = Math.Max(
-                Math.Max(Math.Abs(want.X1 - best.X1), Math.Abs(want.Y1 - best.Y1)), Math.Max(Math.Abs(want.X2 - best.X2), Math.Abs(want.Y2 - best.Y2)));
+                Math.Max(Math.Abs(want.X1 - best.X1), Math.Abs(want.Y1 - best.Y1)),
+                    Math.Max(Math.Abs(want.X2 - best.X2), Math.Abs(want.Y2 - best.Y2)));
             float scoreDifference = Math.Abs(want.Score - best.Score);
             Assert.True(scoreDifference <= maxScore && boxDifference <= maxBox, $"{what}: {best} instead of {want}");
             box = Math.Max(box, boxDifference);

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace YoloZeroCopy.Gpu.Tests;
 
-/// <summary>The sample model and pictures: beside the program, in the checkout that YZC_TEST_DATA names, or in the one around the program or the current folder.</summary>
+/// <summary>The sample model and pictures: beside the program, in the checkout that YZC_TEST_DATA names, or in the one around the program or the
+/// current folder.</summary>
 internal static class TestData
 {
     public static string Model => Find("model/conveyor.onnx", "samples/model/conveyor.onnx");
@@ -30,7 +31,8 @@ internal static class TestData
     {
         JsonElement box = element.GetProperty("box");
         return new Detection(
-            element.GetProperty("class").GetInt32(), element.GetProperty("score").GetSingle(), box[0].GetSingle(), box[1].GetSingle(), box[2].GetSingle(), box[3].GetSingle());
+            element.GetProperty("class").GetInt32(), element.GetProperty("score").GetSingle(), box[0].GetSingle(), box[1].GetSingle(),
+                box[2].GetSingle(), box[3].GetSingle());
     }
 
     private static string Find(string besideProgram, string inCheckout)
@@ -49,7 +51,8 @@ internal static class TestData
             }
         }
 
-        return tried.Find(File.Exists) ?? throw new FileNotFoundException($"YZC_TEST_DATA must name the repository's root. Tried: {string.Join(", ", tried)}");
+        return tried.Find(File.Exists)
+            ?? throw new FileNotFoundException($"YZC_TEST_DATA must name the repository's root. Tried: {string.Join(", ", tried)}");
     }
 }
 

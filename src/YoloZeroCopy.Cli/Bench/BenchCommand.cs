@@ -16,7 +16,8 @@ internal static class BenchCommand
     private static readonly Option<int> Lanes = Options.Lanes();
     private static readonly Option<Device> Device = Options.Device();
     private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
-    private static readonly Option<int> Slots = Options.Integer("--slots", "Slots of the detector. Default: enough for every lane and one batch more.", 1, 4096);
+    private static readonly Option<int> Slots =
+        Options.Integer("--slots", "Slots of the detector. Default: enough for every lane and one batch more.", 1, 4096);
     private static readonly Option<WaitMode> Wait = Options.Wait();
     private static readonly Option<bool> Inline = new("--inline")
     {
@@ -33,18 +34,24 @@ internal static class BenchCommand
 
     private static readonly Option<bool> Ordinary = new("--ordinary")
     {
-        Description = "CUDA: measure the ordinary way, too: managed array, letterbox and suppression on the processor, pageable copies, one frame at a time.",
+        Description =
+            "CUDA: measure the ordinary way, too: managed array, letterbox and suppression on the processor, pageable copies, one frame at a time.",
     };
 
-    private static readonly Option<int> Producers = Options.Integer("--producers", "Measure this many producers that copy their frames into slots, too.", 1, 256);
-    private static readonly Option<double> Soak = Options.Seconds("--soak", "Watch full load for this long, too: memory, rate, lost frames. Default: not.", 0, 86400, 0);
+    private static readonly Option<int> Producers =
+        Options.Integer("--producers", "Measure this many producers that copy their frames into slots, too.", 1, 256);
+    private static readonly Option<double> Soak =
+        Options.Seconds("--soak", "Watch full load for this long, too: memory, rate, lost frames. Default: not.", 0, 86400, 0);
     private static readonly Option<string> Timeline = new("--timeline")
     {
         Description = "CUDA: draw when the device uploads and computes some batches, as SVG.",
         HelpName = "FILE",
     };
 
-    private static readonly Option<bool> Quick = new("--quick") { Description = "Shorten everything whose length no option says: for trying it out." };
+    private static readonly Option<bool> Quick = new("--quick")
+    {
+        Description = "Shorten everything whose length no option says: for trying it out.",
+    };
     private static readonly Option<bool> HostCode = Options.HostCode();
     private static readonly Option<bool> Json = Options.Json();
     private static readonly Option<string> JsonFile = new("--json-file")
@@ -57,10 +64,13 @@ internal static class BenchCommand
     {
         Command command = new(
             "bench",
-            "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from submit to result, with the pipeline full "
-            + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run take alone. Exit codes: see `yzc --help`.")
+            "Measures the engine alone and the whole way of a frame, by turns, and their ratio. Latency is from "
+                + "submit to result, with the pipeline full "
+            + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run "
+            + "take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, Inline, PlainEngine, ImageSize, SingleFrames, Ordinary, Producers, Soak, Timeline, Quick, HostCode, Json, JsonFile,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, Inline, PlainEngine, ImageSize, SingleFrames, Ordinary,
+                Producers, Soak, Timeline, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;

@@ -25,7 +25,8 @@ internal static class BenchRun
             using BenchDevice? device = BenchDevice.Open(detector, options.Device);
             if (device is null && (settings.Ordinary || settings.Timeline is not null))
             {
-                throw new CliException(ExitCode.WrongArguments, $"--ordinary and --timeline need a CUDA device; the detector runs on {detector.Device}.");
+                throw new CliException(
+                    ExitCode.WrongArguments, $"--ordinary and --timeline need a CUDA device; the detector runs on {detector.Device}.");
             }
 
             report = await MeasureAsync(detector, device, settings, stop);

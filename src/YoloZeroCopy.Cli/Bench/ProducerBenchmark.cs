@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
@@ -133,7 +134,9 @@ internal sealed record ProducerSection(int Producers, double Fps, double CopyByt
 
     public IEnumerable<(string Name, string Text)> Lines()
     {
-        yield return (FormattableString.Invariant($"{Producers} producers copying"), FormattableString.Invariant(
-            $"{Fps:F1} frames/s = {Fps * FrameBytes / Giga:F2} GB/s copied; the same threads copying only: {CopyBytesPerSecond / Giga:F2} GB/s ({CopyFps:F0} frames/s)"));
+        yield return (FormattableString.Invariant($"{Producers} producers copying"), string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Fps:F1} frames/s = {Fps * FrameBytes / Giga:F2} GB/s copied; the same threads copying only: "
+            + $"{CopyBytesPerSecond / Giga:F2} GB/s ({CopyFps:F0} frames/s)"));
     }
 }

@@ -19,7 +19,8 @@ internal static class SoakBenchmark
         long start = Stopwatch.GetTimestamp();
         long answered = pipeline.Answered;
         Task sampler = Task.Factory.StartNew(
-            () => Sample(device, pipeline, start, answered, samples, clocks, ended), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Sample(device, pipeline, start, answered, samples, clocks, ended), CancellationToken.None, TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
         EndToEndSlice slice;
         try
         {
@@ -47,7 +48,8 @@ internal static class SoakBenchmark
     }
 
     private static void Sample(
-        BenchDevice? device, EndToEndBenchmark pipeline, long start, long answered, List<SoakSample> samples, List<int> clocks, ManualResetEventSlim ended)
+        BenchDevice? device, EndToEndBenchmark pipeline, long start, long answered, List<SoakSample> samples, List<int> clocks,
+            ManualResetEventSlim ended)
     {
         TimeSpan nextClock = ClockStep;
         bool last;

@@ -94,7 +94,8 @@ internal sealed record SoakSection : IReportSection
     {
         yield return ("soak", FormattableString.Invariant(
             $"{Seconds:F1} s, {Frames} frames, {Lost} lost, {Failed} failed, {Dropped} dropped, {SlotsInUse} slots in use at the end"));
-        yield return ("soak, rate", string.Join(", ", WindowFps().Select(static rate => rate.ToString("F0", CultureInfo.InvariantCulture))) + " frames/s in windows of 10 s");
+        yield return ("soak, rate", string.Join(", ", WindowFps().Select(static rate => rate.ToString("F0", CultureInfo.InvariantCulture)))
+            + " frames/s in windows of 10 s");
         if (HasDevice)
         {
             yield return ("soak, device free", Range(static sample => sample.DeviceFreeBytes));
@@ -117,8 +118,10 @@ internal sealed record SoakSection : IReportSection
         json.WriteEndObject();
     }
 
-    private string Range(Func<SoakSample, long> value) => FormattableString.Invariant(
-        $"before {value(Samples[0]) / Mega:F1} MiB, after {value(Samples[^1]) / Mega:F1}, least {Samples.Min(value) / Mega:F1}, most {Samples.Max(value) / Mega:F1}");
+    private string Range(Func<SoakSample, long> value) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"before {value(Samples[0]) / Mega:F1} MiB, after {value(Samples[^1]) / Mega:F1}, least "
+        + $"{Samples.Min(value) / Mega:F1}, most {Samples.Max(value) / Mega:F1}");
 }
 
 /// <summary>One look at the running benchmark.</summary>

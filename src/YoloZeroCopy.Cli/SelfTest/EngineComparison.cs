@@ -47,7 +47,8 @@ internal sealed record EngineComparison(long Values, double Share, double Larges
         }
     }
 
-    private static unsafe void RunOnCuda(CudaContext context, InferenceEngine engine, int batch, byte* input, nuint inputLength, byte* output, nuint outputLength)
+    private static unsafe void RunOnCuda(
+        CudaContext context, InferenceEngine engine, int batch, byte* input, nuint inputLength, byte* output, nuint outputLength)
     {
         using CudaStream stream = new(context);
         using CudaDeviceMemory deviceInput = new(context, inputLength);

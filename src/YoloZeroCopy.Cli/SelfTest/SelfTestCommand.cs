@@ -29,7 +29,8 @@ internal static class SelfTestCommand
 
     public static Command Create()
     {
-        Command command = new("selftest", "Checks what is installed on this machine and prints a report. Exit code 4 when a check fails; see `yzc --help`.")
+        Command command =
+            new("selftest", "Checks what is installed on this machine and prints a report. Exit code 4 when a check fails; see `yzc --help`.")
         {
             TensorRt, Model, Engine, Batch, Seconds, DeviceNumber, Half, Library, Shim, HostCode, Json,
         };

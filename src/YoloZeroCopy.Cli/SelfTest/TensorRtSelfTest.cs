@@ -1,3 +1,4 @@
+using System.Globalization;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
@@ -72,7 +73,8 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
         TensorRtHostCodeAllowed = settings.HostCodeAllowed,
     };
 
-    private string DescribeShims() => string.Join(", ", TensorRtShim.LoadAll(Search, []).Select(static shim => FormattableString.Invariant($"TensorRT {shim.Major} ({shim.Path})")));
+    private string DescribeShims() => string.Join(
+        ", ", TensorRtShim.LoadAll(Search, []).Select(static shim => FormattableString.Invariant($"TensorRT {shim.Major} ({shim.Path})")));
 
     private string OpenLibrary(out bool canBuild)
     {
@@ -109,8 +111,10 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
             },
             progress: null,
             stop);
-        string asked = built.DeviceMemoryBytes.IsEmpty ? string.Empty : FormattableString.Invariant($", asks for {built.DeviceMemoryBytes[0]} bytes to run");
-        return FormattableString.Invariant($"{built.NodeCount} nodes to {built.PlanBytes} bytes for {built.Profiles[0]}; {built.WorkspaceLimitBytes} bytes of workspace allowed{asked}");
+        string asked = built.DeviceMemoryBytes.IsEmpty ? string.Empty
+            : FormattableString.Invariant($", asks for {built.DeviceMemoryBytes[0]} bytes to run");
+        return string.Create(CultureInfo.InvariantCulture, $"{built.NodeCount} nodes to {built.PlanBytes} bytes for {built.Profiles[0]}; "
+            + $"{built.WorkspaceLimitBytes} bytes of workspace allowed{asked}");
     }
 
     private string OpenDamaged()
@@ -137,8 +141,10 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
         await using YoloDetector detector = YoloDetector.Open(engineFile, Options);
         ModelInfo model = detector.Model;
         graphFallback = detector.Inspection.Cuda?.GraphFallback;
-        return FormattableString.Invariant(
-            $"{detector.Device}; {model.InputWidth}x{model.InputHeight} {model.InputType}, {model.Layout} {model.OutputShape.Rows}x{model.OutputShape.Columns}, {model.ClassCount} names, {detector.Memory.DeviceBytes >> 20} MiB planned");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{detector.Device}; {model.InputWidth}x{model.InputHeight} {model.InputType}, {model.Layout} "
+            + $"{model.OutputShape.Rows}x{model.OutputShape.Columns}, {model.ClassCount} names, {detector.Memory.DeviceBytes >> 20} MiB planned");
     }
 
     private string Compare()
@@ -146,23 +152,28 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
         using CudaContext context = CudaDevice.Get(settings.DeviceOrdinal).OpenContext();
         using TensorRtEngine engine = OpenEngine(engineFile, context);
         ModelInfo model = engine.Model;
-        using OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(settings.Model, new OnnxRuntimeOptions { ImageSize = (model.InputWidth, model.InputHeight) });
+        using OnnxRuntimeEngine reference =
+            OnnxRuntimeEngine.Open(settings.Model, new OnnxRuntimeOptions { ImageSize = (model.InputWidth, model.InputHeight) });
         if (reference.Model.OutputShape != model.OutputShape || reference.Model.InputType != model.InputType)
         {
             throw new CliException(
                 ExitCode.ModelUnusable,
-                $"the engine gives {model.OutputShape} for {model.InputType}, and ONNX Runtime {reference.Model.OutputShape} for {reference.Model.InputType}: it is no engine of this model");
+                $"the engine gives {model.OutputShape} for {model.InputType}, and ONNX Runtime {reference.Model.OutputShape} for "
+                    + $"{reference.Model.InputType}: it is no engine of this model");
         }
 
         int batch = Math.Max(engine.MinBatch, reference.MinBatch);
         EngineComparison comparison = EngineComparison.Run(context, engine, reference, batch, Tolerance);
-        string text = FormattableString.Invariant(
-            $"{comparison.Share:P3} of {comparison.Values} output values within {Tolerance:P0} of ONNX Runtime on the CPU, largest difference {comparison.LargestDifference:G3}");
+        string text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{comparison.Share:P3} of {comparison.Values} output values within {Tolerance:P0} of ONNX Runtime on the CPU, largest "
+            + $"difference {comparison.LargestDifference:G3}");
         return comparison.Share >= LeastShare ? text : throw new CliException(ExitCode.ModelUnusable, text);
     }
 
     // What "open" found: its detector captured every bucket, or said why not.
-    private string Graphs() => graphFallback is null ? "every batch bucket is one CUDA graph from tensor to results" : $"the lanes run {graphFallback}";
+    private string Graphs() => graphFallback is null ? "every batch bucket is one CUDA graph from tensor to results"
+        : $"the lanes run {graphFallback}";
 
     private async Task<string> RateAsync(CancellationToken stop)
     {
@@ -170,12 +181,14 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
         try
         {
             double onnx = await RateOfAsync(settings.Model, stop);
-            return FormattableString.Invariant($"{engine:F0} frames/s of 1920x1080 end to end, {engine / onnx:F2} times ONNX Runtime CUDA's {onnx:F0}");
+            return FormattableString.Invariant(
+                $"{engine:F0} frames/s of 1920x1080 end to end, {engine / onnx:F2} times ONNX Runtime CUDA's {onnx:F0}");
         }
         catch (Exception error) when (error is NativeLibraryException or InsufficientMemoryException or ModelException)
         {
             // It is TensorRT that is tested; what it is compared with may be absent.
-            return FormattableString.Invariant($"{engine:F0} frames/s of 1920x1080 end to end; ONNX Runtime CUDA cannot be compared with: {ErrorReport.OneLine(error.Message)}");
+            return FormattableString.Invariant(
+                $"{engine:F0} frames/s of 1920x1080 end to end; ONNX Runtime CUDA cannot be compared with: {ErrorReport.OneLine(error.Message)}");
         }
     }
 
@@ -190,5 +203,6 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
     }
 
     private TensorRtEngine OpenEngine(string file, CudaContext context) =>
-        TensorRtEngine.Open(file, new TensorRtCudaDevice(context), new TensorRtEngineOptions { Search = Search, HostCodeAllowed = settings.HostCodeAllowed });
+        TensorRtEngine.Open(
+            file, new TensorRtCudaDevice(context), new TensorRtEngineOptions { Search = Search, HostCodeAllowed = settings.HostCodeAllowed });
 }

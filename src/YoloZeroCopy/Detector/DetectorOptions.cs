@@ -136,17 +136,20 @@ public sealed record DetectorOptions
 
         if (!Enum.IsDefined(WaitMode))
         {
-            throw new ArgumentOutOfRangeException(nameof(WaitMode), WaitMode, $"{nameof(WaitMode)} is {WaitMode}; {string.Join(", ", Enum.GetNames<WaitMode>())} are wanted.");
+            throw new ArgumentOutOfRangeException(
+                nameof(WaitMode), WaitMode, $"{nameof(WaitMode)} is {WaitMode}; {string.Join(", ", Enum.GetNames<WaitMode>())} are wanted.");
         }
 
         if (!Enum.IsDefined(Overflow))
         {
-            throw new ArgumentOutOfRangeException(nameof(Overflow), Overflow, $"{nameof(Overflow)} is {Overflow}; {string.Join(", ", Enum.GetNames<OverflowPolicy>())} are wanted.");
+            throw new ArgumentOutOfRangeException(
+                nameof(Overflow), Overflow, $"{nameof(Overflow)} is {Overflow}; {string.Join(", ", Enum.GetNames<OverflowPolicy>())} are wanted.");
         }
 
         if (Overflow == OverflowPolicy.Wait && QueueCapacity != 0)
         {
-            throw new ArgumentException($"{nameof(QueueCapacity)} is {QueueCapacity}, which goes with an {nameof(Overflow)} that drops frames; with {OverflowPolicy.Wait} the number of {nameof(Slots)} is the limit.", nameof(QueueCapacity));
+            throw new ArgumentException($"{nameof(QueueCapacity)} is {QueueCapacity}, which goes with an {nameof(Overflow)} that drops frames; with "
+                + $"{OverflowPolicy.Wait} the number of {nameof(Slots)} is the limit.", nameof(QueueCapacity));
         }
 
         ThrowIfContradictory();
@@ -163,7 +166,8 @@ public sealed record DetectorOptions
         if (Overflow == OverflowPolicy.DropNewest && Slots != 0 && QueueCapacity >= Slots)
         {
             throw new ArgumentException(
-                $"{nameof(QueueCapacity)} is {QueueCapacity} and {nameof(Slots)} {Slots}: the queue could never be full, and {nameof(OverflowPolicy.DropNewest)} drop nothing. "
+                $"{nameof(QueueCapacity)} is {QueueCapacity} and {nameof(Slots)} {Slots}: the queue could never be full, and "
+                    + $"{nameof(OverflowPolicy.DropNewest)} drop nothing. "
                 + "It takes more slots than frames that may wait.",
                 nameof(QueueCapacity));
         }
@@ -176,21 +180,24 @@ public sealed record DetectorOptions
         if (MaxFrameAge != TimeSpan.Zero && MaxBatchDelay >= MaxFrameAge)
         {
             throw new ArgumentException(
-                $"{nameof(MaxBatchDelay)} is {MaxBatchDelay} and {nameof(MaxFrameAge)} {MaxFrameAge}: a frame that waits alone for company would always be dropped. The delay must be shorter.",
+                $"{nameof(MaxBatchDelay)} is {MaxBatchDelay} and {nameof(MaxFrameAge)} {MaxFrameAge}: a frame that waits alone for company would "
+                    + $"always be dropped. The delay must be shorter.",
                 nameof(MaxBatchDelay));
         }
 
         if (QueueCapacity != 0 && QueueCapacity < MaxBatch)
         {
             throw new ArgumentException(
-                $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and {nameof(QueueCapacity)} lets {QueueCapacity} frames wait: no batch could fill.",
+                $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and {nameof(QueueCapacity)} lets "
+                    + $"{QueueCapacity} frames wait: no batch could fill.",
                 nameof(MaxBatchDelay));
         }
 
         if (Slots != 0 && Slots < MaxBatch)
         {
             throw new ArgumentException(
-                $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and there are {Slots} {nameof(Slots)}: no batch could fill.", nameof(MaxBatchDelay));
+                $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and there are {Slots} {nameof(Slots)}: no "
+                    + $"batch could fill.", nameof(MaxBatchDelay));
         }
     }
 

@@ -16,7 +16,8 @@ public readonly record struct Device
         IsCuda = ordinal >= 0;
     }
 
-    /// <summary>The fastest device that is there: CUDA device 0 when driver, engine and memory are there, else the CPU. <see cref="YoloDetector.Device"/> says which was taken and why.</summary>
+    /// <summary>The fastest device that is there: CUDA device 0 when driver, engine and memory are there, else the CPU.
+    /// <see cref="YoloDetector.Device"/> says which was taken and why.</summary>
     public static Device Auto => default;
 
     /// <summary>The processor.</summary>

@@ -130,7 +130,8 @@ public sealed partial class YoloDetector
 
         if (options.MaxDetections > DecodeKernels.DetectionLimit)
         {
-            string why = $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)";
+            string why =
+                $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)";
             return CpuOpening.Open(source, options, why, steps);
         }
 

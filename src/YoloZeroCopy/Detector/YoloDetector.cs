@@ -23,7 +23,8 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <param name="device">The device, the engine, and why.</param>
     /// <param name="memory">What was planned.</param>
     internal YoloDetector(
-        Pipeline pipeline, InferenceEngine? engine, IDisposable[] resources, ModelInfo model, string? name, string deviceName, string device, MemoryPlan memory)
+        Pipeline pipeline, InferenceEngine? engine, IDisposable[] resources, ModelInfo model, string? name, string deviceName, string device,
+            MemoryPlan memory)
     {
         Inspection = new DetectorInspection(pipeline, engine, resources.OfType<CudaSharedResources>().FirstOrDefault());
         Model = model;
@@ -44,7 +45,8 @@ public sealed partial class YoloDetector : IAsyncDisposable
         // Null when the constructor threw.
         if (pipeline is not null)
         {
-            pipeline.Warnings.Say($"Detector '{Name}' was not disposed; the garbage collector found it. Until then it kept its threads and its memory.");
+            pipeline.Warnings.Say(
+                $"Detector '{Name}' was not disposed; the garbage collector found it. Until then it kept its threads and its memory.");
             pipeline.Abandon();
         }
     }
@@ -99,7 +101,8 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The detector is disposed, before or during the wait.</exception>
     /// <exception cref="DetectorFaultedException">The detector is faulted, before or during the wait.</exception>
-    public ValueTask<FrameSlot> RentAsync(in FrameFormat format, CancellationToken cancellationToken = default) => pipeline.Pool.RentAsync(format, cancellationToken);
+    public ValueTask<FrameSlot> RentAsync(in FrameFormat format, CancellationToken cancellationToken = default) =>
+        pipeline.Pool.RentAsync(format, cancellationToken);
 
     /// <summary>Hands a filled slot over for detection.</summary>
     /// <param name="slot">The slot; the detector's from here on, whatever becomes of the frame.</param>
@@ -135,7 +138,8 @@ public sealed partial class YoloDetector : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The result. Dispose it when read.</returns>
     /// <exception cref="ArgumentException">Too few pixels, or a frame larger than a slot.</exception>
-    public async ValueTask<DetectionResult> DetectAsync(ReadOnlyMemory<byte> pixels, FrameFormat format, CancellationToken cancellationToken = default)
+    public async ValueTask<DetectionResult> DetectAsync(
+        ReadOnlyMemory<byte> pixels, FrameFormat format, CancellationToken cancellationToken = default)
     {
         format.ThrowIfNotWithin(pixels.Length, nameof(pixels));
         using FrameSlot slot = await RentAsync(format, cancellationToken).ConfigureAwait(false);

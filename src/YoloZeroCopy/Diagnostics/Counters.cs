@@ -20,7 +20,8 @@ internal struct Counters
     private StageTimes stages;
 
     public void Add(in StageTimes times) => stages = new StageTimes(
-        stages.Compute + times.Compute, stages.Upload + times.Upload, stages.Preprocess + times.Preprocess, stages.Inference + times.Inference, stages.Decode + times.Decode);
+        stages.Compute + times.Compute, stages.Upload + times.Upload, stages.Preprocess + times.Preprocess, stages.Inference + times.Inference,
+            stages.Decode + times.Decode);
 
     /// <summary>Counts a frame whose caller is answered with a result or an error.</summary>
     public void Count(PendingFrame frame)

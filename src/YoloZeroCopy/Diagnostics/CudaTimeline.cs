@@ -2,7 +2,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>When the device uploaded and computed each of some consecutive batches. Only for looking: events that take the time cost the device a little.</summary>
+/// <summary>When the device uploaded and computed each of some consecutive batches. Only for looking: events that take the time cost the device a
+/// little.</summary>
 /// <remarks>The dispatcher thread records; <see cref="Read"/> comes after the last result. All events are made beforehand.</remarks>
 internal sealed class CudaTimeline : IDisposable
 {
@@ -118,5 +119,6 @@ internal sealed class TimelineBatch : IDisposable
     }
 }
 
-/// <summary>A batch's times on the device in milliseconds: its upload on the copy stream, and everything from tensor to results on its lane's.</summary>
+/// <summary>A batch's times on the device in milliseconds: its upload on the copy stream, and everything from tensor to results on its
+/// lane's.</summary>
 internal readonly record struct TimelineSpan(int Lane, int Frames, double UploadStart, double UploadEnd, double ComputeStart, double ComputeEnd);

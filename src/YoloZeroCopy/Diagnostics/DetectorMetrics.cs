@@ -139,7 +139,8 @@ internal sealed class DetectorMetrics : IDisposable
     {
         (string Stage, TimeSpan? Time)[] stages =
         [
-            ("queue", s.QueueTime), ("upload", s.UploadTime), ("compute", s.ComputeTime), ("preprocess", s.PreprocessTime), ("inference", s.InferenceTime), ("decode", s.DecodeTime),
+            ("queue", s.QueueTime), ("upload", s.UploadTime), ("compute", s.ComputeTime), ("preprocess", s.PreprocessTime),
+                ("inference", s.InferenceTime), ("decode", s.DecodeTime),
         ];
         foreach ((string stage, TimeSpan? time) in stages)
         {

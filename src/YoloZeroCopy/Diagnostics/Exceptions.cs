@@ -67,7 +67,8 @@ public sealed class MediaException : YoloZeroCopyException
 }
 
 /// <summary>The detector met an error it cannot go on after. It can only be disposed; <see cref="Exception.InnerException"/> is the error.</summary>
-/// <remarks>After a sticky <see cref="YoloZeroCopy.Cuda.CudaException"/> no other detector of this process can use the device either: restart the process.</remarks>
+/// <remarks>After a sticky <see cref="YoloZeroCopy.Cuda.CudaException"/> no other detector of this process can use the device either: restart the
+/// process.</remarks>
 public sealed class DetectorFaultedException : YoloZeroCopyException
 {
     /// <summary>Reports a faulted detector.</summary>

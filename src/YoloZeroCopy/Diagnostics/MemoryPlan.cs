@@ -40,7 +40,8 @@ public sealed class MemoryPlan
         if (HostBytes > availableBytes)
         {
             throw new InsufficientMemoryException(
-                $"The detector needs {Mebibytes(HostBytes)} and {Mebibytes(availableBytes)} can be had. Fewer Slots, a smaller SlotBytes or a smaller MaxBatch need less:{Environment.NewLine}{this}");
+                $"The detector needs {Mebibytes(HostBytes)} and {Mebibytes(availableBytes)} can be had. Fewer Slots, a smaller SlotBytes or a "
+                    + $"smaller MaxBatch need less:{Environment.NewLine}{this}");
         }
     }
 

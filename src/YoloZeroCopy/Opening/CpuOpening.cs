@@ -15,7 +15,8 @@ internal static class CpuOpening
         {
             // Missing and damaged files say so themselves.
             _ = TensorRtPlanFile.Read(source);
-            throw new ModelException(source.Path, "it is a TensorRT engine, which runs on a CUDA device only; the ONNX file that it was built from runs on the CPU.");
+            throw new ModelException(
+                source.Path, "it is a TensorRT engine, which runs on a CUDA device only; the ONNX file that it was built from runs on the CPU.");
         }
 
         steps.Advance();

@@ -5,7 +5,8 @@ namespace YoloZeroCopy;
 /// <summary>Opens a detector on a CUDA device.</summary>
 internal static class CudaOpening
 {
-    // Three compute streams fill each other's gaps between kernels, each with one batch on the device and the next one queued. Measured: docs/performance.md.
+    // Three compute streams fill each other's gaps between kernels, each with one batch on the device and the next one queued. Measured:
+    // docs/performance.md.
     internal const int DefaultLanes = 6;
     internal const int DefaultBatch = 8;
     private const int LanesPerCompute = 2;
@@ -86,7 +87,8 @@ internal static class CudaOpening
         catch (InsufficientMemoryException error)
         {
             throw new InsufficientMemoryException(
-                $"{error.Message}{Environment.NewLine}The plan was met, and the engine or another process took more. A larger {nameof(DetectorOptions.MemoryMargin)} refuses earlier; fewer Lanes or a "
+                $"{error.Message}{Environment.NewLine}The plan was met, and the engine or another process took more. A larger "
+                    + $"{nameof(DetectorOptions.MemoryMargin)} refuses earlier; fewer Lanes or a "
                 + $"smaller MaxBatch need less:{Environment.NewLine}{plan}",
                 error);
         }
@@ -98,13 +100,15 @@ internal static class CudaOpening
     {
         if (model.ClassCount > DecodeKernels.ClassLimit)
         {
-            throw new ModelException(model.Path, $"it has {model.ClassCount} classes; a CUDA device decodes up to {DecodeKernels.ClassLimit}, the CPU any number.");
+            throw new ModelException(
+                model.Path, $"it has {model.ClassCount} classes; a CUDA device decodes up to {DecodeKernels.ClassLimit}, the CPU any number.");
         }
 
         if (options.MaxDetections > DecodeKernels.DetectionLimit)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(options), options.MaxDetections, $"{nameof(DetectorOptions.MaxDetections)} is at most {DecodeKernels.DetectionLimit} on a CUDA device.");
+                nameof(options), options.MaxDetections,
+                    $"{nameof(DetectorOptions.MaxDetections)} is at most {DecodeKernels.DetectionLimit} on a CUDA device.");
         }
     }
 

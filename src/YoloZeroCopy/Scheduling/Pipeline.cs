@@ -256,7 +256,8 @@ internal sealed class Pipeline : IAsyncDisposable
     /// <summary>
     /// Nobody can submit any more: answers what was submitted, then frees everything. For finalizers: returns at once and throws nothing.
     /// </summary>
-    public void Abandon() => ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: false), this, preferLocal: false);
+    public void Abandon() =>
+        ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: false), this, preferLocal: false);
 
     private async Task StopAsync(bool failWaiting)
     {

@@ -55,7 +55,8 @@ public sealed class MessageTests : IDisposable
         await Check(async () => await detector.DetectAsync(new byte[Frame.ByteCount], Frame));
         slots.ForEach(static slot => slot.Dispose());
 
-        static async Task Check(Func<Task> use) => Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(use)).ObjectName);
+        static async Task Check(Func<Task> use) =>
+            Assert.Equal(nameof(YoloDetector), (await Assert.ThrowsAsync<ObjectDisposedException>(use)).ObjectName);
     }
 
     [Fact]

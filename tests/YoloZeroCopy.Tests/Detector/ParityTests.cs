@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace YoloZeroCopy.Tests;
 
 /// <summary>
-/// Detections of the sample model on the sample pictures equal those of the independent reference, PyTorch with OpenCV (samples/model/reference.py): every box with an
-/// IoU of at least 0.98 and a score within 0.01, none missing, none extra.
+/// Detections of the sample model on the sample pictures equal those of the independent reference, PyTorch with OpenCV (samples/model/reference.py):
+/// every box with an IoU of at least 0.98 and a score within 0.01, none missing, none extra.
 /// </summary>
 public sealed class ParityTests
 {
@@ -50,7 +50,8 @@ public sealed class ParityTests
 
     private static async Task<Dictionary<string, Detection[]>> DetectAllAsync(int batch)
     {
-        string[] files = [.. Directory.GetFiles(Pictures).Where(static file => Path.GetExtension(file) is ".jpg" or ".png").Order(StringComparer.Ordinal)];
+        string[] files =
+            [.. Directory.GetFiles(Pictures).Where(static file => Path.GetExtension(file) is ".jpg" or ".png").Order(StringComparer.Ordinal)];
         Assert.Equal(8, files.Length);
         await using YoloDetector detector = YoloDetector.Open(Model, new DetectorOptions
         {
@@ -86,7 +87,8 @@ public sealed class ParityTests
     {
         JsonElement box = element.GetProperty("box");
         return new Detection(
-            element.GetProperty("class").GetInt32(), element.GetProperty("score").GetSingle(), box[0].GetSingle(), box[1].GetSingle(), box[2].GetSingle(), box[3].GetSingle());
+            element.GetProperty("class").GetInt32(), element.GetProperty("score").GetSingle(), box[0].GetSingle(), box[1].GetSingle(),
+                box[2].GetSingle(), box[3].GetSingle());
     }
 
     private static void AssertSame(string picture, Detection[] wanted, Detection[] given, float minIou, float maxScoreDifference)

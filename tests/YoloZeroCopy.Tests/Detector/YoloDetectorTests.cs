@@ -37,7 +37,8 @@ public sealed class YoloDetectorTests : IDisposable
     [Fact]
     public async Task A_finished_output_without_names_gives_its_class_ids()
     {
-        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector { Layout = OutputLayout.EndToEnd, WithMetadata = false }), new DetectorOptions { InputSize = (64, 64) });
+        await using YoloDetector detector = YoloDetector.Open(
+            Save(new FakeDetector { Layout = OutputLayout.EndToEnd, WithMetadata = false }), new DetectorOptions { InputSize = (64, 64) });
         FrameSlot slot = await detector.RentAsync(new FrameFormat(PixelFormat.Gray8, 64, 64));
         using DetectionResult result = await detector.SubmitAsync(slot);
         Assert.Equal([1, 2], result.Detections.ToArray().Select(static detection => detection.ClassId));
@@ -109,7 +110,8 @@ public sealed class YoloDetectorTests : IDisposable
         using UnreadableMemory unreadable = new();
         for (int turn = 0; turn < 2; turn++)
         {
-            await Assert.ThrowsAsync<ObjectDisposedException>(() => detector.DetectAsync(unreadable.Memory, format).AsTask().WaitAsync(TimeSpan.FromSeconds(60)));
+            await Assert.ThrowsAsync<ObjectDisposedException>(
+                () => detector.DetectAsync(unreadable.Memory, format).AsTask().WaitAsync(TimeSpan.FromSeconds(60)));
         }
 
         Assert.Equal(0, detector.Statistics.SlotsInUse);
@@ -119,8 +121,10 @@ public sealed class YoloDetectorTests : IDisposable
     [Fact]
     public async Task Frames_of_different_sizes_and_formats_share_a_batch_and_the_lanes_allocate_nothing()
     {
-        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 4, MaxBatchDelay = TimeSpan.FromSeconds(30), Lanes = 2 });
-        FrameFormat[] formats = [new(PixelFormat.Nv12, 31, 17), new(PixelFormat.BayerGrbg8, 100, 90), new(PixelFormat.Bgra32, 64, 64), new(PixelFormat.Gray8, 1, 1)];
+        await using YoloDetector detector =
+            YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 4, MaxBatchDelay = TimeSpan.FromSeconds(30), Lanes = 2 });
+        FrameFormat[] formats =
+            [new(PixelFormat.Nv12, 31, 17), new(PixelFormat.BayerGrbg8, 100, 90), new(PixelFormat.Bgra32, 64, 64), new(PixelFormat.Gray8, 1, 1)];
         int turns = 0;
         await RunTurnsAsync(20);
         Assert.Equal(0, await AllocationSlices.LeastAsync(async () =>
@@ -212,7 +216,8 @@ public sealed class YoloDetectorTests : IDisposable
             (new() { Threads = -2 }, "Threads"),
             (new() { Name = " " }, "Name"),
         ];
-        Assert.All(wrong, item => Assert.Equal(item.Name, Assert.ThrowsAny<ArgumentException>(() => YoloDetector.Open("model.onnx", item.Options)).ParamName));
+        Assert.All(wrong, item =>
+            Assert.Equal(item.Name, Assert.ThrowsAny<ArgumentException>(() => YoloDetector.Open("model.onnx", item.Options)).ParamName));
     }
 
     [Fact]
@@ -222,7 +227,8 @@ public sealed class YoloDetectorTests : IDisposable
         (DetectorOptions Options, string One, string Other)[] wrong =
         [
             (new() { MaxBatchDelay = tenth, MaxFrameAge = tenth }, "MaxBatchDelay", "MaxFrameAge"),
-            (new() { MaxBatchDelay = tenth, MaxBatch = 4, Overflow = OverflowPolicy.DropOldest, QueueCapacity = 3 }, "MaxBatchDelay", "QueueCapacity"),
+            (new() { MaxBatchDelay = tenth, MaxBatch = 4, Overflow = OverflowPolicy.DropOldest, QueueCapacity = 3 }, "MaxBatchDelay",
+                "QueueCapacity"),
             (new() { MaxBatchDelay = tenth, MaxBatch = 4, Slots = 3 }, "MaxBatchDelay", "Slots"),
             (new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 4, Slots = 4 }, "QueueCapacity", "Slots"),
         ];

@@ -9,7 +9,8 @@ public sealed class DetectorMetricsTests : IDisposable
 {
     private static readonly string[] Instruments =
     [
-        "yzc.batches", "yzc.batches.by_size", "yzc.frame.latency", "yzc.frames.canceled", "yzc.frames.completed", "yzc.frames.dropped", "yzc.frames.failed",
+        "yzc.batches", "yzc.batches.by_size", "yzc.frame.latency", "yzc.frames.canceled", "yzc.frames.completed", "yzc.frames.dropped",
+            "yzc.frames.failed",
         "yzc.frames.submitted", "yzc.frames.waiting", "yzc.host_copies", "yzc.managed_allocations", "yzc.slots.in_use", "yzc.stage.duration",
     ];
 
@@ -31,7 +32,8 @@ public sealed class DetectorMetricsTests : IDisposable
         Assert.All(readings, reading => Assert.Equal("cpu", reading.Tags["device"]));
         foreach (string name in (string[])["tags-left", "tags-right"])
         {
-            Assert.Equal(Instruments, readings.Where(reading => reading.Is(name)).Select(reading => reading.Instrument.Name).Distinct().Order(StringComparer.Ordinal));
+            Assert.Equal(Instruments,
+                readings.Where(reading => reading.Is(name)).Select(reading => reading.Instrument.Name).Distinct().Order(StringComparer.Ordinal));
         }
 
         Assert.Equal(1, Sum(readings, "yzc.frames.completed", "tags-left"));
@@ -40,10 +42,12 @@ public sealed class DetectorMetricsTests : IDisposable
         Assert.Equal(2, readings.Count(reading => reading.Instrument.Name == "yzc.frame.latency" && reading.Is("tags-right")));
         Assert.Equal(["age", "newest", "oldest"], Values(readings, "yzc.frames.dropped", "tags-left", "cause"));
         Assert.Equal(["compute", "decode", "inference", "preprocess", "queue"], Values(readings, "yzc.stage.duration", "tags-left", "stage"));
-        Assert.Contains(readings, reading => reading.Instrument.Name == "yzc.batches.by_size" && reading.Is("tags-left") && Equals(reading.Tags["size"], 1) && reading.Value == 1);
+        Assert.Contains(readings, reading => reading.Instrument.Name == "yzc.batches.by_size" && reading.Is("tags-left")
+            && Equals(reading.Tags["size"], 1) && reading.Value == 1);
 
         // One instrument of a name, whichever detector reports: collectors end an instrument when its meter goes.
-        Assert.All(readings.GroupBy(reading => reading.Instrument.Name), group => Assert.Single(group.Select(reading => reading.Instrument).Distinct()));
+        Assert.All(readings.GroupBy(reading => reading.Instrument.Name), group =>
+            Assert.Single(group.Select(reading => reading.Instrument).Distinct()));
     }
 
     [Fact]
@@ -59,8 +63,11 @@ public sealed class DetectorMetricsTests : IDisposable
 
         await Detect(stays, frames: 1);
         Reading[] readings = collector.Collect("disposal-stays", "disposal-goes");
-        Assert.Equal(Instruments, readings.Where(reading => reading.Is("disposal-stays")).Select(reading => reading.Instrument.Name).Distinct().Order(StringComparer.Ordinal));
-        Assert.Equal(["yzc.frame.latency"], readings.Where(reading => reading.Is("disposal-goes")).Select(reading => reading.Instrument.Name).Distinct());
+        Assert.Equal(Instruments,
+            readings.Where(reading => reading.Is("disposal-stays")).Select(reading => reading.Instrument.Name).Distinct().Order(
+            StringComparer.Ordinal));
+        Assert.Equal(
+            ["yzc.frame.latency"], readings.Where(reading => reading.Is("disposal-goes")).Select(reading => reading.Instrument.Name).Distinct());
     }
 
     [Fact]
@@ -102,7 +109,8 @@ public sealed class DetectorMetricsTests : IDisposable
         readings.Where(reading => reading.Instrument.Name == instrument && reading.Is(detector)).Sum(reading => reading.Value);
 
     private static string[] Values(Reading[] readings, string instrument, string detector, string tag) =>
-        [.. readings.Where(reading => reading.Instrument.Name == instrument && reading.Is(detector)).Select(reading => (string)reading.Tags[tag]!).Order(StringComparer.Ordinal)];
+        [.. readings.Where(reading => reading.Instrument.Name == instrument && reading.Is(detector)).Select(
+            reading => (string)reading.Tags[tag]!).Order(StringComparer.Ordinal)];
 
     private sealed record Reading(Instrument Instrument, double Value, Dictionary<string, object?> Tags)
     {
@@ -123,9 +131,12 @@ public sealed class DetectorMetricsTests : IDisposable
                     self.EnableMeasurementEvents(instrument);
                 }
             };
-            listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => readings.Enqueue(new Reading(instrument, value, new(tags.ToArray()))));
-            listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => readings.Enqueue(new Reading(instrument, value, new(tags.ToArray()))));
-            listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => readings.Enqueue(new Reading(instrument, value, new(tags.ToArray()))));
+            listener.SetMeasurementEventCallback<long>(
+                (instrument, value, tags, _) => readings.Enqueue(new Reading(instrument, value, new(tags.ToArray()))));
+            listener.SetMeasurementEventCallback<double>(
+                (instrument, value, tags, _) => readings.Enqueue(new Reading(instrument, value, new(tags.ToArray()))));
+            listener.SetMeasurementEventCallback<int>(
+                (instrument, value, tags, _) => readings.Enqueue(new Reading(instrument, value, new(tags.ToArray()))));
             listener.Start();
         }
 

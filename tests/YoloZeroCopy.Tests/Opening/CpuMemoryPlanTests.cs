@@ -27,7 +27,8 @@ public sealed class CpuMemoryPlanTests
     {
         string model = Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx");
         using Process process = Process.Start(new ProcessStartInfo(
-            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Program(), OnnxRuntimeLibrary.Load().Path, model, $"{batch}", $"{lanes}"])
+            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
+                [Program(), OnnxRuntimeLibrary.Load().Path, model, $"{batch}", $"{lanes}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -76,7 +76,8 @@ public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles
         }
     }
 
-    private (DriverDouble Driver, OnnxRuntimeDouble Runtime) Doubles() => (new DriverDouble(sources), new OnnxRuntimeDouble(doubles.Library("counting")));
+    private (DriverDouble Driver, OnnxRuntimeDouble Runtime) Doubles() =>
+        (new DriverDouble(sources), new OnnxRuntimeDouble(doubles.Library("counting")));
 
     private YoloDetector Open(DriverDouble driver, StepRecorder recorder, CancellationToken cancellationToken)
     {

@@ -21,7 +21,8 @@ public sealed class OpenAsyncTests(OnnxRuntimeDoubles doubles) : IClassFixture<O
         string model = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path);
         StepRecorder recorder = new();
         int caller = Environment.CurrentManagedThreadId;
-        await using YoloDetector detector = await YoloDetector.OpenAsync(model, new DetectorOptions { Device = Device.Cpu, Lanes = 2, MaxBatch = 1 }, recorder);
+        await using YoloDetector detector =
+            await YoloDetector.OpenAsync(model, new DetectorOptions { Device = Device.Cpu, Lanes = 2, MaxBatch = 1 }, recorder);
         Assert.Equal(AllSteps, recorder.Steps);
         Assert.Equal("preparing lanes, 1 of 2", recorder.Steps[5].ToString());
         Assert.NotEqual(caller, recorder.ThreadId);
@@ -38,7 +39,8 @@ public sealed class OpenAsyncTests(OnnxRuntimeDoubles doubles) : IClassFixture<O
         {
             using CancellationTokenSource cancellation = new();
             StepRecorder recorder = new(step, cancellation.Cancel);
-            OperationCanceledException error = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => OpenDouble(recorder, cancellation.Token));
+            OperationCanceledException error =
+                await Assert.ThrowsAnyAsync<OperationCanceledException>(() => OpenDouble(recorder, cancellation.Token));
             Assert.Equal(cancellation.Token, error.CancellationToken);
             Assert.Equal(AllSteps[..step], recorder.Steps);
             Assert.Equal(0, runtime.Live);
@@ -66,8 +68,11 @@ public sealed class OpenAsyncTests(OnnxRuntimeDoubles doubles) : IClassFixture<O
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => task);
         Assert.True(task.IsCanceled);
         Assert.Empty(recorder.Steps);
-        Assert.Equal("MaxBatch", Assert.Throws<ArgumentOutOfRangeException>(() => { _ = YoloDetector.OpenAsync("model.onnx", new DetectorOptions { MaxBatch = -1 }); }).ParamName);
-        await Assert.ThrowsAsync<ModelException>(() => YoloDetector.OpenAsync(folder.File("missing.onnx"), new DetectorOptions { Device = Device.Cpu }));
+        Assert.Equal("MaxBatch",
+            Assert.Throws<ArgumentOutOfRangeException>(
+            () => { _ = YoloDetector.OpenAsync("model.onnx", new DetectorOptions { MaxBatch = -1 }); }).ParamName);
+        await Assert.ThrowsAsync<ModelException>(
+            () => YoloDetector.OpenAsync(folder.File("missing.onnx"), new DetectorOptions { Device = Device.Cpu }));
     }
 
     private Task<YoloDetector> OpenDouble(IProgress<OpeningProgress> progress, CancellationToken cancellationToken)

@@ -24,7 +24,8 @@ public sealed unsafe partial class CpuPreprocessorBoundsTests
                     CpuPreprocessor preprocessor = new(75, 61, elementType, level);
                     foreach (PixelFormat pixelFormat in Enum.GetValues<PixelFormat>())
                     {
-                        foreach ((int width, int height, int extra) in new[] { (1, 1, 0), (2, 3, 0), (33, 19, 5), (75, 61, 0), (131, 97, 0), (144, 60, 16) })
+                        foreach ((int width, int height, int extra) in new[] { (1, 1, 0), (2, 3, 0), (33, 19, 5), (75, 61, 0), (131, 97, 0),
+                            (144, 60, 16) })
                         {
                             FrameFormat format = CpuPreprocessorTests.WithExtra(pixelFormat, width, height, extra);
                             RunAt(preprocessor, format, frameMemory, tensorMemory);

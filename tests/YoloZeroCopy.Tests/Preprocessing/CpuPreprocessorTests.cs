@@ -218,7 +218,8 @@ public class CpuPreprocessorTests
     {
         FrameFormat[] formats = [new(PixelFormat.Bgr24, 300, 200), new(PixelFormat.Nv12, 201, 303), new(PixelFormat.BayerRggb8, 400, 300)];
         byte[][] frames = [.. formats.Select(format => PreprocessingTestFrames.Noise(format, 5))];
-        byte[][] wanted = [.. formats.Select((format, i) => PreprocessingTestFrames.Run(new CpuPreprocessor(96, 96, TensorElementType.Float32), frames[i], format))];
+        byte[][] wanted = [.. formats.Select(
+            (format, i) => PreprocessingTestFrames.Run(new CpuPreprocessor(96, 96, TensorElementType.Float32), frames[i], format))];
         bool[] equal = new bool[3];
         Thread[] threads = [.. Enumerable.Range(0, 3).Select(t => new Thread(() =>
         {

@@ -109,5 +109,6 @@ internal sealed class PreprocessingReference(byte[] frame, FrameFormat format)
 
     private int Mosaic(int x, int y) => At(Mirror(x, format.Width), Mirror(y, format.Height));
 
-    private static int Mirror(int position, int size) => size == 1 ? 0 : position < 0 ? -position : position >= size ? (2 * size) - 2 - position : position;
+    private static int Mirror(int position, int size) => size == 1 ? 0 : position < 0 ? -position : position >= size ? (2 * size) - 2 - position
+        : position;
 }

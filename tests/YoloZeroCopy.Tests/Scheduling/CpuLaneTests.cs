@@ -10,7 +10,8 @@ public sealed class CpuLaneTests
         FrameFormat format = new(PixelFormat.Gray8, 8, 2);
         FramePool pool = new(4, format.ByteCount);
         Pipeline pipeline = new(
-            pool, [new CpuLane(engine, maxBatch: 4, new DecodingOptions(), number: 0)], new PipelineOptions(4, TimeSpan.FromSeconds(30), OverflowPolicy.Wait, 4, TimeSpan.Zero, 300));
+            pool, [new CpuLane(engine, maxBatch: 4, new DecodingOptions(), number: 0)],
+                new PipelineOptions(4, TimeSpan.FromSeconds(30), OverflowPolicy.Wait, 4, TimeSpan.Zero, 300));
 
         // On opening the largest is tried, and no context is left to be made when frames come.
         Assert.Equal([1, 2, 3, 4], engine.Made);
@@ -36,7 +37,8 @@ public sealed class CpuLaneTests
         // Without a delay a frame alone is a batch of one.
         engine = new CountingEngine();
         pool = new FramePool(4, format.ByteCount);
-        pipeline = new Pipeline(pool, [new CpuLane(engine, maxBatch: 4, new DecodingOptions(), number: 0)], new PipelineOptions(4, TimeSpan.Zero, OverflowPolicy.Wait, 4, TimeSpan.Zero, 300));
+        pipeline = new Pipeline(pool, [new CpuLane(engine, maxBatch: 4, new DecodingOptions(), number: 0)],
+            new PipelineOptions(4, TimeSpan.Zero, OverflowPolicy.Wait, 4, TimeSpan.Zero, 300));
         Assert.True(pool.TryRent(format, out FrameSlot one));
         (await pipeline.Submit(one, 0, 0, default).AsTask().WaitAsync(TimeSpan.FromSeconds(60))).Dispose();
         Assert.Equal([4, 1], engine.Ran);

@@ -27,7 +27,8 @@ public sealed class DisposalTests(CompiledSources sources)
         Assert.True(await entered.WaitAsync(Patience));
         Task second = Task.Run(() => detector.DisposeAsync().AsTask());
         Task third = Task.Run(() => detector.DisposeAsync().AsTask());
-        Assert.False(await Task.WhenAny(second, third, Task.Delay(300)) is { } early && (early == second || early == third), "a second caller returned while parts were being disposed");
+        Assert.False(await Task.WhenAny(second, third, Task.Delay(300)) is { } early && (early == second || early == third),
+            "a second caller returned while parts were being disposed");
         release.Set();
         await Task.WhenAll(first, second, third).WaitAsync(Patience);
         Assert.Equal(1, disposals);
@@ -40,7 +41,8 @@ public sealed class DisposalTests(CompiledSources sources)
     {
         FakeLane lane = new();
         bool last = false;
-        YoloDetector detector = new PipelineHarness([lane]).Detector(new Part(static () => throw new InvalidOperationException("stuck")), new Part(() => last = true));
+        YoloDetector detector =
+            new PipelineHarness([lane]).Detector(new Part(static () => throw new InvalidOperationException("stuck")), new Part(() => last = true));
         for (int turn = 0; turn < 2; turn++)
         {
             Assert.Equal("stuck", (await Assert.ThrowsAsync<InvalidOperationException>(() => detector.DisposeAsync().AsTask())).Message);

@@ -91,7 +91,8 @@ public sealed class ForeignCodeTests
         ValueTask<DetectionResult> running = harness.Submit(cancellationToken: cancel.Token);
         LaneBatch batch = lane.Next();
         TaskCompletionSource<bool> free = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        CallingContext context = new(() => free.TrySetResult(Task.Run(() => harness.Pipeline.Snapshot().SlotsInUse + harness.Pool.SlotsInUse).Wait(TimeSpan.FromSeconds(30))));
+        CallingContext context = new(
+            () => free.TrySetResult(Task.Run(() => harness.Pipeline.Snapshot().SlotsInUse + harness.Pool.SlotsInUse).Wait(TimeSpan.FromSeconds(30))));
         Task awaiting = occasion == "cancel"
             ? AwaitOn(context, running)
             : OnContext(context, async () =>

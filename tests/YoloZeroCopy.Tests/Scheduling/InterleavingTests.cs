@@ -106,7 +106,8 @@ public sealed class InterleavingTests
             Assert.All(harness.Lanes, lane => Assert.True(lane.IsDisposed));
             Assert.Equal(submitted, answered);
             Assert.InRange(statistics.FramesSubmitted, 0, submitted);
-            Assert.Equal(statistics.FramesSubmitted, statistics.FramesCompleted + statistics.FramesFailed + statistics.FramesCanceled + statistics.FramesDropped);
+            Assert.Equal(statistics.FramesSubmitted, statistics.FramesCompleted + statistics.FramesFailed + statistics.FramesCanceled
+                + statistics.FramesDropped);
         }
 
         public void Dispose() => started.Dispose();
@@ -263,7 +264,8 @@ public sealed class InterleavingTests
         }
 
         // Awaits a random pending frame; all earlier ones of this source that nobody cancelled must be answered by then.
-        private static async Task TakeAsync(List<(int Number, ValueTask<DetectionResult> Result, CancellationTokenSource? Cancel)> pending, Random chance, int source)
+        private static async Task TakeAsync(
+            List<(int Number, ValueTask<DetectionResult> Result, CancellationTokenSource? Cancel)> pending, Random chance, int source)
         {
             int pick = chance.Next(pending.Count);
             (int number, ValueTask<DetectionResult> task, CancellationTokenSource? cancel) = pending[pick];
@@ -310,7 +312,8 @@ public sealed class InterleavingTests
         private static async Task AssertRefusedAsync(ValueTask<DetectionResult> frame)
         {
             Exception error = await Assert.ThrowsAnyAsync<Exception>(async () => (await frame).Dispose());
-            Assert.True(error is DetectorFaultedException or ObjectDisposedException || error.Message.Contains("awaited before", StringComparison.Ordinal), error.ToString());
+            Assert.True(error is DetectorFaultedException or ObjectDisposedException
+                || error.Message.Contains("awaited before", StringComparison.Ordinal), error.ToString());
         }
 
         // Of two awaits one gets the result or error: the first, unless the second is there in the moment in which the first goes on.

@@ -21,7 +21,8 @@ internal sealed class PipelineHarness : IAsyncDisposable
         Lanes = lanes;
         Pool = new FramePool(slots, Format.ByteCount);
         Pipeline = new Pipeline(
-            Pool, lanes, new PipelineOptions(maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime,
+            Pool, lanes, new PipelineOptions(
+                maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime,
                 allowSynchronousContinuations));
     }
 

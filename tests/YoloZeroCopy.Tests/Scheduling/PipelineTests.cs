@@ -251,7 +251,8 @@ public sealed class PipelineTests
         long minuteAgo = Stopwatch.GetTimestamp() - (60 * Stopwatch.Frequency);
         ValueTask<DetectionResult>[] waiting =
         [
-            harness.Submit(source: 1), harness.Submit(source: 2, capturedAt: minuteAgo), harness.Submit(source: 1), harness.Submit(source: 2, capturedAt: minuteAgo),
+            harness.Submit(source: 1), harness.Submit(source: 2, capturedAt: minuteAgo), harness.Submit(source: 1),
+                harness.Submit(source: 2, capturedAt: minuteAgo),
         ];
         FakeLane.Finish(batch);
         batch = lane.Next();
@@ -277,11 +278,13 @@ public sealed class PipelineTests
     [Theory]
     [InlineData(2, 8, 600_000)]
     [InlineData(8, 4, 50)]
-    public async Task Frames_that_come_faster_than_the_batch_delay_and_drop_each_other_do_not_starve(int queueCapacity, int slots, int delayMilliseconds)
+    public async Task Frames_that_come_faster_than_the_batch_delay_and_drop_each_other_do_not_starve(
+        int queueCapacity, int slots, int delayMilliseconds)
     {
         FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
         await using PipelineHarness harness = new(
-            [lane], slots, maxBatch: 8, overflow: OverflowPolicy.DropOldest, queueCapacity: queueCapacity, maxBatchDelay: TimeSpan.FromMilliseconds(delayMilliseconds));
+            [lane], slots, maxBatch: 8, overflow: OverflowPolicy.DropOldest, queueCapacity: queueCapacity,
+                maxBatchDelay: TimeSpan.FromMilliseconds(delayMilliseconds));
 
         // All slots but one are held by others: the rent of the next frame then takes the slot of the one that waits.
         List<FrameSlot> held = [];
@@ -294,7 +297,8 @@ public sealed class PipelineTests
         long start = Stopwatch.GetTimestamp();
         while (harness.Pipeline.Snapshot().Batches == 0)
         {
-            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(60), $"{pending.Count} frames were submitted to an idle lane, and none was computed");
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(60),
+                $"{pending.Count} frames were submitted to an idle lane, and none was computed");
             pending.Add(harness.Submit());
             await Task.Delay(1);
         }
@@ -401,7 +405,8 @@ public sealed class PipelineTests
     [Fact]
     public void A_lane_that_cannot_be_prepared_says_so_to_the_one_who_opens()
     {
-        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => new PipelineHarness([new FakeLane { PrepareError = new InvalidOperationException("no memory") }]));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(
+            () => new PipelineHarness([new FakeLane { PrepareError = new InvalidOperationException("no memory") }]));
         Assert.Equal("no memory", error.Message);
     }
 

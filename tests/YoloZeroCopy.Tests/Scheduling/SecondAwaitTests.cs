@@ -71,8 +71,10 @@ public sealed class SecondAwaitTests
 
         async Task AssertRefused()
         {
-            Assert.Contains("awaited before", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await pending)).Message, StringComparison.Ordinal);
-            Assert.Contains("awaited before", (await Assert.ThrowsAsync<InvalidOperationException>(() => pending.AsTask())).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "awaited before", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await pending)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "awaited before", (await Assert.ThrowsAsync<InvalidOperationException>(() => pending.AsTask())).Message, StringComparison.Ordinal);
         }
     }
 
@@ -83,7 +85,8 @@ public sealed class SecondAwaitTests
         Assert.True(harness.Pool.TryRent(PipelineHarness.Format, out FrameSlot held));
         ValueTask<FrameSlot> rent = harness.Pool.RentAsync(PipelineHarness.Format);
         Task<FrameSlot> first = rent.AsTask();
-        Assert.Contains("awaited before", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await rent)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "awaited before", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await rent)).Message, StringComparison.Ordinal);
         held.Dispose();
         (await first.WaitAsync(Patience)).Dispose();
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await rent);

@@ -44,7 +44,8 @@ internal sealed class BenchDevice : IDisposable
 }
 
 /// <summary>What the device is and which driver it has: without them a number says nothing.</summary>
-internal sealed record DeviceSection(string Name, string Bus, int CudaVersion, string? DriverVersion, WaitMode Wait, long DeviceBytesTaken, long Frames) : IReportSection
+internal sealed record DeviceSection(
+    string Name, string Bus, int CudaVersion, string? DriverVersion, WaitMode Wait, long DeviceBytesTaken, long Frames) : IReportSection
 {
     private const string DriverFile = "/sys/module/nvidia/version";
 

@@ -18,7 +18,8 @@ internal static class CudaParts
     private static readonly TimeSpan TimelineTime = TimeSpan.FromMilliseconds(300);
 
     /// <summary>The link alone, beside the engine, and as far as the pipeline used it.</summary>
-    public static async Task<LinkSection> LinkAsync(BenchDevice device, IEngineBenchmark engine, BenchSettings settings, double endToEndFps, CancellationToken stop)
+    public static async Task<LinkSection> LinkAsync(
+        BenchDevice device, IEngineBenchmark engine, BenchSettings settings, double endToEndFps, CancellationToken stop)
     {
         int frameBytes = settings.Format.ByteCount;
         using LinkBenchmark link = new(device.Context, frameBytes);
@@ -67,7 +68,8 @@ internal static class CudaParts
     }
 
     // Frames of their own, because events that take the time cost a little.
-    private static async Task<SingleStages> SingleStagesAsync(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop)
+    private static async Task<SingleStages> SingleStagesAsync(
+        YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop)
     {
         (SingleLatency latency, TimelineSpan[] spans) = await RecordAsync(
             detector, device, () => EndToEndBenchmark.RunSingleAsync(detector, settings.Format, TimeSpan.Zero, TimelineBatches, stop));
@@ -79,7 +81,8 @@ internal static class CudaParts
     }
 
     /// <summary>The library's own kernels alone.</summary>
-    public static KernelSection Kernels(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop) => device.Thread.Run(() =>
+    public static KernelSection Kernels(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop) =>
+        device.Thread.Run(() =>
     {
         ModelInfo model = detector.Model;
         int repeats = settings.Quick ? QuickKernelRepeats : KernelRepeats;
@@ -101,7 +104,8 @@ internal static class CudaParts
     {
         (_, TimelineSpan[] all) = await RecordAsync(detector, device, () => pipeline.RunAsync(TimelineTime, stop));
         TimelineSpan[] drawn = [.. all.Skip(Math.Min(TimelineSkipped, Math.Max(0, all.Length - TimelineDrawn))).Take(TimelineDrawn)];
-        string title = FormattableString.Invariant($"{drawn.Length} consecutive batches of {(drawn.Length == 0 ? 0 : drawn[0].Frames)} frames on {device.Context.Device.Name}");
+        string title = FormattableString.Invariant(
+            $"{drawn.Length} consecutive batches of {(drawn.Length == 0 ? 0 : drawn[0].Frames)} frames on {device.Context.Device.Name}");
         OutputText.Write(path, TimelineSvg.Draw(drawn, title));
         return new TimelineSection(path, drawn);
     }

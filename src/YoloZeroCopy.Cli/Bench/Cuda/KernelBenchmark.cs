@@ -126,7 +126,8 @@ internal sealed unsafe class KernelBenchmark : IDisposable
 
     private static int SetsFor(long setBytes) => (int)Math.Clamp((Footprint + setBytes - 1) / setBytes, 2, MostSets);
 
-    private static ulong PictureOf(CudaDeviceMemory pictures, int index) => pictures.Address.Value + ((ulong)index * (ulong)Unsafe.SizeOf<KernelPicture>());
+    private static ulong PictureOf(CudaDeviceMemory pictures, int index) => pictures.Address.Value
+        + ((ulong)index * (ulong)Unsafe.SizeOf<KernelPicture>());
 
     private double Time(int sets, int repeats, Action<int> queue, CancellationToken stop)
     {

@@ -28,8 +28,10 @@ internal sealed record KernelSection(IReadOnlyList<KernelTime> Times, int Anchor
 
     public IEnumerable<(string Name, string Text)> Lines() => Times.Select(time => (
         FormattableString.Invariant($"kernels, batch {time.Batch}"),
-        FormattableString.Invariant(
-            $"preprocess {time.Preprocess:F2} us, decode + NMS {time.Decode:F2} us ({Anchors} anchors, {Classes} classes, {time.Candidates} candidates)")));
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"preprocess {time.Preprocess:F2} us, decode + NMS {time.Decode:F2} us ({Anchors} anchors, {Classes} "
+            + $"classes, {time.Candidates} candidates)")));
 }
 
 /// <summary>Microseconds of the kernels for one batch size, and the candidates they found in a picture.</summary>

@@ -7,7 +7,8 @@ namespace YoloZeroCopy.Cli;
 /// <param name="BesideEngineBytesPerSecond">The same uploads while the engine's lanes compute.</param>
 /// <param name="EndToEndBytesPerSecond">Frame bytes that went up in the end-to-end slices.</param>
 /// <param name="FrameBytes">Bytes of a frame.</param>
-internal sealed record LinkSection(double AloneBytesPerSecond, double BesideEngineBytesPerSecond, double EndToEndBytesPerSecond, int FrameBytes) : IReportSection
+internal sealed record LinkSection(double AloneBytesPerSecond, double BesideEngineBytesPerSecond, double EndToEndBytesPerSecond, int FrameBytes)
+    : IReportSection
 {
     private const double Giga = 1e9;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics;
 using System.Text.Json;
 
@@ -8,13 +9,15 @@ namespace YoloZeroCopy.Cli;
 internal static unsafe class OrdinaryBenchmark
 {
     public static OrdinarySection Run(
-        BenchDevice device, InferenceEngine engine, FrameFormat format, DecodingOptions decoding, TimeSpan duration, double endToEndFps, CancellationToken stop) =>
+        BenchDevice device, InferenceEngine engine, FrameFormat format, DecodingOptions decoding, TimeSpan duration, double endToEndFps,
+            CancellationToken stop) =>
         device.Thread.Run(() =>
         {
             ModelInfo model = engine.Model;
             using EngineLane lane = new(device.Context, engine, Math.Max(1, model.FixedBatch), useGraph: false);
             CpuPreprocessor preprocessor = new(model.InputWidth, model.InputHeight, model.InputType);
-            DetectionDecoder decoder = new(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassLimit, model.OutputType, decoding);
+            DetectionDecoder decoder =
+                new(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassLimit, model.OutputType, decoding);
             Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
             byte[] frame = new byte[format.ByteCount];
             new Random(5).NextBytes(frame);
@@ -73,7 +76,8 @@ internal static unsafe class OrdinaryBenchmark
 }
 
 /// <summary>What the ordinary way reaches, and microseconds of its stages.</summary>
-internal sealed record OrdinarySection(double Fps, double EndToEndFps, double Preprocess, double Upload, double Inference, double Download, double Decode) : IReportSection
+internal sealed record OrdinarySection(
+    double Fps, double EndToEndFps, double Preprocess, double Upload, double Inference, double Download, double Decode) : IReportSection
 {
     public double Ratio => Statistics.Ratio(EndToEndFps, Fps);
 
@@ -92,7 +96,9 @@ internal sealed record OrdinarySection(double Fps, double EndToEndFps, double Pr
 
     public IEnumerable<(string Name, string Text)> Lines()
     {
-        yield return ("ordinary way", FormattableString.Invariant(
-            $"{Fps:F1} frames/s, end to end is {Ratio:F1} x; letterbox {Preprocess:F0}, upload {Upload:F0}, engine {Inference:F0}, download {Download:F0}, decode {Decode:F0} us"));
+        yield return ("ordinary way", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Fps:F1} frames/s, end to end is {Ratio:F1} x; letterbox {Preprocess:F0}, upload {Upload:F0}, engine {Inference:F0}, "
+            + $"download {Download:F0}, decode {Decode:F0} us"));
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace YoloZeroCopy.Cli;
@@ -8,7 +9,8 @@ namespace YoloZeroCopy.Cli;
 /// <param name="Engine">The engine's run of one picture.</param>
 /// <param name="Upload">The upload of one frame.</param>
 /// <param name="Stages">Where the time goes.</param>
-internal sealed record SingleSection(LatencyHistogram Caller, LatencyHistogram Result, SoloTime Engine, SoloTime Upload, SingleStages Stages) : IReportSection
+internal sealed record SingleSection(LatencyHistogram Caller, LatencyHistogram Result, SoloTime Engine, SoloTime Upload, SingleStages Stages)
+    : IReportSection
 {
     /// <summary>Median of the caller over engine and upload, both as times on the device.</summary>
     public double RatioToDevice => Statistics.Ratio(Caller.Microseconds(0.5), Engine.Device + Upload.Device);
@@ -42,14 +44,20 @@ internal sealed record SingleSection(LatencyHistogram Caller, LatencyHistogram R
 
     public IEnumerable<(string Name, string Text)> Lines()
     {
-        yield return ("single, caller", FormattableString.Invariant(
-            $"{Caller.Count} frames: p50 {Caller.Microseconds(0.5):F1} us, p99 {Caller.Microseconds(0.99):F1} us ({TailRatio:F2} x), max {Caller.MaxMicroseconds:F1} us"));
+        yield return ("single, caller", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Caller.Count} frames: p50 {Caller.Microseconds(0.5):F1} us, p99 {Caller.Microseconds(0.99):F1} us ({TailRatio:F2} "
+            + $"x), max {Caller.MaxMicroseconds:F1} us"));
         yield return ("single, result", FormattableString.Invariant(
             $"p50 {Result.Microseconds(0.5):F1} us, p99 {Result.Microseconds(0.99):F1} us, max {Result.MaxMicroseconds:F1} us"));
-        yield return ("single, parts", FormattableString.Invariant(
-            $"engine {Engine.Device:F1} us + upload {Upload.Device:F1} us on the device: {RatioToDevice:F3} x; waited for, {Engine.Host:F1} + {Upload.Host:F1} us: {RatioToHost:F3} x"));
-        yield return ("single, stages", FormattableString.Invariant(
-            $"upload {Stages.Upload:F1} us, from there to compute {Stages.Between:F1} us, compute {Stages.Compute:F1} us, the rest on the host {Stages.Host:F1} us"));
+        yield return ("single, parts", string.Create(
+            CultureInfo.InvariantCulture,
+            $"engine {Engine.Device:F1} us + upload {Upload.Device:F1} us on the device: {RatioToDevice:F3} x; waited for, {Engine.Host:F1} + "
+            + $"{Upload.Host:F1} us: {RatioToHost:F3} x"));
+        yield return ("single, stages", string.Create(
+            CultureInfo.InvariantCulture,
+            $"upload {Stages.Upload:F1} us, from there to compute {Stages.Between:F1} us, compute {Stages.Compute:F1} us, "
+            + $"the rest on the host {Stages.Host:F1} us"));
     }
 
     private static void Write(Utf8JsonWriter json, ReadOnlySpan<byte> name, LatencyHistogram latency)

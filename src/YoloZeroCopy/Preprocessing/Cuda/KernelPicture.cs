@@ -26,7 +26,8 @@ internal readonly record struct KernelPicture
         if (format.Width == 0 || letterbox.FrameWidth != format.Width || letterbox.FrameHeight != format.Height)
         {
             throw new ArgumentException(
-                $"The letterbox is of a frame of {letterbox.FrameWidth}x{letterbox.FrameHeight} pixels, the frame has {format.Width}x{format.Height}.",
+                $"The letterbox is of a frame of {letterbox.FrameWidth}x{letterbox.FrameHeight} pixels, the "
+                    + $"frame has {format.Width}x{format.Height}.",
                 nameof(letterbox));
         }
 

@@ -141,7 +141,8 @@ internal sealed unsafe class CpuLane : Lane
         }
 
         long decoded = Stopwatch.GetTimestamp();
-        current.Complete(new StageTimes(decoded - start, Preprocess: preprocessed - start, Inference: inferred - preprocessed, Decode: decoded - inferred));
+        current.Complete(
+            new StageTimes(decoded - start, Preprocess: preprocessed - start, Inference: inferred - preprocessed, Decode: decoded - inferred));
     }
 
     private void Decode(LaneBatch current, int index)
@@ -150,7 +151,8 @@ internal sealed unsafe class CpuLane : Lane
         Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
         try
         {
-            int count = decoder.Decode(new ReadOnlySpan<byte>(output + ((long)index * outputBytes), outputBytes), letterbox, current.Detections(index));
+            int count = decoder.Decode(
+                new ReadOnlySpan<byte>(output + ((long)index * outputBytes), outputBytes), letterbox, current.Detections(index));
             current.SetResult(index, count);
         }
         catch (InferenceException error)

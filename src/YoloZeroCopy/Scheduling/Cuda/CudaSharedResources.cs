@@ -13,7 +13,8 @@ internal sealed class CudaSharedResources : IDisposable
         Context = context;
         WaitMode = waitMode;
         Model = model;
-        Decode = new DecodeKernels(model.Layout, AnchorsOf(model), model.ClassCount == 0 ? DecodeKernels.ClassLimit : model.ClassCount, model.OutputType, decoding);
+        Decode = new DecodeKernels(
+            model.Layout, AnchorsOf(model), model.ClassCount == 0 ? DecodeKernels.ClassLimit : model.ClassCount, model.OutputType, decoding);
         preprocessModule = new CudaModule(context, KernelSource.Preprocess());
         try
         {

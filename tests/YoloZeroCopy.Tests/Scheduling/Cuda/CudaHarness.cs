@@ -31,7 +31,9 @@ internal sealed class CudaHarness : IAsyncDisposable
             made.Add(context);
             shared = new CudaSharedResources(context, engine.Model, new DecodingOptions(), mode);
             made.Add(shared);
-            CudaLaneSizes sizes = new(MaxBatch, MaxBatch, SlotBytes, engine.Model.InputBytes, engine.Model.OutputBytes, shared.Decode.ScratchBytes, shared.Decode.ResultBytes);
+            CudaLaneSizes sizes = new(
+                MaxBatch, MaxBatch, SlotBytes, engine.Model.InputBytes, engine.Model.OutputBytes, shared.Decode.ScratchBytes,
+                shared.Decode.ResultBytes);
             Pool = new FramePool(12, SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(Pool);
             compute = new CudaComputeStream(context, engine, sizes);
@@ -43,7 +45,8 @@ internal sealed class CudaHarness : IAsyncDisposable
                 made.Add(Lanes[number]);
             }
 
-            pipeline = new Pipeline(Pool, Lanes, new PipelineOptions(MaxBatch, TimeSpan.Zero, OverflowPolicy.Wait, Pool.SlotCount, TimeSpan.Zero, 300));
+            pipeline = new Pipeline(
+                Pool, Lanes, new PipelineOptions(MaxBatch, TimeSpan.Zero, OverflowPolicy.Wait, Pool.SlotCount, TimeSpan.Zero, 300));
         }
         catch
         {
@@ -61,7 +64,8 @@ internal sealed class CudaHarness : IAsyncDisposable
     {
         CudaHarness harness = new(driver, engine);
         return new YoloDetector(
-            harness.pipeline, engine, [harness.compute, harness.shared, harness.context], engine.Model, name: null, "cuda:0", "stand-in", new MemoryPlan());
+            harness.pipeline, engine, [harness.compute, harness.shared, harness.context], engine.Model, name: null, "cuda:0", "stand-in",
+                new MemoryPlan());
     }
 
     public async Task<DetectionResult> Submit()

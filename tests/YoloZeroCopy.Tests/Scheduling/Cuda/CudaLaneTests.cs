@@ -198,8 +198,10 @@ public sealed class CudaLaneTests(CompiledSources sources)
     public void Nothing_leaks_whichever_call_fails_while_lanes_are_made()
     {
         foreach (string function in (string[])[
-            "cuStreamCreateWithPriority", "cuEventCreate", "cuMemAlloc_v2", "cuMemHostAlloc", "cuModuleLoadDataEx", "cuModuleGetFunction", "cuMemsetD8Async",
-            "cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2", "cuStreamBeginCapture_v2", "cuGraphInstantiateWithFlags", "cuGraphLaunch"])
+            "cuStreamCreateWithPriority", "cuEventCreate", "cuMemAlloc_v2", "cuMemHostAlloc", "cuModuleLoadDataEx", "cuModuleGetFunction",
+                "cuMemsetD8Async",
+            "cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2", "cuStreamBeginCapture_v2", "cuGraphInstantiateWithFlags",
+                "cuGraphLaunch"])
         {
             for (int nth = 1; nth <= 2; nth++)
             {

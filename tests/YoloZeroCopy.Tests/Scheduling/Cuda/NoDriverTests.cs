@@ -20,7 +20,8 @@ public sealed class NoDriverTests : IDisposable
             Assert.EndsWith($" (auto: {reason})", detector.Device, StringComparison.Ordinal);
         }
 
-        CudaUnavailableException error = Assert.Throws<CudaUnavailableException>(() => YoloDetector.Open(model, new DetectorOptions { Device = Device.Cuda() }));
+        CudaUnavailableException error =
+            Assert.Throws<CudaUnavailableException>(() => YoloDetector.Open(model, new DetectorOptions { Device = Device.Cuda() }));
         Assert.Equal(reason, error.Message);
     }
 }

@@ -90,7 +90,12 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
         string plan = TensorRtAssets.DoublePlan(library.Major, model, folder.File("m.engine"), "--profile", "images=1x3x64x64:4x3x64x64:4x3x64x64");
         return TensorRtEngine.Open(plan, new TensorRtCudaDevice(context), new TensorRtEngineOptions
         {
-            Search = new TensorRtSearch { ShimPath = TensorRtAssets.Shim(library.Major), LibraryPath = library.File, ApplicationDirectory = folder.Path },
+            Search = new TensorRtSearch
+            {
+                ShimPath = TensorRtAssets.Shim(library.Major),
+                LibraryPath = library.File,
+                ApplicationDirectory = folder.Path,
+            },
         });
     }
 
