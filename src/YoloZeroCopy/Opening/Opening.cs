@@ -3,7 +3,8 @@ namespace YoloZeroCopy;
 /// <summary>What opening has in common on every device: numbers left to us, and the pipeline over finished lanes.</summary>
 internal static class Opening
 {
-    // A camera's next frame comes tens of milliseconds later, a caller's who awaits one frame at a time some microseconds: spinning is for the latter.
+    // A camera's next frame comes tens of milliseconds later, a caller's who awaits one frame at a time some microseconds: spinning is for the
+    // latter.
     private static readonly TimeSpan DispatcherSpin = TimeSpan.FromMilliseconds(2);
 
     public static int MaxBatchOf(InferenceEngine engine, DetectorOptions options, int defaultBatch)
@@ -14,16 +15,19 @@ internal static class Opening
             throw new ArgumentException(
                 model.FixedBatch == 0
                     ? $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' takes batches up to {engine.MaxBatch}; build it for larger ones."
-                    : $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' is exported for batches of {model.FixedBatch}; export it with a dynamic batch for more.",
+                    : $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' is exported for batches of {model.FixedBatch}; "
+                        + $"export it with a dynamic batch for more.",
                 nameof(options));
         }
 
         return options.MaxBatch != 0 ? options.MaxBatch : model.FixedBatch != 0 ? model.FixedBatch : Math.Min(defaultBatch, engine.MaxBatch);
     }
 
-    /// <summary>Where the caller leaves it to us: slots for a batch in every lane and, behind them, for one batch more, or for one frame more than may wait.</summary>
+    /// <summary>Where the caller leaves it to us: slots for a batch in every lane and, behind them, for one batch more, or for one frame more than
+    /// may wait.</summary>
     public static int SlotCountOf(DetectorOptions options, int laneCount, int maxBatch) =>
-        options.Slots == 0 ? Math.Clamp((laneCount * maxBatch) + Math.Max(maxBatch, options.QueueCapacity + 1), 4, FramePool.MaxSlotCount) : options.Slots;
+        options.Slots == 0 ? Math.Clamp((laneCount * maxBatch) + Math.Max(maxBatch, options.QueueCapacity + 1), 4, FramePool.MaxSlotCount)
+            : options.Slots;
 
     public static DecodingOptions DecodingOf(DetectorOptions options) => new()
     {
