@@ -166,8 +166,8 @@ public sealed class VideoReader : IAsyncDisposable
     {
         try
         {
-            return new FrameFormat(
-                pixelFormat, header.Width, header.Height) { Color = header.IsBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited };
+            YuvColor color = header.IsBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited;
+            return new FrameFormat(pixelFormat, header.Width, header.Height) { Color = color };
         }
         catch (ArgumentOutOfRangeException error)
         {

@@ -14,13 +14,13 @@ public sealed class GpuFaultTests : IDisposable
     {
         InsufficientMemoryException error =
             Assert.Throws<InsufficientMemoryException>(() => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions
-        {
-            Device = Device.Cuda(),
-            MaxBatch = 256,
-            Lanes = 16,
-            Slots = 4,
-            SlotBytes = 8192 * 8192 * 4,
-        }));
+            {
+                Device = Device.Cuda(),
+                MaxBatch = 256,
+                Lanes = 16,
+                Slots = 4,
+                SlotBytes = 8192 * 8192 * 4,
+            }));
         Assert.Contains("frames and results on the device (16 lanes)", error.Message, StringComparison.Ordinal);
         Assert.Contains("MiB free", error.Message, StringComparison.Ordinal);
         Assert.Contains("total", error.Message, StringComparison.Ordinal);

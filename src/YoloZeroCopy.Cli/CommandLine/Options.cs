@@ -53,16 +53,24 @@ internal static class Options
         });
 
     public static Option<string?> TensorRt(string name = "--tensorrt") =>
-        new(name) { Description = "TensorRT's library or its folder. Default: YZC_TENSORRT, then beside the tool, then the system's.",
-            HelpName = "PATH" };
+        new(name)
+        {
+            Description = "TensorRT's library or its folder. Default: YZC_TENSORRT, then beside the tool, then the system's.",
+            HelpName = "PATH",
+        };
 
     public static Option<string?> TensorRtShim() =>
-        new("--tensorrt-shim") { Description =
-            "This project's TensorRT shim or its folder. Default: YZC_TENSORRT_SHIM, then beside the tool, then the system's.", HelpName = "PATH" };
+        new("--tensorrt-shim")
+        {
+            Description = "This project's TensorRT shim or its folder. Default: YZC_TENSORRT_SHIM, then beside the tool, then the system's.",
+            HelpName = "PATH",
+        };
 
     public static Option<bool> HostCode() =>
-        new("--tensorrt-host-code") { Description =
-            "Let a version-compatible TensorRT engine run the code for the processor that it carries. Trusted files only." };
+        new("--tensorrt-host-code")
+        {
+            Description = "Let a version-compatible TensorRT engine run the code for the processor that it carries. Trusted files only.",
+        };
 
     public static Option<int> Batch() =>
         Integer("--batch", "Most frames in one run of the model. Default: what the model is fixed to, else 8 on CUDA and 1 on the CPU.", 1, MaxBatch);
