@@ -15,7 +15,8 @@ internal static class DetectorWatch
         TimeSpan interval = dropInterval < FaultInterval ? dropInterval : FaultInterval;
         using PeriodicTimer timer = new(interval);
         TimeSpan sinceReport = TimeSpan.Zero;
-        DetectorStatistics reported = detector.Statistics;
+        // From nothing and not from a look at it now: whoever waited for the detector may have submitted before this runs.
+        DetectorStatistics reported = new();
         while (await NextAsync(timer, cancellationToken).ConfigureAwait(false))
         {
             sinceReport += interval;
@@ -53,18 +54,20 @@ internal static class DetectorWatch
     private static DetectorStatistics ReportDrops(YoloDetector detector, DetectorStatistics before, ILogger logger)
     {
         DetectorStatistics now = detector.Statistics;
-        if (now.FramesDropped > before.FramesDropped)
+        if (now.FramesDropped == before.FramesDropped)
         {
-            HostingLog.Dropped(
-                logger,
-                detector.Name,
-                now.FramesDropped - before.FramesDropped,
-                now.FramesSubmitted - before.FramesSubmitted,
-                now.DroppedNewest - before.DroppedNewest,
-                now.DroppedOldest - before.DroppedOldest,
-                now.DroppedTooOld - before.DroppedTooOld);
+            // The count goes on: a frame may be submitted in one interval and dropped in the next.
+            return before;
         }
 
+        HostingLog.Dropped(
+            logger,
+            detector.Name,
+            now.FramesDropped - before.FramesDropped,
+            now.FramesSubmitted - before.FramesSubmitted,
+            now.DroppedNewest - before.DroppedNewest,
+            now.DroppedOldest - before.DroppedOldest,
+            now.DroppedTooOld - before.DroppedTooOld);
         return now;
     }
 }
