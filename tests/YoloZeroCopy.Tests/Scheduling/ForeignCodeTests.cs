@@ -95,7 +95,7 @@ public sealed class ForeignCodeTests
             () => free.TrySetResult(Task.Run(() => harness.Pipeline.Snapshot().SlotsInUse + harness.Pool.SlotsInUse).Wait(TimeSpan.FromSeconds(30))));
         Task awaiting = occasion == "cancel"
             ? AwaitOn(context, running)
-            : OnContext(context, async () =>
+            : Contexts.Run(context, async () =>
             {
                 try
                 {
@@ -152,25 +152,11 @@ public sealed class ForeignCodeTests
         }
     }
 
-    private static Task<int> AwaitOn(SynchronizationContext context, ValueTask<DetectionResult> pending) => OnContext(context, async () =>
+    private static Task<int> AwaitOn(SynchronizationContext context, ValueTask<DetectionResult> pending) => Contexts.Run(context, async () =>
     {
         using DetectionResult result = await pending;
         return result.Detections[0].ClassId;
     });
-
-    private static T OnContext<T>(SynchronizationContext context, Func<T> begin)
-    {
-        SynchronizationContext? before = SynchronizationContext.Current;
-        try
-        {
-            SynchronizationContext.SetSynchronizationContext(context);
-            return begin();
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(before);
-        }
-    }
 
     private static async Task<Task<int>> AwaitUnderAsync(TaskScheduler scheduler, ValueTask<DetectionResult> pending) =>
         await Task.Factory.StartNew(

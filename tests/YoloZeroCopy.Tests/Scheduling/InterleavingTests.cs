@@ -336,21 +336,8 @@ public sealed class InterleavingTests
 
         private static async Task<DetectionResult> AwaitAsync(ValueTask<DetectionResult> frame) => await frame;
 
-        private static Task<DetectionResult> AwaitOn(SynchronizationContext context, ValueTask<DetectionResult> frame)
-        {
-            SynchronizationContext? before = SynchronizationContext.Current;
-            try
-            {
-                SynchronizationContext.SetSynchronizationContext(context);
-                return Await();
-            }
-            finally
-            {
-                SynchronizationContext.SetSynchronizationContext(before);
-            }
-
-            async Task<DetectionResult> Await() => await frame;
-        }
+        private static Task<DetectionResult> AwaitOn(SynchronizationContext context, ValueTask<DetectionResult> frame) =>
+            Contexts.Run(context, () => AwaitAsync(frame));
     }
 
     /// <summary>Posts, or throws instead, or throws after it has called, or calls twice.</summary>

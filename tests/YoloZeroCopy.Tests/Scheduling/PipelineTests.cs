@@ -467,18 +467,7 @@ public sealed class PipelineTests
         ValueTask<DetectionResult> pending = harness.Submit();
         RecordingContext context = new();
         AsyncLocal<int> local = new() { Value = 7 };
-        SynchronizationContext? before = SynchronizationContext.Current;
-        Task<int> read;
-        try
-        {
-            SynchronizationContext.SetSynchronizationContext(context);
-            read = Read();
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(before);
-        }
-
+        Task<int> read = Contexts.Run(context, Read);
         FakeLane.Finish(lane.Next());
         Assert.Equal(7, await read);
         Assert.Equal(1, context.Posts);
