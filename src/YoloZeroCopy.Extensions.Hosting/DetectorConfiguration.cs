@@ -6,40 +6,39 @@ namespace YoloZeroCopy;
 
 /// <summary>Reads a detector's options from a section of the configuration: one key for each, in any case.</summary>
 /// <remarks>
-/// By a table and not by a binder: the options cannot be changed once they are made, have types of their own, and a wrong key must not be passed
-/// over.
+/// By a table and not by the framework's binder, which reads the same keys and values: that passes over a key it does not know, takes a bare number for
+/// days, and, where the compiler generates its code, as for programs compiled ahead of time, passes over values of our types.
 /// </remarks>
 internal static class DetectorConfiguration
 {
     private static readonly FrozenDictionary<string, Setter> Keys = new Dictionary<string, Setter>
     {
-        [nameof(DetectorServiceOptions.ModelPath)] = static (service, text) => service.ModelPath = text,
-        [nameof(DetectorServiceOptions.OpenInBackground)] = static (service, text) => service.OpenInBackground = Bool(text),
-        [nameof(DetectorServiceOptions.DropReportInterval)] = static (service, text) => service.DropReportInterval = Time(text),
-        [nameof(DetectorOptions.Name)] = Detector(static (options, text) => options with { Name = text }),
-        [nameof(DetectorOptions.Device)] = Detector(static (options, text) => options with { Device = Device.Parse(text) }),
-        [nameof(DetectorOptions.MaxBatch)] = Detector(static (options, text) => options with { MaxBatch = Int(text) }),
-        [nameof(DetectorOptions.MaxBatchDelay)] = Detector(static (options, text) => options with { MaxBatchDelay = Time(text) }),
-        [nameof(DetectorOptions.Lanes)] = Detector(static (options, text) => options with { Lanes = Int(text) }),
-        [nameof(DetectorOptions.Slots)] = Detector(static (options, text) => options with { Slots = Int(text) }),
-        [nameof(DetectorOptions.SlotBytes)] = Detector(static (options, text) => options with { SlotBytes = Int(text) }),
-        [nameof(DetectorOptions.Overflow)] = Detector(static (options, text) => options with { Overflow = Value<OverflowPolicy>(text) }),
-        [nameof(DetectorOptions.QueueCapacity)] = Detector(static (options, text) => options with { QueueCapacity = Int(text) }),
-        [nameof(DetectorOptions.MaxFrameAge)] = Detector(static (options, text) => options with { MaxFrameAge = Time(text) }),
-        [nameof(DetectorOptions.ScoreThreshold)] = Detector(static (options, text) => options with { ScoreThreshold = (float)Number(text) }),
-        [nameof(DetectorOptions.IouThreshold)] = Detector(static (options, text) => options with { IouThreshold = (float)Number(text) }),
-        [nameof(DetectorOptions.MaxDetections)] = Detector(static (options, text) => options with { MaxDetections = Int(text) }),
-        [nameof(DetectorOptions.ClassAgnostic)] = Detector(static (options, text) => options with { ClassAgnostic = Bool(text) }),
-        [nameof(DetectorOptions.InputSize)] = Detector(static (options, text) => options with { InputSize = Size(text) }),
-        [nameof(DetectorOptions.Threads)] = Detector(static (options, text) => options with { Threads = Int(text) }),
-        [nameof(DetectorOptions.WaitMode)] = Detector(static (options, text) => options with { WaitMode = Value<WaitMode>(text) }),
-        [nameof(DetectorOptions.AllowSynchronousContinuations)] =
-            Detector(static (options, text) => options with { AllowSynchronousContinuations = Bool(text) }),
-        [nameof(DetectorOptions.MemoryMargin)] = Detector(static (options, text) => options with { MemoryMargin = Number(text) }),
-        [nameof(DetectorOptions.OnnxRuntimePath)] = Detector(static (options, text) => options with { OnnxRuntimePath = text }),
-        [nameof(DetectorOptions.TensorRtPath)] = Detector(static (options, text) => options with { TensorRtPath = text }),
-        [nameof(DetectorOptions.TensorRtShimPath)] = Detector(static (options, text) => options with { TensorRtShimPath = text }),
-        [nameof(DetectorOptions.TensorRtHostCodeAllowed)] = Detector(static (options, text) => options with { TensorRtHostCodeAllowed = Bool(text) }),
+        [nameof(DetectorServiceOptions.ModelPath)] = static (options, text) => options.ModelPath = text,
+        [nameof(DetectorServiceOptions.OpenInBackground)] = static (options, text) => options.OpenInBackground = Bool(text),
+        [nameof(DetectorServiceOptions.DropReportInterval)] = static (options, text) => options.DropReportInterval = Time(text),
+        [nameof(DetectorServiceOptions.Name)] = static (options, text) => options.Name = text,
+        [nameof(DetectorServiceOptions.Device)] = static (options, text) => options.Device = Device.Parse(text),
+        [nameof(DetectorServiceOptions.MaxBatch)] = static (options, text) => options.MaxBatch = Int(text),
+        [nameof(DetectorServiceOptions.MaxBatchDelay)] = static (options, text) => options.MaxBatchDelay = Time(text),
+        [nameof(DetectorServiceOptions.Lanes)] = static (options, text) => options.Lanes = Int(text),
+        [nameof(DetectorServiceOptions.Slots)] = static (options, text) => options.Slots = Int(text),
+        [nameof(DetectorServiceOptions.SlotBytes)] = static (options, text) => options.SlotBytes = Int(text),
+        [nameof(DetectorServiceOptions.Overflow)] = static (options, text) => options.Overflow = Value<OverflowPolicy>(text),
+        [nameof(DetectorServiceOptions.QueueCapacity)] = static (options, text) => options.QueueCapacity = Int(text),
+        [nameof(DetectorServiceOptions.MaxFrameAge)] = static (options, text) => options.MaxFrameAge = Time(text),
+        [nameof(DetectorServiceOptions.ScoreThreshold)] = static (options, text) => options.ScoreThreshold = (float)Number(text),
+        [nameof(DetectorServiceOptions.IouThreshold)] = static (options, text) => options.IouThreshold = (float)Number(text),
+        [nameof(DetectorServiceOptions.MaxDetections)] = static (options, text) => options.MaxDetections = Int(text),
+        [nameof(DetectorServiceOptions.ClassAgnostic)] = static (options, text) => options.ClassAgnostic = Bool(text),
+        [nameof(DetectorServiceOptions.InputSize)] = static (options, text) => options.InputSize = ModelInputSize.Parse(text),
+        [nameof(DetectorServiceOptions.Threads)] = static (options, text) => options.Threads = Int(text),
+        [nameof(DetectorServiceOptions.WaitMode)] = static (options, text) => options.WaitMode = Value<WaitMode>(text),
+        [nameof(DetectorServiceOptions.AllowSynchronousContinuations)] = static (options, text) => options.AllowSynchronousContinuations = Bool(text),
+        [nameof(DetectorServiceOptions.MemoryMargin)] = static (options, text) => options.MemoryMargin = Number(text),
+        [nameof(DetectorServiceOptions.OnnxRuntimePath)] = static (options, text) => options.OnnxRuntimePath = text,
+        [nameof(DetectorServiceOptions.TensorRtPath)] = static (options, text) => options.TensorRtPath = text,
+        [nameof(DetectorServiceOptions.TensorRtShimPath)] = static (options, text) => options.TensorRtShimPath = text,
+        [nameof(DetectorServiceOptions.TensorRtHostCodeAllowed)] = static (options, text) => options.TensorRtHostCodeAllowed = Bool(text),
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
     private delegate void Setter(DetectorServiceOptions options, string text);
@@ -77,9 +76,6 @@ internal static class DetectorConfiguration
         }
     }
 
-    private static Setter Detector(Func<DetectorOptions, string, DetectorOptions> with) =>
-        (service, text) => service.Detector = with(service.Detector, text);
-
     private static int Int(string text) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
         ? value
         : throw new FormatException("a whole number is wanted.");
@@ -102,15 +98,4 @@ internal static class DetectorConfiguration
         Array.Find(Enum.GetNames<T>(), name => name.Equals(text, StringComparison.OrdinalIgnoreCase)) is string name
             ? Enum.Parse<T>(name)
             : throw new FormatException($"one of {string.Join(", ", Enum.GetNames<T>())} is wanted.");
-
-    private static (int Width, int Height)? Size(string text)
-    {
-        Range[] parts = new Range[3];
-        ReadOnlySpan<char> all = text;
-        return all.Split(parts, 'x') == 2
-            && int.TryParse(all[parts[0]], NumberStyles.None, CultureInfo.InvariantCulture, out int width)
-            && int.TryParse(all[parts[1]], NumberStyles.None, CultureInfo.InvariantCulture, out int height)
-                ? (width, height)
-                : throw new FormatException("width and height such as 640x384 are wanted.");
-    }
 }

@@ -26,7 +26,7 @@ public sealed class DetectorService : IAsyncDisposable
     /// <param name="open">Opens the detector; null for the library's own way.</param>
     internal DetectorService(string name, DetectorServiceOptions options, string? contentRoot, ILogger logger, Open? open = null)
     {
-        Name = options.Detector.Name ?? name;
+        Name = options.Name ?? name;
         this.options = options;
         bool isFile = options.LoadModel is null && !string.IsNullOrWhiteSpace(options.ModelPath);
         modelPath = isFile && contentRoot is not null ? Path.GetFullPath(Path.Combine(contentRoot, options.ModelPath)) : options.ModelPath;
@@ -151,12 +151,8 @@ public sealed class DetectorService : IAsyncDisposable
         long start = Stopwatch.GetTimestamp();
         try
         {
-            if (string.IsNullOrWhiteSpace(options.ModelPath))
-            {
-                throw new InvalidOperationException($"Detector '{Name}' has no model: {nameof(DetectorServiceOptions.ModelPath)} is not set.");
-            }
-
-            DetectorOptions detectorOptions = options.Detector with { Name = Name, Warning = options.Detector.Warning ?? WarningsTo(logger, Name) };
+            options.ThrowIfUnusable(Name);
+            DetectorOptions detectorOptions = options with { Name = Name, Warning = options.Warning ?? WarningsTo(logger, Name) };
             HostingLog.Opening(logger, Name, modelPath, detectorOptions.Device);
             YoloDetector detector = await open(detectorOptions, new Steps(this), ending.Token).ConfigureAwait(false);
             HostingLog.Opened(logger, Name, Stopwatch.GetElapsedTime(start).TotalSeconds, detector.Device);

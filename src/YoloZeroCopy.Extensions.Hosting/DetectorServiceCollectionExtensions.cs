@@ -19,6 +19,21 @@ public static class DetectorServiceCollectionExtensions
 {
     private const string DefaultName = "default";
 
+    /// <summary>
+    /// Adds a detector whose options are configured elsewhere, as by
+    /// <c>services.Configure&lt;DetectorServiceOptions&gt;(configuration.GetSection("Detector"))</c>.
+    /// </summary>
+    /// <remarks>
+    /// The framework's binder passes over keys that it does not know. Give the section to
+    /// <see cref="AddYoloDetector(IServiceCollection, IConfiguration, Action{DetectorServiceOptions}?)"/> instead, to have them refused, and in a
+    /// program compiled ahead of time: the binder's generated code passes over <see cref="DetectorOptions.Device"/> and
+    /// <see cref="DetectorOptions.InputSize"/>, too.
+    /// </remarks>
+    /// <param name="services">The host's services.</param>
+    /// <returns>The same services.</returns>
+    /// <exception cref="InvalidOperationException">A detector without a key was added before.</exception>
+    public static IServiceCollection AddYoloDetector(this IServiceCollection services) => Add(services, key: null, static _ => { });
+
     /// <summary>Adds a detector.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="configure">Sets the model and what else is not to be the default.</param>
@@ -33,9 +48,9 @@ public static class DetectorServiceCollectionExtensions
     /// <summary>Adds a detector whose options stand in the configuration.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="configuration">
-    /// The section, <c>builder.Configuration.GetSection("Detector")</c> for one: keys are the names of <see cref="DetectorServiceOptions"/> and
-    /// <see cref="DetectorOptions"/>, side by side. It is read once, when
-    /// the detector is opened. An unknown key or value is an <see cref="InvalidOperationException"/> that names it.
+    /// The section, <c>builder.Configuration.GetSection("Detector")</c> for one: keys are the names of the properties of
+    /// <see cref="DetectorServiceOptions"/>. It is read once, when the detector is opened. An unknown key or value is an <see cref="InvalidOperationException"/> that names it and lists
+    /// what is known.
     /// </param>
     /// <param name="configure">Changes what the configuration says; null for nothing.</param>
     /// <returns>The same services.</returns>
@@ -45,6 +60,20 @@ public static class DetectorServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(configuration);
         return Add(services, key: null, options => Configure(options, configuration, configure));
+    }
+
+    /// <summary>
+    /// Adds a detector among several, whose options are configured elsewhere under its key: as for <see cref="AddYoloDetector(IServiceCollection)"/>,
+    /// <c>services.Configure&lt;DetectorServiceOptions&gt;("left", configuration.GetSection("Left"))</c>.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="key">Its key, and its name in logs and metrics where the options give none.</param>
+    /// <returns>The same services.</returns>
+    /// <exception cref="InvalidOperationException">A detector with this key was added before.</exception>
+    public static IServiceCollection AddKeyedYoloDetector(this IServiceCollection services, string key)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(key);
+        return Add(services, key, static _ => { });
     }
 
     /// <summary>Adds a detector among several. Inject it with <see cref="FromKeyedServicesAttribute"/>.</summary>
@@ -101,8 +130,8 @@ public static class DetectorServiceCollectionExtensions
                 : $"A detector with the key '{key}' was added before.");
         }
 
-        // Options have a name of their own for each key; a detector without a key must not share one with a key's.
-        string optionsName = key is null ? Options.DefaultName : $"key:{key}";
+        // The default name is empty, which no key is.
+        string optionsName = key ?? Options.DefaultName;
         configure(services.AddOptions<DetectorServiceOptions>(optionsName));
         _ = services
             .AddKeyedSingleton(key, (provider, _) => new DetectorService(

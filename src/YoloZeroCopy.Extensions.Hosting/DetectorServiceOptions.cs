@@ -1,7 +1,11 @@
 namespace YoloZeroCopy;
 
-/// <summary>How a host opens a detector: the model, the detector's own options, and when.</summary>
-public sealed class DetectorServiceOptions
+/// <summary>How a host opens a detector: the model and when, beside the detector's own options.</summary>
+/// <remarks>
+/// Where <see cref="DetectorOptions.Name"/> is null, the detector is called by its key, or <c>default</c>; where
+/// <see cref="DetectorOptions.Warning"/> is null, warnings are logged.
+/// </remarks>
+public sealed record DetectorServiceOptions : DetectorOptions
 {
     /// <summary>
     /// The model's file, as <see cref="YoloDetector.Open(string, DetectorOptions?)"/> takes it. A relative path begins at the host's content root,
@@ -15,11 +19,6 @@ public sealed class DetectorServiceOptions
     /// </summary>
     public Func<CancellationToken, Task<ReadOnlyMemory<byte>>>? LoadModel { get; set; }
 
-    /// <summary>How the detector runs. Replace it as a whole: <c>options.Detector = options.Detector with { MaxBatch = 4 }</c>.</summary>
-    /// <remarks>Where <see cref="DetectorOptions.Name"/> is null, the detector is called by its key, or <c>default</c>; where
-    /// <see cref="DetectorOptions.Warning"/> is null, warnings are logged.</remarks>
-    public DetectorOptions Detector { get; set; } = new();
-
     /// <summary>
     /// Lets the host start at once and opens the detector beside it. Off by default: the host starts its services, and so listens, when the detector
     /// is open, and does not start when that fails.
@@ -29,6 +28,22 @@ public sealed class DetectorServiceOptions
     /// </remarks>
     public bool OpenInBackground { get; set; }
 
-    /// <summary>How often what the detector dropped is logged, if it dropped anything. One minute by default; zero never logs it.</summary>
+    /// <summary>How often what the detector dropped is logged, if it dropped anything. One minute by default, a day at most; zero never logs it.</summary>
     public TimeSpan DropReportInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <exception cref="InvalidOperationException">What a host needs is missing or out of range. The detector's own options are checked when it is
+    /// opened.</exception>
+    internal void ThrowIfUnusable(string name)
+    {
+        if (string.IsNullOrWhiteSpace(ModelPath))
+        {
+            throw new InvalidOperationException($"Detector '{name}' has no model: {nameof(ModelPath)} is not set.");
+        }
+
+        if (DropReportInterval < TimeSpan.Zero || DropReportInterval > TimeSpan.FromDays(1))
+        {
+            throw new InvalidOperationException(FormattableString.Invariant(
+                $"Detector '{name}': {nameof(DropReportInterval)} is {DropReportInterval}; {TimeSpan.Zero} to {TimeSpan.FromDays(1)} is wanted."));
+        }
+    }
 }

@@ -1,5 +1,7 @@
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace YoloZeroCopy.Tests;
 
@@ -36,20 +38,41 @@ public sealed class DetectorConfigurationTests
         ["TensorRtHostCodeAllowed"] = "true",
     };
 
-    [Fact]
-    public void Every_option_has_a_key_and_none_is_lost()
+    /// <summary>Who reads the section: we by our table, or the framework's binder.</summary>
+    public enum Reader
     {
-        IEnumerable<string> options = ((Type[])[typeof(DetectorOptions), typeof(DetectorServiceOptions)])
-            .SelectMany(static type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance))
-            .Where(static property => property.PropertyType != typeof(DetectorOptions) && !typeof(Delegate).IsAssignableFrom(property.PropertyType))
-            .Select(static property => property.Name);
-        Assert.Equal(options.Order(StringComparer.Ordinal), All.Keys.Order(StringComparer.Ordinal));
+        Ours,
+        OursWithKey,
+        Binder,
+        BinderWithKey,
+        BoundBuilder,
+    }
 
-        DetectorServiceOptions target = Apply(All);
-        Assert.Equal(("model.onnx", true, TimeSpan.FromMinutes(5)), (target.ModelPath, target.OpenInBackground, target.DropReportInterval));
+    [Theory]
+    [InlineData(Reader.Ours)]
+    [InlineData(Reader.OursWithKey)]
+    [InlineData(Reader.Binder)]
+    [InlineData(Reader.BinderWithKey)]
+    [InlineData(Reader.BoundBuilder)]
+    public void Every_option_has_a_key_and_none_is_lost(Reader reader)
+    {
+        PropertyInfo[] properties =
+        [
+            .. typeof(DetectorServiceOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance)
+                .Where(static property => !typeof(Delegate).IsAssignableFrom(property.PropertyType)),
+        ];
         Assert.Equal(
-            new DetectorOptions
+            properties.Select(static property => property.Name).Order(StringComparer.Ordinal), All.Keys.Order(StringComparer.Ordinal));
+
+        DetectorServiceOptions options = Read(reader, All);
+        DetectorServiceOptions defaults = new();
+        Assert.All(properties, property => Assert.NotEqual(property.GetValue(defaults), property.GetValue(options)));
+        Assert.Equal(
+            new DetectorServiceOptions
             {
+                ModelPath = "model.onnx",
+                OpenInBackground = true,
+                DropReportInterval = TimeSpan.FromMinutes(5),
                 Name = "left",
                 Device = Device.Cuda(1),
                 MaxBatch = 4,
@@ -74,19 +97,48 @@ public sealed class DetectorConfigurationTests
                 TensorRtShimPath = "/opt/shim",
                 TensorRtHostCodeAllowed = true,
             },
-            target.Detector);
+            options);
+    }
+
+    [Theory]
+    [InlineData("Device", "tpu", "'auto', 'cpu' and 'cuda:0' are")]
+    [InlineData("Overflow", "DropAll", "Wait, DropNewest, DropOldest")]
+    [InlineData("Overflow", "1", "Wait, DropNewest, DropOldest")]
+    [InlineData("WaitMode", "Block, Spin", "Block, Yield, Spin")]
+    [InlineData("InputSize", "640x384x3", "640x384")]
+    public void A_value_that_is_none_is_refused_with_those_that_are_by_whoever_reads_it(string key, string value, string wanted)
+    {
+        foreach (Reader reader in Enum.GetValues<Reader>())
+        {
+            InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Read(reader, new() { [key] = value }));
+            Assert.Contains($"'Cameras:Left:{key}'", error.Message, StringComparison.Ordinal);
+            Assert.Contains(wanted, error.ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_binder_refuses_a_key_that_is_none_where_it_is_told_to()
+    {
+        ServiceCollection services = new();
+        services.Configure<DetectorServiceOptions>(
+            Section(new() { ["MaxBach"] = "4" }), static binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddYoloDetector();
+        using ServiceProvider provider = services.BuildServiceProvider();
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<DetectorService>());
+        Assert.Contains("'MaxBach'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Keys_are_read_in_any_case_and_a_null_leaves_the_default()
     {
         DetectorServiceOptions target = Apply(new() { ["modelpath"] = "m.onnx", ["MAXBATCH"] = "2", ["Slots"] = null });
-        Assert.Equal(("m.onnx", 2, 0), (target.ModelPath, target.Detector.MaxBatch, target.Detector.Slots));
-        Assert.Equal(new DetectorOptions(), Apply([]).Detector);
+        Assert.Equal(("m.onnx", 2, 0), (target.ModelPath, target.MaxBatch, target.Slots));
+        Assert.Equal(new DetectorServiceOptions(), Apply([]));
     }
 
     [Theory]
-    [InlineData("MaxBach", "4", "no option of a detector")]
+    [InlineData("MaxBach", "4", "no option of a detector; there are AllowSynchronousContinuations, ClassAgnostic, ")]
+    [InlineData("Warning", "aloud", "no option of a detector")]
     [InlineData("MaxBatch", "four", "whole number")]
     [InlineData("MaxBatch", "99999999999", "whole number")]
     [InlineData("Device", "tpu", "'cpu'")]
@@ -95,7 +147,7 @@ public sealed class DetectorConfigurationTests
     [InlineData("Overflow", "", "DropOldest")]
     [InlineData("WaitMode", "Block, Spin", "Yield")]
     [InlineData("MaxFrameAge", "50", "00:00:00.050")]
-    [InlineData("InputSize", "640", "640x384")]
+    [InlineData("InputSize", "640x", "640x384")]
     [InlineData("InputSize", "640x384x3", "640x384")]
     [InlineData("ClassAgnostic", "yes", "'true'")]
     [InlineData("MemoryMargin", "a third", "0.25")]
@@ -109,10 +161,48 @@ public sealed class DetectorConfigurationTests
 
     private static DetectorServiceOptions Apply(Dictionary<string, string?> values)
     {
+        DetectorServiceOptions target = new();
+        DetectorConfiguration.Apply(Section(values), target);
+        return target;
+    }
+
+    private static IConfigurationSection Section(Dictionary<string, string?> values)
+    {
         ConfigurationManager configuration = new();
         configuration.AddInMemoryCollection(values.Select(static pair => KeyValuePair.Create($"Cameras:Left:{pair.Key}", pair.Value)));
-        DetectorServiceOptions target = new();
-        DetectorConfiguration.Apply(configuration.GetSection("Cameras:Left"), target);
-        return target;
+        return configuration.GetSection("Cameras:Left");
+    }
+
+    /// <summary>The options that a detector of a host would be opened with.</summary>
+    private static DetectorServiceOptions Read(Reader reader, Dictionary<string, string?> values)
+    {
+        const string Key = "left";
+        IConfigurationSection section = Section(values);
+        ServiceCollection services = new();
+        string name = Options.DefaultName;
+        switch (reader)
+        {
+            case Reader.Ours:
+                services.AddYoloDetector(section);
+                break;
+            case Reader.OursWithKey:
+                services.AddKeyedYoloDetector(name = Key, section);
+                break;
+            case Reader.Binder:
+                services.Configure<DetectorServiceOptions>(section);
+                services.AddYoloDetector();
+                break;
+            case Reader.BinderWithKey:
+                services.AddKeyedYoloDetector(name = Key);
+                services.Configure<DetectorServiceOptions>(Key, section);
+                break;
+            default:
+                services.AddYoloDetector();
+                services.AddOptions<DetectorServiceOptions>().Bind(section);
+                break;
+        }
+
+        using ServiceProvider provider = services.BuildServiceProvider();
+        return provider.GetRequiredService<IOptionsMonitor<DetectorServiceOptions>>().Get(name);
     }
 }

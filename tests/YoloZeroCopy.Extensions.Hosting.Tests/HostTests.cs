@@ -33,7 +33,7 @@ public sealed class HostTests : IDisposable
         });
         builder.Services.AddHostedService<FirstUser>();
         builder.Services.AddYoloDetector(
-            builder.Configuration.GetSection("Detector"), static options => options.Detector = options.Detector with { MaxBatch = 2 });
+            builder.Configuration.GetSection("Detector"), static options => options.MaxBatch = 2);
         YoloDetector detector;
         using (IHost host = builder.Build())
         {
@@ -67,11 +67,11 @@ public sealed class HostTests : IDisposable
     {
         string model = Model();
         HostApplicationBuilder builder = NewBuilder();
-        builder.Services.AddYoloDetector(options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu, MaxBatch = 1 }));
+        builder.Services.AddYoloDetector(options => (options.ModelPath, options.Device, options.MaxBatch) = (model, Device.Cpu, 1));
         builder.Services.AddKeyedYoloDetector(
-            "left", options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu, MaxBatch = 2 }));
+            "left", options => (options.ModelPath, options.Device, options.MaxBatch) = (model, Device.Cpu, 2));
         builder.Services.AddKeyedYoloDetector(
-            "right", options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu, MaxBatch = 3, Name = "camera 7" }));
+            "right", options => (options.ModelPath, options.Device, options.MaxBatch, options.Name) = (model, Device.Cpu, 3, "camera 7"));
         Assert.Throws<InvalidOperationException>(() => builder.Services.AddKeyedYoloDetector("left", static _ => { }));
         Assert.Throws<InvalidOperationException>(() => builder.Services.AddYoloDetector(static _ => { }));
         using IHost host = builder.Build();
@@ -138,7 +138,7 @@ public sealed class HostTests : IDisposable
     {
         ServiceCollection services = new();
         string model = Model();
-        services.AddYoloDetector(options => (options.ModelPath, options.Detector) = (model, new() { Device = Device.Cpu }));
+        services.AddYoloDetector(options => (options.ModelPath, options.Device) = (model, Device.Cpu));
         YoloDetector detector;
         await using (ServiceProvider provider = services.BuildServiceProvider())
         {
@@ -164,7 +164,7 @@ public sealed class HostTests : IDisposable
                 await Task.Yield();
                 return model;
             };
-            options.Detector = new() { Device = Device.Cpu };
+            options.Device = Device.Cpu;
         });
         using IHost host = builder.Build();
         await host.StartAsync();

@@ -1,116 +1,117 @@
 namespace YoloZeroCopy;
 
 /// <summary>How a detector is opened. The defaults suit files and a camera or two; every number is checked on opening.</summary>
-public sealed record DetectorOptions
+/// <remarks>Copied when opening begins: what is changed later changes no detector.</remarks>
+public record DetectorOptions
 {
     /// <summary>
     /// What metrics and logs call the detector, as its tag <c>detector</c>; null takes a running number. Detectors that run at the same time should
     /// differ in it.
     /// </summary>
-    public string? Name { get; init; }
+    public string? Name { get; set; }
 
     /// <summary>Device to run on.</summary>
-    public Device Device { get; init; } = Device.Auto;
+    public Device Device { get; set; } = Device.Auto;
 
     /// <summary>Largest number of frames in one run of the model; 0 takes what the model is fixed to, else 8 on CUDA and 1 on the CPU.</summary>
-    public int MaxBatch { get; init; }
+    public int MaxBatch { get; set; }
 
     /// <summary>
     /// How long a batch that is not full may wait for more frames, from when its first came. Zero, the default, never waits: what is there when a
     /// lane is free goes. Less than
     /// <see cref="MaxFrameAge"/>, and for batches that <see cref="Slots"/> and <see cref="QueueCapacity"/> can fill.
     /// </summary>
-    public TimeSpan MaxBatchDelay { get; init; }
+    public TimeSpan MaxBatchDelay { get; set; }
 
     /// <summary>Batches in flight at once; 0 chooses for the device.</summary>
-    public int Lanes { get; init; }
+    public int Lanes { get; set; }
 
     /// <summary>Number of slots; 0 takes enough to fill every lane and one batch more.</summary>
-    public int Slots { get; init; }
+    public int Slots { get; set; }
 
     /// <summary>Bytes of the largest frame, as <see cref="FrameFormat.ByteCount"/> gives it. The default holds 1920x1080 in 24-bit colour.</summary>
-    public int SlotBytes { get; init; } = 1920 * 1080 * 3;
+    public int SlotBytes { get; set; } = 1920 * 1080 * 3;
 
     /// <summary>What happens when frames come faster than they are handled.</summary>
-    public OverflowPolicy Overflow { get; init; } = OverflowPolicy.Wait;
+    public OverflowPolicy Overflow { get; set; } = OverflowPolicy.Wait;
 
     /// <summary>
     /// Frames that may wait for a lane before a dropping <see cref="Overflow"/> policy drops one, with DropNewest less than <see cref="Slots"/>; 0
     /// takes one batch. Without a dropping policy the slots are the limit and this must be 0.
     /// </summary>
-    public int QueueCapacity { get; init; }
+    public int QueueCapacity { get; set; }
 
     /// <summary>
     /// A frame older than this when its turn comes is dropped, counted from its capture, whatever stands before it. Zero, the default, keeps frames
     /// of any age.
     /// </summary>
-    public TimeSpan MaxFrameAge { get; init; }
+    public TimeSpan MaxFrameAge { get; set; }
 
     /// <summary>Detections with a score up to this are left out.</summary>
-    public float ScoreThreshold { get; init; } = 0.25f;
+    public float ScoreThreshold { get; set; } = 0.25f;
 
     /// <summary>
     /// Of two boxes of one class that overlap by more than this (intersection over union) the one with the lower score is left out.
     /// </summary>
-    public float IouThreshold { get; init; } = 0.7f;
+    public float IouThreshold { get; set; } = 0.7f;
 
     /// <summary>Most detections of one frame, on CUDA up to 1,024; those with the highest scores are kept.</summary>
-    public int MaxDetections { get; init; } = 300;
+    public int MaxDetections { get; set; } = 300;
 
     /// <summary>Compares boxes of all classes with each other, so that one place has one detection.</summary>
-    public bool ClassAgnostic { get; init; }
+    public bool ClassAgnostic { get; set; }
 
     /// <summary>
-    /// Width and height in pixels of the model's input; null takes what the model's metadata says. A model with a fixed input takes only that; of a
-    /// TensorRT engine with several profiles the smallest that is at least as large is taken.
+    /// Width and height in pixels of the model's input, or the side of a square; null takes what the model's metadata says. A model with a fixed
+    /// input takes only that; of a TensorRT engine with several profiles the smallest that is at least as large is taken.
     /// </summary>
-    public (int Width, int Height)? InputSize { get; init; }
+    public ModelInputSize? InputSize { get; set; }
 
     /// <summary>Threads the engine computes with on the CPU; 0 takes one per core.</summary>
-    public int Threads { get; init; }
+    public int Threads { get; set; }
 
     /// <summary>How threads wait for a GPU.</summary>
-    public WaitMode WaitMode { get; init; } = WaitMode.Block;
+    public WaitMode WaitMode { get; set; } = WaitMode.Block;
 
     /// <summary>
     /// Lets the code behind an <c>await</c> of a result run on the thread that brings results, instead of a thread of the pool whose wake-up takes
     /// tens of microseconds. That code must be short and must not wait for other results: those behind it come later by as long as it runs. Off by
     /// default.
     /// </summary>
-    public bool AllowSynchronousContinuations { get; init; }
+    public bool AllowSynchronousContinuations { get; set; }
 
     /// <summary>
     /// Told, in sentences for a log, what is wrong and throws no exception: a wait for a slot that nothing can end, listeners and continuations that
     /// throw, a detector that nobody disposed. Called on a thread of the pool; what it throws is ignored. It lives as long as the detector's threads:
     /// one that refers to the detector keeps it from being collected. Null writes to <see cref="System.Diagnostics.Trace"/>.
     /// </summary>
-    public Action<string>? Warning { get; init; }
+    public Action<string>? Warning { get; set; }
 
     /// <summary>
     /// Part of the planned device memory that must be free on top of it when a GPU is opened, for what engines take beyond the plan.
     /// </summary>
-    public double MemoryMargin { get; init; } = 0.3;
+    public double MemoryMargin { get; set; } = 0.3;
 
     /// <summary>
     /// File of ONNX Runtime's native library; null looks at <c>YZC_ONNXRUNTIME</c>, then beside the application, then in the system.
     /// </summary>
-    public string? OnnxRuntimePath { get; init; }
+    public string? OnnxRuntimePath { get; set; }
 
     /// <summary>
     /// File or folder of TensorRT, for engines; null looks at <c>YZC_TENSORRT</c>, then beside the application, then in the system.
     /// </summary>
-    public string? TensorRtPath { get; init; }
+    public string? TensorRtPath { get; set; }
 
     /// <summary>
     /// File or folder of the TensorRT shim; null looks at <c>YZC_TENSORRT_SHIM</c>, then beside the application, then in the system.
     /// </summary>
-    public string? TensorRtShimPath { get; init; }
+    public string? TensorRtShimPath { get; set; }
 
     /// <summary>
     /// Whether a version-compatible TensorRT engine may run the code for the processor that it carries, which it needs under another version than it
     /// was built with. Only for trusted files.
     /// </summary>
-    public bool TensorRtHostCodeAllowed { get; init; }
+    public bool TensorRtHostCodeAllowed { get; set; }
 
     /// <summary>Whether our kernels stand in for some of ONNX Runtime's on CUDA. Off for comparisons only.</summary>
     internal bool ReplaceKernels { get; init; } = true;

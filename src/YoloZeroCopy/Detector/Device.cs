@@ -1,8 +1,10 @@
+using System.ComponentModel;
 using System.Globalization;
 
 namespace YoloZeroCopy;
 
 /// <summary>Where a detector runs.</summary>
+[TypeConverter(typeof(DeviceConverter))]
 public readonly record struct Device
 {
     private const string CudaPrefix = "cuda:";

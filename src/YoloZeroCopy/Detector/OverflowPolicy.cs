@@ -1,6 +1,9 @@
+using System.ComponentModel;
+
 namespace YoloZeroCopy;
 
 /// <summary>What happens when frames come faster than they can be handled.</summary>
+[TypeConverter(typeof(NamedValueConverter<OverflowPolicy>))]
 public enum OverflowPolicy
 {
     /// <summary>

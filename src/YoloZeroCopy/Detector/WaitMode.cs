@@ -1,9 +1,12 @@
+using System.ComponentModel;
+
 namespace YoloZeroCopy;
 
 /// <summary>
 /// How the detector's threads wait for a GPU. docs/performance.md has what each costs. On the CPU nothing waits for a device, and the mode is
 /// ignored.
 /// </summary>
+[TypeConverter(typeof(NamedValueConverter<WaitMode>))]
 public enum WaitMode
 {
     /// <summary>Threads sleep until the device wakes them: the least processor time, some tens of microseconds later.</summary>

@@ -92,7 +92,7 @@ public sealed partial class YoloDetector
 
     private static DetectorOptions Checked(DetectorOptions? options)
     {
-        options ??= new DetectorOptions();
+        options = options is null ? new DetectorOptions() : options with { };
         options.Validate();
         return options;
     }
