@@ -14,4 +14,24 @@ public readonly record struct Detection(int ClassId, float Score, float X1, floa
 
     /// <summary>Height of the box in pixels.</summary>
     public float Height => Y2 - Y1;
+
+    /// <summary>Refuses what no detector could have found in such a frame.</summary>
+    internal void ThrowIfImpossible(in FrameFormat format, int classLimit)
+    {
+        if ((uint)ClassId >= (uint)classLimit)
+        {
+            throw new ArgumentException($"{this} has class {ClassId}; 0 to {classLimit - 1} are wanted.");
+        }
+
+        // Written so that NaN is refused.
+        if (!(Score is >= 0 and <= 1))
+        {
+            throw new ArgumentException($"{this} has a score outside 0 to 1.");
+        }
+
+        if (!(X1 >= 0 && X1 <= X2 && X2 <= format.Width && Y1 >= 0 && Y1 <= Y2 && Y2 <= format.Height))
+        {
+            throw new ArgumentException($"{this} is no box inside a frame of {format.Width}x{format.Height} pixels.");
+        }
+    }
 }

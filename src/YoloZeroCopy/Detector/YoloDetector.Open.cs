@@ -90,6 +90,25 @@ public sealed partial class YoloDetector
         return OpenAsync(ModelSource.InMemory(model, name), Checked(options), progress, cancellationToken);
     }
 
+    /// <summary>
+    /// Makes a detector that asks a function instead of a model, so that an application can test its own code: slots, queue, policies, order, faults
+    /// and statistics are the real ones.
+    /// </summary>
+    /// <param name="model">What <see cref="Model"/> is to say, as from <see cref="ModelInfo.OfClasses"/>.</param>
+    /// <param name="detect">What a frame shows.</param>
+    /// <param name="options">
+    /// How to run it; null for the defaults. <see cref="DetectorOptions.ScoreThreshold"/> and <see cref="DetectorOptions.MaxDetections"/> hold for
+    /// what the function gives; overlapping boxes stay. What is about engines and devices has no meaning here.
+    /// </param>
+    /// <returns>The detector, open, on threads of the processor; the caller disposes it.</returns>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
+    public static YoloDetector FromFunction(ModelInfo model, DetectFunction detect, DetectorOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(detect);
+        return FunctionOpening.Open(model, detect, Checked(options));
+    }
+
     private static DetectorOptions Checked(DetectorOptions? options)
     {
         options = options is null ? new DetectorOptions() : options with { };

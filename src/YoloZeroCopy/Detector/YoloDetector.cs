@@ -8,7 +8,7 @@ namespace YoloZeroCopy;
 /// its engine and its threads; in steady state it allocates no managed memory and copies no frame on the host. Dispose it: one that nobody disposed
 /// answers what it was given and is taken apart after the garbage collector found it, which may be late for memory that the collector does not see.
 /// </remarks>
-public sealed partial class YoloDetector : IAsyncDisposable
+public sealed partial class YoloDetector : IDetector
 {
     private static int opened;
 

@@ -48,6 +48,36 @@ public sealed record ModelInfo
     /// <summary>Every key and value of the model's own metadata.</summary>
     public required ImmutableDictionary<string, string> Metadata { get; init; }
 
+    /// <summary>Describes a model that is no file, with these classes, for <see cref="YoloDetector.FromFunction"/> and for tests.</summary>
+    /// <param name="names">Class names by class id, one or more.</param>
+    /// <returns>A description with an input of 640x640 and without tensors; <c>with</c> changes what should be otherwise.</returns>
+    /// <exception cref="ArgumentException">No name.</exception>
+    public static ModelInfo OfClasses(params IEnumerable<string> names)
+    {
+        ImmutableArray<string> all = [.. names];
+        if (all.IsEmpty)
+        {
+            throw new ArgumentException("No class was named; a model has one or more.", nameof(names));
+        }
+
+        return new ModelInfo
+        {
+            Path = "a function",
+            Inputs = [],
+            Outputs = [],
+            Layout = OutputLayout.EndToEnd,
+            Names = all,
+            Stride = 32,
+            InputWidth = 640,
+            InputHeight = 640,
+            FixedBatch = 0,
+            InputType = TensorElementType.Float32,
+            OutputType = TensorElementType.Float32,
+            OutputShape = (0, 6),
+            Metadata = ImmutableDictionary<string, string>.Empty,
+        };
+    }
+
     /// <summary>Number of classes the model names; 0 for a model with NMS inside and no names.</summary>
     public int ClassCount => Names.Length;
 

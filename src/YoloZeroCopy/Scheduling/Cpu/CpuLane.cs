@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// A lane on the processor: one thread that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own.
+/// A lane on the processor that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own.
 /// </summary>
-internal sealed unsafe class CpuLane : Lane
+internal sealed unsafe class CpuLane : ProcessorLane
 {
     private const int TensorAlignment = 64;
 
@@ -19,12 +19,9 @@ internal sealed unsafe class CpuLane : Lane
     private readonly byte* output;
     private readonly int inputBytes;
     private readonly int outputBytes;
-    private readonly SemaphoreSlim work = new(0);
-    private readonly Thread thread;
-    private LaneBatch? batch;
-    private volatile bool stopping;
 
     public CpuLane(InferenceEngine engine, int maxBatch, DecodingOptions decoding, int number)
+        : base(number)
     {
         this.engine = engine;
         model = engine.Model;
@@ -38,8 +35,7 @@ internal sealed unsafe class CpuLane : Lane
         // Zeroed: rows of a fixed batch that no frame fills must hold numbers, too.
         input = Allocate((long)tensorBatch * inputBytes);
         output = Allocate((long)tensorBatch * outputBytes);
-        thread = new Thread(Run) { IsBackground = true, Name = $"YoloZeroCopy CPU lane {number}" };
-        thread.Start();
+        StartThread();
     }
 
     /// <summary>
@@ -57,18 +53,9 @@ internal sealed unsafe class CpuLane : Lane
         steps.Advance();
     }
 
-    public override void Start(LaneBatch batch)
-    {
-        this.batch = batch;
-        work.Release();
-    }
-
     public override void Dispose()
     {
-        stopping = true;
-        work.Release();
-        thread.Join();
-        work.Dispose();
+        base.Dispose();
         foreach (EngineContext? context in contexts)
         {
             context?.Dispose();
@@ -85,30 +72,7 @@ internal sealed unsafe class CpuLane : Lane
         return address;
     }
 
-    private void Run()
-    {
-        while (true)
-        {
-            work.Wait();
-            if (stopping)
-            {
-                return;
-            }
-
-            LaneBatch current = batch!;
-            try
-            {
-                RunBatch(current);
-            }
-            catch (Exception error)
-            {
-                // A batch the engine cannot run is reported inside; what arrives here is a fault of ours, and going on would be guessing.
-                current.Fault(error);
-            }
-        }
-    }
-
-    private void RunBatch(LaneBatch current)
+    protected override void RunBatch(LaneBatch current)
     {
         long start = Stopwatch.GetTimestamp();
         for (int index = 0; index < current.Count; index++)
