@@ -27,12 +27,15 @@ internal static partial class ErrorReport
 
     public static void Write(string message, string? hint = null)
     {
-        StandardError.WriteLine($"yzc: {UrlCredentials.Hide(OneLine(message), known: null)}");
+        StandardError.WriteLine($"yzc: {Shown(message)}");
         if (hint is not null)
         {
             StandardError.WriteLine($"     {OneLine(hint)}");
         }
     }
+
+    /// <summary>A message as users see it: one line, without passwords.</summary>
+    public static string Shown(string message) => UrlCredentials.Hide(OneLine(message), known: null);
 
     public static (int Code, string Message, string? Hint) Describe(Exception error) => error switch
     {

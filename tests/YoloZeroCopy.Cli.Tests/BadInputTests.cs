@@ -18,6 +18,8 @@ public sealed class BadInputTests : IDisposable
     [InlineData("detect --input a.jpg", "'--model' is required")]
     [InlineData("detect --model m.onnx", "'--input' is required")]
     [InlineData("detect --model m.onnx --input a.jpg --wat", "'--wat'")]
+    [InlineData("detect --model m.onnx --input a.jpg --frames 0", "--frames: '0'")]
+    [InlineData("detect --model m.onnx --input a.jpg --vid-stride 0", "--vid-stride: '0'")]
     [InlineData("bench --model m.onnx --frame 1920", "--frame: '1920'")]
     [InlineData("bench --model m.onnx --frame 9000x100", "each side 1 to 8192")]
     [InlineData("bench --model m.onnx --format yuv", "nv12")]
@@ -85,7 +87,12 @@ public sealed class BadInputTests : IDisposable
             YzcProcess.Run("detect", "--model", inputs.Model, "--json", "-", "--input", bad, half, inputs.File("missing.png"), empty, good);
         result.Failed(ExitCode.InputFailed, "bad.jpg", "half.png", "missing.png", "holds no pictures");
         Assert.Equal(4, result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
-        Assert.Contains("\"source\":\"good.jpg\"", Assert.Single(result.Lines), StringComparison.Ordinal);
+
+        // What is a file and gives no frame has its line, too, in its place.
+        Assert.Equal(3, result.Lines.Length);
+        Assert.Matches("^{\"source\":\"bad.jpg\",\"frame\":0,\"error\":\".*no picture.*\"}$", result.Lines[0]);
+        Assert.Matches("^{\"source\":\"half.png\",\"frame\":0,\"error\":\".*truncated.*\"}$", result.Lines[1]);
+        Assert.Contains("\"source\":\"good.jpg\"", result.Lines[2], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -34,6 +34,7 @@ public sealed class VideoTests : IDisposable
         YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--input", cut, inputs.Picture("after.png"), "--json", "-");
         result.Failed(ExitCode.InputFailed, "cut.mp4");
         Assert.Contains("\"source\":\"after.png\"", result.Lines[^1], StringComparison.Ordinal);
+        Assert.Contains("\"error\":\"", result.Lines[^2], StringComparison.Ordinal);
         AssertNumbered(result.Lines[..^1]);
     }
 
@@ -49,7 +50,20 @@ public sealed class VideoTests : IDisposable
             [("YZC_FFMPEG", inputs.File("none"))], "detect", "--model", inputs.Model, "--input", SampleAssets.Clip, inputs.Picture("a.png"), "--json",
             "-");
         result.Failed(ExitCode.InputFailed, "ffmpeg");
-        _ = Assert.Single(result.Lines);
+        Assert.Equal(2, result.Lines.Length);
+        Assert.Contains("\"detections\":", result.Lines[1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(new[] { "--frames", "3" }, new[] { 0, 1, 2 })]
+    [InlineData(new[] { "--vid-stride", "100" }, new[] { 0, 100, 200 })]
+    [InlineData(new[] { "--vid-stride", "7", "--frames", "2" }, new[] { 0, 7 })]
+    public void Some_frames_of_a_clip_keep_their_numbers_and_times(string[] options, int[] wanted)
+    {
+        YzcResult result = YzcProcess.Run(["detect", "--model", inputs.Model, "--input", SampleAssets.Clip, "--json", "-", .. options]).Succeeded();
+        JsonElement[] lines = [.. result.Lines.Select(static line => JsonDocument.Parse(line).RootElement)];
+        Assert.Equal(wanted, lines.Select(static line => line.GetProperty("frame").GetInt32()));
+        Assert.All(lines, static line => Assert.Equal(line.GetProperty("frame").GetInt32() / 25.0, line.GetProperty("time").GetDouble(), 0.001));
     }
 
     // The sample model takes a tenth of a second for a frame, so that the clip is still running when the signal comes.

@@ -28,26 +28,9 @@ internal sealed class AnnotatedOutput : IFrameSink
         return new AnnotatedOutput(names);
     }
 
-    /// <summary>A file of its own for every input: its name, with a number where two share it, and the ending of what is written.</summary>
-    public static List<InputItem> PlanFiles(string folder, IEnumerable<InputItem> items)
-    {
-        HashSet<string> taken = new(StringComparer.OrdinalIgnoreCase);
-        List<InputItem> planned = [];
-        foreach (InputItem item in items)
-        {
-            string extension = item.Kind == InputKind.Video ? ".mp4" : IsPng(item.Path) ? ".png" : ".jpg";
-            string stem = Path.GetFileNameWithoutExtension(item.Path);
-            string file = Path.Combine(folder, stem + extension);
-            for (int number = 2; !taken.Add(file); number++)
-            {
-                file = Path.Combine(folder, FormattableString.Invariant($"{stem}-{number}{extension}"));
-            }
-
-            planned.Add(item with { Output = file });
-        }
-
-        return planned;
-    }
+    /// <summary>Names the file that every input is drawn into: PNG stays PNG, other pictures are JPEG, videos MP4.</summary>
+    public static List<InputItem> PlanFiles(string folder, IEnumerable<InputItem> items) =>
+        [.. items.Select(item => item with { Output = Path.Combine(folder, item.Stem + ExtensionOf(item)) })];
 
     public async ValueTask WriteAsync(FrameWork work, DetectionResult result)
     {
@@ -118,7 +101,8 @@ internal sealed class AnnotatedOutput : IFrameSink
         }
     }
 
-    private static bool IsPng(string path) => Path.GetExtension(path).Equals(".png", StringComparison.OrdinalIgnoreCase);
+    private static string ExtensionOf(InputItem item) =>
+        item.Kind == InputKind.Video ? ".mp4" : Path.GetExtension(item.Path).Equals(".png", StringComparison.OrdinalIgnoreCase) ? ".png" : ".jpg";
 
     private void Draw(Span<byte> pixels, FrameFormat format, ReadOnlySpan<Detection> detections)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 
 namespace YoloZeroCopy.Cli;
 
@@ -11,8 +12,19 @@ internal static class DetectCommand
     private const long PixelBudget = 256L << 20;
     private const int MaxWindow = 64;
 
+    // Files that a message lists by name.
+    private const int MostNamed = 10;
+
     private static readonly Option<string> Model = Options.Model();
     private static readonly Option<string[]> Input = InputOption();
+
+    private static readonly Option<bool> Recursive = new("--recursive", "-r") { Description = "Read the folders within folders, too." };
+
+    private static readonly Option<int> MostFrames =
+        Options.Integer("--frames", "End every video after so many frames, a live one too.", 1, int.MaxValue);
+
+    private static readonly Option<int> Stride =
+        Options.Integer("--vid-stride", "Handle every so many frames of a video, from its first one on.", 1, 1_000_000, 1);
 
     private static readonly Option<string?> Json = new("--json")
     {
@@ -43,7 +55,7 @@ internal static class DetectCommand
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Json, Output, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
+            Model, Input, Recursive, MostFrames, Stride, Json, Output, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
         };
         command.SetAction(RunAsync);
         return command;
@@ -56,10 +68,12 @@ internal static class DetectCommand
         string[] paths = arguments.GetRequiredValue(Input);
         string? json = arguments.GetValue(Json);
         string? folder = arguments.GetValue(Output);
-        List<InputItem> items = InputList.Expand(paths, Failed);
+        FrameSelection selection = new(arguments.GetValue(Stride), arguments.GetValue(MostFrames));
+        InputList inputs = InputList.Expand(paths, arguments.GetValue(Recursive), Failed);
+        List<InputItem> items = OutputNames.Plan(inputs.Items);
         items = folder is null ? items : AnnotatedOutput.PlanFiles(folder, items);
         CheckFiles(model, paths, items, json);
-        items = await InputProbe.ReadAsync(items, Failed, stop);
+        items = await InputProbe.ReadAsync(items, selection, stop);
         DetectorOptions options = OptionsFor(arguments, items);
         await using YoloDetector detector = DetectorOpening.Open(model, options);
         stop.ThrowIfCancellationRequested();
@@ -83,7 +97,7 @@ internal static class DetectCommand
             }
 
             int window = folder is null ? MaxWindow : (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow);
-            DetectRun run = new(detector, sinks, window);
+            DetectRun run = new(detector, selection, sinks, window);
             long start = Stopwatch.GetTimestamp();
             bool linesToFile = json is not (null or "-") || StandardOutput.IsFile;
             await using (DetectProgress.Start(run, items, linesToFile, DetectProgress.PlainStep))
@@ -92,6 +106,7 @@ internal static class DetectCommand
             }
 
             failures += run.Failures;
+            ReportSkipped(inputs.Skipped);
             if (summary is not null)
             {
                 double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -129,7 +144,7 @@ internal static class DetectCommand
         CommandFiles files = new(model);
 
         // Of what was given, also what is no input that can be used: it is the user's file.
-        foreach (string path in paths.Concat(items.Select(static item => item.Path)))
+        foreach (string path in paths.Concat(items.Select(static item => item.Path)).Where(InputList.IsPath))
         {
             files.Read("--input", path);
         }
@@ -141,12 +156,24 @@ internal static class DetectCommand
         }
     }
 
+    // No failure: beside the pictures of a folder there may well be their labels.
+    private static void ReportSkipped(IReadOnlyList<string> skipped)
+    {
+        if (skipped.Count > 0)
+        {
+            string more = skipped.Count > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {skipped.Count - MostNamed} more") : "";
+            string files = skipped.Count == 1 ? "1 file that is" : string.Create(CultureInfo.InvariantCulture, $"{skipped.Count} files that are");
+            ErrorReport.Write($"left out {files} neither picture nor video: {string.Join(", ", skipped.Take(MostNamed))}{more}");
+        }
+    }
+
     private static Option<string[]> InputOption()
     {
         Option<string[]> option = new("--input", "-i")
         {
-            Description = "JPEG and PNG files, videos, and folders with them.",
-            HelpName = "PATH",
+            Description = "Pictures, videos, folders with them, patterns in quotes ('pics/**/*.jpg'), URLs (http, rtsp), a camera (0 or /dev/video0), "
+                + "and - for a picture on standard input.",
+            HelpName = "INPUT",
             Required = true,
             Arity = ArgumentArity.OneOrMore,
             AllowMultipleArgumentsPerToken = true,
@@ -156,7 +183,7 @@ internal static class DetectCommand
         option.Validators.Add(static result =>
         {
             IEnumerable<string> paths = result.Tokens.Select(static token => token.Value);
-            foreach (string path in paths.Where(static value => value.StartsWith('-') && !Path.Exists(value)))
+            foreach (string path in paths.Where(static value => value.StartsWith('-') && value != "-" && !Path.Exists(value)))
             {
                 result.AddError($"Unrecognized option '{path}'.");
             }
@@ -166,7 +193,7 @@ internal static class DetectCommand
 
     private static DetectorOptions OptionsFor(ParseResult arguments, List<InputItem> items)
     {
-        int slotBytes = items.Count == 0 ? 1 : items.Max(static item => item.Format.ByteCount);
+        int slotBytes = Math.Max(1, items.Select(static item => item.Format.ByteCount).DefaultIfEmpty().Max());
         int batch = arguments.GetValue(Batch);
         int wantedSlots = 2 * (batch == 0 ? CudaOpening.DefaultBatch : batch);
         return new DetectorOptions

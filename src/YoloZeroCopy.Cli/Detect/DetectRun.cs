@@ -4,7 +4,7 @@ using System.Threading.Channels;
 namespace YoloZeroCopy.Cli;
 
 /// <summary>One run of <c>yzc detect</c>: a producer decodes ahead, the detector batches, results are written in input order.</summary>
-internal sealed class DetectRun(YoloDetector detector, IReadOnlyList<IFrameSink> sinks, int window)
+internal sealed class DetectRun(YoloDetector detector, FrameSelection selection, IReadOnlyList<IFrameSink> sinks, int window)
 {
     private long frames;
     private long detections;
@@ -27,7 +27,7 @@ internal sealed class DetectRun(YoloDetector detector, IReadOnlyList<IFrameSink>
     {
         Channel<FrameWork> works = Channel.CreateBounded<FrameWork>(new BoundedChannelOptions(window) { SingleReader = true, SingleWriter = true });
         using CancellationTokenSource abort = new();
-        FrameProducer producer = new(detector, sinks.Any(static sink => sink.WantsPixels), works.Writer);
+        FrameProducer producer = new(detector, selection, sinks.Any(static sink => sink.WantsPixels), works.Writer);
         Task producing = Task.Run(() => producer.RunAsync(items, stop, abort.Token), CancellationToken.None);
         try
         {
@@ -99,15 +99,24 @@ internal sealed class DetectRun(YoloDetector detector, IReadOnlyList<IFrameSink>
         }
         catch (Exception error) when (error is MediaException or NativeLibraryException)
         {
-            ErrorReport.Write(error.Message);
+            await FailAsync(work, error.Message);
         }
         catch (InferenceException error)
         {
-            ErrorReport.Write($"'{work.Item.Path}', frame {work.Frame}: {error.Message}");
+            await FailAsync(work, $"'{work.Item.Source}', frame {work.Frame}: {error.Message}");
         }
 
-        Volatile.Write(ref failures, failures + 1);
         return null;
+    }
+
+    private async ValueTask FailAsync(FrameWork work, string message)
+    {
+        Volatile.Write(ref failures, failures + 1);
+        ErrorReport.Write(message);
+        foreach (IFrameSink sink in sinks)
+        {
+            await sink.FailAsync(work, ErrorReport.Shown(message));
+        }
     }
 
     private void Flush()

@@ -6,7 +6,7 @@ namespace YoloZeroCopy.Cli;
 
 /// <summary>Decodes inputs straight into slots and submits them, several pictures at once, and lists the work in input order.</summary>
 [SuppressMessage("Design", "CA1001", Justification = "The semaphore holds nothing native, and decoders may outlive a run that was given up.")]
-internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, ChannelWriter<FrameWork> works)
+internal sealed class FrameProducer(YoloDetector detector, FrameSelection selection, bool keepPixels, ChannelWriter<FrameWork> works)
 {
     private const int MaxDecoders = 8;
 
@@ -28,7 +28,10 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
             foreach (InputItem item in items)
             {
                 end.Token.ThrowIfCancellationRequested();
-                Task listed = item.Kind == InputKind.Picture ? ListPictureAsync(item, end.Token, abort) : ListVideoAsync(item, end.Token, abort);
+                Task listed =
+                    item.Failure is not null ? ListFailureAsync(item, item.Failure, number: 0, abort)
+                    : item.Kind == InputKind.Picture ? ListPictureAsync(item, end.Token, abort)
+                    : ListVideoAsync(item, end.Token, abort);
                 await listed;
             }
         }
@@ -41,6 +44,13 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
         }
 
         works.Complete(failure);
+    }
+
+    private async Task ListFailureAsync(InputItem item, Exception error, int number, CancellationToken abort)
+    {
+        FrameWork failed = new(item, number);
+        failed.Expect(ValueTask.FromException<DetectionResult>(error));
+        await works.WriteAsync(failed, abort);
     }
 
     private async Task ListPictureAsync(InputItem item, CancellationToken end, CancellationToken abort)
@@ -57,9 +67,11 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
         byte[]? file = null;
         try
         {
-            file = ReadFile(work.Item.Path, out int length);
+            int length = 0;
+            file = work.Item.Content is null ? ReadFile(work.Item.Path, out length) : null;
             using FrameSlot slot = await detector.RentAsync(work.Item.Format, abort);
-            PictureFile.Decode(file.AsSpan(0, length), slot.Span, work.Item.Format, work.Item.Path);
+            ReadOnlySpan<byte> picture = file is null ? work.Item.Content.GetValueOrDefault().Span : file.AsSpan(0, length);
+            PictureFile.Decode(picture, slot.Span, work.Item.Format, file is null ? work.Item.Source : work.Item.Path);
             KeepPixels(work, slot);
             result = detector.SubmitAsync(slot, cancellationToken: abort);
         }
@@ -97,37 +109,44 @@ internal sealed class FrameProducer(YoloDetector detector, bool keepPixels, Chan
         int number = 0;
         try
         {
-            await using VideoReader reader = await VideoReader.OpenAsync(item.Path, cancellationToken: end);
+            await using VideoReader reader = await InputProbe.OpenVideoAsync(item, end);
             if (reader.Format != item.Format)
             {
-                throw new MediaException(item.Path, $"the video changed while it was read: {item.Format} before, {reader.Format} now.");
+                throw new MediaException(item.Source, $"the video changed while it was read: {item.Format} before, {reader.Format} now.");
             }
 
-            while (true)
+            for (int handled = 0; selection.Most == 0 || handled < selection.Most; handled++)
             {
-                FrameWork work = new(item, number);
                 using FrameSlot slot = await detector.RentAsync(item.Format, end);
-                if (!await reader.ReadFrameAsync(slot.Memory, end))
+                int wanted = handled == 0 ? 1 : selection.Stride;
+                int read = 0;
+                while (read < wanted && await reader.ReadFrameAsync(slot.Memory, end))
+                {
+                    read++;
+                }
+
+                number += read;
+                if (read < wanted)
                 {
                     break;
                 }
 
+                FrameWork work = new(item, number - 1) { Time = TimeOf(item, number - 1) };
                 KeepPixels(work, slot);
                 work.Expect(detector.SubmitAsync(slot, cancellationToken: abort));
                 await works.WriteAsync(work, abort);
-                number++;
             }
         }
         catch (Exception error) when (error is MediaException or NativeLibraryException)
         {
             await Task.Delay(SignalGrace, end);
-            FrameWork failed = new(item, number);
-            failed.Expect(ValueTask.FromException<DetectionResult>(error));
-            await works.WriteAsync(failed, abort);
+            await ListFailureAsync(item, error, number, abort);
         }
 
         await works.WriteAsync(new FrameWork(item, number) { IsEnd = true }, abort);
     }
+
+    private static TimeSpan? TimeOf(InputItem item, int number) => item.FrameRate > 0 ? TimeSpan.FromSeconds(number / item.FrameRate) : null;
 
     // The slot is filled again as soon as the model has seen it, so whoever draws needs a copy.
     private void KeepPixels(FrameWork work, FrameSlot slot)

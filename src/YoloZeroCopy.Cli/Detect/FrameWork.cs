@@ -9,6 +9,9 @@ internal sealed class FrameWork(InputItem item, int frame)
 
     public int Frame { get; } = frame;
 
+    /// <summary>When it is shown, from the start of its video; null of a picture, and where nothing tells.</summary>
+    public TimeSpan? Time { get; init; }
+
     /// <summary>The result, or the reason why there is none. Awaited once.</summary>
     public ValueTask<DetectionResult> Result { get; private set; }
 

@@ -9,6 +9,9 @@ internal interface IFrameSink : IAsyncDisposable
     /// <summary>Takes a frame's result; the caller disposes it afterwards.</summary>
     ValueTask WriteAsync(FrameWork work, DetectionResult result);
 
+    /// <summary>Takes what a frame has instead of a result: the reason why there is none.</summary>
+    ValueTask FailAsync(FrameWork work, string message) => ValueTask.CompletedTask;
+
     /// <summary>The item has no more frames.</summary>
     ValueTask EndItemAsync(InputItem item) => ValueTask.CompletedTask;
 

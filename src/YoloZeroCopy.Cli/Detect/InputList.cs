@@ -1,53 +1,139 @@
+using System.Globalization;
+
 namespace YoloZeroCopy.Cli;
 
-/// <summary>The files behind the paths of <c>--input</c>, in the order they are read: paths as given, files of a folder by ordinal name.</summary>
-internal static class InputList
+/// <summary>
+/// What <c>--input</c> names: files, folders, patterns, URLs, cameras and standard input, in the order they are given; files of a folder by ordinal
+/// name, then its folders where they are asked for.
+/// </summary>
+internal sealed class InputList
 {
-    private static readonly string[] PictureExtensions = [".jpg", ".jpeg", ".png", ".webp", ".bmp"];
-    private static readonly string[] VideoExtensions =
-    [
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".wmv", ".flv", ".3gp", ".h264", ".264", ".h265", ".hevc",
-            ".gif",
-    ];
+    /// <summary>How an input says that it is standard input.</summary>
+    public const string StandardInput = "-";
 
-    /// <summary>Finds the files. A path that leads to none is told to <paramref name="failed"/>, and the others go on.</summary>
-    public static List<InputItem> Expand(IEnumerable<string> paths, Action<string> failed)
+    private const string UrlMark = "://";
+    private const string CameraPrefix = "/dev/video";
+    private const int MaxCameraDigits = 3;
+
+    private readonly bool recursive;
+    private readonly Action<string> failed;
+    private readonly List<(string Name, InputItem Item)> found = [];
+    private readonly List<string> skipped = [];
+
+    private InputList(bool recursive, Action<string> failed)
     {
-        List<(string Path, string Name, InputKind Kind)> files = [];
-        foreach (string path in paths)
-        {
-            if (Directory.Exists(path))
-            {
-                AddFolder(path, files, failed);
-            }
-            else if (File.Exists(path))
-            {
-                if (KindOf(path) is InputKind kind)
-                {
-                    files.Add((path, Path.GetFileName(path), kind));
-                }
-                else
-                {
-                    failed($"'{path}' is neither a picture (JPEG, PNG, WebP, BMP) nor named like a video ({string.Join(' ', VideoExtensions)}).");
-                }
-            }
-            else
-            {
-                failed($"input '{path}' does not exist.");
-            }
-        }
-
-        IEnumerable<IGrouping<string, (string, string, InputKind)>> names = files.GroupBy(static file => file.Name, StringComparer.Ordinal);
-        HashSet<string> shared = [.. names.Where(static group => group.Count() > 1).Select(static group => group.Key)];
-        return [.. files.Select(file => new InputItem(file.Path, shared.Contains(file.Name) ? file.Path : file.Name, file.Kind))];
+        this.recursive = recursive;
+        this.failed = failed;
     }
 
-    private static void AddFolder(string folder, List<(string Path, string Name, InputKind Kind)> files, Action<string> failed)
+    public IReadOnlyList<InputItem> Items { get; private set; } = [];
+
+    /// <summary>Files of folders and patterns that are neither pictures nor videos.</summary>
+    public IReadOnlyList<string> Skipped => skipped;
+
+    /// <summary>Finds the inputs. What leads to none is told to <paramref name="failed"/>, and the others go on.</summary>
+    public static InputList Expand(IEnumerable<string> inputs, bool recursive, Action<string> failed)
     {
-        string[] names;
+        InputList list = new(recursive, failed);
+        foreach (string input in inputs)
+        {
+            list.Add(input);
+        }
+
+        IEnumerable<IGrouping<string, string>> names = list.found.GroupBy(static one => one.Name, static one => one.Name, StringComparer.Ordinal);
+        HashSet<string> shared = [.. names.Where(static group => group.Count() > 1).Select(static group => group.Key)];
+        list.Items = [.. list.found.Select(one => one.Item with { Source = shared.Contains(one.Name) ? one.Item.Source : one.Name })];
+        return list;
+    }
+
+    /// <summary>Whether an input is a file, a folder or a pattern of such, by its looks.</summary>
+    public static bool IsPath(string input) => input != StandardInput && !input.Contains(UrlMark, StringComparison.Ordinal);
+
+    private void Add(string input)
+    {
+        if (input == StandardInput)
+        {
+            AddStandardInput();
+        }
+        else if (Directory.Exists(input))
+        {
+            AddFolder(input);
+        }
+        else if (CameraOf(input) is string camera)
+        {
+            found.Add((camera, new InputItem(camera, camera, InputKind.Video) { Origin = InputOrigin.Camera }));
+        }
+        else if (File.Exists(input))
+        {
+            if (!TryAddFile(input))
+            {
+                failed($"'{input}' is neither a picture ({FileKind.Pictures}) nor named like a video ({FileKind.Videos}).");
+            }
+        }
+        else if (input.Contains(UrlMark, StringComparison.Ordinal))
+        {
+            AddUrl(input);
+        }
+        else if (PathPattern.IsPattern(input))
+        {
+            AddPattern(input);
+        }
+        else
+        {
+            failed($"input '{input}' does not exist.");
+        }
+    }
+
+    private void AddStandardInput()
+    {
+        if (found.Exists(static one => one.Item.Origin == InputOrigin.StandardInput))
+        {
+            failed("standard input ('-') can be read once only.");
+            return;
+        }
+
+        found.Add((StandardInput, new InputItem(StandardInput, StandardInput, InputKind.Picture) { Origin = InputOrigin.StandardInput }));
+    }
+
+    private void AddUrl(string url)
+    {
+        string shown = UrlCredentials.Hide(url, UrlCredentials.Of(url));
+        bool isPicture = Uri.TryCreate(url, UriKind.Absolute, out Uri? address)
+            && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps)
+            && FileKind.IsPictureName(address.AbsolutePath);
+        found.Add((shown, new InputItem(url, shown, isPicture ? InputKind.Picture : InputKind.Video) { Origin = InputOrigin.Url }));
+    }
+
+    private void AddPattern(string pattern)
+    {
+        IReadOnlyCollection<string> files = PathPattern.Find(pattern, failed);
+        if (!AddFiles(files))
+        {
+            failed(files.Count == 0
+                ? $"no file matches '{pattern}'."
+                : $"none of the {files.Count} files that match '{pattern}' is a picture ({FileKind.Pictures}) or a video.");
+        }
+    }
+
+    private void AddFolder(string folder)
+    {
+        int before = found.Count;
+        AddFilesOf(folder);
+        if (found.Count == before)
+        {
+            string where = recursive ? "holds, in its folders too," : "holds";
+            failed($"folder '{folder}' {where} no pictures ({FileKind.Pictures}) and no videos.");
+        }
+    }
+
+    private void AddFilesOf(string folder)
+    {
+        string[] files;
+        string[] folders;
         try
         {
-            names = [.. Directory.EnumerateFiles(folder).Select(static file => Path.GetFileName(file)).Where(IsMedia)];
+            files = Directory.GetFiles(folder);
+            folders = recursive ? Directory.GetDirectories(folder) : [];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -55,47 +141,66 @@ internal static class InputList
             return;
         }
 
-        if (names.Length == 0)
+        Array.Sort(files, StringComparer.Ordinal);
+        AddFiles(files);
+        Array.Sort(folders, StringComparer.Ordinal);
+        foreach (string inner in folders)
         {
-            failed($"folder '{folder}' holds no pictures (JPEG, PNG, WebP, BMP) and no videos.");
-            return;
-        }
-
-        Array.Sort(names, StringComparer.Ordinal);
-        foreach (string name in names)
-        {
-            files.Add((Path.Combine(folder, name), name, HasExtension(name, VideoExtensions) ? InputKind.Video : InputKind.Picture));
+            // A link may lead back up, and what begins with a dot belongs to some program.
+            if (new DirectoryInfo(inner).LinkTarget is null && Path.GetFileName(inner)[0] != '.')
+            {
+                AddFilesOf(inner);
+            }
         }
     }
 
-    private static bool IsMedia(string name) => HasExtension(name, PictureExtensions) || HasExtension(name, VideoExtensions);
-
-    private static bool HasExtension(string name, string[] extensions) =>
-        extensions.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase);
-
-    // A file that is named a picture but is none is left to the picture reader, which says what is wrong. What is named like neither must begin like
-    // a picture: ffmpeg would make a video of almost anything, of a text file, too.
-    private static InputKind? KindOf(string path) =>
-        HasExtension(path, PictureExtensions) ? InputKind.Picture
-        : HasExtension(path, VideoExtensions) ? InputKind.Video
-        : BeginsLikePicture(path) ? InputKind.Picture
-        : null;
-
-    private static bool BeginsLikePicture(string path)
+    private bool AddFiles(IEnumerable<string> files)
     {
-        Span<byte> start = stackalloc byte[12];
+        bool any = false;
+        foreach (string file in files)
+        {
+            if (TryAddFile(file))
+            {
+                any = true;
+            }
+            else if (Path.GetFileName(file)[0] != '.')
+            {
+                skipped.Add(file);
+            }
+        }
+
+        return any;
+    }
+
+    private bool TryAddFile(string path)
+    {
+        string name = Path.GetFileName(path);
         try
         {
-            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-            start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+            if (FileKind.Of(path) is not InputKind kind)
+            {
+                return false;
+            }
+
+            found.Add((name, new InputItem(path, path, kind)));
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (MediaException error)
         {
-            return false;
+            found.Add((name, new InputItem(path, path, InputKind.Picture) { Frames = 1, Failure = error }));
         }
 
-        ReadOnlySpan<byte> jpeg = [0xFF, 0xD8, 0xFF];
-        ReadOnlySpan<byte> png = [0x89, (byte)'P', (byte)'N', (byte)'G'];
-        return start.StartsWith(jpeg) || start.StartsWith(png) || (start.StartsWith("RIFF"u8) && start.EndsWith("WEBP"u8));
+        return true;
+    }
+
+    // A number is a camera's, as long as no file has that name.
+    private static string? CameraOf(string input)
+    {
+        bool isNumber = input.Length is > 0 and <= MaxCameraDigits && input.All(char.IsAsciiDigit) && !File.Exists(input);
+        if (isNumber)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"{CameraPrefix}{int.Parse(input, CultureInfo.InvariantCulture)}");
+        }
+
+        return input.StartsWith(CameraPrefix, StringComparison.Ordinal) ? input : null;
     }
 }

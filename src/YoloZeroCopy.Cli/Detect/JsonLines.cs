@@ -15,16 +15,28 @@ internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) 
 
     public ValueTask WriteAsync(FrameWork work, DetectionResult result)
     {
-        Write(work.Item.Source, work.Frame, result.Format.Width, result.Format.Height, result.Detections);
+        Write(work.Item.Source, work.Frame, work.Time, result.Format.Width, result.Format.Height, result.Detections);
         return ValueTask.CompletedTask;
     }
 
-    public void Write(string source, int frame, int width, int height, ReadOnlySpan<Detection> detections)
+    public ValueTask FailAsync(FrameWork work, string message)
     {
-        json.Reset(lines.Line);
-        json.WriteStartObject();
-        json.WriteString("source"u8, source);
-        json.WriteNumber("frame"u8, frame);
+        WriteFailure(work.Item.Source, work.Frame, work.Time, message);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Writes the line of a frame that failed.</summary>
+    public void WriteFailure(string source, int frame, TimeSpan? time, string message)
+    {
+        Begin(source, frame, time);
+        json.WriteString("error"u8, message);
+        End();
+    }
+
+    /// <summary>Writes the line of a frame; without a time for a picture.</summary>
+    public void Write(string source, int frame, TimeSpan? time, int width, int height, ReadOnlySpan<Detection> detections)
+    {
+        Begin(source, frame, time);
         json.WriteNumber("width"u8, width);
         json.WriteNumber("height"u8, height);
         json.WriteStartArray("detections"u8);
@@ -45,9 +57,7 @@ internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) 
         }
 
         json.WriteEndArray();
-        json.WriteEndObject();
-        json.Flush();
-        lines.EndLine();
+        End();
     }
 
     public void Flush() => lines.Flush();
@@ -64,11 +74,31 @@ internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) 
         return json.DisposeAsync();
     }
 
-    private void WriteNumber(float value, string format)
+    private void Begin(string source, int frame, TimeSpan? time)
+    {
+        json.Reset(lines.Line);
+        json.WriteStartObject();
+        json.WriteString("source"u8, source);
+        json.WriteNumber("frame"u8, frame);
+        if (time is TimeSpan shown)
+        {
+            json.WritePropertyName("time"u8);
+            WriteNumber(shown.TotalSeconds, "0.######");
+        }
+    }
+
+    private void End()
+    {
+        json.WriteEndObject();
+        json.Flush();
+        lines.EndLine();
+    }
+
+    private void WriteNumber(double value, string format)
     {
         Span<byte> text = stackalloc byte[64];
-        bool fits = ((double)value).TryFormat(text, out int length, format, CultureInfo.InvariantCulture);
-        if (!fits || !float.IsFinite(value))
+        bool fits = value.TryFormat(text, out int length, format, CultureInfo.InvariantCulture);
+        if (!fits || !double.IsFinite(value))
         {
             throw new InferenceException(FormattableString.Invariant($"a detection holds {value}, which is no number."));
         }
