@@ -8,14 +8,23 @@ public sealed class PackedPackages : IDisposable
 {
     public const string TensorRt = "YoloZeroCopy.TensorRt.linux-x64";
 
+    /// <summary>Where these packages say that the repository is published.</summary>
+    public const string RepositoryUrl = "https://github.com/example/yolozerocopy";
+
     public PackedPackages()
     {
         Folder = Directory.CreateTempSubdirectory("yzc-package-tests-").FullName;
         // A version that no folder and no feed has seen.
         Version = $"0.0.0-test.{DateTime.UtcNow:yyyyMMddHHmmss}.{Environment.ProcessId}";
         Feed = Path.Combine(Folder, "feed");
-        Pack("YoloZeroCopy.sln", Feed, $"-p:YzcShims={ShimFolder ?? Path.Combine(Folder, "no-shims")}").Succeeded();
+        string shims = ShimFolder ?? Path.Combine(Folder, "no-shims");
+        Pack("YoloZeroCopy.sln", Feed, $"-p:RepositoryUrl={RepositoryUrl}", $"-p:YzcShims={shims}").Succeeded();
+        string ending = $".{Version}.nupkg";
+        Ids = [.. Directory.GetFiles(Feed, "*.nupkg").Select(path => Path.GetFileName(path)[..^ending.Length]).Order(StringComparer.Ordinal)];
     }
+
+    /// <summary>The packages that were packed.</summary>
+    public IReadOnlyList<string> Ids { get; }
 
     /// <summary>Folder with the TensorRT shims of both majors, from <c>YZC_TENSORRT_SHIM</c> or artifacts/native; null where they are not built, and
     /// then their package is not packed.</summary>
