@@ -3,11 +3,11 @@ using System.Text;
 
 namespace YoloZeroCopy;
 
-/// <summary>What ffmpeg's log says of the pictures it sends.</summary>
-internal sealed record FfmpegHeader(int Width, int Height, double FrameRate, TimeSpan? Duration, bool IsBt709);
+/// <summary>What ffmpeg's log says of the video it reads.</summary>
+internal sealed record FfmpegHeader(double FrameRate, TimeSpan? Duration, bool IsBt709);
 
 /// <summary>
-/// Reads ffmpeg's log (<c>-loglevel level+info</c>): the size and rate of its output, which it prints before the first frame leaves, and errors.
+/// Reads ffmpeg's log (<c>-loglevel level+info</c>): the rate of its output, which it prints before the first frame leaves, and errors.
 /// Bounded, whatever is printed.
 /// </summary>
 /// <remarks>Filled by one task; the properties may be read by any thread. What is kept has no credentials of URLs in it, which ffmpeg
@@ -181,33 +181,10 @@ internal sealed class FfmpegLog(string? credentials = null)
             sawInputVideo = !text.Contains("(attached pic)", StringComparison.Ordinal);
             isBt709 = sawInputVideo && text.Contains("bt709", StringComparison.Ordinal);
         }
-        else if (inOutput && TryReadSize(text[video..], out int width, out int height))
+        else if (inOutput)
         {
-            _ = header.TrySetResult(new FfmpegHeader(width, height, ReadRate(text[video..]), duration, isBt709));
+            _ = header.TrySetResult(new FfmpegHeader(ReadRate(text[video..]), duration, isBt709));
         }
-    }
-
-    // ", 1280x720" up to a blank, comma or the end; the codec's tag, "0x...", does not follow ", ".
-    private static bool TryReadSize(ReadOnlySpan<char> text, out int width, out int height)
-    {
-        (width, height) = (0, 0);
-        foreach (Range range in text.Split(", "))
-        {
-            ReadOnlySpan<char> part = text[range];
-            int blank = part.IndexOfAny(' ', ',');
-            part = blank < 0 ? part : part[..blank];
-            int cross = part.IndexOf('x');
-            if (cross > 0
-                && int.TryParse(part[..cross], NumberStyles.None, CultureInfo.InvariantCulture, out width)
-                && int.TryParse(part[(cross + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out height)
-                && width > 0
-                && height > 0)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private static double ReadRate(ReadOnlySpan<char> text)

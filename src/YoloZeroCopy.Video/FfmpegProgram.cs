@@ -14,6 +14,7 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     public const string Variable = "YZC_FFMPEG";
 
     private static readonly Version Release51 = new(59, 27);
+    private static readonly Version Release61 = new(60, 16);
 
     // An answer takes tens of milliseconds. A program is asked once, until its file changes.
     private static readonly ConcurrentDictionary<(string Path, DateTime Written), FfmpegProgram> Known = [];
@@ -23,6 +24,10 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     /// <summary>Arguments that give every frame once, whatever its time stamp: the option was renamed in release 5.1, and the old name is to
     /// go.</summary>
     public string[] EveryFrame => FormatVersion >= Release51 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
+
+    /// <summary>Arguments that keep the time base of what is read, and with it every time stamp as it is: the value was renamed in release 6.1, and the
+    /// old name is to go.</summary>
+    public string[] SourceTimeBase => ["-enc_time_base", FormatVersion >= Release61 ? "demux" : "-1"];
 
     /// <summary>Finds the program (option, <c>YZC_FFMPEG</c>, PATH, the application's <c>runtimes/</c>) and asks its version.</summary>
     /// <param name="option">What the caller asked for; no other place is tried then.</param>

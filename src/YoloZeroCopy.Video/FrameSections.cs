@@ -18,6 +18,14 @@ internal static class FrameSections
         return (index * format.Stride, isLuminance ? format.Width : format.RowBytes);
     }
 
+    /// <summary>Bytes of all pieces.</summary>
+    public static int TotalBytes(FrameFormat format)
+    {
+        int chromaRows = format.Rows - format.Height;
+        int luminanceBytes = format.PixelFormat == PixelFormat.Nv12 ? format.Width : format.RowBytes;
+        return (format.Height * luminanceBytes) + (chromaRows * format.RowBytes);
+    }
+
     private static bool IsPacked(FrameFormat format) =>
         format.Stride == format.RowBytes && (format.PixelFormat != PixelFormat.Nv12 || format.Width % 2 == 0);
 }

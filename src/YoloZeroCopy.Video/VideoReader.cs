@@ -7,7 +7,8 @@ namespace YoloZeroCopy;
 /// The ffmpeg program decodes in a process of its own; it is a separate program under its own licence, which the user installs, and no part of this
 /// library. A frame is read from its pipe into the caller's memory without a copy in between and without managed allocation. One read at a time; any
 /// thread. Turning by rotation metadata is done by ffmpeg, and <see cref="Format"/> is the size after it. Exceptions name a URL without its user and
-/// password; the process list of the machine shows them, as ffmpeg's argument.
+/// password; the process list of the machine shows them, as ffmpeg's argument. What ffmpeg sends is NUT, a container with a time stamp for every
+/// frame.
 /// </remarks>
 public sealed class VideoReader : IAsyncDisposable
 {
@@ -15,40 +16,48 @@ public sealed class VideoReader : IAsyncDisposable
     private readonly FfmpegProgram program;
     private readonly bool ignoreDecodeErrors;
     private readonly FfmpegProcess process;
+    private readonly NutReader nut;
     private readonly FrameWorker worker;
     private long framesRead;
+    private long timestamp;
+    private long payloadBytes;
     private bool ended;
     private volatile bool aborted;
     private int disposed;
 
-    private VideoReader(
-        string source, FfmpegProgram program, VideoReaderOptions options, FfmpegProcess process, FfmpegHeader header, FrameFormat format)
+    private VideoReader(string source, FfmpegProgram program, VideoReaderOptions options, FfmpegProcess process)
     {
         this.source = source;
         this.program = program;
         this.process = process;
         ignoreDecodeErrors = options.IgnoreDecodeErrors;
-        Format = format;
-        FrameRate = header.FrameRate;
-        Duration = header.Duration;
-        worker = new FrameWorker("YoloZeroCopy video reader", ReadFrame, Abort);
+        nut = new NutReader(process.Output);
+        worker = new FrameWorker("YoloZeroCopy video reader", Read, Abort);
     }
 
     /// <summary>Format of every frame; rows without padding. An Nv12 frame carries the video's colour matrix in
     /// <see cref="FrameFormat.Color"/>.</summary>
-    public FrameFormat Format { get; }
+    public FrameFormat Format { get; private set; }
 
     /// <summary>Frames a second as the file says; 0 when it does not.</summary>
-    public double FrameRate { get; }
+    public double FrameRate { get; private set; }
 
     /// <summary>Length as the file says; null when it does not, as live sources do.</summary>
-    public TimeSpan? Duration { get; }
+    public TimeSpan? Duration { get; private set; }
 
     /// <summary>Version and path of the ffmpeg that decodes, for a log.</summary>
     public string Ffmpeg => program.ToString();
 
     /// <summary>Frames read so far.</summary>
     public long FramesRead => Interlocked.Read(ref framesRead);
+
+    /// <summary>
+    /// When the frame that was read last is shown, by the video's own clock: its presentation time stamp, to the nearest 100 ns. A file's clock begins
+    /// near zero, but not always at it; a camera's may begin anywhere. Until a frame was read, zero.
+    /// </summary>
+    /// <remarks>Where frames have no time stamps, as in a bare H.264 stream, ffmpeg counts them with the frame rate. Negative ones are moved up, all
+    /// by as much, so that the first is zero.</remarks>
+    public TimeSpan Timestamp => new(Interlocked.Read(ref timestamp));
 
     /// <summary>Process id of ffmpeg, for tests.</summary>
     internal int ProcessId => process.Id;
@@ -74,35 +83,27 @@ public sealed class VideoReader : IAsyncDisposable
             throw new MediaException(source, Directory.Exists(path) ? "is a folder, not a video." : "there is no such file.");
         }
 
-        List<string> output = OutputArguments(options.PixelFormat);
+        string[] pixels = PixelArguments(options.PixelFormat);
         FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, cancellationToken).ConfigureAwait(false);
         string[] input = isUrl ? ["-i", path] : ["-protocol_whitelist", "file", "-i", "file:" + Path.GetFullPath(path)];
         FfmpegProcess process = FfmpegProcess.Start(
             program.Executable,
-            ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", .. input, "-map", "0:V:0", .. program.EveryFrame, .. output],
+            [
+                "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-copyts", .. input,
+                "-map", "0:V:0", "-map_metadata", "-1", "-map_chapters", "-1", .. program.EveryFrame, .. program.SourceTimeBase, .. pixels,
+                "-c:v", "rawvideo", "-write_index", "0", "-f", "nut", "pipe:1",
+            ],
             credentials);
-        bool keep = false;
+        VideoReader reader = new(source, program, options, process);
         try
         {
-            FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
-            if (header is null)
-            {
-                int code = await process.WaitAsync().ConfigureAwait(false);
-                throw new MediaException(source, Explain(program, code, process.Log.Tail));
-            }
-
-            VideoReader reader = new(source, program, options, process, header, FormatOf(options.PixelFormat, header, source));
-            keep = true;
+            await reader.ReadHeadersAsync(options.PixelFormat, cancellationToken).ConfigureAwait(false);
             return reader;
         }
-        finally
+        catch
         {
-            if (!keep)
-            {
-                process.Kill();
-                _ = await process.WaitAsync().ConfigureAwait(false);
-                process.Dispose();
-            }
+            await reader.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
     }
 
@@ -145,14 +146,14 @@ public sealed class VideoReader : IAsyncDisposable
         process.Dispose();
     }
 
-    private static List<string> OutputArguments(PixelFormat pixelFormat) => pixelFormat switch
+    private static string[] PixelArguments(PixelFormat pixelFormat) => pixelFormat switch
     {
-        PixelFormat.Bgr24 => ["-pix_fmt", "bgr24", "-f", "rawvideo", "pipe:1"],
-        PixelFormat.Rgb24 => ["-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"],
-        PixelFormat.Gray8 => ["-pix_fmt", "gray", "-f", "rawvideo", "pipe:1"],
+        PixelFormat.Bgr24 => ["-pix_fmt", "bgr24"],
+        PixelFormat.Rgb24 => ["-pix_fmt", "rgb24"],
+        PixelFormat.Gray8 => ["-pix_fmt", "gray"],
 
         // Always luminance 16 to 235, so that the format can say which matrix and range it is.
-        PixelFormat.Nv12 => ["-vf", "scale=out_range=tv", "-pix_fmt", "nv12", "-f", "rawvideo", "pipe:1"],
+        PixelFormat.Nv12 => ["-vf", "scale=out_range=tv", "-pix_fmt", "nv12"],
         _ => throw new ArgumentException($"A video is read as Bgr24, Rgb24, Gray8 or Nv12; {pixelFormat} was given."),
     };
 
@@ -162,18 +163,33 @@ public sealed class VideoReader : IAsyncDisposable
         return $"{reason}; {program} ended with exit code {code} and said: {log}";
     }
 
-    private static FrameFormat FormatOf(PixelFormat pixelFormat, FfmpegHeader header, string source)
+    private async Task ReadHeadersAsync(PixelFormat pixelFormat, CancellationToken cancellationToken)
     {
+        bool isOpen = await worker.RunAsync(default, cancellationToken).ConfigureAwait(false);
+
+        // The log says the rest before the first frame leaves, or ends.
+        FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (!isOpen)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int code = await process.WaitAsync().ConfigureAwait(false);
+            throw new MediaException(source, Explain(program, code, process.Log.Tail));
+        }
+
         try
         {
-            YuvColor color = header.IsBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited;
-            return new FrameFormat(pixelFormat, header.Width, header.Height) { Color = color };
+            YuvColor color = header?.IsBt709 == true ? YuvColor.Bt709Limited : YuvColor.Bt601Limited;
+            Format = new FrameFormat(pixelFormat, nut.Width, nut.Height) { Color = color };
         }
         catch (ArgumentOutOfRangeException error)
         {
-            throw new MediaException(source, $"the video has frames of {header.Width}x{header.Height} pixels; 1x1 to "
+            throw new MediaException(source, $"the video has frames of {nut.Width}x{nut.Height} pixels; 1x1 to "
                 + $"{FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
         }
+
+        FrameRate = header?.FrameRate ?? 0;
+        Duration = header?.Duration;
+        payloadBytes = FrameSections.TotalBytes(Format);
     }
 
     private void Abort()
@@ -182,30 +198,62 @@ public sealed class VideoReader : IAsyncDisposable
         process.Kill();
     }
 
-    // On the worker's thread.
-    private bool ReadFrame(ReadOnlyMemory<byte> memory)
+    // On the worker's thread: a frame, or without memory what comes before the first.
+    private bool Read(ReadOnlyMemory<byte> memory)
     {
-        if (ended)
+        bool isWithin = true;
+        try
         {
-            return false;
+            if (memory.IsEmpty)
+            {
+                return nut.ReadHeaders();
+            }
+
+            if (!ended && nut.TryBeginFrame(out long size))
+            {
+                ReadFrame(MemoryMarshal.AsMemory(memory).Span, size);
+                return true;
+            }
+
+            isWithin = false;
+        }
+        catch (EndOfStreamException)
+        {
+            // The reason is ffmpeg's to tell, below.
+        }
+        catch (InvalidDataException error)
+        {
+            ended = true;
+            process.Kill();
+            ObjectDisposedException.ThrowIf(aborted, this);
+            throw new MediaException(source, $"frame {framesRead} of what {program} sends cannot be read: {error.Message}.", error);
         }
 
-        Span<byte> destination = MemoryMarshal.AsMemory(memory).Span;
+        if (!ended)
+        {
+            ended = true;
+            ThrowIfNotGoodEnd(isWithin);
+        }
+
+        return false;
+    }
+
+    private void ReadFrame(Span<byte> destination, long size)
+    {
+        if (size != payloadBytes)
+        {
+            throw new InvalidDataException($"it has {size} bytes, and those before had {payloadBytes}; the size of a video's frames must not change");
+        }
+
         int sections = FrameSections.Count(Format);
         for (int i = 0; i < sections; i++)
         {
             (int offset, int length) = FrameSections.Get(Format, i);
-            int read = process.Output.ReadAtLeast(destination.Slice(offset, length), length, throwOnEndOfStream: false);
-            if (read < length)
-            {
-                ended = true;
-                ThrowIfNotGoodEnd(isWithinFrame: i > 0 || read > 0);
-                return false;
-            }
+            nut.ReadPayload(destination.Slice(offset, length));
         }
 
+        _ = Interlocked.Exchange(ref timestamp, nut.Timestamp.Ticks);
         _ = Interlocked.Increment(ref framesRead);
-        return true;
     }
 
     private void ThrowIfNotGoodEnd(bool isWithinFrame)

@@ -35,12 +35,12 @@ public sealed class CredentialsTests : IDisposable
         AssertHidden(await FailAsync(Clips.FakeFfmpeg(folder, Talk + "exit 1\n"), allowUrl: true));
 
     [Theory]
-    [InlineData("head -c 24 /dev/zero\nexit 3\n")]
-    [InlineData("head -c 30 /dev/zero\n")]
-    [InlineData("head -c 24 /dev/zero\n")]
-    public async Task Nothing_of_the_log_has_them_when_the_stream_ends_badly(string end)
+    [InlineData(0, 3)]
+    [InlineData(6, 0)]
+    [InlineData(0, 0)]
+    public async Task Nothing_of_the_log_has_them_when_the_stream_ends_badly(int more, int code)
     {
-        string fake = Clips.FakeFfmpeg(folder, Talk + Clips.Banner + end);
+        string fake = Clips.FakeFfmpeg(folder, $"{Talk}{Clips.Send}exit {code}\n", nut: Clips.Nut(1, more));
         await using VideoReader reader = await VideoReader.OpenAsync(Url, new VideoReaderOptions { FfmpegPath = fake, AllowUrl = true });
 
         MediaException error = await Assert.ThrowsAsync<MediaException>(async () =>

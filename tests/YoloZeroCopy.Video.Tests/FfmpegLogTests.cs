@@ -7,13 +7,13 @@ public sealed class FfmpegLogTests
 {
     [Theory]
     [InlineData("    Stream #0:0(und): Video: rawvideo (BGR[24] / 0x18524742), bgr24, 1280x720 [SAR 1:1 DAR 16:9], q=2-31, 1 kb/s, 29.97 fps, 29.97 "
-        + "tbn, 29.97 tbc (default)", 1280, 720, 29.97002997)]
+        + "tbn, 29.97 tbc (default)", 29.97002997)]
     [InlineData("  Stream #0:0(und): Video: rawvideo (BGR[24] / 0x18524742), bgr24(pc, gbr/bt709/bt709, progressive), 640x360, q=2-31, 1 kb/s, "
-        + "25 fps, 25 tbn (default)", 640, 360, 25)]
-    [InlineData("  Stream #0:0: Video: rawvideo (NV12 / 0x3231564E), nv12(tv), 33x17, q=2-31, 12.5 fps, 12.5 tbn", 33, 17, 12.5)]
-    [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31, 1k fps, 1k tbn", 8, 9, 1000)]
-    [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31", 8, 9, 0)]
-    public async Task The_output_line_is_understood(string line, int width, int height, double rate)
+        + "25 fps, 25 tbn (default)", 25)]
+    [InlineData("  Stream #0:0: Video: rawvideo (NV12 / 0x3231564E), nv12(tv), 33x17, q=2-31, 12.5 fps, 12.5 tbn", 12.5)]
+    [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31, 1k fps, 1k tbn", 1000)]
+    [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31", 0)]
+    public async Task The_output_line_is_understood(string line, double rate)
     {
         FfmpegHeader? header = await ReadAsync(
             "[info] Input #0, matroska,webm, from 'file:/a.mkv':\n[info]   Duration: 00:01:02.50, start: 0.000000, bitrate: 9 kb/s\n"
@@ -22,7 +22,6 @@ public sealed class FfmpegLogTests
             + $"[info] Output #0, rawvideo, to 'pipe:1':\n[info]   Metadata:\n[info]     encoder         : Lavf\n[info] {line}\n");
 
         Assert.NotNull(header);
-        Assert.Equal((width, height), (header.Width, header.Height));
         Assert.Equal(rate, header.FrameRate, 6);
         Assert.Equal(TimeSpan.FromSeconds(62.5), header.Duration);
         Assert.True(header.IsBt709);
@@ -33,7 +32,6 @@ public sealed class FfmpegLogTests
     [InlineData("[info] Input #0, x:\n[info]     Stream #0:0: Video: h264, yuv420p, 320x240, 25 fps\n")]
     [InlineData("[info] Output #0, rawvideo, to 'pipe:1':\n[info]   Metadata:\n[info]     title           : Stream "
         + "#0:0: Video: rawvideo, bgr24, 7x7, 25 fps\n")]
-    [InlineData("[info] Output #0, rawvideo, to 'pipe:1':\n[info]   Stream #0:0: Video: rawvideo, bgr24, 99999999999x7, 25 fps\n")]
     public async Task Other_lines_are_not_taken_for_it(string log) => Assert.Null(await ReadAsync(log));
 
     [Fact]
@@ -83,7 +81,7 @@ public sealed class FfmpegLogTests
             {
                 understood++;
                 FfmpegHeader header = (await log.Header)!;
-                Assert.True(header.Width > 0 && header.Height > 0 && header.FrameRate >= 0);
+                Assert.True(header.FrameRate >= 0);
             }
         }
 

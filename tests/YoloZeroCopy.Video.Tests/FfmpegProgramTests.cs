@@ -16,16 +16,18 @@ public sealed class FfmpegProgramTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData(Of2018, "N-47683-g0e8eb07980-static", 58, 24, "-vsync")]
-    [InlineData(Of51, "5.1.9-0+deb12u1", 59, 27, "-fps_mode")]
-    [InlineData("ffmpeg version 5.0\nlibavformat 59. 16.100 / 59. 16.100", "5.0", 59, 16, "-vsync")]
-    [InlineData("ffmpeg version n7.1 Copyright\nlibavformat    61.  7.100 / 61.  7.100\n", "n7.1", 61, 7, "-fps_mode")]
-    public void Versions_are_read_and_decide_the_option(string text, string version, int major, int minor, string option)
+    [InlineData(Of2018, "N-47683-g0e8eb07980-static", 58, 24, "-vsync", "-1")]
+    [InlineData(Of51, "5.1.9-0+deb12u1", 59, 27, "-fps_mode", "-1")]
+    [InlineData("ffmpeg version 5.0\nlibavformat 59. 16.100 / 59. 16.100", "5.0", 59, 16, "-vsync", "-1")]
+    [InlineData("ffmpeg version 6.1\nlibavformat 60. 16.100 / 60. 16.100", "6.1", 60, 16, "-fps_mode", "demux")]
+    [InlineData("ffmpeg version n7.1 Copyright\nlibavformat    61.  7.100 / 61.  7.100\n", "n7.1", 61, 7, "-fps_mode", "demux")]
+    public void Versions_are_read_and_decide_the_options(string text, string version, int major, int minor, string option, string timeBase)
     {
         FfmpegProgram program = FfmpegProgram.Parse("/bin/ffmpeg", text);
 
         Assert.Equal(new FfmpegProgram("/bin/ffmpeg", version, new Version(major, minor)), program);
         Assert.Equal([option, "passthrough"], program.EveryFrame);
+        Assert.Equal(["-enc_time_base", timeBase], program.SourceTimeBase);
         Assert.Equal($"ffmpeg {version} ('/bin/ffmpeg')", program.ToString());
     }
 
@@ -47,9 +49,9 @@ public sealed class FfmpegProgramTests : IDisposable
     [InlineData(Of51, "-fps_mode")]
     public async Task A_program_is_given_the_option_of_its_version(string version, string option)
     {
-        string script = $"case \" $* \" in *' {option} passthrough '*) ;; *) echo \"Unrecognized option in $*\" >&2; exit 8;; esac\n" + Clips.Banner
-            + "head -c 24 /dev/zero\n";
-        string fake = Clips.FakeFfmpeg(folder, script, version);
+        string script = $"case \" $* \" in *' {option} passthrough '*) ;; *) echo \"Unrecognized option in $*\" >&2; exit 8;; esac\n"
+            + Clips.Send;
+        string fake = Clips.FakeFfmpeg(folder, script, version, Clips.Nut(1));
         File.WriteAllText(folder.File("a.mp4"), "x");
 
         await using VideoReader reader = await VideoReader.OpenAsync(folder.File("a.mp4"), new VideoReaderOptions { FfmpegPath = fake });

@@ -42,7 +42,7 @@ public sealed class VideoReaderTests : IDisposable
     {
         // FFV1 keeps odd sizes, which the writer's 4:2:0 does not.
         string path = folder.File("odd.mkv");
-        await RunAsync("-f", "lavfi", "-i", "color=c=0x808080:size=64x32:rate=10:duration=0.5,format=yuv444p,crop=33:17:0:0", "-c:v", "ffv1",
+        await Clips.RunFfmpegAsync("-f", "lavfi", "-i", "color=c=0x808080:size=64x32:rate=10:duration=0.5,format=yuv444p,crop=33:17:0:0", "-c:v", "ffv1",
             "-pix_fmt", "yuv444p", path);
 
         await using VideoReader reader =
@@ -73,7 +73,7 @@ public sealed class VideoReaderTests : IDisposable
         string[] turned = await Clips.IsFormatAsync(60, 0)
             ? ["-display_rotation", "90", "-i", folder.File("a.mp4"), "-c", "copy"]
             : ["-i", folder.File("a.mp4"), "-metadata:s:v", "rotate=90", "-c", "copy"];
-        await RunAsync([.. turned, folder.File("turned.mp4")]);
+        await Clips.RunFfmpegAsync([.. turned, folder.File("turned.mp4")]);
 
         await using VideoReader reader = await VideoReader.OpenAsync(folder.File("turned.mp4"), Options());
 
@@ -85,7 +85,7 @@ public sealed class VideoReaderTests : IDisposable
     {
         await Clips.WriteAsync(folder.File("a.mp4"), 320, 180, 30);
         string path = folder.File("vfr.mkv");
-        await RunAsync("-i", folder.File("a.mp4"), "-vf", "setpts=if(lt(N\\,10)\\,N\\,N*5)/25/TB", await Clips.IsFormatAsync(59, 27) ? "-fps_mode"
+        await Clips.RunFfmpegAsync("-i", folder.File("a.mp4"), "-vf", "setpts=if(lt(N\\,10)\\,N\\,N*5)/25/TB", await Clips.IsFormatAsync(59, 27) ? "-fps_mode"
             : "-vsync", "vfr", path);
 
         await using VideoReader reader = await VideoReader.OpenAsync(path, Options());
@@ -132,7 +132,7 @@ public sealed class VideoReaderTests : IDisposable
     {
         File.WriteAllText(folder.File("junk.mp4"), new string('x', 5000));
         File.WriteAllBytes(folder.File("empty.mp4"), []);
-        await RunAsync("-f", "lavfi", "-i", "sine=duration=1", folder.File("sound.wav"));
+        await Clips.RunFfmpegAsync("-f", "lavfi", "-i", "sine=duration=1", folder.File("sound.wav"));
 
         Assert.Contains("no video stream", await FailAsync(folder.File("sound.wav")), StringComparison.Ordinal);
         Assert.Contains("exit code", await FailAsync(folder.File("junk.mp4")), StringComparison.Ordinal);
@@ -154,7 +154,7 @@ public sealed class VideoReaderTests : IDisposable
     [Fact]
     public async Task Output_that_ends_within_a_frame_is_an_error()
     {
-        string fake = Clips.FakeFfmpeg(folder, Clips.Banner + "head -c 60 /dev/zero\n");
+        string fake = Clips.FakeFfmpeg(folder, Clips.Send, nut: Clips.Nut(2, more: 12));
         await using VideoReader reader = await OpenFakeAsync(fake);
         byte[] frame = new byte[24];
 
@@ -169,7 +169,7 @@ public sealed class VideoReaderTests : IDisposable
     public async Task A_dying_ffmpeg_is_reported_with_its_last_words()
     {
         string fake =
-            Clips.FakeFfmpeg(folder, Clips.Banner + "head -c 24 /dev/zero\necho '[h264 @ 0x1] [error] the decoder is on fire' >&2\nexit 42\n");
+            Clips.FakeFfmpeg(folder, Clips.Send + "echo '[h264 @ 0x1] [error] the decoder is on fire' >&2\nexit 42\n", nut: Clips.Nut(1));
         await using VideoReader reader = await OpenFakeAsync(fake);
         byte[] frame = new byte[24];
 
@@ -183,7 +183,7 @@ public sealed class VideoReaderTests : IDisposable
     [Fact]
     public async Task Cancelling_a_read_ends_it_and_the_process()
     {
-        string fake = Clips.FakeFfmpeg(folder, Clips.Banner + "head -c 30 /dev/zero\nsleep 60\n");
+        string fake = Clips.FakeFfmpeg(folder, Clips.Send + "sleep 60\n", nut: Clips.Nut(1, more: 6));
         await using VideoReader reader = await OpenFakeAsync(fake);
         byte[] frame = new byte[24];
         Assert.True(await reader.ReadFrameAsync(frame));
@@ -204,7 +204,7 @@ public sealed class VideoReaderTests : IDisposable
     [Fact]
     public async Task Dispose_ends_a_running_read_and_leaves_no_process()
     {
-        string fake = Clips.FakeFfmpeg(folder, Clips.Banner + "trap '' TERM\nsleep 60\n");
+        string fake = Clips.FakeFfmpeg(folder, Clips.Send + "trap '' TERM\nsleep 60\n", nut: Clips.Nut(0));
         VideoReader reader = await OpenFakeAsync(fake);
         int id = reader.ProcessId;
         Task<bool> read = reader.ReadFrameAsync(new byte[24]).AsTask();
@@ -236,7 +236,7 @@ public sealed class VideoReaderTests : IDisposable
     public async Task Ctrl_C_in_a_terminal_does_not_reach_ffmpeg()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/setsid"), "needs setsid");
-        await using VideoReader reader = await OpenFakeAsync(Clips.FakeFfmpeg(folder, Clips.Banner + "sleep 60\n"));
+        await using VideoReader reader = await OpenFakeAsync(Clips.FakeFfmpeg(folder, Clips.Send + "sleep 60\n"));
 
         // Third after the name is the process group, which a terminal's signals go to.
         string state = File.ReadAllText($"/proc/{reader.ProcessId}/stat");
@@ -320,14 +320,6 @@ public sealed class VideoReaderTests : IDisposable
 
     private static async Task<string> FailAsync(string path) =>
         (await Assert.ThrowsAsync<MediaException>(() => VideoReader.OpenAsync(path, Options()))).Message;
-
-    private static async Task RunAsync(params string[] arguments)
-    {
-        ProcessStartInfo info = new(Clips.Ffmpeg(), ["-v", "error", "-nostdin", .. arguments]);
-        using Process process = Process.Start(info)!;
-        await process.WaitForExitAsync();
-        Assert.Equal(0, process.ExitCode);
-    }
 
     private async Task<VideoReader> OpenFakeAsync(string fake)
     {
