@@ -35,7 +35,7 @@ public class PackageContentTests(PackedPackages packages)
         Assert.All((string[])["SIL OPEN FONT LICENSE", "Roboto", "SkiaSharp", "Skia"], name => Assert.Contains(name, text, StringComparison.Ordinal));
         XElement metadata = XElement.Load(package.GetEntry("YoloZeroCopy.Imaging.nuspec")!.Open());
         Assert.Equal(
-            ["SkiaSharp", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YoloZeroCopy"],
+            ["Google.Protobuf", "SkiaSharp", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YoloZeroCopy"],
             metadata.Descendants().Where(static element => element.Name.LocalName == "dependency").Select(
                 static element => element.Attribute("id")!.Value).Order(StringComparer.Ordinal));
     }

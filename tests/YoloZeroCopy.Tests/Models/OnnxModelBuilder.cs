@@ -79,6 +79,9 @@ public sealed class OnnxModelBuilder
         return this;
     }
 
+    /// <summary>The graph alone, as a branch of another model holds it.</summary>
+    public byte[] BuildGraph() => graph.ToArray();
+
     /// <summary>The model as the bytes of an ONNX file.</summary>
     public byte[] Build()
     {

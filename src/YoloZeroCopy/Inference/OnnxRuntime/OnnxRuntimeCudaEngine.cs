@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using YoloZeroCopy.Interop;
+using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
 
@@ -120,8 +121,9 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
     public override void Dispose() => disposed = true;
 
-    private static string? ReasonOf(ModelSource source) => HostDependentOperators.Find(source) is string name
-        ? $"operator {name} reports to the host as it runs" : null;
+    private static string? ReasonOf(ModelSource source) =>
+        OnnxModel.TryRead(source) is ModelProto file && HostDependentOperators.Find(file) is string name
+            ? $"operator {name} reports to the host as it runs" : null;
 
     // A capture that was broken, by another thread's call or by a model, leaves an error behind that CUDA reports once more, to whoever asks next.
     private OnnxRuntimeCudaContext Retry(int batch, nint input, nint output, nint stream, bool useGraph)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using YoloZeroCopy.Interop;
+using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
 
@@ -131,7 +132,8 @@ internal sealed class OnnxRuntimeModel
     private static long CheckContent(ModelSource source)
     {
         using ModelContent content = source.OpenOnnx();
-        if (source.Bytes is ReadOnlyMemory<byte> bytes && OnnxFile.TryParse(bytes.Span) is { DataLocations: [string first, ..] })
+        if (source.Bytes is ReadOnlyMemory<byte> bytes && OnnxModel.TryParse(bytes.Span) is ModelProto file
+            && OnnxFile.From(file).DataLocations is [string first, ..])
         {
             // The runtime would look for it in the process's current folder.
             throw new ModelException(
