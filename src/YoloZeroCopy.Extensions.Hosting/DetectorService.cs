@@ -6,7 +6,7 @@ namespace YoloZeroCopy;
 
 /// <summary>A detector of a host: opens it once, beside its callers, and owns it.</summary>
 /// <remarks>Any thread. The container makes it and disposes it, and with it the detector, when the host ends.</remarks>
-public sealed class DetectorService : IAsyncDisposable
+public sealed class DetectorService : IAsyncDisposable, IDisposable
 {
     private readonly DetectorServiceOptions options;
     private readonly string modelPath;
@@ -121,14 +121,10 @@ public sealed class DetectorService : IAsyncDisposable
     }
 
     /// <summary>Cancels an opening that is under way, and disposes the detector. May be called often; every call ends when all is freed.</summary>
-    public ValueTask DisposeAsync()
-    {
-        lock (gate)
-        {
-            disposing ??= Task.Run(EndAsync);
-            return new ValueTask(disposing);
-        }
-    }
+    public ValueTask DisposeAsync() => new(BeginEnd());
+
+    /// <summary>The same for a container that is disposed without awaiting: returns when all is freed.</summary>
+    public void Dispose() => BeginEnd().GetAwaiter().GetResult();
 
     /// <summary>Ends an opening that is under way, if there is one; the detector stays where it is open.</summary>
     internal async Task StopOpeningAsync()
@@ -185,6 +181,15 @@ public sealed class DetectorService : IAsyncDisposable
 
     // Holds nothing but the logger: the detector's threads hold it, and must not hold the detector by it.
     private static Action<string> WarningsTo(ILogger logger, string name) => text => HostingLog.Warning(logger, name, text);
+
+    // On the pool, away from the synchronisation context of whoever disposes.
+    private Task BeginEnd()
+    {
+        lock (gate)
+        {
+            return disposing ??= Task.Run(EndAsync);
+        }
+    }
 
     private async Task EndAsync()
     {

@@ -72,6 +72,36 @@ public sealed class DetectorServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task Disposed_without_an_await_while_it_opens_on_a_context_that_runs_nothing_it_ends()
+    {
+        DetectorService service = NewService();
+        Task<YoloDetector> waiting = service.GetAsync();
+        await opening.Task;
+        Task[] disposing =
+        [
+            .. Enumerable.Range(0, 3).Select(number => Task.Factory.StartNew(
+                () =>
+                {
+                    SynchronizationContext.SetSynchronizationContext(new StuckContext());
+                    if (number == 0)
+                    {
+                        service.DisposeAsync().AsTask().GetAwaiter().GetResult();
+                    }
+                    else
+                    {
+                        service.Dispose();
+                    }
+                },
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default)),
+        ];
+        await Task.WhenAll(disposing).WaitAsync(TimeSpan.FromMinutes(1));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Equal(DetectorState.Disposed, service.State);
+    }
+
+    [Fact]
     public async Task A_host_that_stops_while_it_opens_ends_the_opening()
     {
         await using DetectorService service = NewService();
@@ -189,5 +219,12 @@ public sealed class DetectorServiceTests : IDisposable
         warning = options.Warning;
         opening.TrySetResult(progress);
         return opened.Task.WaitAsync(cancellationToken);
+    }
+
+    private sealed class StuckContext : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+        }
     }
 }

@@ -152,6 +152,29 @@ public sealed class HostTests : IDisposable
     }
 
     [Fact]
+    public async Task A_container_that_is_disposed_without_an_await_frees_its_detectors()
+    {
+        ServiceCollection services = new();
+        string model = Model();
+        services.AddYoloDetector(options => (options.ModelPath, options.Device) = (model, Device.Cpu));
+        services.AddKeyedYoloDetector("left", options => (options.ModelPath, options.Device) = (model, Device.Cpu));
+        ServiceProvider provider = services.BuildServiceProvider();
+        DetectorService service = provider.GetRequiredService<DetectorService>();
+        YoloDetector[] detectors =
+        [
+            await service.GetAsync(), await provider.GetRequiredKeyedService<DetectorService>("left").GetAsync(),
+        ];
+        Assert.Same(detectors[0], provider.GetRequiredService<YoloDetector>());
+        (await detectors[0].DetectAsync(new byte[Format.ByteCount], Format)).Dispose();
+        provider.Dispose();
+        Assert.All(detectors, static detector => Assert.Throws<ObjectDisposedException>(() => detector.TryRent(Format, out _)));
+        Assert.Equal(DetectorState.Disposed, service.State);
+        provider.Dispose();
+        service.Dispose();
+        await service.DisposeAsync();
+    }
+
+    [Fact]
     public async Task A_model_may_come_from_a_store_as_bytes()
     {
         byte[] model = OnnxModelBuilder.Detector(new FakeDetector()).Build();

@@ -5,7 +5,7 @@ namespace YoloZeroCopy;
 /// For such a test open a detector over a function of its own, without a model, or write a class. Extension methods for pictures and videos work on
 /// every implementation. Each member means what it means on <see cref="YoloDetector"/>; any thread may call it.
 /// </remarks>
-public interface IDetector : IAsyncDisposable
+public interface IDetector : IAsyncDisposable, IDisposable
 {
     /// <summary>What metrics and logs call this detector.</summary>
     string Name { get; }

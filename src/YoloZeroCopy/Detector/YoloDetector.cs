@@ -160,4 +160,15 @@ public sealed partial class YoloDetector : IDetector
         GC.SuppressFinalize(this);
         return pipeline.DisposeAsync();
     }
+
+    /// <summary>The same for a caller who cannot await: returns when everything is freed.</summary>
+    /// <remarks>
+    /// Waits for what lanes have begun, and for nothing of the caller's: no synchronisation context, no thread of the pool. In code that runs on the
+    /// thread that brings results (<see cref="DetectorOptions.AllowSynchronousContinuations"/>, a listener) it begins the disposal and returns.
+    /// </remarks>
+    public void Dispose()
+    {
+        GC.SuppressFinalize(this);
+        pipeline.Dispose();
+    }
 }

@@ -11,7 +11,7 @@ namespace YoloZeroCopy;
 /// order: every frame enters the order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="Retire"/>).
 /// Code of others runs in one place only, <see cref="Answer"/>, outside the gate, and what it throws ends there.
 /// </remarks>
-internal sealed class Pipeline : IAsyncDisposable
+internal sealed class Pipeline : IAsyncDisposable, IDisposable
 {
     private readonly object gate = new();
     private readonly Lane[] lanes;
@@ -31,6 +31,7 @@ internal sealed class Pipeline : IAsyncDisposable
     private PendingFrame? oldest;
     private PendingFrame? newest;
     private bool retiring;
+    private int retiringThread;
     private bool stopping;
     private bool dispatcherDone;
     private int inFlight;
@@ -259,15 +260,55 @@ internal sealed class Pipeline : IAsyncDisposable
     public void Abandon() =>
         ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: false), this, preferLocal: false);
 
+    /// <summary>
+    /// The same for a caller who cannot await: returns when all is freed. Needs no thread of the pool, whose threads may all wait here. On the thread
+    /// that answers frames, where code of others may run, it would wait for itself: there the disposal only begins.
+    /// </summary>
+    public void Dispose()
+    {
+        bool answers;
+        lock (gate)
+        {
+            answers = retiring && retiringThread == Environment.CurrentManagedThreadId;
+        }
+
+        if (answers)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: true), this, preferLocal: false);
+            return;
+        }
+
+        if (TryBeginStop(failWaiting: true, out Task ended))
+        {
+            drained.Task.Wait();
+            Free();
+        }
+
+        ended.GetAwaiter().GetResult();
+    }
+
     private async Task StopAsync(bool failWaiting)
+    {
+        if (TryBeginStop(failWaiting, out Task ended))
+        {
+            await drained.Task.ConfigureAwait(false);
+            Free();
+        }
+
+        await ended.ConfigureAwait(false);
+    }
+
+    /// <summary>Lets everything run out. True for one caller only, who frees everything when it has.</summary>
+    private bool TryBeginStop(bool failWaiting, out Task ended)
     {
         TaskCompletionSource own = new(TaskCreationOptions.RunContinuationsAsynchronously);
         if (Interlocked.CompareExchange(ref disposal, own, null) is TaskCompletionSource earlier)
         {
-            await earlier.Task.ConfigureAwait(false);
-            return;
+            ended = earlier.Task;
+            return false;
         }
 
+        ended = own.Task;
         lock (gate)
         {
             stopping = true;
@@ -281,18 +322,20 @@ internal sealed class Pipeline : IAsyncDisposable
 
         Retire();
         Pool.Close(null);
-        await drained.Task.ConfigureAwait(false);
+        return true;
+    }
+
+    private void Free()
+    {
         dispatcher.Join();
         if (DisposeAll([.. lanes, .. parts]) is Exception error)
         {
-            own.SetException(error);
+            disposal!.SetException(error);
         }
         else
         {
-            own.SetResult();
+            disposal!.SetResult();
         }
-
-        await own.Task.ConfigureAwait(false);
     }
 
     /// <summary>Disposes each part whatever became of those before it, and gives back the first error.</summary>
@@ -623,6 +666,7 @@ internal sealed class Pipeline : IAsyncDisposable
                 }
 
                 retiring = entered = true;
+                retiringThread = Environment.CurrentManagedThreadId;
                 frame = oldest;
                 oldest = frame.Later;
                 frame.Later = null;

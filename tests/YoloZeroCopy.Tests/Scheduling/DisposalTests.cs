@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using YoloZeroCopy.Cuda.Tests;
 
@@ -34,6 +35,107 @@ public sealed class DisposalTests(CompiledSources sources)
         Assert.Equal(1, disposals);
         Assert.True(lane.IsDisposed);
         await detector.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Disposing_without_an_await_waits_for_the_whole_disposal_as_every_other_does()
+    {
+        FakeLane lane = new();
+        using ManualResetEventSlim release = new();
+        using SemaphoreSlim entered = new(0);
+        int disposals = 0;
+        PipelineHarness harness = new([lane], maxBatch: 1);
+        YoloDetector detector = harness.Detector(new Part(() =>
+        {
+            Interlocked.Increment(ref disposals);
+            entered.Release();
+            release.Wait();
+        }));
+        Task<DetectionResult> begun = harness.Submit().AsTask();
+        LaneBatch batch = lane.Next();
+        Task<DetectionResult> waiting = harness.Submit().AsTask();
+        Task first = OnThread(detector.Dispose);
+        Assert.True(SpinWait.SpinUntil(() => IsClosed(harness.Pool), Patience));
+        Task[] others = [OnThread(detector.Dispose), Task.Run(() => detector.DisposeAsync().AsTask()), OnThread(detector.Dispose)];
+        FakeLane.Finish(batch);
+        (await begun.WaitAsync(Patience)).Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(Patience));
+        Assert.True(await entered.WaitAsync(Patience));
+        Assert.False(first.IsCompleted || others.Any(static other => other.IsCompleted), "someone returned while parts were being disposed");
+        release.Set();
+        await Task.WhenAll([first, .. others]).WaitAsync(Patience);
+        Assert.Equal(1, disposals);
+        Assert.True(lane.IsDisposed);
+        detector.Dispose();
+        await detector.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Disposing_on_a_context_whose_one_thread_waits_for_it_ends(bool synchronously)
+    {
+        FakeLane lane = new();
+        PipelineHarness harness = new([lane], maxBatch: 1, allowSynchronousContinuations: synchronously);
+        YoloDetector detector = harness.Detector();
+        QueueContext context = new();
+        Task window = OnThread(() =>
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+
+            // What is behind these awaits is posted to this thread, which is busy disposing until they could go on.
+            Task begun = ReadAsync(harness.Submit());
+            LaneBatch batch = lane.Next();
+            Task waiting = ReadAsync(harness.Submit());
+            Task finishing = OnThread(() =>
+            {
+                Assert.True(SpinWait.SpinUntil(() => IsClosed(harness.Pool), Patience));
+                FakeLane.Finish(batch);
+            });
+            detector.Dispose();
+            Assert.True(lane.IsDisposed);
+            Assert.False(begun.IsCompleted || waiting.IsCompleted);
+            while (!(begun.IsCompleted && waiting.IsCompleted))
+            {
+                context.RunOne(Patience);
+            }
+
+            Assert.True(begun.IsCompletedSuccessfully);
+            Assert.IsType<ObjectDisposedException>(waiting.Exception?.InnerException);
+            finishing.GetAwaiter().GetResult();
+        });
+        await window.WaitAsync(Patience);
+
+        static async Task ReadAsync(ValueTask<DetectionResult> frame)
+        {
+            using DetectionResult result = await frame;
+            Assert.Equal(1, result.Detections.Length);
+        }
+    }
+
+    [Fact]
+    public async Task Disposing_behind_an_await_on_the_thread_that_brings_results_begins_the_disposal_and_returns()
+    {
+        FakeLane lane = new();
+        using ManualResetEventSlim disposed = new();
+        PipelineHarness harness = new([lane], allowSynchronousContinuations: true);
+        YoloDetector detector = harness.Detector(new Part(disposed.Set));
+        await Task.Run(() =>
+        {
+            ConfiguredValueTaskAwaitable<DetectionResult>.ConfiguredValueTaskAwaiter awaiter = harness.Submit().ConfigureAwait(false).GetAwaiter();
+            awaiter.UnsafeOnCompleted(() =>
+            {
+                awaiter.GetResult().Dispose();
+                detector.Dispose();
+                detector.Dispose();
+            });
+        });
+
+        // Runs what is behind the await, and would not end if that waited for it.
+        await OnThread(() => FakeLane.Finish(lane.Next())).WaitAsync(Patience);
+        await detector.DisposeAsync().AsTask().WaitAsync(Patience);
+        Assert.True(disposed.IsSet);
+        Assert.True(lane.IsDisposed);
     }
 
     [Fact]
@@ -114,6 +216,40 @@ public sealed class DisposalTests(CompiledSources sources)
         {
             using DetectionResult result = await frame;
             return result.Detections[0].ClassId;
+        }
+    }
+
+    private static bool IsClosed(FramePool pool)
+    {
+        try
+        {
+            if (pool.TryRent(PipelineHarness.Format, out FrameSlot slot))
+            {
+                slot.Dispose();
+            }
+
+            return false;
+        }
+        catch (ObjectDisposedException)
+        {
+            return true;
+        }
+    }
+
+    private static Task OnThread(Action action) =>
+        Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>Keeps what is posted until its thread asks for it, as a window does.</summary>
+    private sealed class QueueContext : SynchronizationContext
+    {
+        private readonly BlockingCollection<(SendOrPostCallback Callback, object? State)> posted = [];
+
+        public override void Post(SendOrPostCallback d, object? state) => posted.Add((d, state));
+
+        public void RunOne(TimeSpan patience)
+        {
+            Assert.True(posted.TryTake(out (SendOrPostCallback Callback, object? State) one, patience), "nothing was posted");
+            one.Callback(one.State);
         }
     }
 
