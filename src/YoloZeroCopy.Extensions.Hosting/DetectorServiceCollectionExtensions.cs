@@ -10,8 +10,8 @@ namespace YoloZeroCopy;
 
 /// <summary>Adds detectors to a host's services.</summary>
 /// <remarks>
-/// Each adds three things, as singletons: <see cref="DetectorService"/>, which opens and owns the detector; <see cref="YoloDetector"/> itself, which
-/// can be injected once it is open; and a health check,
+/// Each adds three things, as singletons: <see cref="DetectorService"/>, which opens and owns the detector; the detector itself, as
+/// <see cref="IDetector"/> and <see cref="YoloDetector"/>, which can be injected once it is open; and a health check,
 /// called <c>yolo-detector</c> or <c>yolo-detector:</c> and the key, with the tag <c>ready</c>. The host opens the detector before its other services
 /// start, and disposes it when it ends.
 /// </remarks>
@@ -140,6 +140,7 @@ public static class DetectorServiceCollectionExtensions
                 provider.GetService<IHostEnvironment>()?.ContentRootPath,
                 (provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance).CreateLogger(typeof(DetectorService).FullName!)))
             .AddKeyedSingleton(key, (provider, _) => OpenDetector(provider.GetRequiredKeyedService<DetectorService>(key)))
+            .AddKeyedSingleton<IDetector>(key, static (provider, key) => provider.GetRequiredKeyedService<YoloDetector>(key))
             .AddSingleton<IHostedService>(provider => new DetectorHostedService(provider.GetRequiredKeyedService<DetectorService>(key)))
             .AddHealthChecks()
             .Add(new HealthCheckRegistration(

@@ -40,6 +40,7 @@ public sealed class HostTests : IDisposable
             await host.StartAsync();
             Assert.Equal(2, host.Services.GetServices<IHostedService>().OfType<FirstUser>().Single().Found);
             detector = host.Services.GetRequiredService<YoloDetector>();
+            Assert.Same(detector, host.Services.GetRequiredService<IDetector>());
             Assert.Same(detector, await host.Services.GetRequiredService<DetectorService>().GetAsync());
             Assert.Equal("default", detector.Name);
             Assert.Equal(2, detector.Statistics.BatchSizes.Length - 1);
@@ -78,6 +79,7 @@ public sealed class HostTests : IDisposable
         await host.StartAsync();
         YoloDetector left = host.Services.GetRequiredKeyedService<YoloDetector>("left");
         YoloDetector right = host.Services.GetRequiredKeyedService<YoloDetector>("right");
+        Assert.Same(right, host.Services.GetRequiredKeyedService<IDetector>("right"));
         YoloDetector single = host.Services.GetRequiredService<YoloDetector>();
         Assert.Equal(["left", "camera 7", "default"], [left.Name, right.Name, single.Name]);
         Assert.Equal([3, 4, 2], [left.Statistics.BatchSizes.Length, right.Statistics.BatchSizes.Length, single.Statistics.BatchSizes.Length]);
