@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Drawing;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using SkiaSharp;
 
 namespace YoloZeroCopy;
@@ -11,8 +13,9 @@ namespace YoloZeroCopy;
 /// the frame, unless told otherwise. Transparency of colours is ignored. Frames of four bytes a pixel are drawn on where they lie; of others the part
 /// that is drawn on is converted there and back.
 /// <para>
-/// Text is in Roboto, which the library brings: Latin, Greek and Cyrillic letters. Other characters come from a font of the system, where Skia finds
-/// one (on Linux its build without libfontconfig finds none), else an empty box stands for them.
+/// Text is in Roboto, which the library brings: Latin, Greek and Cyrillic letters. Other characters come from the system's fonts, on Linux from the
+/// font files of /usr/share/fonts, /usr/local/share/fonts, ~/.local/share/fonts and ~/.fonts; joined, combined and right-to-left letters stand as their
+/// script wants it. An empty box stands for what no font has: the first time a trace warning says so, and <see cref="MissingCharacters"/> tells before.
 /// </para>
 /// </remarks>
 public readonly unsafe ref struct Annotator
@@ -21,13 +24,22 @@ public readonly unsafe ref struct Annotator
     private const float Far = 1e6f;
     private const int MaxTextLength = 1000;
 
+    // Labels that would cover more of the frame than this are made smaller, as far as they stay legible.
+    private const float CrowdedPart = 0.2f;
+    private const float LeastScale = 0.65f;
+    private const int LeastTextSize = 9;
+
+    // Twenty colours far from each other, those with neighbouring numbers farthest: found by a search in the OKLab colour space, in which distances
+    // are as the eye sees them.
     private static ReadOnlySpan<int> Palette =>
     [
-        0xE8343F, 0x38C94F, 0x3B62F0, 0xFFD21F, 0xA636D6, 0x2FD3E6, 0xF5822A, 0x128C7E, 0xF24FB5, 0xB4EC3C, 0x8C5A2B, 0xF7A8B8,
+        0xFF2299, 0x7733EE, 0xEE8800, 0x009900, 0xBBAAFF, 0x994455, 0x0088FF, 0x55DD77, 0xDD66FF, 0x887711,
+        0x55EEFF, 0x2266AA, 0xFF99AA, 0xAA33AA, 0x22BBEE, 0xEE2200, 0x99AA00, 0xAA77BB, 0xFFCC77, 0x009988,
     ];
 
     private readonly Span<byte> pixels;
     private readonly FrameFormat format;
+    private readonly bool isTextSizeSet;
 
     /// <summary>Prepares to draw.</summary>
     /// <param name="pixels">The frame.</param>
@@ -49,26 +61,68 @@ public readonly unsafe ref struct Annotator
         // Legible in the smallest picture, and in a large one still so when it is shown smaller: 8 pixels at 97x61, 14 at 640x480, 23 at 1920x1080.
         TextSize = 8 + (Math.Min(format.Width, format.Height) / 70);
         Thickness = (TextSize + 2) / 7;
+        isTextSizeSet = false;
     }
 
-    /// <summary>Size of the font in pixels that suits the frame. A capital letter is 0.71 of it high, a label 1.4.</summary>
-    public int TextSize { get; }
-
-    /// <summary>Width in pixels of lines that suits the frame.</summary>
-    public int Thickness { get; }
-
-    /// <summary>A colour for a class, the same in every run: twelve hues of which neighbours differ most, then the same darker, then lighter, and so
-    /// on from the beginning.</summary>
-    public static Color ClassColor(int classId)
+    /// <summary>Size of the font in pixels; unless set, one that suits the frame. A capital letter is 0.71 of it high, a label 1.4.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int TextSize
     {
-        int color = Palette[(int)((uint)classId % (uint)Palette.Length)];
-        (int red, int green, int blue) = (color >> 16, color >> 8 & 255, color & 255);
-        return ((uint)classId / (uint)Palette.Length % 3) switch
+        get;
+        init
         {
-            0 => Color.FromArgb(red, green, blue),
-            1 => Color.FromArgb(red * 5 / 8, green * 5 / 8, blue * 5 / 8),
-            _ => Color.FromArgb((red + 255) / 2, (green + 255) / 2, (blue + 255) / 2),
-        };
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            field = value;
+            isTextSizeSet = true;
+        }
+    }
+
+    /// <summary>Width of lines in pixels; unless set, one that suits the frame.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int Thickness
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            field = value;
+        }
+    }
+
+    /// <summary>Whether objects get boxes only.</summary>
+    public bool HideLabels { get; init; }
+
+    /// <summary>Whether labels have no scores.</summary>
+    public bool HideScores { get; init; }
+
+    /// <summary>A colour for a class, the same in every run: twenty colours, of which neighbours differ most, then the same again.</summary>
+    public static Color ClassColor(int classId) => Color.FromArgb(unchecked((int)0xFF000000 | Palette[(int)((uint)classId % (uint)Palette.Length)]));
+
+    /// <summary>The characters of a text that labels show as empty boxes, because neither the library's font nor a font of the system has them; empty
+    /// when there are none.</summary>
+    public static string MissingCharacters(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        SkiaLibrary.ThrowIfMissing();
+        return LabelText.Missing(text);
+    }
+
+    /// <summary>Draws all objects of a frame: their boxes in the colours of their classes, and labels with name and score, which stand within the
+    /// frame and beside each other as far as there is room.</summary>
+    /// <param name="detections">The objects, in pixels of this frame. The first are drawn last, on top.</param>
+    /// <param name="names">Names of the classes; one that has none is called by its number.</param>
+    public void Draw(ReadOnlySpan<Detection> detections, ImmutableArray<string> names)
+    {
+        for (int i = detections.Length - 1; i >= 0; i--)
+        {
+            ref readonly Detection detection = ref detections[i];
+            DrawRectangle(detection.X1, detection.Y1, detection.X2, detection.Y2, ClassColor(detection.ClassId));
+        }
+
+        if (!HideLabels)
+        {
+            DrawLabels(detections, names);
+        }
     }
 
     /// <summary>Draws the outline of a box; its lines lie around the edges, half inside.</summary>
@@ -82,14 +136,11 @@ public readonly unsafe ref struct Annotator
     public void DrawRectangle(float x1, float y1, float x2, float y2, Color color, int thickness = 0)
     {
         thickness = Limited(thickness, Thickness, nameof(thickness));
-        int left = Round(x1) - (thickness / 2);
-        int top = Round(y1) - (thickness / 2);
-        int right = left + Math.Max(Round(x2) - Round(x1) + thickness, thickness);
-        int bottom = top + Math.Max(Round(y2) - Round(y1) + thickness, thickness);
-        Fill(new SKRectI(left, top, right, top + thickness), color);
-        Fill(new SKRectI(left, bottom - thickness, right, bottom), color);
-        Fill(new SKRectI(left, top, left + thickness, bottom), color);
-        Fill(new SKRectI(right - thickness, top, right, bottom), color);
+        SKRectI box = Outline(x1, y1, x2, y2, thickness);
+        Fill(new SKRectI(box.Left, box.Top, box.Right, box.Top + thickness), color);
+        Fill(new SKRectI(box.Left, box.Bottom - thickness, box.Right, box.Bottom), color);
+        Fill(new SKRectI(box.Left, box.Top, box.Left + thickness, box.Bottom), color);
+        Fill(new SKRectI(box.Right - thickness, box.Top, box.Right, box.Bottom), color);
     }
 
     /// <summary>Draws a straight line.</summary>
@@ -126,24 +177,9 @@ public readonly unsafe ref struct Annotator
     public void DrawLabel(float x, float y, string text, Color background, int textSize = 0)
     {
         ArgumentNullException.ThrowIfNull(text);
-        textSize = Limited(textSize, TextSize, nameof(textSize));
-        string line = text.Length <= MaxTextLength ? text : text[..MaxTextLength];
-        int border = (textSize + 2) / 4;
-        int width = (int)MathF.Ceiling(LabelFont.Measure(line, textSize)) + (2 * border);
-        int height = (int)MathF.Round(textSize * 1.4f);
-        int left = Math.Max(0, Math.Min(Round(x), format.Width - width));
-        int top = Round(y) - height >= 0 ? Round(y) - height : Math.Max(0, Round(y));
-        SKRectI box = SKRectI.Create(left, top, width, height);
-        float baseLine = MathF.Round(top + ((height + (LabelFont.CapHeight * textSize)) / 2));
-
-        // Weights of BT.601: the eye sees green as brighter than blue.
-        bool isBright = (0.299 * background.R) + (0.587 * background.G) + (0.114 * background.B) > 140;
-        Paint(box, canvas =>
-        {
-            canvas.Clear(PaintColor(background));
-            using SKPaint paint = PaintOf(isBright ? Color.Black : Color.White);
-            LabelFont.Draw(canvas, line, left + border, baseLine, textSize, paint);
-        });
+        using LabelText line = LayOut(text, Limited(textSize, TextSize, nameof(textSize)));
+        int top = Round(y) - line.Height >= 0 ? Round(y) - line.Height : Math.Max(0, Round(y));
+        DrawLabel(Round(x), top, line, background);
     }
 
     /// <summary>Draws a detection: its box in the class's colour, and its name and score on top.</summary>
@@ -155,6 +191,99 @@ public readonly unsafe ref struct Annotator
         DrawRectangle(detection.X1, detection.Y1, detection.X2, detection.Y2, color);
         string label = string.Create(CultureInfo.InvariantCulture, $"{name} {detection.Score:F2}");
         DrawLabel(Round(detection.X1) - (Thickness / 2), Round(detection.Y1) - (Thickness / 2), label, color);
+    }
+
+    private void DrawLabels(ReadOnlySpan<Detection> detections, ImmutableArray<string> names)
+    {
+        List<LabelText> texts = new(detections.Length);
+        try
+        {
+            List<SKRectI> boxes = new(detections.Length);
+            List<Color> colors = new(detections.Length);
+            List<string> lines = new(detections.Length);
+            foreach (ref readonly Detection detection in detections)
+            {
+                // What is outside the frame has nothing that its label could stand at.
+                SKRectI box = Visible(Outline(detection.X1, detection.Y1, detection.X2, detection.Y2, Thickness));
+                if (box.Width > 0 && box.Height > 0)
+                {
+                    boxes.Add(box);
+                    colors.Add(ClassColor(detection.ClassId));
+                    lines.Add(TextOf(detection, names));
+                }
+            }
+
+            LayOutAll(lines, texts);
+            SKSizeI[] sizes = [.. texts.Select(SizeOf)];
+            SKRectI[] places = new SKRectI[sizes.Length];
+            LabelLayout.Place(CollectionsMarshal.AsSpan(boxes), sizes, new SKSizeI(format.Width, format.Height), places);
+            for (int i = places.Length - 1; i >= 0; i--)
+            {
+                DrawLabel(places[i].Left, places[i].Top, texts[i], colors[i]);
+            }
+        }
+        finally
+        {
+            texts.ForEach(static text => text.Dispose());
+        }
+    }
+
+    private void LayOutAll(List<string> lines, List<LabelText> texts)
+    {
+        foreach (string line in lines)
+        {
+            texts.Add(LayOut(line, TextSize));
+        }
+
+        float covered = (float)texts.Sum(static text => (long)SizeOf(text).Width * SizeOf(text).Height) / ((long)format.Width * format.Height);
+        float scale = Math.Max(LeastScale, MathF.Sqrt(CrowdedPart / covered));
+        int size = Math.Max(LeastTextSize, (int)MathF.Round(TextSize * scale));
+        if (isTextSizeSet || size >= TextSize || covered <= CrowdedPart)
+        {
+            return;
+        }
+
+        for (int i = 0; i < lines.Count; i++)
+        {
+            texts[i].Dispose();
+            texts[i] = LayOut(lines[i], size);
+        }
+    }
+
+    private string TextOf(in Detection detection, ImmutableArray<string> names)
+    {
+        int id = detection.ClassId;
+        string name = !names.IsDefault && (uint)id < (uint)names.Length ? names[id] : string.Create(CultureInfo.InvariantCulture, $"class{id}");
+        return HideScores ? name : string.Create(CultureInfo.InvariantCulture, $"{name} {detection.Score:F2}");
+    }
+
+    private LabelText LayOut(string text, int textSize) =>
+        LabelText.Of(text.Length <= MaxTextLength ? text : text[..MaxTextLength], textSize, format.Width - (2 * Border(textSize)));
+
+    private static SKSizeI SizeOf(LabelText text) => new((int)MathF.Ceiling(text.Width) + (2 * Border(text.Size)), text.Height);
+
+    private static int Border(int textSize) => (textSize + 2) / 4;
+
+    private void DrawLabel(int left, int top, LabelText text, Color background)
+    {
+        SKSizeI size = SizeOf(text);
+        left = Math.Max(0, Math.Min(left, format.Width - size.Width));
+        Paint(SKRectI.Create(left, top, size.Width, size.Height), canvas =>
+        {
+            canvas.Clear(PaintColor(background));
+            using SKPaint paint = PaintOf(TextColor(background));
+            text.Draw(canvas, left + Border(text.Size), top + text.Ascent, paint);
+        });
+    }
+
+    /// <summary>Black or white, whichever has more contrast as WCAG 2 defines it: (lighter + 0.05) / (darker + 0.05) of the relative
+    /// luminances.</summary>
+    private static Color TextColor(Color background)
+    {
+        double luminance = (0.2126 * Linear(background.R)) + (0.7152 * Linear(background.G)) + (0.0722 * Linear(background.B));
+        return (luminance + 0.05) * (luminance + 0.05) > 1.05 * 0.05 ? Color.Black : Color.White;
+
+        static double Linear(byte level) => level <= 10 ? level / 255.0 / 12.92 : Math.Pow(((level / 255.0) + 0.055) / 1.055, 2.4);
     }
 
     // Edges on whole pixels need no smoothing, so that a copy of one row does.
@@ -180,6 +309,15 @@ public readonly unsafe ref struct Annotator
         {
             first.CopyTo(pixels[((y * format.Stride) + (area.Left * pixelBytes))..]);
         }
+    }
+
+    private static SKRectI Outline(float x1, float y1, float x2, float y2, int thickness)
+    {
+        int left = Round(x1) - (thickness / 2);
+        int top = Round(y1) - (thickness / 2);
+        int right = left + Math.Max(Round(x2) - Round(x1) + thickness, thickness);
+        int bottom = top + Math.Max(Round(y2) - Round(y1) + thickness, thickness);
+        return new SKRectI(left, top, right, bottom);
     }
 
     private SKRectI Visible(SKRectI area) => SKRectI.Intersect(area, new SKRectI(0, 0, format.Width, format.Height));

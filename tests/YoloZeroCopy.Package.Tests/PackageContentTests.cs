@@ -32,10 +32,13 @@ public class PackageContentTests(PackedPackages packages)
         Assert.Equal(wanted, Files(package));
         using StreamReader notices = new(package.GetEntry("THIRD-PARTY-NOTICES.txt")!.Open());
         string text = notices.ReadToEnd();
-        Assert.All((string[])["SIL OPEN FONT LICENSE", "Roboto", "SkiaSharp", "Skia"], name => Assert.Contains(name, text, StringComparison.Ordinal));
+        Assert.All((string[])["SIL OPEN FONT LICENSE", "Roboto", "SkiaSharp", "Skia", "HarfBuzz"], name => Assert.Contains(name, text, StringComparison.Ordinal));
         XElement metadata = XElement.Load(package.GetEntry("YoloZeroCopy.Imaging.nuspec")!.Open());
         Assert.Equal(
-            ["Google.Protobuf", "SkiaSharp", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YoloZeroCopy"],
+            [
+                "Google.Protobuf", "HarfBuzzSharp", "HarfBuzzSharp.NativeAssets.Linux", "SkiaSharp",
+                "SkiaSharp.NativeAssets.Linux.NoDependencies", "YoloZeroCopy",
+            ],
             metadata.Descendants().Where(static element => element.Name.LocalName == "dependency").Select(
                 static element => element.Attribute("id")!.Value).Order(StringComparer.Ordinal));
     }
@@ -91,6 +94,7 @@ public class PackageContentTests(PackedPackages packages)
             "THIRD-PARTY-NOTICES.txt", "licences/Microsoft.ML.OnnxRuntime/LICENSE", "licences/Microsoft.ML.OnnxRuntime/ThirdPartyNotices.txt",
             "licences/SkiaSharp.NativeAssets.Linux.NoDependencies/THIRD-PARTY-NOTICES.txt", "licences/YoloZeroCopy.Imaging/THIRD-PARTY-NOTICES.txt",
             "tools/net10.0/any/runtimes/linux-x64/native/libonnxruntime.so", "tools/net10.0/any/runtimes/linux-x64/native/libSkiaSharp.so",
+            "tools/net10.0/any/runtimes/linux-x64/native/libHarfBuzzSharp.so",
             "tools/net10.0/any/runtimes/win-x64/native/onnxruntime.dll", "tools/net10.0/any/runtimes/osx-arm64/native/libonnxruntime.dylib",
             "tools/net10.0/any/yzc.deps.json", "tools/net10.0/any/yzc.dll", "tools/net10.0/any/yzc.runtimeconfig.json",
         ];
@@ -117,7 +121,7 @@ public class PackageContentTests(PackedPackages packages)
             .Select(static file => Path.GetFileNameWithoutExtension(file))
             .Where(static name => name is not "yzc" && !name.StartsWith("YoloZeroCopy", StringComparison.Ordinal))
             .Select(static name => name.Contains("onnxruntime", StringComparison.Ordinal) ? "Microsoft.ML.OnnxRuntime"
-                : name is "libSkiaSharp" ? "SkiaSharp.NativeAssets" : name);
+                : name is "libSkiaSharp" ? "SkiaSharp.NativeAssets" : name is "libHarfBuzzSharp" ? "HarfBuzzSharp.NativeAssets" : name);
         Assert.All(others.Distinct(), name => Assert.Contains(name, notices, StringComparison.Ordinal));
         // Where the notices point to, there is a file.
         string[] named = 
