@@ -182,17 +182,6 @@ public readonly unsafe ref struct Annotator
         DrawLabel(Round(x), top, line, background);
     }
 
-    /// <summary>Draws a detection: its box in the class's colour, and its name and score on top.</summary>
-    /// <param name="detection">The detection, in pixels of this frame.</param>
-    /// <param name="name">Name of the class.</param>
-    public void DrawDetection(in Detection detection, string name)
-    {
-        Color color = ClassColor(detection.ClassId);
-        DrawRectangle(detection.X1, detection.Y1, detection.X2, detection.Y2, color);
-        string label = string.Create(CultureInfo.InvariantCulture, $"{name} {detection.Score:F2}");
-        DrawLabel(Round(detection.X1) - (Thickness / 2), Round(detection.Y1) - (Thickness / 2), label, color);
-    }
-
     private void DrawLabels(ReadOnlySpan<Detection> detections, ImmutableArray<string> names)
     {
         List<LabelText> texts = new(detections.Length);
@@ -278,7 +267,7 @@ public readonly unsafe ref struct Annotator
 
     /// <summary>Black or white, whichever has more contrast as WCAG 2 defines it: (lighter + 0.05) / (darker + 0.05) of the relative
     /// luminances.</summary>
-    private static Color TextColor(Color background)
+    internal static Color TextColor(Color background)
     {
         double luminance = (0.2126 * Linear(background.R)) + (0.7152 * Linear(background.G)) + (0.0722 * Linear(background.B));
         return (luminance + 0.05) * (luminance + 0.05) > 1.05 * 0.05 ? Color.Black : Color.White;

@@ -63,6 +63,39 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void What_is_drawn_can_be_chosen()
+    {
+        string picture = inputs.Picture("a.png");
+        Dictionary<string, byte[]> drawn = [];
+        foreach (string option in (string[])["--conf=0.1", "--hide-labels", "--hide-scores", "--line-width=5"])
+        {
+            string output = inputs.File(option);
+            YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--output", output, option).Succeeded();
+            drawn[option] = PictureFile.Read(Path.Combine(output, "a.png"), out _);
+        }
+
+        byte[] before = PictureFile.Read(picture, out _);
+        int Changed(string option) => drawn[option].Zip(before).Count(static pair => pair.First != pair.Second);
+        Assert.True(Changed("--hide-labels") < Changed("--hide-scores") && Changed("--hide-scores") < Changed("--conf=0.1"));
+        Assert.True(Changed("--line-width=5") > Changed("--conf=0.1"));
+    }
+
+    [Fact]
+    public void Letters_of_names_that_no_font_has_are_told_once()
+    {
+        string model = OnnxModelBuilder.Detector(new FakeDetector { WithMetadata = false })
+            .Metadata("names", "{0: 'nut', 1: 'bolt \ue000', 2: '\ue001\ue000'}").Metadata("task", "detect")
+            .Save(Path.GetDirectoryName(inputs.Model)!, "names.onnx");
+        string picture = inputs.Picture("a.png");
+        YzcResult result = YzcProcess.Run("detect", "--model", model, "--input", picture, picture, "--output", inputs.File("out"));
+        Assert.Equal(ExitCode.Done, result.ExitCode);
+        Assert.StartsWith("yzc: no font has '\ue000\ue001' of the class names; labels show empty boxes instead.\n     Install", result.Error,
+            StringComparison.Ordinal);
+        Assert.Equal(2, result.Error.Count(static character => character == '\n'));
+        YzcProcess.Run("detect", "--model", model, "--input", picture, "--output", inputs.File("quiet"), "--hide-labels").Succeeded();
+    }
+
+    [Fact]
     public void Info_describes_the_model()
     {
         using JsonDocument info = JsonDocument.Parse(YzcProcess.Run("info", "--model", inputs.Model, "--json").Succeeded().Output);

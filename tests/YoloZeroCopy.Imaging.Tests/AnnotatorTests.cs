@@ -4,6 +4,8 @@ namespace YoloZeroCopy.Imaging.Tests;
 
 public sealed class AnnotatorTests
 {
+    private const int Palette = 20;
+
     private static readonly FrameFormat Format = new(PixelFormat.Bgr24, 60, 40, 187);
 
     private static readonly PixelFormat[] Drawable =
@@ -51,7 +53,9 @@ public sealed class AnnotatorTests
 
             annotator.DrawRectangle(x1, y1, x2, y2, Color.White, 3);
             annotator.DrawLine(x1, y1, x2, y2, Color.White, 5);
-            annotator.DrawDetection(new Detection(7, 0.5f, x1, y1, x2, y2), "a long name that does not fit \u00e9 \u4e2d \ud800");
+            annotator.Draw([new Detection(1, float.NaN, x1, y1, x2, y2), new Detection(-7, 0.5f, x2, y2, x1, y1), new Detection(9, 0.5f, 1, 1, 5, 5)],
+                ["", "a long name that does not fit \u00e9 \u4e2d \u05d0 \ud800"]);
+            (annotator with { TextSize = 100_000, Thickness = 100_000 }).Draw([new Detection(0, 0.5f, x1, y1, x2, y2)], default);
             annotator.DrawLabel(55, 3, "edge", Color.Blue);
             annotator.DrawLabel(x1, y2, "", Color.Blue, 100_000);
 
@@ -94,7 +98,7 @@ public sealed class AnnotatorTests
 
         static void Draw(Annotator annotator)
         {
-            annotator.DrawDetection(new Detection(2, 0.91f, 20.4f, 30.6f, 120, 80), "bolt");
+            annotator.Draw([new Detection(2, 0.91f, 20.4f, 30.6f, 120, 80), new Detection(0, 0.8f, 60, 40, 150, 85)], ["nut", "pin", "bolt"]);
             annotator.DrawLine(5, 5, 150, 60, Color.Orange, 3);
         }
     }
@@ -181,23 +185,86 @@ public sealed class AnnotatorTests
         Assert.Equal((textSize, thickness), (annotator.TextSize, annotator.Thickness));
     }
 
+    // In OKLab two colours that can just be told apart lie about 0.02 from each other.
     [Fact]
-    public void Class_colours_are_stable_and_neighbours_differ()
+    public void Class_colours_are_stable_and_neighbours_differ_most()
     {
-        Color[] colors = [.. Enumerable.Range(0, 36).Select(Annotator.ClassColor)];
+        (double L, double A, double B)[] colors = [.. Enumerable.Range(0, Palette).Select(static id => OkLab(Annotator.ClassColor(id)))];
 
-        Assert.Equal(Color.FromArgb(0xE8, 0x34, 0x3F), colors[0]);
-        Assert.Equal(36, colors.Distinct().Count());
-        for (int id = 0; id < 36; id++)
+        Assert.Equal(Color.FromArgb(0xFF, 0x22, 0x99), Annotator.ClassColor(0));
+        Assert.Equal(Annotator.ClassColor(3), Annotator.ClassColor(Palette + 3));
+        for (int id = 0; id < Palette; id++)
         {
-            Assert.True(Distance(colors[id], Annotator.ClassColor(id + 1)) > 70, $"{id} and the next");
-            Assert.All(colors[..12].Where((_, other) => id < 12 && other != id), other =>
-                Assert.True(Distance(colors[id], other) > 80, $"{colors[id]} and {other}"));
+            Assert.True(Distance(colors[id], colors[(id + 1) % Palette]) > 0.27, $"{id} and the next");
+            Assert.True(Distance(colors[id], colors[(id + 2) % Palette]) > 0.19, $"{id} and the next but one");
+            for (int other = 0; other < id; other++)
+            {
+                Assert.True(Distance(colors[id], colors[other]) > 0.13, $"{id} and {other}");
+            }
         }
 
         _ = Annotator.ClassColor(-1);
 
-        static double Distance(Color a, Color b) => Math.Sqrt(Math.Pow(a.R - b.R, 2) + Math.Pow(a.G - b.G, 2) + Math.Pow(a.B - b.B, 2));
+        static double Distance((double L, double A, double B) a, (double L, double A, double B) b) =>
+            Math.Sqrt(Math.Pow(a.L - b.L, 2) + Math.Pow(a.A - b.A, 2) + Math.Pow(a.B - b.B, 2));
+    }
+
+    // 4.5 is what WCAG 2 asks of text.
+    [Fact]
+    public void Text_has_contrast_on_every_colour()
+    {
+        for (int color = 0; color < 1 << 24; color += 0x010307)
+        {
+            Color background = Color.FromArgb(color >> 16, color >> 8 & 255, color & 255);
+            (double text, double behind) = (Luminance(Annotator.TextColor(background)), Luminance(background));
+            Assert.True((Math.Max(text, behind) + 0.05) / (Math.Min(text, behind) + 0.05) >= 4.5, background.ToString());
+        }
+    }
+
+    [Fact]
+    public void What_to_draw_of_an_object_can_be_chosen()
+    {
+        FrameFormat format = new(PixelFormat.Gray8, 200, 100);
+        Detection[] found = [new Detection(0, 0.5f, 20, 30, 180, 90)];
+        Color color = Annotator.ClassColor(0);
+
+        byte[] outline = new byte[format.ByteCount];
+        new Annotator(outline, format).DrawRectangle(20, 30, 180, 90, color);
+        byte[] box = new byte[format.ByteCount];
+        new Annotator(box, format) { HideLabels = true }.Draw(found, ["nut"]);
+        byte[] name = new byte[format.ByteCount];
+        new Annotator(name, format) { HideScores = true }.Draw(found, ["nut"]);
+        byte[] all = new byte[format.ByteCount];
+        new Annotator(all, format).Draw(found, ["nut"]);
+        byte[] thick = new byte[format.ByteCount];
+        new Annotator(thick, format) { HideLabels = true, Thickness = 9 }.Draw(found, ["nut"]);
+
+        Assert.Equal(outline, box);
+        Assert.InRange(Ink(name), Ink(box) + 100, Ink(all) - 100);
+        Assert.InRange(Ink(thick), 3 * Ink(box), int.MaxValue);
+
+        static int Ink(byte[] pixels) => pixels.Length - pixels.Count((byte)0);
+    }
+
+    [Fact]
+    public void The_first_object_is_drawn_on_top()
+    {
+        byte[] pixels = new byte[Format.ByteCount];
+
+        new Annotator(pixels, Format) { HideLabels = true }.Draw([new Detection(4, 0.9f, 10, 10, 30, 30), new Detection(2, 0.5f, 10, 10, 30, 30)], []);
+
+        Color first = Annotator.ClassColor(4);
+        Assert.Equal((first.R, first.G, first.B), Pixel(pixels, Format, 20, 10));
+    }
+
+    [Fact]
+    public void An_object_outside_the_frame_has_no_label()
+    {
+        byte[] pixels = new byte[Format.ByteCount];
+
+        new Annotator(pixels, Format).Draw([new Detection(0, 0.9f, 100, 10, 130, 30), new Detection(0, 0.9f, float.NaN, 0, float.NaN, 9)], ["nut"]);
+
+        Assert.Equal(-1, pixels.AsSpan().IndexOfAnyExcept((byte)0));
     }
 
     [Fact]
@@ -209,7 +276,26 @@ public sealed class AnnotatorTests
             () => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLine(0, 0, 1, 1, Color.Red, -1));
         _ = Assert.Throws<ArgumentOutOfRangeException>(
             () => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLabel(0, 0, "a", Color.Red, -1));
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => { _ = new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)) { Thickness = 0 }; });
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => { _ = new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)) { TextSize = 0 }; });
     }
+
+    // Björn Ottosson's OKLab, from linear sRGB.
+    private static (double L, double A, double B) OkLab(Color color)
+    {
+        (double r, double g, double b) = (Linear(color.R), Linear(color.G), Linear(color.B));
+        double l = Math.Cbrt((0.4122214708 * r) + (0.5363325363 * g) + (0.0514459929 * b));
+        double m = Math.Cbrt((0.2119034982 * r) + (0.6806995451 * g) + (0.1073969566 * b));
+        double s = Math.Cbrt((0.0883024619 * r) + (0.2817188376 * g) + (0.6299787005 * b));
+        return (
+            (0.2104542553 * l) + (0.7936177850 * m) - (0.0040720468 * s),
+            (1.9779984951 * l) - (2.4285922050 * m) + (0.4505937099 * s),
+            (0.0259040371 * l) + (0.7827717662 * m) - (0.8086757660 * s));
+    }
+
+    private static double Luminance(Color color) => (0.2126 * Linear(color.R)) + (0.7152 * Linear(color.G)) + (0.0722 * Linear(color.B));
+
+    private static double Linear(byte level) => level <= 10 ? level / 255.0 / 12.92 : Math.Pow(((level / 255.0) + 0.055) / 1.055, 2.4);
 
     private static byte[] Label(string text)
     {

@@ -102,7 +102,7 @@ public sealed class PicturePixelTests
         {
             byte[] pixels = new byte[format.ByteCount];
             PictureFile.Decode(file, pixels, format);
-            new Annotator(pixels, format).DrawDetection(new Detection(1, 0.5f, 5, 15, 40, 30), "bolt");
+            new Annotator(pixels, format).Draw([new Detection(1, 0.5f, 5, 15, 40, 30)], ["nut", "bolt"]);
             return PictureFile.EncodePng(pixels, format);
         }
     }

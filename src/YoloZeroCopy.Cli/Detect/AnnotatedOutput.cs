@@ -6,15 +6,16 @@ namespace YoloZeroCopy.Cli;
 internal sealed class AnnotatedOutput : IFrameSink
 {
     private readonly ImmutableArray<string> names;
+    private readonly DrawingStyle style;
     private VideoWriter? video;
     private InputItem? videoItem;
 
-    private AnnotatedOutput(ImmutableArray<string> names) => this.names = names;
+    private AnnotatedOutput(ImmutableArray<string> names, DrawingStyle style) => (this.names, this.style) = (names, style);
 
     public bool WantsPixels => true;
 
     /// <summary>Makes the folder.</summary>
-    public static AnnotatedOutput Create(string folder, ImmutableArray<string> names)
+    public static AnnotatedOutput Create(string folder, ImmutableArray<string> names, DrawingStyle style)
     {
         try
         {
@@ -25,7 +26,7 @@ internal sealed class AnnotatedOutput : IFrameSink
             throw StandardOutput.Failed($"folder '{folder}'", error);
         }
 
-        return new AnnotatedOutput(names);
+        return new AnnotatedOutput(names, style);
     }
 
     /// <summary>Names the file that every input is drawn into: PNG stays PNG, other pictures are JPEG, videos MP4.</summary>
@@ -36,7 +37,7 @@ internal sealed class AnnotatedOutput : IFrameSink
     {
         FrameFormat format = result.Format;
         byte[] pixels = work.Pixels ?? throw new InvalidOperationException("The frame's pixels were not kept.");
-        Draw(pixels.AsSpan(0, format.ByteCount), format, result.Detections);
+        style.For(pixels.AsSpan(0, format.ByteCount), format).Draw(result.Detections, names);
         string file = work.Item.Output ?? throw new InvalidOperationException($"No file was planned for '{work.Item.Path}'.");
         try
         {
@@ -103,14 +104,4 @@ internal sealed class AnnotatedOutput : IFrameSink
 
     private static string ExtensionOf(InputItem item) =>
         item.Kind == InputKind.Video ? ".mp4" : Path.GetExtension(item.Path).Equals(".png", StringComparison.OrdinalIgnoreCase) ? ".png" : ".jpg";
-
-    private void Draw(Span<byte> pixels, FrameFormat format, ReadOnlySpan<Detection> detections)
-    {
-        Annotator annotator = new(pixels, format);
-        for (int index = detections.Length - 1; index >= 0; index--)
-        {
-            // The best are drawn last, on top.
-            annotator.DrawDetection(detections[index], ClassNames.Of(names, detections[index].ClassId));
-        }
-    }
 }

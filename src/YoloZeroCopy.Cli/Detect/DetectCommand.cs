@@ -57,6 +57,7 @@ internal static class DetectCommand
         {
             Model, Input, Recursive, MostFrames, Stride, Json, Output, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
         };
+        DrawingStyle.AddOptions(command);
         command.SetAction(RunAsync);
         return command;
     }
@@ -93,7 +94,9 @@ internal static class DetectCommand
 
             if (folder is not null)
             {
-                sinks.Add(AnnotatedOutput.Create(folder, detector.Model.Names));
+                DrawingStyle style = DrawingStyle.Of(arguments);
+                style.WarnOfMissingCharacters(detector.Model.Names);
+                sinks.Add(AnnotatedOutput.Create(folder, detector.Model.Names, style));
             }
 
             int window = folder is null ? MaxWindow : (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow);

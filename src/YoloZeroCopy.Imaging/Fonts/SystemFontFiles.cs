@@ -15,9 +15,12 @@ internal static class SystemFontFiles
     private static readonly Lazy<string[]> Files = new(static () => List(Folders()));
 
     /// <summary>Opens the first font that has all the characters; null where there is none.</summary>
-    public static SKTypeface? Find(ReadOnlySpan<char> text)
+    public static SKTypeface? Find(ReadOnlySpan<char> text) => Find(Files.Value, text);
+
+    /// <summary>The same among some files.</summary>
+    public static SKTypeface? Find(IEnumerable<string> files, ReadOnlySpan<char> text)
     {
-        foreach (string file in Files.Value)
+        foreach (string file in files)
         {
             // A file that is damaged or gone gives none.
             SKTypeface? typeface = SKTypeface.FromFile(file);

@@ -9,12 +9,7 @@ await using (YoloDetector detector = YoloDetector.Open(args[0], new DetectorOpti
     FrameSlot slot = await detector.RentAsync(format);
     PictureFile.Decode(File.ReadAllBytes(args[1]), slot.Span, format);
     using DetectionResult result = await detector.SubmitAsync(slot);
-    Annotator annotator = new(picture, format);
-    foreach (Detection detection in result.Detections)
-    {
-        annotator.DrawDetection(detection, detector.Model.Names[detection.ClassId]);
-    }
-
+    new Annotator(picture, format).Draw(result.Detections, detector.Model.Names);
     PictureFile.WritePng(args[2], picture, format);
     Console.WriteLine($"objects: {result.Detections.Length}");
 }
