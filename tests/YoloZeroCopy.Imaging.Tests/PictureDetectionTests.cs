@@ -120,6 +120,63 @@ public sealed class PictureDetectionTests : IAsyncDisposable
         Assert.Equal(0, detector.Statistics.SlotsInUse);
     }
 
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public async Task Cancelling_a_frame_that_is_in_the_detector_costs_no_slot(string way)
+    {
+        using ManualResetEventSlim go = new();
+        using SemaphoreSlim taken = new(0);
+        await using YoloDetector blocked = YoloDetector.FromFunction(
+            detector.Model,
+            (_, _) =>
+            {
+                taken.Release();
+                go.Wait();
+                return [];
+            },
+            new DetectorOptions { Slots = Slots, SlotBytes = Format.ByteCount });
+
+        // One in the lane, the others in the queue.
+        using CancellationTokenSource canceled = new();
+        Task<DetectionResult>[] all = [.. Enumerable.Range(0, Slots).Select(_ => DetectAsync(blocked, way, Picture, canceled.Token).AsTask())];
+        Assert.True(await taken.WaitAsync(Limit));
+        Assert.True(SpinWait.SpinUntil(() => blocked.Statistics.FramesSubmitted == Slots, Limit));
+        await canceled.CancelAsync();
+        foreach (Task<DetectionResult> one in all)
+        {
+            _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one.WaitAsync(Limit));
+        }
+
+        go.Set();
+        await AssertNoSlotIsLostAsync(blocked);
+    }
+
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public async Task A_detector_that_refuses_the_frame_costs_no_slot(string way)
+    {
+        for (int time = 0; time <= Slots; time++)
+        {
+            _ = await Assert.ThrowsAsync<NotSupportedException>(() => DetectAsync(new RefusingDetector(detector), way, Picture).AsTask());
+        }
+
+        await AssertNoSlotIsLostAsync();
+    }
+
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public async Task A_picture_whose_data_are_damaged_behind_its_header_costs_no_slot(string way)
+    {
+        byte[] damaged = [.. Picture];
+        damaged[^200] ^= 0xFF;
+        for (int time = 0; time <= Slots; time++)
+        {
+            _ = await Assert.ThrowsAsync<MediaException>(() => DetectAsync(way, damaged).AsTask());
+        }
+
+        await AssertNoSlotIsLostAsync();
+    }
+
     [Fact]
     public async Task A_slow_sender_holds_no_slot_and_cancelling_it_costs_none()
     {
@@ -127,7 +184,7 @@ public sealed class PictureDetectionTests : IAsyncDisposable
         using CancellationTokenSource canceled = new();
         Task<DetectionResult> reading = detector.DetectAsync(stream, canceled.Token).AsTask();
         await stream.Stopped.WaitAsync(Limit);
-        Assert.Equal(Slots, FreeSlots());
+        Assert.Equal(0, detector.Statistics.SlotsInUse);
         await canceled.CancelAsync();
         _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.WaitAsync(Limit));
         await AssertNoSlotIsLostAsync();
@@ -267,7 +324,11 @@ public sealed class PictureDetectionTests : IAsyncDisposable
         return pixels;
     }
 
-    private async ValueTask<DetectionResult> DetectAsync(string way, byte[] picture, CancellationToken cancellationToken = default)
+    private ValueTask<DetectionResult> DetectAsync(string way, byte[] picture, CancellationToken cancellationToken = default) =>
+        DetectAsync(detector, way, picture, cancellationToken);
+
+    private async ValueTask<DetectionResult> DetectAsync(
+        IDetector detector, string way, byte[] picture, CancellationToken cancellationToken = default)
     {
         switch (way)
         {
@@ -307,15 +368,10 @@ public sealed class PictureDetectionTests : IAsyncDisposable
         return [.. all];
     }
 
-    private int FreeSlots()
-    {
-        FrameSlot[] all = RentAll();
-        Array.ForEach(all, static slot => slot.Dispose());
-        return all.Length;
-    }
-
     // A frame that was cancelled leaves its lane a little later.
-    private async Task AssertNoSlotIsLostAsync()
+    private Task AssertNoSlotIsLostAsync() => AssertNoSlotIsLostAsync(detector);
+
+    private static async Task AssertNoSlotIsLostAsync(YoloDetector detector)
     {
         using CancellationTokenSource limit = new(Limit);
         FrameSlot[] all = new FrameSlot[Slots];
@@ -324,8 +380,34 @@ public sealed class PictureDetectionTests : IAsyncDisposable
             all[number] = await detector.RentAsync(Format, limit.Token);
         }
 
+        Assert.Equal(Slots, detector.Statistics.SlotsRented);
         Array.ForEach(all, static slot => slot.Dispose());
-        Assert.Equal(Slots, FreeSlots());
+        Assert.Equal((0, Slots), (detector.Statistics.SlotsInUse, detector.SlotCount));
+    }
+
+    /// <summary>An application's own detector, which takes slots and no frames.</summary>
+    private sealed class RefusingDetector(YoloDetector slots) : IDetector
+    {
+        public string Name => slots.Name;
+
+        public ModelInfo Model => slots.Model;
+
+        public int SlotCount => slots.SlotCount;
+
+        public int SlotBytes => slots.SlotBytes;
+
+        public bool TryRent(in FrameFormat format, out FrameSlot slot) => slots.TryRent(format, out slot);
+
+        public ValueTask<FrameSlot> RentAsync(in FrameFormat format, CancellationToken cancellationToken = default) =>
+            slots.RentAsync(format, cancellationToken);
+
+        public ValueTask<DetectionResult> SubmitAsync(
+            FrameSlot slot, int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public ValueTask<DetectionResult> DetectAsync(
+            ReadOnlyMemory<byte> pixels, FrameFormat format, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
     /// <summary>What comes over a connection: a few bytes at a time, no length, and every kind of mishap.</summary>

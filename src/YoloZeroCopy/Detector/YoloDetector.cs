@@ -27,7 +27,7 @@ public sealed partial class YoloDetector : IDetector
             MemoryPlan memory)
     {
         Inspection = new DetectorInspection(pipeline, engine, resources.OfType<CudaSharedResources>().FirstOrDefault());
-        Model = model;
+        Model = pipeline.Model = model;
         Name = name ?? Interlocked.Increment(ref opened).ToString(CultureInfo.InvariantCulture);
         Device = device;
         Memory = memory;

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace YoloZeroCopy;
 
 /// <summary>Layout of one frame in memory: pixel format, size in pixels and stride in bytes. Checked once, when made.</summary>
@@ -79,8 +81,18 @@ public readonly record struct FrameFormat
     /// <summary>True for the four mosaic formats.</summary>
     internal bool IsBayer => PixelFormat >= PixelFormat.BayerRggb8;
 
-    /// <inheritdoc/>
-    public override string ToString() => $"{PixelFormat} {Width}x{Height}, stride {Stride}";
+    /// <summary>For people: <c>Bgr24 1920x1080</c>, with the stride where rows are padded and the colour where it is not OpenCV's.</summary>
+    public override string ToString()
+    {
+        if (Width == 0)
+        {
+            return "no format";
+        }
+
+        string padding = Stride == RowBytes ? "" : string.Create(CultureInfo.InvariantCulture, $", stride {Stride}");
+        string color = PixelFormat == PixelFormat.Nv12 && Color != YuvColor.Bt601Limited ? $" {Color}" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{PixelFormat}{color} {Width}x{Height}{padding}");
+    }
 
     /// <summary>
     /// Refuses a default value and memory that is too short for a frame of this format. For code of one's own that reads or writes frames.
@@ -91,14 +103,18 @@ public readonly record struct FrameFormat
     /// cref="ByteCount"/>.</exception>
     public void ThrowIfNotWithin(int available, string paramName)
     {
-        if (Width == 0)
-        {
-            throw new ArgumentException("The frame format is the default value; make one with a pixel format and a size.", paramName);
-        }
-
+        ThrowIfDefault(paramName);
         if (available < ByteCount)
         {
             throw new ArgumentException($"A frame of {this} takes {ByteCount} bytes; {available} were given.", paramName);
+        }
+    }
+
+    internal void ThrowIfDefault(string paramName)
+    {
+        if (Width == 0)
+        {
+            throw new ArgumentException("The frame format is the default value; make one with a pixel format and a size.", paramName);
         }
     }
 

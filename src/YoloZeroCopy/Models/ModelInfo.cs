@@ -6,6 +6,8 @@ namespace YoloZeroCopy;
 /// <remarks>Immutable; any thread.</remarks>
 public sealed record ModelInfo
 {
+    private const int NamesInMessage = 100;
+
     /// <summary>File the model came from.</summary>
     public required string Path { get; init; }
 
@@ -93,4 +95,21 @@ public sealed record ModelInfo
     /// <summary>Name of a class, or <c>class</c> and its id where the model gives none.</summary>
     /// <param name="classId">Id as a <see cref="Detection"/> has it.</param>
     public string NameOf(int classId) => (uint)classId < (uint)Names.Length ? Names[classId] : $"class{classId}";
+
+    /// <summary>Id of a class, as <see cref="Detection.ClassId"/> has it.</summary>
+    /// <param name="name">Its name, as in <see cref="Names"/>.</param>
+    /// <exception cref="ArgumentException">The model has no class of this name; the message lists those it has.</exception>
+    public int IdOf(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        int id = Names.IndexOf(name);
+        if (id >= 0)
+        {
+            return id;
+        }
+
+        string known = ClassCount == 0 ? "no names" : string.Join(", ", Names.Take(NamesInMessage));
+        string more = ClassCount > NamesInMessage ? $" and {ClassCount - NamesInMessage} more" : "";
+        throw new ArgumentException($"The model has no class '{name}'; it has {known}{more}.", nameof(name));
+    }
 }

@@ -7,15 +7,17 @@ namespace YoloZeroCopy;
 /// </summary>
 /// <remarks>
 /// Two parties hold it: the pipeline, until the frame has left it, and the caller, until the result is disposed or its error thrown. Whoever lets go
-/// last puts it back into the pool. Everything above the line below is guarded by the pipeline's gate.
+/// last puts it back into the pool. One that an application made for its tests (<see cref="Given"/>) is the application's alone, and has no pool.
+/// Everything above the line below is guarded by the pipeline's gate.
 /// </remarks>
-internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetections) : PooledValueTaskSource<DetectionResult>
+internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetections) : PooledValueTaskSource<DetectionResult>
 {
     private readonly Detection[] detections = new Detection[maxDetections];
     private CancellationTokenRegistration registration;
     private int detectionCount;
     private int holders;
     private int generation;
+    private ModelInfo? givenModel;
 
     /// <summary>Neighbours among the frames that wait for a lane.</summary>
     public PendingFrame? Previous { get; set; }
@@ -61,6 +63,8 @@ internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetect
 
     public int Generation => Volatile.Read(ref generation);
 
+    public ModelInfo? Model => givenModel ?? pendingFrames?.Pipeline.Model;
+
     public TimeSpan QueueTime => Stopwatch.GetElapsedTime(SubmittedAt, DispatchedAt == 0 ? FinishedAt : DispatchedAt);
 
     public TimeSpan Latency => Stopwatch.GetElapsedTime(SubmittedAt, FinishedAt);
@@ -73,6 +77,21 @@ internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetect
     public Span<Detection> DetectionBuffer => detections;
 
     public PendingFrame? NextSpare { get; set; }
+
+    /// <summary>A frame whose result is known from the start.</summary>
+    public static DetectionResult Given(
+        ModelInfo model, in FrameFormat format, ReadOnlySpan<Detection> detections, FrameStatus status, int source, long sequence, long capturedAt)
+    {
+        PendingFrame frame = new(pendingFrames: null, detections.Length) { givenModel = model };
+        frame.Begin(slotIndex: 0, format, source, sequence, capturedAt, CancellationToken.None);
+        frame.HoldsSlot = false;
+        frame.holders = 1;
+        frame.Status = status;
+        frame.DispatchedAt = frame.FinishedAt = frame.SubmittedAt;
+        detections.CopyTo(frame.detections);
+        frame.SetDetections(detections.Length);
+        return new DetectionResult(frame, frame.generation);
+    }
 
     /// <summary>
     /// Begins a new use. Called with the gate held, so that a late cancellation of the last use sees either that use or this one, never half of each.
@@ -144,7 +163,7 @@ internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetect
             CancellationToken = default;
             Error = null;
             Reset();
-            pendingFrames.Add(this);
+            pendingFrames?.Add(this);
         }
     }
 
@@ -160,5 +179,5 @@ internal sealed class PendingFrame(PendingFramePool pendingFrames, int maxDetect
         }
     }
 
-    private void OnCanceled() => pendingFrames.Pipeline.Cancel(this);
+    private void OnCanceled() => pendingFrames!.Pipeline.Cancel(this);
 }

@@ -97,6 +97,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
     public Warnings Warnings { get; }
 
+    /// <summary>What results tell of the model. Set before the first frame; null in tests of the pipeline alone.</summary>
+    public ModelInfo? Model { get; set; }
+
     /// <summary>Hears the latency of every completed frame, in seconds; for the histogram. It may throw.</summary>
     public Action<double>? LatencyObserver { get; set; }
 
