@@ -155,9 +155,10 @@ public sealed class PictureDetectionTests : IAsyncDisposable
     [MemberData(nameof(Ways))]
     public async Task A_detector_that_refuses_the_frame_costs_no_slot(string way)
     {
+        await using RefusingDetector refusing = new(detector);
         for (int time = 0; time <= Slots; time++)
         {
-            _ = await Assert.ThrowsAsync<NotSupportedException>(() => DetectAsync(new RefusingDetector(detector), way, Picture).AsTask());
+            _ = await Assert.ThrowsAsync<NotSupportedException>(() => DetectAsync(refusing, way, Picture).AsTask());
         }
 
         await AssertNoSlotIsLostAsync();
@@ -408,6 +409,10 @@ public sealed class PictureDetectionTests : IAsyncDisposable
             ReadOnlyMemory<byte> pixels, FrameFormat format, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+        public void Dispose()
+        {
+        }
     }
 
     /// <summary>What comes over a connection: a few bytes at a time, no length, and every kind of mishap.</summary>
