@@ -105,6 +105,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
         try
         {
             using EngineContext context = CreateContext(batch, (nint)tensors, (nint)(tensors + inputBytes), stream: 0);
+            context.Enqueue();
         }
         finally
         {

@@ -85,6 +85,21 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     }
 
     [Fact]
+    public void What_a_run_takes_is_planned_for_a_model_that_tells_its_shapes_as_well()
+    {
+        // A model of unknown output shape is run on opening anyway, and so hides whether the plan comes of a run.
+        FakeDetector detector = new();
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(OnnxModelBuilder.Detector(detector).Save(folder.Path), OneThread);
+        long planned = engine.Plan([1], streams: 1)[1].Bytes;
+        using AlignedBuffer<float> input = new(3 * 64 * 64);
+        using AlignedBuffer<float> output = new(detector.Shape.Rows * detector.Shape.Columns);
+        using EngineContext context = engine.CreateContext(1, input.Address, output.Address, 0);
+        context.Enqueue();
+        Assert.Equal(engine.Plan([1], streams: 1)[1].Bytes, planned);
+        Assert.True(planned > 0);
+    }
+
+    [Fact]
     public void Runs_uint8_input()
     {
         FakeDetector detector = new() { Type = OnnxType.UInt8, Sensitivity = 0.001f };
