@@ -37,20 +37,23 @@ internal static class Opening
         ClassAgnostic = options.ClassAgnostic,
     };
 
-    /// <summary>How long the dispatcher looks for frames before it sleeps. Without a device the processor is the engine's: no spinning.</summary>
-    public static TimeSpan SpinTimeOf(DetectorOptions options, bool isOnDevice) =>
-        isOnDevice && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero;
+    /// <summary>What the pipeline over finished lanes is told.</summary>
+    public static PipelineOptions PipelineOf(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch) => new(
+        maxBatch,
+        options.MaxBatchDelay,
+        options.Overflow,
+        options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity,
+        options.MaxFrameAge,
+        options.MaxDetections,
+
+        // Without a device the processor is the engine's: no spinning.
+        lanes[0].IsOnDevice && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero,
+        options.AllowSynchronousContinuations,
+        options.Warning);
 
     /// <summary>Starts the pipeline, which prepares the lanes. On an error lanes and pool remain the caller's.</summary>
-    public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, OpeningSteps? steps = null)
-    {
-        int queueCapacity = options.Overflow == OverflowPolicy.Wait ? pool.SlotCount : options.QueueCapacity == 0 ? maxBatch : options.QueueCapacity;
-        return new Pipeline(
-            pool, lanes, new PipelineOptions(
-                maxBatch, options.MaxBatchDelay, options.Overflow, queueCapacity, options.MaxFrameAge, options.MaxDetections,
-                SpinTimeOf(options, lanes[0].IsOnDevice), options.AllowSynchronousContinuations, options.Warning),
-            steps);
-    }
+    public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, OpeningSteps? steps = null) =>
+        new(pool, lanes, PipelineOf(pool, lanes, options, maxBatch), steps);
 
     /// <summary>Undoes an opening that failed, in the opposite order.</summary>
     public static void Dispose(IEnumerable<IDisposable?> made)

@@ -253,10 +253,13 @@ public sealed class YoloDetectorTests : IDisposable
     [Fact]
     public void Spinning_is_for_a_device_and_not_for_a_choice_that_fell_on_the_cpu()
     {
+        using FramePool pool = new(4, 64);
+        using CpuLane fallback = new(new FakeCudaEngine(), maxBatch: 1, new DecodingOptions(), number: 0);
+        using FakeLane device = new() { OnDevice = true };
         DetectorOptions spinning = new() { Device = Device.Auto, WaitMode = WaitMode.Spin };
-        Assert.Equal(TimeSpan.Zero, Opening.SpinTimeOf(spinning, isOnDevice: false));
-        Assert.True(Opening.SpinTimeOf(spinning, isOnDevice: true) > TimeSpan.Zero);
-        Assert.Equal(TimeSpan.Zero, Opening.SpinTimeOf(new DetectorOptions { WaitMode = WaitMode.Block }, isOnDevice: true));
+        Assert.Equal(TimeSpan.Zero, Opening.PipelineOf(pool, [fallback], spinning, maxBatch: 1).SpinTime);
+        Assert.True(Opening.PipelineOf(pool, [device], spinning, maxBatch: 1).SpinTime > TimeSpan.Zero);
+        Assert.Equal(TimeSpan.Zero, Opening.PipelineOf(pool, [device], new DetectorOptions { WaitMode = WaitMode.Block }, maxBatch: 1).SpinTime);
     }
 
     [Fact]

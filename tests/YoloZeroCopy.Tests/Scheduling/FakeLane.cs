@@ -21,6 +21,11 @@ internal sealed class FakeLane : Lane
 
     public Exception? PrepareError { get; init; }
 
+    /// <summary>What <see cref="IsOnDevice"/> says.</summary>
+    public bool OnDevice { get; init; }
+
+    public override bool IsOnDevice => OnDevice;
+
     public static void Stamp(FrameSlot slot, int number) => MemoryMarshal.Write(slot.Span, number);
 
     public override void Prepare(OpeningSteps steps)
