@@ -39,6 +39,7 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.TensorRtPath)] = static (options, text) => options.TensorRtPath = text,
         [nameof(DetectorServiceOptions.TensorRtShimPath)] = static (options, text) => options.TensorRtShimPath = text,
         [nameof(DetectorServiceOptions.TensorRtHostCodeAllowed)] = static (options, text) => options.TensorRtHostCodeAllowed = Bool(text),
+        [nameof(DetectorServiceOptions.ReplaceOperators)] = static (options, text) => options.ReplaceOperators = Bool(text),
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
     private delegate void Setter(DetectorServiceOptions options, string text);

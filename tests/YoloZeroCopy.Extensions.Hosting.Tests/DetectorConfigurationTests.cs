@@ -36,6 +36,7 @@ public sealed class DetectorConfigurationTests
         ["TensorRtPath"] = "/opt/trt",
         ["TensorRtShimPath"] = "/opt/shim",
         ["TensorRtHostCodeAllowed"] = "true",
+        ["ReplaceOperators"] = "false",
     };
 
     /// <summary>Who reads the section: we by our table, or the framework's binder.</summary>
@@ -96,6 +97,7 @@ public sealed class DetectorConfigurationTests
                 TensorRtPath = "/opt/trt",
                 TensorRtShimPath = "/opt/shim",
                 TensorRtHostCodeAllowed = true,
+                ReplaceOperators = false,
             },
             options);
     }

@@ -26,7 +26,7 @@ internal static class BenchCommand
 
     private static readonly Option<bool> PlainEngine = new("--plain-engine")
     {
-        Description = "CUDA: leave every kernel of ONNX Runtime's as it is, to compare.",
+        Description = "CUDA: leave every operator of ONNX Runtime's as it is, to compare (ReplaceOperators).",
     };
 
     private static readonly Option<int> SingleFrames = Options.Integer(
@@ -95,7 +95,7 @@ internal static class BenchCommand
                 SlotBytes = format.ByteCount,
                 WaitMode = arguments.GetValue(Wait),
                 AllowSynchronousContinuations = arguments.GetValue(Inline),
-                ReplaceKernels = !arguments.GetValue(PlainEngine),
+                ReplaceOperators = !arguments.GetValue(PlainEngine),
                 InputSize = arguments.GetValue(ImageSize),
                 Threads = arguments.GetValue(Threads),
                 TensorRtHostCodeAllowed = arguments.GetValue(HostCode),

@@ -113,8 +113,11 @@ public record DetectorOptions
     /// </summary>
     public bool TensorRtHostCodeAllowed { get; set; }
 
-    /// <summary>Whether our kernels stand in for some of ONNX Runtime's on CUDA. Off for comparisons only.</summary>
-    internal bool ReplaceKernels { get; init; } = true;
+    /// <summary>
+    /// Whether operators of this library stand in for ONNX Runtime's own on CUDA where they are faster, today SiLU. On by default; off runs the
+    /// runtime's own, to compare, or where a version of it that was not tried misbehaves. The CPU and TensorRT have none to replace.
+    /// </summary>
+    public bool ReplaceOperators { get; set; } = true;
 
     internal void Validate()
     {

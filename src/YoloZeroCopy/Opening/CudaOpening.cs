@@ -136,7 +136,7 @@ internal static class CudaOpening
         ThrowIfNotDecodable(engine.Model, options);
         CudaContext context = device.OpenContext();
         made.Add(context);
-        if (options.ReplaceKernels)
+        if (options.ReplaceOperators)
         {
             engine.Operators = OnnxRuntimeOperators.ForCuda(engine.Library, context);
             made.Add(engine.Operators);

@@ -48,6 +48,27 @@ public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles
         Assert.Equal(0, runtime.Live);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Our_operators_are_offered_to_the_runtime_where_the_option_says_so(bool replace)
+    {
+        string library = doubles.Library("operators");
+        DriverDouble driver = new(sources);
+        OnnxRuntimeDouble runtime = new(library);
+        DetectorOptions options = Options();
+        options.OnnxRuntimePath = library;
+        options.ReplaceOperators = replace;
+        OpeningSteps steps = new(progress: null, CancellationToken.None);
+        await using (YoloDetector detector = CudaOpening.Open(Model(), options, () => driver.Device, why: "", steps))
+        {
+            Assert.Equal(replace, runtime.Said.Contains("operators"));
+        }
+
+        driver.AssertClean();
+        Assert.Equal(0, runtime.Live);
+    }
+
     [Fact]
     public void Cancelled_at_any_step_it_frees_everything()
     {
@@ -79,11 +100,14 @@ public sealed class CudaOpeningTests(CompiledSources sources, OnnxRuntimeDoubles
     private (DriverDouble Driver, OnnxRuntimeDouble Runtime) Doubles() =>
         (new DriverDouble(sources), new OnnxRuntimeDouble(doubles.Library("counting")));
 
-    private YoloDetector Open(DriverDouble driver, StepRecorder recorder, CancellationToken cancellationToken)
+    private YoloDetector Open(DriverDouble driver, StepRecorder recorder, CancellationToken cancellationToken) =>
+        CudaOpening.Open(Model(), Options(), () => driver.Device, why: "", new OpeningSteps(recorder, cancellationToken));
+
+    private string Model()
     {
         string model = folder.File("model.onnx");
         File.WriteAllText(model, "the stand-in does not read it");
-        return CudaOpening.Open(model, Options(), () => driver.Device, why: "", new OpeningSteps(recorder, cancellationToken));
+        return model;
     }
 
     private DetectorOptions Options() => new()
