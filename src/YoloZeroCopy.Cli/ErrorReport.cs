@@ -10,6 +10,7 @@ internal static partial class ErrorReport
     private const string ModelHint = "The tool runs YOLO detection models in ONNX format, as Ultralytics exports them with format=onnx.";
     private const string GpuHint =
         "An ONNX model runs without a GPU: --device cpu; --device auto takes a GPU where it can. A TensorRT engine needs one.";
+    private const string RuntimeHint = "The tool brings ONNX Runtime for the CPU: --device cpu. For a GPU, docs/installing.md has the commands.";
     private const string BugHint = $"This is a bug; please report it. {DebugVariable}=1 shows where it happened.";
 
     /// <summary>Writes the error to standard error and returns the exit code.</summary>
@@ -41,6 +42,7 @@ internal static partial class ErrorReport
     {
         CliException own => (own.Code, own.Message, own.Hint),
         ModelException => (ExitCode.ModelUnusable, error.Message, ModelHint),
+        NativeLibraryException { Library: OnnxRuntimeSearch.LibraryName } => (ExitCode.ModelUnusable, error.Message, RuntimeHint),
         NativeLibraryException => (ExitCode.ModelUnusable, error.Message, null),
         CudaUnavailableException or CudaException => (ExitCode.ModelUnusable, error.Message, GpuHint),
         InsufficientMemoryException => (ExitCode.ModelUnusable, error.Message, "A smaller --batch needs less memory."),

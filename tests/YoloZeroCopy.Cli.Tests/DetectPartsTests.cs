@@ -42,7 +42,10 @@ public sealed class DetectPartsTests : IDisposable
     {
         Assert.Equal(ExitCode.Unexpected, ErrorReport.Describe(new InvalidOperationException("x")).Code);
         Assert.Equal(ExitCode.ModelUnusable, ErrorReport.Describe(new ModelException("m", "x")).Code);
-        Assert.Equal(ExitCode.ModelUnusable, ErrorReport.Describe(new NativeLibraryException("m", "x")).Code);
+        Assert.Equal((ExitCode.ModelUnusable, "m: x", null), ErrorReport.Describe(new NativeLibraryException("m", "x")));
+        (int code, _, string? hint) = ErrorReport.Describe(new NativeLibraryException("ONNX Runtime", "it cannot use CUDA device 0"));
+        Assert.Equal(ExitCode.ModelUnusable, code);
+        Assert.Contains("--device cpu", hint, StringComparison.Ordinal);
         Assert.Equal(ExitCode.InputFailed, ErrorReport.Describe(new MediaException("m", "x")).Code);
         Assert.Equal("one: two; three", ErrorReport.OneLine(" one:\r\n   two\nthree\n"));
         Assert.Equal("bad", ErrorReport.MessageOf(new ArgumentOutOfRangeException("name", 3, "bad")));

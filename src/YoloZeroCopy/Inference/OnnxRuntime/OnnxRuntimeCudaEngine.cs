@@ -100,6 +100,25 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
 
         // The legacy default stream cannot be captured and would wait for every other stream.
         ArgumentOutOfRangeException.ThrowIfZero(stream);
+        try
+        {
+            return CreateContextOrWithoutGraph(batch, input, output, stream);
+        }
+        catch (YoloZeroCopyException error) when (error.RuntimeFailure == OnnxRuntimeFailure.NoCudnn)
+        {
+            throw OnnxRuntimeCudaErrors.NoProvider(model.Library, options, "cuDNN is not available");
+        }
+    }
+
+    /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
+    public override void Dispose() => disposed = true;
+
+    private static string? ReasonOf(ModelSource source) =>
+        OnnxModel.TryRead(source) is ModelProto file && HostDependentOperators.Find(file) is string name
+            ? $"operator {name} reports to the host as it runs" : null;
+
+    private OnnxRuntimeCudaContext CreateContextOrWithoutGraph(int batch, nint input, nint output, nint stream)
+    {
         if (!graphRefused)
         {
             try
@@ -117,13 +136,6 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
 
         return Retry(batch, input, output, stream, useGraph: false);
     }
-
-    /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
-    public override void Dispose() => disposed = true;
-
-    private static string? ReasonOf(ModelSource source) =>
-        OnnxModel.TryRead(source) is ModelProto file && HostDependentOperators.Find(file) is string name
-            ? $"operator {name} reports to the host as it runs" : null;
 
     // A capture that was broken, by another thread's call or by a model, leaves an error behind that CUDA reports once more, to whoever asks next.
     private OnnxRuntimeCudaContext Retry(int batch, nint input, nint output, nint stream, bool useGraph)

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace YoloZeroCopy;
 
 /// <summary>What is said where ONNX Runtime cannot use CUDA.</summary>
@@ -15,24 +17,48 @@ internal static class OnnxRuntimeCudaErrors
                 + $"model '{model.Info.Path}': {error.Message}",
             error);
 
-    /// <summary>The exception for a runtime that cannot use CUDA: says which file is missing and what to install.</summary>
+    /// <summary>The exception for a runtime that cannot use CUDA: names every file that is missing, and says what to install.</summary>
     public static NativeLibraryException NoProvider(OnnxRuntimeLibrary library, OnnxRuntimeCudaOptions options, string message)
     {
-        string own = $"'{library.Path}' is version {library.Version} and cannot use CUDA device {options.DeviceOrdinal}. It says: {Words(message)}.";
+        string own = $"'{library.Path}' is version {library.Version} and cannot use CUDA device {options.DeviceOrdinal}. "
+            + $"It says: {Words(message).TrimEnd('.')}.";
         string advice = $"Install the package Microsoft.ML.OnnxRuntime.Gpu, or set {OnnxRuntimeSearch.VariableName} to a folder with "
-            + $"{OnnxRuntimeSearch.FileNames[0]}, {SharedFile} and {ProviderFile} of one version.";
+            + $"{OnnxRuntimeSearch.FileNames[0]}, {SharedFile} and {ProviderFile} of one version; they need CUDA's libraries and cuDNN, too "
+            + "(docs/installing.md has the list).";
         if (Path.GetDirectoryName(library.Path) is { Length: > 0 } folder)
         {
             string[] files = [Path.Combine(folder, SharedFile), Path.Combine(folder, ProviderFile)];
             string? missing = Array.Find(files, static file => !File.Exists(file));
-            advice = missing is null
-                ? $"{ProviderFile} must be of version {library.Version}, too, and needs NVIDIA's driver, the "
-                    + $"CUDA libraries (cudart, cublas, cublasLt, "
-                    + "curand) of the CUDA version it was made for, and cuDNN 9, all where the system's loader looks."
-                : $"'{missing}' is missing. {advice}";
+            string[] needed = missing is null ? MissingNeeds(files[1]) : [];
+            advice = missing is not null ? $"'{missing}' is missing. {advice}"
+                : needed.Length > 0 ? $"{ProviderFile} needs what the system's loader cannot load: {string.Join(", ", needed)}. "
+                    + "Install CUDA's libraries and cuDNN of these versions (docs/installing.md says where from), "
+                    + "or name their folders in LD_LIBRARY_PATH."
+                : $"{ProviderFile} must be of version {library.Version}, too, and needs NVIDIA's driver, the CUDA libraries (cudart, cublas, "
+                    + "cublasLt, curand) of the CUDA version it was made for, and cuDNN 9, all where the system's loader looks.";
         }
 
         return new NativeLibraryException(OnnxRuntimeSearch.LibraryName, $"{own} {advice}");
+    }
+
+    /// <summary>The libraries that the provider needs and the system's loader cannot load.</summary>
+    private static string[] MissingNeeds(string provider)
+    {
+        IEnumerable<string> needed = ElfFile.NeededLibraries(provider);
+        if (needed.Any() && !needed.Any(static name => name.StartsWith("libcudnn", StringComparison.Ordinal)))
+        {
+            // Versions from 1.30 on open it themselves, when the first model needs it.
+            needed = needed.Append("libcudnn.so.9");
+        }
+
+        return [.. needed.Where(static name => !CanLoad(name))];
+    }
+
+    private static bool CanLoad(string name)
+    {
+        bool canLoad = NativeLibrary.TryLoad(name, out nint library);
+        NativeLibrary.Free(library);
+        return canLoad;
     }
 
     /// <summary>

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace YoloZeroCopy;
 
-/// <summary>Failures of ONNX Runtime after which this library goes on in another way.</summary>
+/// <summary>Failures of ONNX Runtime after which this library goes on in another way, or says more.</summary>
 internal enum OnnxRuntimeFailure
 {
     /// <summary>Any other one: it is reported.</summary>
@@ -14,6 +14,9 @@ internal enum OnnxRuntimeFailure
 
     /// <summary>The run cannot be captured into a CUDA graph, or a capture was broken.</summary>
     NotCapturable,
+
+    /// <summary>The runtime found no cuDNN when a model needed it.</summary>
+    NoCudnn,
 }
 
 /// <summary>Tells the failures apart. The runtime's own codes do not: it has one for everything that goes wrong on a device.</summary>
@@ -34,6 +37,9 @@ internal static partial class OnnxRuntimeFailures
         ("Failed to allocate memory for requested buffer of size ", OnnxRuntimeFailure.OutOfMemory, "1.31"),
         (" is smaller than requested bytes of ", OnnxRuntimeFailure.OutOfMemory, "1.31"),
         ("std::bad_alloc", OnnxRuntimeFailure.OutOfMemory, "1.31"),
+        ("cuDNN is not available. Install cuDNN", OnnxRuntimeFailure.NoCudnn, "1.31"),
+        ("cuDNN is unavailable ", OnnxRuntimeFailure.NoCudnn, "1.31"),
+        ("cuDNN library was not found", OnnxRuntimeFailure.NoCudnn, "1.31"),
     ];
 
     /// <summary>Tells a failure by what the runtime says. Names from the model do not count: neither its file's nor its nodes'.</summary>

@@ -182,6 +182,44 @@ public sealed class OnnxRuntimeCudaEngineTests : IClassFixture<OnnxRuntimeDouble
     }
 
     [Fact]
+    public void Every_library_that_the_provider_misses_is_named_at_once()
+    {
+        string own = Directory.CreateDirectory(folder.File("runtime")).FullName;
+        string library = Path.Combine(own, "libonnxruntime.so");
+        File.Copy(doubles.Library("counting"), library);
+        File.Copy(library, Path.Combine(own, "libonnxruntime_providers_shared.so"));
+        OnnxRuntimeDoubles.MakeNeedy(Path.Combine(own, "libonnxruntime_providers_cuda.so"), "libyzcabsentLt.so.13", "libyzcabsent.so.13");
+        OnnxRuntimeDouble runtime = new(library);
+        using OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(Model(), new() { LibraryPath = own });
+        runtime.FailAt(0);
+        runtime.FailStep("append", "1 : FAIL : Failed to load library x with error: libyzcabsentLt.so.13: cannot open shared object file");
+
+        NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => engine.CreateContext(1, Input, Output, Stream));
+
+        Assert.Matches(@"cannot load: libyzcabsentLt\.so\.13, libyzcabsent\.so\.13(, libcudnn\.so\.9)?\. ", error.Message);
+        Assert.Contains("docs/installing.md", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("graph session")]
+    [InlineData("graph run")]
+    public void A_provider_that_finds_no_cuDNN_says_what_to_install(string step)
+    {
+        (OnnxRuntimeDouble runtime, OnnxRuntimeCudaEngine engine) = Open(new());
+        using (engine)
+        {
+            runtime.FailAt(0);
+            runtime.FailStep(step, "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Exception during initialization: cuda_call.cc:1 "
+                + "cuDNN is not available. Install cuDNN, update the system library search path, or set enable_cudnn=0");
+            NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => engine.CreateContext(1, Input, Output, Stream));
+            Assert.Contains("It says: cuDNN is not available.", error.Message, StringComparison.Ordinal);
+            Assert.Contains("docs/installing.md", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, runtime.Live);
+    }
+
+    [Fact]
     public void The_real_runtime_without_its_provider_says_which_file_is_missing()
     {
         string path = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path);

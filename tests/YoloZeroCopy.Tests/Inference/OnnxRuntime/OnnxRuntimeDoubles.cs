@@ -28,17 +28,32 @@ public sealed class OnnxRuntimeDoubles : IDisposable
 
     public void Dispose() => folder.Dispose();
 
+    /// <summary>Makes a library that does nothing and needs libraries that are nowhere.</summary>
+    public static void MakeNeedy(string file, params string[] missing)
+    {
+        string[] paths = [.. missing.Select(name => Path.Combine(Path.GetDirectoryName(file)!, name))];
+        foreach (string path in paths)
+        {
+            Compile("-shared", "-nostdlib", $"-Wl,-soname,{Path.GetFileName(path)}", "-o", path, "-x", "c", "/dev/null");
+        }
+
+        Compile(["-shared", "-nostdlib", "-Wl,--no-as-needed", "-o", file, "-x", "c", "/dev/null", "-x", "none", .. paths]);
+        Array.ForEach(paths, File.Delete);
+    }
+
     private string Compile(string name)
     {
         // Each in a folder of its own, so that a folder can be given in place of a file.
         string library = Path.Combine(Directory.CreateDirectory(folder.File(name)).FullName, "libonnxruntime.so");
-        string source = Path.Combine(Sources(), $"{name}.c");
+        Compile("-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", library, Path.Combine(Sources(), $"{name}.c"));
+        return library;
+    }
+
+    private static void Compile(params string[] arguments)
+    {
         foreach (string compiler in (string[])["gcc", "cc", "clang"])
         {
-            ProcessStartInfo start = new(compiler, ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", library, source])
-            {
-                RedirectStandardError = true,
-            };
+            ProcessStartInfo start = new(compiler, arguments) { RedirectStandardError = true };
             Process process;
             try
             {
@@ -53,8 +68,8 @@ public sealed class OnnxRuntimeDoubles : IDisposable
             {
                 string errors = process.StandardError.ReadToEnd();
                 process.WaitForExit();
-                Assert.True(process.ExitCode == 0, $"{compiler} {source}: {errors}");
-                return library;
+                Assert.True(process.ExitCode == 0, $"{compiler} {string.Join(' ', arguments)}: {errors}");
+                return;
             }
         }
 
