@@ -26,11 +26,16 @@ internal sealed class CommandFiles
     public void Read(string option, string? path) => roles.Read(option, path);
 
     /// <summary>Adds a file that will be written, after all that are read.</summary>
-    public void Write(string option, string? path)
+    public void Write(string option, string? path) => Check(() => roles.Write(option, path));
+
+    /// <summary>Refuses a file that is about to be written and is one of those that are read: for files whose names come with the frames.</summary>
+    public void ThrowIfRead(string option, string path) => Check(() => roles.ThrowIfTaken(option, path));
+
+    private static void Check(Action check)
     {
         try
         {
-            roles.Write(option, path);
+            check();
         }
         catch (ArgumentException error)
         {

@@ -107,9 +107,9 @@ public sealed class BadInputTests : IDisposable
         string picture = inputs.Picture("a.jpg");
         YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", "/dev/full").Failed(
             ExitCode.OutputFailed, "/dev/full", "space");
-        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", inputs.File("no/such/folder.jsonl")).Failed(
-            ExitCode.OutputFailed, "folder.jsonl");
         string file = inputs.Text("file", "x");
+        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--json", Path.Combine(file, "lines.jsonl")).Failed(
+            ExitCode.OutputFailed, "lines.jsonl");
         YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--output", file).Failed(ExitCode.OutputFailed, file);
         Assert.Equal("5\n", YzcProcess.RunShell($"yzc info --model '{inputs.Model}' > /dev/full; echo $?").Output);
     }

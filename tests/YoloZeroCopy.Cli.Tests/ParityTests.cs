@@ -39,8 +39,9 @@ public sealed class ParityTests
     private static Dictionary<string, List<Found>> Detect(string batch)
     {
         Dictionary<string, List<Found>> found = [];
+        string pictures = Path.Combine(SampleAssets.Pictures, "*.[jp][pn]g");
         foreach (string line in YzcProcess.Run(
-            "detect", "--model", SampleAssets.Model, "--input", SampleAssets.Pictures, "--json", "-", "--batch", batch).Succeeded().Lines)
+            "detect", "--model", SampleAssets.Model, "--input", pictures, "--json", "-", "--batch", batch).Succeeded().Lines)
         {
             using JsonDocument parsed = JsonDocument.Parse(line);
             found.Add(parsed.RootElement.GetProperty("source").GetString()!,

@@ -30,9 +30,9 @@ public sealed class TerminalTests : IDisposable
         YzcResult result = RunOnTerminal($"yzc detect --model '{inputs.Model}' --input '{bad}' '{inputs.Picture("a.jpg")}' --json '{json}'");
         Assert.Equal(ExitCode.InputFailed, result.ExitCode);
         Assert.Contains("yzc: '", result.Output, StringComparison.Ordinal);
-        Assert.Contains("1 of 1 frames", result.Output, StringComparison.Ordinal);
+        Assert.Contains("2 of 2 frames", result.Output, StringComparison.Ordinal);
         Assert.EndsWith("\e[?25h", result.Output.TrimEnd(), StringComparison.Ordinal);
-        _ = Assert.Single(File.ReadAllLines(json));
+        Assert.Equal(2, File.ReadAllLines(json).Length);
     }
 
     // The sample model takes a tenth of a second for a frame and the clip has 300: the line comes long before the end, and is not waited for any

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
@@ -26,19 +27,6 @@ internal static class DetectCommand
     private static readonly Option<int> Stride =
         Options.Integer("--vid-stride", "Handle every so many frames of a video, from its first one on.", 1, 1_000_000, 1);
 
-    private static readonly Option<string?> Json = new("--json")
-    {
-        Description = "Write one JSON object a line for each frame, in input order; - is standard output, a file has its name when it is complete. "
-            + "Without it standard output gets a line of text for each frame.",
-        HelpName = "FILE",
-    };
-
-    private static readonly Option<string?> Output = new("--output", "-o")
-    {
-        Description = "Folder for pictures and videos with the detections drawn into them.",
-        HelpName = "DIR",
-    };
-
     private static readonly Option<float> Confidence = Options.Ratio("--conf", "Detections with a score up to this are left out.", 0.25f);
     private static readonly Option<float> Iou =
         Options.Ratio("--iou", "Of two boxes of a class that overlap by more than this, the better stays.", 0.7f);
@@ -55,8 +43,9 @@ internal static class DetectCommand
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Recursive, MostFrames, Stride, Json, Output, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
+            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
         };
+        ResultOptions.AddOptions(command);
         DrawingStyle.AddOptions(command);
         command.SetAction(RunAsync);
         return command;
@@ -67,13 +56,12 @@ internal static class DetectCommand
         int failures = 0;
         string model = arguments.GetRequiredValue(Model);
         string[] paths = arguments.GetRequiredValue(Input);
-        string? json = arguments.GetValue(Json);
-        string? folder = arguments.GetValue(Output);
+        ResultOptions results = ResultOptions.Of(arguments);
         FrameSelection selection = new(arguments.GetValue(Stride), arguments.GetValue(MostFrames));
         InputList inputs = InputList.Expand(paths, arguments.GetValue(Recursive), Failed);
         List<InputItem> items = OutputNames.Plan(inputs.Items);
-        items = folder is null ? items : AnnotatedOutput.PlanFiles(folder, items);
-        CheckFiles(model, paths, items, json);
+        CommandFiles files = CheckFiles(model, paths, items, results);
+        results.WarnOfEarlier(items);
         items = await InputProbe.ReadAsync(items, selection, stop);
         DetectorOptions options = OptionsFor(arguments, items);
         await using YoloDetector detector = DetectorOpening.Open(model, options);
@@ -81,28 +69,13 @@ internal static class DetectCommand
         List<IFrameSink> sinks = [];
         try
         {
-            SummaryLines? summary = null;
-            if (json is not null)
-            {
-                sinks.Add(new JsonLines(LineWriter.Open(json), detector.Model.Names));
-            }
-            else
-            {
-                summary = new SummaryLines(LineWriter.Open("-"), detector.Model.Names);
-                sinks.Add(summary);
-            }
-
-            if (folder is not null)
-            {
-                DrawingStyle style = DrawingStyle.Of(arguments);
-                style.WarnOfMissingCharacters(detector.Model.Names);
-                sinks.Add(AnnotatedOutput.Create(folder, detector.Model.Names, style));
-            }
-
-            int window = folder is null ? MaxWindow : (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow);
+            string? folder = results.Folder?.Make();
+            items = results.Save ? AnnotatedOutput.PlanFiles(folder!, items) : items;
+            SummaryLines? summary = AddSinks(sinks, results, DrawingStyle.Of(arguments), folder, files, detector.Model.Names);
+            int window = results.NeedsPixels ? (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow) : MaxWindow;
             DetectRun run = new(detector, selection, sinks, window);
             long start = Stopwatch.GetTimestamp();
-            bool linesToFile = json is not (null or "-") || StandardOutput.IsFile;
+            bool linesToFile = (summary is null && !results.TakesStandardOutput) || StandardOutput.IsFile;
             await using (DetectProgress.Start(run, items, linesToFile, DetectProgress.PlainStep))
             {
                 await run.RunAsync(items, stop);
@@ -117,6 +90,11 @@ internal static class DetectCommand
                 summary.WriteLine(FormattableString.Invariant(
                     $"{run.Frames} frames, {run.Detections} detections, {failures} failed, {seconds:F2} s ({rate:F1} frames/s)"));
                 summary.Flush();
+            }
+
+            if (results.Folder?.IsFresh == true)
+            {
+                StandardError.WriteLine($"results are in '{folder}'");
             }
         }
         finally
@@ -136,14 +114,53 @@ internal static class DetectCommand
         }
     }
 
-    private static void CheckFiles(string model, string[] paths, List<InputItem> items, string? json)
+    // Crops come before the pictures that are drawn into: those are the same pixels.
+    private static SummaryLines? AddSinks(
+        List<IFrameSink> sinks, ResultOptions results, DrawingStyle style, string? folder, CommandFiles files, ImmutableArray<string> names)
     {
-        string? lines = json == "-" ? null : json;
-        if (lines is null && items.TrueForAll(static item => item.Output is null))
+        SummaryLines? summary = null;
+        if (results.Json is not null)
         {
-            return;
+            sinks.Add(new JsonLines(LineWriter.Open(results.Json), names));
         }
 
+        if (results.Csv is not null)
+        {
+            sinks.Add(new CsvLines(LineWriter.Open(results.Csv), names));
+        }
+
+        if (results.Coco is not null)
+        {
+            sinks.Add(new CocoFile(LineWriter.Open(results.Coco), names));
+        }
+
+        if (sinks.Count == 0)
+        {
+            summary = new SummaryLines(LineWriter.Open("-"), names);
+            sinks.Add(summary);
+        }
+
+        if (results.SaveText)
+        {
+            sinks.Add(LabelFiles.Create(folder!, results.SaveScores, files));
+        }
+
+        if (results.SaveCrops)
+        {
+            sinks.Add(CropFiles.Create(folder!, names));
+        }
+
+        if (results.Save)
+        {
+            style.WarnOfMissingCharacters(names);
+            sinks.Add(AnnotatedOutput.Create(folder!, names, style));
+        }
+
+        return summary;
+    }
+
+    private static CommandFiles CheckFiles(string model, string[] paths, List<InputItem> items, ResultOptions results)
+    {
         CommandFiles files = new(model);
 
         // Of what was given, also what is no input that can be used: it is the user's file.
@@ -152,11 +169,17 @@ internal static class DetectCommand
             files.Read("--input", path);
         }
 
-        files.Write("--json", lines);
-        foreach (InputItem item in items)
+        foreach ((string option, string? file) in results.Files)
         {
-            files.Write("--output", item.Output);
+            files.Write(option, file);
         }
+
+        foreach (string file in results.AnnotatedFiles(items))
+        {
+            files.Write("--output", file);
+        }
+
+        return files;
     }
 
     // No failure: beside the pictures of a folder there may well be their labels.

@@ -107,6 +107,7 @@ internal sealed class FrameProducer(YoloDetector detector, FrameSelection select
     private async Task ListVideoAsync(InputItem item, CancellationToken end, CancellationToken abort)
     {
         int number = 0;
+        TimeSpan start = TimeSpan.Zero;
         try
         {
             await using VideoReader reader = await InputProbe.OpenVideoAsync(item, end);
@@ -131,7 +132,10 @@ internal sealed class FrameProducer(YoloDetector detector, FrameSelection select
                     break;
                 }
 
-                FrameWork work = new(item, number - 1) { Time = TimeOf(item, number - 1) };
+                // A live source's clock may begin anywhere.
+                start = handled == 0 && item.Origin != InputOrigin.File ? reader.Timestamp : start;
+
+                FrameWork work = new(item, number - 1) { Time = reader.Timestamp - start };
                 KeepPixels(work, slot);
                 work.Expect(detector.SubmitAsync(slot, cancellationToken: abort));
                 await works.WriteAsync(work, abort);
@@ -145,8 +149,6 @@ internal sealed class FrameProducer(YoloDetector detector, FrameSelection select
 
         await works.WriteAsync(new FrameWork(item, number) { IsEnd = true }, abort);
     }
-
-    private static TimeSpan? TimeOf(InputItem item, int number) => item.FrameRate > 0 ? TimeSpan.FromSeconds(number / item.FrameRate) : null;
 
     // The slot is filled again as soon as the model has seen it, so whoever draws needs a copy.
     private void KeepPixels(FrameWork work, FrameSlot slot)

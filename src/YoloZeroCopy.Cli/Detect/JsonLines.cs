@@ -1,5 +1,5 @@
+using System.Buffers;
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -12,6 +12,7 @@ internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) 
     private static readonly JsonWriterOptions Format = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private readonly Utf8JsonWriter json = new(lines.Line, Format);
+    private readonly ArrayBufferWriter<byte> number = new();
 
     public ValueTask WriteAsync(FrameWork work, DetectionResult result)
     {
@@ -46,12 +47,12 @@ internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) 
             json.WriteNumber("class"u8, detection.ClassId);
             json.WriteString("name"u8, ClassNames.Of(names, detection.ClassId));
             json.WritePropertyName("score"u8);
-            WriteNumber(detection.Score, "0.#####");
+            WriteNumber(detection.Score, NumberText.Score);
             json.WriteStartArray("box"u8);
-            WriteNumber(detection.X1, "0.###");
-            WriteNumber(detection.Y1, "0.###");
-            WriteNumber(detection.X2, "0.###");
-            WriteNumber(detection.Y2, "0.###");
+            WriteNumber(detection.X1, NumberText.Edge);
+            WriteNumber(detection.Y1, NumberText.Edge);
+            WriteNumber(detection.X2, NumberText.Edge);
+            WriteNumber(detection.Y2, NumberText.Edge);
             json.WriteEndArray();
             json.WriteEndObject();
         }
@@ -83,7 +84,7 @@ internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) 
         if (time is TimeSpan shown)
         {
             json.WritePropertyName("time"u8);
-            WriteNumber(shown.TotalSeconds, "0.######");
+            WriteNumber(shown.TotalSeconds, NumberText.Seconds);
         }
     }
 
@@ -96,13 +97,8 @@ internal sealed class JsonLines(LineWriter lines, ImmutableArray<string> names) 
 
     private void WriteNumber(double value, string format)
     {
-        Span<byte> text = stackalloc byte[64];
-        bool fits = value.TryFormat(text, out int length, format, CultureInfo.InvariantCulture);
-        if (!fits || !double.IsFinite(value))
-        {
-            throw new InferenceException(FormattableString.Invariant($"a detection holds {value}, which is no number."));
-        }
-
-        json.WriteRawValue(text[..length], skipInputValidation: true);
+        number.ResetWrittenCount();
+        NumberText.Write(number, value, format);
+        json.WriteRawValue(number.WrittenSpan, skipInputValidation: true);
     }
 }

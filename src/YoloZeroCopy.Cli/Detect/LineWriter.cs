@@ -22,7 +22,7 @@ internal sealed class LineWriter : IDisposable
     /// <summary>Where the next line's bytes go; <see cref="EndLine"/> ends it.</summary>
     public IBufferWriter<byte> Line => buffer;
 
-    /// <summary>Begins a file, which replaces an older one when it is complete; <c>-</c> is standard output.</summary>
+    /// <summary>Begins a file, and makes its folder; it replaces an older one when it is complete; <c>-</c> is standard output.</summary>
     public static LineWriter Open(string path)
     {
         if (path == "-")
@@ -32,6 +32,11 @@ internal sealed class LineWriter : IDisposable
 
         try
         {
+            if (Path.GetDirectoryName(path) is { Length: > 0 } folder)
+            {
+                Directory.CreateDirectory(folder);
+            }
+
             OutputFile file = OutputFile.Create(path);
             return new LineWriter($"'{path}'", file.Stream, file);
         }

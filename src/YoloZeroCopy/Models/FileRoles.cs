@@ -22,9 +22,21 @@ internal sealed class FileRoles
     /// <exception cref="ArgumentException">It is one of the others; the message names both.</exception>
     public void Write(string role, string? path)
     {
-        if (!string.IsNullOrEmpty(path) && !files.TryAdd(FileIdentity.Of(path), $"{role} '{path}'"))
+        if (!string.IsNullOrEmpty(path))
         {
-            string other = files[FileIdentity.Of(path)];
+            ThrowIfTaken(role, path);
+            files.Add(FileIdentity.Of(path), $"{role} '{path}'");
+        }
+    }
+
+    /// <summary>Refuses a file that is one of those added before.</summary>
+    /// <param name="role">What the file is for, as the caller knows it.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="ArgumentException">It is; the message names both.</exception>
+    public void ThrowIfTaken(string role, string path)
+    {
+        if (files.TryGetValue(FileIdentity.Of(path), out string? other))
+        {
             throw new ArgumentException($"{role} '{path}' is the same file as {other}, which would be overwritten. Name another file.");
         }
     }

@@ -63,9 +63,11 @@ internal sealed class OutputFile : IDisposable
     }
 
     /// <summary>Puts the file in its place.</summary>
+    /// <param name="toDisk">Whether to wait for the disk first; without it, a machine that stops in between may leave an empty file. For many small
+    /// files that are quickly made again.</param>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
-    public void Complete()
+    public void Complete(bool toDisk = true)
     {
         if (partial is null)
         {
@@ -74,7 +76,7 @@ internal sealed class OutputFile : IDisposable
         }
 
         // On the disk before the name is: a machine that stops in between leaves the old file.
-        Stream.Flush(flushToDisk: true);
+        Stream.Flush(flushToDisk: toDisk);
         Stream.Dispose();
         if (!OperatingSystem.IsWindows() && File.Exists(target))
         {
