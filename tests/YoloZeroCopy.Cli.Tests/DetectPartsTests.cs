@@ -26,8 +26,10 @@ public sealed class DetectPartsTests : IDisposable
         string[] written = File.ReadAllLines(file);
         Assert.Equal(
             "{\"source\":\"größe "
-                + "0.jpg\",\"frame\":7,\"time\":0.233333,\"width\":1920,\"height\":1080,\"detections\":[{\"class\":2,\"name\":\"tri\",\"score\":0.93815,\"box\":[0,1.235,1920,0]}"
-            + ",{\"class\":1,\"name\":\"b\\\"olt\\n\",\"score\":1,\"box\":[1,2,3,4]},{\"class\":9,\"name\":\"class9\",\"score\":0.25,\"box\":[1,2,3,4]}]}",
+                + "0.jpg\",\"frame\":7,\"time\":0.233333,\"width\":1920,\"height\":1080,\"detections\":["
+                + "{\"class\":2,\"name\":\"tri\",\"score\":0.93815,\"box\":[0,1.235,1920,0]},"
+                + "{\"class\":1,\"name\":\"b\\\"olt\\n\",\"score\":1,\"box\":[1,2,3,4]},"
+                + "{\"class\":9,\"name\":\"class9\",\"score\":0.25,\"box\":[1,2,3,4]}]}",
             written[0]);
         Assert.Equal("{\"source\":\"1.jpg\",\"frame\":0,\"width\":1,\"height\":1,\"detections\":[]}", written[1]);
         Assert.Equal("{\"source\":\"2.jpg\",\"frame\":0,\"error\":\"'2.jpg': no \\\"picture\\\"\"}", written[2]);

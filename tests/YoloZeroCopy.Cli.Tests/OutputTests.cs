@@ -41,7 +41,8 @@ public sealed class OutputTests : IDisposable
         string file = inputs.File("made/of/folders/out.csv");
         await using (CsvLines table = new(LineWriter.Open(file), Names))
         {
-            table.Write("a,b.jpg", 0, time: null, 640, 480, [new Detection(1, 0.938149f, 0, 1.23456f, 99.9996f, 1e-7f), new Detection(7, 1, 1, 2, 3, 4)]);
+            Detection[] two = [new(1, 0.938149f, 0, 1.23456f, 99.9996f, 1e-7f), new(7, 1, 1, 2, 3, 4)];
+            table.Write("a,b.jpg", 0, time: null, 640, 480, two);
             table.Write("none.jpg", 0, time: null, 640, 480, []);
             table.Write("c.mp4", 1_234_567, TimeSpan.FromSeconds(49382.68), 8192, 8192, [new Detection(0, 0.5f, 1, 2, 3, 4)]);
             await table.CompleteAsync();
@@ -63,7 +64,8 @@ public sealed class OutputTests : IDisposable
         string file = inputs.File("out.json");
         await using (CocoFile coco = new(LineWriter.Open(file), Names))
         {
-            coco.Write("größe.jpg", "größe.jpg", 0, time: null, 640, 480, [new Detection(1, 0.938149f, 10, 20, 40, 60.5f), new Detection(9, 1, 1, 2, 3, 4)]);
+            Detection[] two = [new(1, 0.938149f, 10, 20, 40, 60.5f), new(9, 1, 1, 2, 3, 4)];
+            coco.Write("größe.jpg", "größe.jpg", 0, time: null, 640, 480, two);
             coco.Write("none.jpg", "none.jpg", 0, time: null, 64, 48, []);
             coco.Write("clip_8.jpg", "clip.mp4", 7, TimeSpan.FromSeconds(0.28), 64, 48, [new Detection(0, 0.5f, 1, 2, 3, 4)]);
             await coco.CompleteAsync();
@@ -124,23 +126,24 @@ public sealed class OutputTests : IDisposable
         string results = inputs.File("results");
         string[] detect =
         [
-            "detect", "--model", inputs.Model, "--input", folder, SampleAssets.Clip, "--frames", "2", "--output", Path.Combine(results, "run"), "--save",
-            "--save-txt", "--save-conf", "--save-crop", "--json", Path.Combine(results, "lines/out.jsonl"), "--csv", Path.Combine(results, "out.csv"),
-            "--coco", Path.Combine(results, "out.json"),
+            "detect", "--model", inputs.Model, "--input", folder, SampleAssets.Clip, "--frames", "2", "--output", Path.Combine(results, "run"),
+            "--save", "--save-txt", "--save-conf", "--save-crop", "--json", Path.Combine(results, "lines/out.jsonl"),
+            "--csv", Path.Combine(results, "out.csv"), "--coco", Path.Combine(results, "out.json"),
         ];
         YzcResult result = YzcProcess.Run(detect);
         result.Failed(ExitCode.InputFailed, "c.jpg");
         Assert.Empty(result.Output);
-        string[] crops = [.. from name in (string[])["a", "b", "conveyor_1", "conveyor_2"] from part in (string[])["part1", "part2"] select $"crops/{part}/{name}.jpg"];
+        string[] frames = ["a", "b", "conveyor_1", "conveyor_2"];
+        IEnumerable<string> crops = frames.SelectMany(static name => (string[])[$"crops/part1/{name}.jpg", $"crops/part2/{name}.jpg"]);
         string[] wanted =
         [
-            "a.png", "b.jpg", "conveyor.mp4", .. crops, "labels/a.txt", "labels/b.txt", "labels/conveyor_1.txt", "labels/conveyor_2.txt",
+            "a.png", "b.jpg", "conveyor.mp4", .. crops, .. frames.Select(static name => $"labels/{name}.txt"),
         ];
         Assert.Equal(wanted.Order(StringComparer.Ordinal), FilesIn(Path.Combine(results, "run")));
         Assert.Equal(5, File.ReadAllLines(Path.Combine(results, "lines/out.jsonl")).Length);
         Assert.Equal(1 + (4 * 2), File.ReadAllLines(Path.Combine(results, "out.csv")).Length);
 
-        // The first object's box is 24 x 32 at 28, 26 in the picture of 128 x 96; it is cut out of the picture as it was read, not as it was drawn into.
+        // The first object's box is 24, 20 to 56, 44 in the picture of 128 x 96.
         string label = File.ReadLines(Path.Combine(results, "run/labels/a.txt")).First();
         Assert.Matches(@"^1 0\.3125 0\.333333 0\.25 0\.25 0\.\d+$", label);
         PictureInfo crop = PictureFile.ReadInfo(Path.Combine(results, "run/crops/part1/a.jpg"));
@@ -197,8 +200,9 @@ public sealed class OutputTests : IDisposable
         string picture = inputs.Picture("a.jpg");
         byte[] model = File.ReadAllBytes(inputs.Model);
         File.CreateSymbolicLink(Path.Combine(folder, "a.txt"), inputs.Model);
-        YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, "--output", Path.GetDirectoryName(folder)!, "--save-txt", "--exist-ok");
-        result.Failed(ExitCode.WrongArguments, "--save-txt", "--model", "would be overwritten");
+        string[] detect =
+            ["detect", "--model", inputs.Model, "--input", picture, "--output", Path.GetDirectoryName(folder)!, "--save-txt", "--exist-ok"];
+        YzcProcess.Run(detect).Failed(ExitCode.WrongArguments, "--save-txt", "--model", "would be overwritten");
         Assert.Equal(model, File.ReadAllBytes(inputs.Model));
     }
 
@@ -209,7 +213,8 @@ public sealed class OutputTests : IDisposable
     {
         string picture = inputs.Picture("a.jpg");
         byte[] before = File.ReadAllBytes(picture);
-        YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, option, picture).Failed(ExitCode.WrongArguments, option, "--input", "a.jpg");
+        YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--input", picture, option, picture);
+        result.Failed(ExitCode.WrongArguments, option, "--input", "a.jpg");
         Assert.Equal(before, File.ReadAllBytes(picture));
     }
 

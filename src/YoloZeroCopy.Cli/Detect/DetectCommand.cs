@@ -197,8 +197,8 @@ internal static class DetectCommand
     {
         Option<string[]> option = new("--input", "-i")
         {
-            Description = "Pictures, videos, folders with them, patterns in quotes ('pics/**/*.jpg'), URLs (http, rtsp), a camera (0 or /dev/video0), "
-                + "and - for a picture on standard input.",
+            Description = "Pictures, videos, folders with them, patterns in quotes ('pics/**/*.jpg'), URLs (http, rtsp), a camera (0 or "
+                + "/dev/video0), and - for a picture on standard input.",
             HelpName = "INPUT",
             Required = true,
             Arity = ArgumentArity.OneOrMore,

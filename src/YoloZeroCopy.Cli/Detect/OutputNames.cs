@@ -7,7 +7,8 @@ namespace YoloZeroCopy.Cli;
 internal static class OutputNames
 {
     // What some system refuses in a name; also on the others, so that a folder of results can be copied there.
-    private static readonly SearchValues<char> Refused = SearchValues.Create([.. Enumerable.Range(0, 32).Select(static code => (char)code), .. "\"*/:<>?\\|"]);
+    private static readonly SearchValues<char> Refused =
+        SearchValues.Create([.. Enumerable.Range(0, 32).Select(static code => (char)code), .. "\"*/:<>?\\|"]);
 
     /// <summary>
     /// Gives every input a stem of its own: its name, with <c>-2</c>, <c>-3</c> where two share it. The frames of a video are called by numbers
@@ -65,7 +66,8 @@ internal static class OutputNames
     private static bool IsFrameOf(HashSet<string> videos, string stem)
     {
         int mark = stem.LastIndexOf('_');
-        return mark > 0 && mark < stem.Length - 1 && stem.AsSpan(mark + 1).ContainsAnyExceptInRange('0', '9') is false && videos.Contains(stem[..mark]);
+        ReadOnlySpan<char> number = stem.AsSpan(mark + 1);
+        return mark > 0 && number.Length > 0 && !number.ContainsAnyExceptInRange('0', '9') && videos.Contains(stem[..mark]);
     }
 
     private static string StemOf(InputItem item)

@@ -78,7 +78,7 @@ internal static class PictureBytes
             await using Stream stream = await response.Content.ReadAsStreamAsync(stop);
             return await ReadAsync(stream, item.Source, stop);
         }
-        catch (Exception error) when (error is HttpRequestException or IOException || (error is TaskCanceledException && !stop.IsCancellationRequested))
+        catch (Exception error) when (error is HttpRequestException or IOException or TaskCanceledException && !stop.IsCancellationRequested)
         {
             throw new MediaException(item.Source, $"the picture cannot be loaded: {error.Message}", error);
         }

@@ -33,7 +33,8 @@ internal sealed record ResultOptions
         HelpName = "DIR",
     };
 
-    private static readonly Option<bool> SaveOption = new("--save") { Description = "Write pictures and videos with the detections drawn into them." };
+    private static readonly Option<bool> SaveOption =
+        new("--save") { Description = "Write pictures and videos with the detections drawn into them." };
 
     private static readonly Option<bool> SaveTextOption = new("--save-txt")
     {
