@@ -12,20 +12,21 @@ namespace YoloZeroCopy;
 /// </remarks>
 public sealed class VideoReader : IAsyncDisposable
 {
-    private readonly string source;
+    private readonly VideoSource source;
     private readonly FfmpegProgram program;
     private readonly bool ignoreDecodeErrors;
     private readonly FfmpegProcess process;
     private readonly NutReader nut;
     private readonly FrameWorker worker;
+    private readonly Lock gate = new();
     private long framesRead;
     private long timestamp;
     private long payloadBytes;
     private bool ended;
     private volatile bool aborted;
-    private int disposed;
+    private Task? disposal;
 
-    private VideoReader(string source, FfmpegProgram program, VideoReaderOptions options, FfmpegProcess process)
+    private VideoReader(VideoSource source, FfmpegProgram program, VideoReaderOptions options, FfmpegProcess process)
     {
         this.source = source;
         this.program = program;
@@ -45,6 +46,12 @@ public sealed class VideoReader : IAsyncDisposable
     /// <summary>Length as the file says; null when it does not, as live sources do.</summary>
     public TimeSpan? Duration { get; private set; }
 
+    /// <summary>
+    /// True for what has no end of its own: a camera, or a stream whose length nobody says and that comes otherwise than by HTTP. Its end is then an
+    /// error, since ffmpeg ends the same way when a camera is switched off.
+    /// </summary>
+    public bool IsLive => Duration is null && !source.EndsByItself;
+
     /// <summary>Version and path of the ffmpeg that decodes, for a log.</summary>
     public string Ffmpeg => program.ToString();
 
@@ -63,7 +70,8 @@ public sealed class VideoReader : IAsyncDisposable
     internal int ProcessId => process.Id;
 
     /// <summary>Starts ffmpeg on a video and waits until the size of its frames is known.</summary>
-    /// <param name="path">A file in any format that ffmpeg reads; with <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
+    /// <param name="path">A file in any format that ffmpeg reads, or on Linux a camera (<c>/dev/video0</c>, also by the links in <c>/dev/v4l</c>); with
+    /// <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <param name="cancellationToken">Ends the attempt; ffmpeg is killed.</param>
     /// <exception cref="MediaException">No such file, not readable, no video stream, no frame, or frames larger than
@@ -75,25 +83,17 @@ public sealed class VideoReader : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new VideoReaderOptions();
         cancellationToken.ThrowIfCancellationRequested();
-        string? credentials = UrlCredentials.Of(path);
-        string source = UrlCredentials.Hide(path, credentials);
-        bool isUrl = options.AllowUrl && path.Contains("://", StringComparison.Ordinal);
-        if (!isUrl && !File.Exists(path))
-        {
-            throw new MediaException(source, Directory.Exists(path) ? "is a folder, not a video." : "there is no such file.");
-        }
-
+        VideoSource source = VideoSource.Of(path, options.AllowUrl);
         string[] pixels = PixelArguments(options.PixelFormat);
         FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, cancellationToken).ConfigureAwait(false);
-        string[] input = isUrl ? ["-i", path] : ["-protocol_whitelist", "file", "-i", "file:" + Path.GetFullPath(path)];
         FfmpegProcess process = FfmpegProcess.Start(
             program.Executable,
             [
-                "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-copyts", .. input,
+                "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-copyts", .. source.Arguments,
                 "-map", "0:V:0", "-map_metadata", "-1", "-map_chapters", "-1", .. program.EveryFrame, .. program.SourceTimeBase, .. pixels,
                 "-c:v", "rawvideo", "-write_index", "0", "-f", "nut", "pipe:1",
             ],
-            credentials);
+            source.Credentials);
         VideoReader reader = new(source, program, options, process);
         try
         {
@@ -111,7 +111,7 @@ public sealed class VideoReader : IAsyncDisposable
     /// <param name="destination">Takes <see cref="FrameFormat.ByteCount"/> bytes from its first one on. Left alone once the call has ended, however
     /// it ends.</param>
     /// <param name="cancellationToken">Kills ffmpeg: after a cancelled read the reader can only be disposed.</param>
-    /// <returns>True for a frame, false at the end of the video.</returns>
+    /// <returns>True for a frame, false at the end of the video. A live source (<see cref="IsLive"/>) ends with an exception.</returns>
     /// <exception cref="ArgumentException">The memory is too short.</exception>
     /// <exception cref="MediaException">The video is damaged or ends in the middle of a frame, or ffmpeg died; the message has its last
     /// words.</exception>
@@ -133,17 +133,13 @@ public sealed class VideoReader : IAsyncDisposable
 
     /// <summary>Kills ffmpeg where it still runs and waits until it is gone. A running read fails with
     /// <see cref="ObjectDisposedException"/>.</summary>
-    public async ValueTask DisposeAsync()
+    /// <remarks>May be called any number of times and from any thread: every caller waits for the whole disposal.</remarks>
+    public ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        lock (gate)
         {
-            return;
+            return new ValueTask(disposal ??= EndAsync());
         }
-
-        Abort();
-        await worker.StopAsync().ConfigureAwait(false);
-        _ = await process.WaitAsync().ConfigureAwait(false);
-        process.Dispose();
     }
 
     private static string[] PixelArguments(PixelFormat pixelFormat) => pixelFormat switch
@@ -173,7 +169,7 @@ public sealed class VideoReader : IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             int code = await process.WaitAsync().ConfigureAwait(false);
-            throw new MediaException(source, Explain(program, code, process.Log.Tail));
+            throw new MediaException(source.Name, Explain(program, code, process.Log.Tail));
         }
 
         try
@@ -183,13 +179,21 @@ public sealed class VideoReader : IAsyncDisposable
         }
         catch (ArgumentOutOfRangeException error)
         {
-            throw new MediaException(source, $"the video has frames of {nut.Width}x{nut.Height} pixels; 1x1 to "
+            throw new MediaException(source.Name, $"the video has frames of {nut.Width}x{nut.Height} pixels; 1x1 to "
                 + $"{FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
         }
 
         FrameRate = header?.FrameRate ?? 0;
         Duration = header?.Duration;
         payloadBytes = FrameSections.TotalBytes(Format);
+    }
+
+    private async Task EndAsync()
+    {
+        Abort();
+        await worker.StopAsync().ConfigureAwait(false);
+        _ = await process.WaitAsync().ConfigureAwait(false);
+        process.Dispose();
     }
 
     private void Abort()
@@ -226,7 +230,7 @@ public sealed class VideoReader : IAsyncDisposable
             ended = true;
             process.Kill();
             ObjectDisposedException.ThrowIf(aborted, this);
-            throw new MediaException(source, $"frame {framesRead} of what {program} sends cannot be read: {error.Message}.", error);
+            throw new MediaException(source.Name, $"frame {framesRead} of what {program} sends cannot be read: {error.Message}.", error);
         }
 
         if (!ended)
@@ -262,18 +266,23 @@ public sealed class VideoReader : IAsyncDisposable
         ObjectDisposedException.ThrowIf(aborted, this);
         if (code != 0)
         {
-            throw new MediaException(source, $"{program} died with exit code {code} after {framesRead} frames: {process.Log.Tail}");
+            throw new MediaException(source.Name, $"{program} died with exit code {code} after {framesRead} frames: {process.Log.Tail}");
         }
 
         if (isWithinFrame)
         {
-            throw new MediaException(source, $"the video ends in the middle of frame {framesRead}: {process.Log.Tail}");
+            throw new MediaException(source.Name, $"the video ends in the middle of frame {framesRead}: {process.Log.Tail}");
         }
 
         if (!ignoreDecodeErrors && process.Log.ErrorCount > 0)
         {
-            throw new MediaException(source,
+            throw new MediaException(source.Name,
                 $"the video is damaged; {framesRead} frames were read, and ffmpeg reported {process.Log.ErrorCount} errors: {process.Log.Tail}");
+        }
+
+        if (IsLive)
+        {
+            throw new MediaException(source.Name, $"the live source ended after {framesRead} frames: {process.Log.Tail}");
         }
     }
 }

@@ -19,12 +19,13 @@ public sealed class VideoWriter : IAsyncDisposable
     private readonly FfmpegProgram program;
     private readonly FfmpegProcess process;
     private readonly FrameWorker worker;
+    private readonly Lock gate = new();
     private long framesWritten;
     private bool completing;
     private volatile bool aborted;
     private volatile bool failed;
     private bool completed;
-    private int disposed;
+    private Task? disposal;
 
     private VideoWriter(string path, string partial, FrameFormat format, string encoder, FfmpegProgram program, FfmpegProcess process)
     {
@@ -151,18 +152,13 @@ public sealed class VideoWriter : IAsyncDisposable
     }
 
     /// <summary>Without a successful <see cref="CompleteAsync"/>: kills ffmpeg and removes the partial file. Waits until ffmpeg is gone.</summary>
-    public async ValueTask DisposeAsync()
+    /// <remarks>May be called any number of times and from any thread: every caller waits for the whole disposal.</remarks>
+    public ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        lock (gate)
         {
-            return;
+            return new ValueTask(disposal ??= EndAsync());
         }
-
-        Abort();
-        await worker.StopAsync().ConfigureAwait(false);
-        _ = await process.WaitAsync().ConfigureAwait(false);
-        process.Dispose();
-        RemovePartial();
     }
 
     private static async Task<string> FindEncoderAsync(FfmpegProgram program, string path, CancellationToken cancellationToken)
@@ -198,6 +194,15 @@ public sealed class VideoWriter : IAsyncDisposable
         bool broadcast = rate != Math.Round(rate) && Math.Abs((thousands / 1001) - rate) < 0.005;
         return broadcast ? string.Create(CultureInfo.InvariantCulture, $"{thousands:F0}/1001")
             : rate.ToString("0.######", CultureInfo.InvariantCulture);
+    }
+
+    private async Task EndAsync()
+    {
+        Abort();
+        await worker.StopAsync().ConfigureAwait(false);
+        _ = await process.WaitAsync().ConfigureAwait(false);
+        process.Dispose();
+        RemovePartial();
     }
 
     private void Abort()

@@ -218,6 +218,18 @@ public sealed class VideoReaderTests : IDisposable
     }
 
     [Fact]
+    public async Task Every_call_of_dispose_waits_for_the_whole_of_it()
+    {
+        // What keeps the log open outlives the program for a while.
+        VideoReader reader = await OpenFakeAsync(Clips.FakeFfmpeg(folder, "(sleep 2 &)\n" + Clips.Send + "sleep 60\n"));
+        Task first = reader.DisposeAsync().AsTask();
+
+        await reader.DisposeAsync();
+
+        Assert.True(first.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public async Task Dispose_in_the_middle_of_a_video_leaves_no_process()
     {
         string path = folder.File("a.mp4");

@@ -67,6 +67,26 @@ public sealed class VideoWriterTests : IDisposable
     }
 
     [Fact]
+    public async Task Every_call_of_dispose_waits_for_the_whole_of_it()
+    {
+        // What keeps the log open outlives the program for a while.
+        string fake = Clips.FakeFfmpeg(
+            folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\n(sleep 2 &)\necho ready > \"$0.ready\"\nsleep 60\n");
+        FrameFormat format = new(PixelFormat.Bgr24, 64, 48);
+        VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = fake });
+        while (!File.Exists(fake + ".ready"))
+        {
+            await Task.Delay(5);
+        }
+
+        Task first = writer.DisposeAsync().AsTask();
+
+        await writer.DisposeAsync();
+
+        Assert.True(first.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public async Task A_dying_ffmpeg_is_reported_with_its_last_words()
     {
         string fake = Clips.FakeFfmpeg(
