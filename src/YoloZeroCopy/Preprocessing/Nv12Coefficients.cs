@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace YoloZeroCopy;
 
 /// <summary>Factors that turn Y, Cb and Cr into RGB, with <see cref="FractionBits"/> fractional bits.</summary>
@@ -8,8 +10,10 @@ namespace YoloZeroCopy;
 /// The others follow from Kr and Kb of the standard (ITU-R BT.601 and BT.709), with Kg = 1 - Kr - Kb: R = y + 2 (1 - Kr) cr, B = y + 2 (1 - Kb) cb,
 /// G = y - (2 Kb (1 - Kb) / Kg) cb - (2 Kr (1 - Kr) / Kg) cr, limited range stretching y from 219 and cb, cr from 224 steps to 255, all rounded to 20
 /// bits.
+/// The fields in this order are part of <see cref="KernelPicture"/>.
 /// </remarks>
-internal readonly struct Nv12Coefficients
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct Nv12Coefficients
 {
     /// <summary>Fractional bits of every factor.</summary>
     public const int FractionBits = 20;

@@ -72,13 +72,26 @@ public sealed class KernelLayoutTests
         where T : unmanaged
     {
         lines.Add($"sizeof {native} {Unsafe.SizeOf<T>()}");
-        foreach (System.Reflection.FieldInfo field in typeof(T)
+        DescribeFields(lines, native, typeof(T), begin: 0);
+    }
+
+    /// <summary>The fields of a struct that begins somewhere in the native one. A struct within it stands for its fields.</summary>
+    private static void DescribeFields(List<string> lines, string native, Type type, int begin)
+    {
+        foreach (System.Reflection.FieldInfo field in type
             .GetFields(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public)
             .OrderBy(field => field.MetadataToken))
         {
+            int offset = begin + (int)Marshal.OffsetOf(type, field.Name);
+            if (field.FieldType == typeof(Nv12Coefficients))
+            {
+                DescribeFields(lines, native, field.FieldType, offset);
+                continue;
+            }
+
             string name = field.Name.TrimStart('<').Split('>')[0];
             string snake = string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "_") + char.ToLowerInvariant(c) : c.ToString()));
-            lines.Add($"{native}.{snake} {Marshal.OffsetOf<T>(field.Name)}");
+            lines.Add($"{native}.{snake} {offset}");
         }
     }
 }

@@ -45,14 +45,8 @@ internal readonly record struct KernelPicture
         Gain = (float)letterbox.Gain;
         if (format.PixelFormat == YoloZeroCopy.PixelFormat.Nv12)
         {
-            Nv12Coefficients color = new(format.Color);
             Chroma = chroma == 0 ? frame + ((ulong)format.Height * (ulong)format.Stride) : chroma;
-            Black = color.Black;
-            Luma = color.Luma;
-            RedCr = color.RedCr;
-            GreenCb = color.GreenCb;
-            GreenCr = color.GreenCr;
-            BlueCb = color.BlueCb;
+            Color = new Nv12Coefficients(format.Color);
         }
     }
 
@@ -82,15 +76,6 @@ internal readonly record struct KernelPicture
 
     public float Gain { get; }
 
-    public int Black { get; }
-
-    public int Luma { get; }
-
-    public int RedCr { get; }
-
-    public int GreenCb { get; }
-
-    public int GreenCr { get; }
-
-    public int BlueCb { get; }
+    /// <summary>Of an NV12 frame. The native struct has its fields as its own.</summary>
+    public Nv12Coefficients Color { get; }
 }
