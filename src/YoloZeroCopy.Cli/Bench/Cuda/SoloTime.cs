@@ -22,7 +22,7 @@ internal readonly record struct SoloTime(double Device, double Host)
             long start = Stopwatch.GetTimestamp();
             queue(index);
             done.Record(stream);
-            EventWait.Until(done, mode);
+            EventWaiter.WaitFor(done, mode);
             host.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
         }
 

@@ -28,6 +28,31 @@ internal sealed class EventWaiter : IDisposable
     /// <summary>Options of the events that this mode can wait for.</summary>
     public static CudaEventOptions OptionsFor(WaitMode mode) => mode == WaitMode.Block ? CudaEventOptions.BlockingSync : CudaEventOptions.None;
 
+    /// <summary>Waits on the calling thread for an event with <see cref="OptionsFor"/> its mode; the context is current.</summary>
+    /// <exception cref="CudaException">The work before the event failed.</exception>
+    /// <exception cref="ObjectDisposedException">The event is disposed or its context was reset.</exception>
+    public static void WaitFor(CudaEvent passed, WaitMode mode)
+    {
+        if (mode == WaitMode.Block)
+        {
+            passed.Synchronize();
+            return;
+        }
+
+        while (!passed.IsDone())
+        {
+            if (mode == WaitMode.Yield)
+            {
+                bool yielded = Thread.Yield();
+                _ = yielded;
+            }
+            else
+            {
+                Thread.SpinWait(8);
+            }
+        }
+    }
+
     /// <summary>
     /// Calls <paramref name="onPassed"/> on the waiter's thread when the event has passed: with null, or with the error that the device met.
     /// </summary>
@@ -75,25 +100,7 @@ internal sealed class EventWaiter : IDisposable
     {
         try
         {
-            if (mode == WaitMode.Block)
-            {
-                passed.Synchronize();
-                return null;
-            }
-
-            while (!passed.IsDone())
-            {
-                if (mode == WaitMode.Yield)
-                {
-                    bool yielded = Thread.Yield();
-                    _ = yielded;
-                }
-                else
-                {
-                    Thread.SpinWait(8);
-                }
-            }
-
+            WaitFor(passed, mode);
             return null;
         }
         catch (Exception error) when (error is CudaException or ObjectDisposedException)
