@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli.Tests;
@@ -34,22 +33,17 @@ internal sealed class FakeCudaEngine : InferenceEngine
     public const int Anchors = 400;
     public const int Classes = 8;
 
-    public override ModelInfo Model { get; } = new()
-    {
-        Path = "fake.onnx",
-        Inputs = [],
-        Outputs = [],
-        Layout = OutputLayout.ChannelsFirst,
-        Names = [.. Enumerable.Range(0, Classes).Select(static number => $"part{number}")],
-        Stride = 32,
-        InputWidth = 64,
-        InputHeight = 64,
-        FixedBatch = 0,
-        InputType = TensorElementType.Float16,
-        OutputType = TensorElementType.Float16,
-        OutputShape = (4 + Classes, Anchors),
-        Metadata = ImmutableDictionary<string, string>.Empty,
-    };
+    public override ModelInfo Model { get; } =
+        ModelInfo.OfClasses(Enumerable.Range(0, Classes).Select(static number => $"part{number}")) with
+        {
+            Path = "fake.onnx",
+            Layout = OutputLayout.ChannelsFirst,
+            InputWidth = 64,
+            InputHeight = 64,
+            InputType = TensorElementType.Float16,
+            OutputType = TensorElementType.Float16,
+            OutputShape = (4 + Classes, Anchors),
+        };
 
     public override string Description => "fake";
 

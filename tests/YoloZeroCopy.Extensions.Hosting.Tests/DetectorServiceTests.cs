@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 
@@ -191,23 +190,7 @@ public sealed class DetectorServiceTests : IDisposable
         FramePool pool = new(4, Format.ByteCount);
         Pipeline pipeline =
             new(pool, [lane], new PipelineOptions(1, TimeSpan.Zero, OverflowPolicy.Wait, pool.SlotCount, maxFrameAge, MaxDetections: 4));
-        ModelInfo model = new()
-        {
-            Path = "m.onnx",
-            Inputs = [],
-            Outputs = [],
-            Layout = OutputLayout.ChannelsFirst,
-            Names = ["part"],
-            Stride = 32,
-            InputWidth = 64,
-            InputHeight = 32,
-            FixedBatch = 0,
-            InputType = TensorElementType.Float32,
-            OutputType = TensorElementType.Float32,
-            OutputShape = (5, 42),
-            Metadata = ImmutableDictionary<string, string>.Empty,
-        };
-        return new YoloDetector(pipeline, null, [], model, "service", "cpu", "fake", new MemoryPlan());
+        return new YoloDetector(pipeline, null, [], ModelInfo.OfClasses("part"), "service", "cpu", "fake", new MemoryPlan());
     }
 
     private DetectorService NewService(TimeSpan dropReportInterval = default) =>

@@ -116,20 +116,5 @@ public sealed class ReportPageTests
         };
     }
 
-    private static ModelInfo Model(string[] names) => new()
-    {
-        Path = "model.onnx",
-        Inputs = [],
-        Outputs = [],
-        Layout = default,
-        Names = [.. names],
-        Stride = 32,
-        InputWidth = 640,
-        InputHeight = 384,
-        FixedBatch = 0,
-        InputType = default,
-        OutputType = default,
-        OutputShape = (4 + names.Length, 5040),
-        Metadata = System.Collections.Immutable.ImmutableDictionary<string, string>.Empty,
-    };
+    private static ModelInfo Model(string[] names) => ModelInfo.OfClasses(names) with { InputHeight = 384 };
 }

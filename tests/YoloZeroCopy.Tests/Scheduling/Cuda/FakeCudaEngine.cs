@@ -14,21 +14,13 @@ internal sealed class FakeCudaEngine : InferenceEngine
 
     public int LiveContexts { get; private set; }
 
-    public override ModelInfo Model { get; } = new()
+    public override ModelInfo Model { get; } = ModelInfo.OfClasses("part") with
     {
         Path = "fake.onnx",
-        Inputs = [],
-        Outputs = [],
         Layout = OutputLayout.ChannelsFirst,
-        Names = ["part"],
-        Stride = 32,
         InputWidth = 64,
         InputHeight = 32,
-        FixedBatch = 0,
-        InputType = TensorElementType.Float32,
-        OutputType = TensorElementType.Float32,
         OutputShape = (5, 42),
-        Metadata = System.Collections.Immutable.ImmutableDictionary<string, string>.Empty,
     };
 
     public override string Description => "fake";
