@@ -98,6 +98,12 @@ struct segment {
         return true;
     }
 
+    // Whether a class counts at all. Asked of anchors above the threshold only, which are few; the flag is the same for all threads.
+    YZC_DEVICE_MEMBER bool counts(int class_id) const
+    {
+        return (params.flags & YZC_SOME_CLASSES) == 0 || (params.class_bits[class_id / 32] >> class_id % 32 & 1) != 0;
+    }
+
     // Adds a candidate. Keys order by score, descending, and then by anchor; the score is above 0, so its bits order as it does.
     YZC_DEVICE_MEMBER void add(int anchor, int class_id, float score, float x1, float y1, float x2, float y2) const
     {
@@ -246,7 +252,7 @@ YZC_DEVICE void scan_channels(const yzc_decode_params& params)
             class_id = better ? best_classes[from][warp][lane] : class_id;
         }
 
-        if (class_id >= 0) {
+        if (class_id >= 0 && segment.counts(class_id)) {
             segment.add_centred(anchor + warp, class_id, score);
         }
     }
@@ -322,7 +328,7 @@ YZC_DEVICE void scan_anchors(const yzc_decode_params& params)
                 class_id = better ? other_class : class_id;
             }
 
-            if (lane == 0) {
+            if (lane == 0 && segment.counts(class_id)) {
                 if (element32::not_finite(float_to_bits(score)) != 0) {
                     segment.flag(anchor, ProductElement);
                 } else {
@@ -356,7 +362,7 @@ YZC_DEVICE void scan_finished(const yzc_decode_params& params)
             // Range first: it fails for NaN, and makes the conversion safe.
             if (!(class_value >= 0 && class_value < (float)params.class_count) || class_value != (float)(int)class_value) {
                 segment.flag(anchor, 5);
-            } else if (segment.check_box(anchor, box)) {
+            } else if (segment.counts((int)class_value) && segment.check_box(anchor, box)) {
                 segment.add(
                     anchor, (int)class_value, score,
                     Element::to_float(box[0]), Element::to_float(box[1]), Element::to_float(box[2]), Element::to_float(box[3]));

@@ -52,6 +52,7 @@ struct yzc_preprocess_params {
 enum yzc_decode_flags {
     YZC_CLASS_AGNOSTIC = 1, // Boxes of different classes suppress each other, too.
     YZC_END_TO_END = 2,     // The model has suppressed already: the best candidates are the detections.
+    YZC_SOME_CLASSES = 4,   // Only anchors whose best class has its bit in class_bits are candidates.
 };
 
 // The only parameter of yzc_scan_* and yzc_suppress, by value; the same for both.
@@ -71,6 +72,7 @@ struct yzc_decode_params {
     int32_t max_detections; // 1 to YZC_MAX_DETECTIONS.
     int32_t flags;
     int32_t reserved;
+    uint32_t class_bits[32];// Bit c % 32 of word c / 32 is class c's. Read where the flags say so.
 };
 
 enum yzc_decode_status {

@@ -30,6 +30,7 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.IouThreshold)] = static (options, text) => options.IouThreshold = (float)Number(text),
         [nameof(DetectorServiceOptions.MaxDetections)] = static (options, text) => options.MaxDetections = Int(text),
         [nameof(DetectorServiceOptions.ClassAgnostic)] = static (options, text) => options.ClassAgnostic = Bool(text),
+        [nameof(DetectorServiceOptions.Classes)] = static (options, text) => options.Classes = [.. options.Classes ?? [], Int(text)],
         [nameof(DetectorServiceOptions.InputSize)] = static (options, text) => options.InputSize = ModelInputSize.Parse(text),
         [nameof(DetectorServiceOptions.Threads)] = static (options, text) => options.Threads = Int(text),
         [nameof(DetectorServiceOptions.WaitMode)] = static (options, text) => options.WaitMode = Value<WaitMode>(text),
@@ -56,6 +57,12 @@ internal static class DetectorConfiguration
                 throw new InvalidOperationException($"Configuration '{entry.Path}' is no option of a detector; there are {known}.");
             }
 
+            if (entry.Key.Equals(nameof(DetectorServiceOptions.Classes), StringComparison.OrdinalIgnoreCase))
+            {
+                ApplyList(entry, set, target);
+                continue;
+            }
+
             if (entry.GetChildren().Any())
             {
                 throw new InvalidOperationException($"Configuration '{entry.Path}' has parts; one value is wanted.");
@@ -66,14 +73,35 @@ internal static class DetectorConfiguration
                 continue;
             }
 
-            try
-            {
-                set(target, text.Trim());
-            }
-            catch (Exception error) when (error is FormatException or OverflowException)
-            {
-                throw new InvalidOperationException($"Configuration '{entry.Path}' cannot be '{text}': {error.Message}", error);
-            }
+            Set(entry, text, set, target);
+        }
+    }
+
+    // As the framework's binder does, an element is added to what the options have.
+    private static void ApplyList(IConfigurationSection list, Setter set, DetectorServiceOptions target)
+    {
+        if (!string.IsNullOrEmpty(list.Value))
+        {
+            throw new InvalidOperationException($"Configuration '{list.Path}' cannot be '{list.Value}': a list is wanted, as [0, 2].");
+        }
+
+        // An empty list is for the opening to refuse: passed over, it would be all classes.
+        target.Classes = list.Value is null ? target.Classes : [];
+        foreach (IConfigurationSection element in list.GetChildren())
+        {
+            Set(element, element.Value ?? "", set, target);
+        }
+    }
+
+    private static void Set(IConfigurationSection entry, string text, Setter set, DetectorServiceOptions target)
+    {
+        try
+        {
+            set(target, text.Trim());
+        }
+        catch (Exception error) when (error is FormatException or OverflowException)
+        {
+            throw new InvalidOperationException($"Configuration '{entry.Path}' cannot be '{text}': {error.Message}", error);
         }
     }
 

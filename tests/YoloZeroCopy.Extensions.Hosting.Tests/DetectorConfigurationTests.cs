@@ -27,6 +27,8 @@ public sealed class DetectorConfigurationTests
         ["IouThreshold"] = "0.5",
         ["MaxDetections"] = "100",
         ["ClassAgnostic"] = "True",
+        ["Classes:0"] = "2",
+        ["Classes:1"] = "0",
         ["InputSize"] = "640x384",
         ["Threads"] = "2",
         ["WaitMode"] = "Spin",
@@ -63,11 +65,13 @@ public sealed class DetectorConfigurationTests
                 .Where(static property => !typeof(Delegate).IsAssignableFrom(property.PropertyType)),
         ];
         Assert.Equal(
-            properties.Select(static property => property.Name).Order(StringComparer.Ordinal), All.Keys.Order(StringComparer.Ordinal));
+            properties.Select(static property => property.Name).Order(StringComparer.Ordinal),
+            All.Keys.Select(static key => key.Split(':')[0]).Distinct().Order(StringComparer.Ordinal));
 
         DetectorServiceOptions options = Read(reader, All);
         DetectorServiceOptions defaults = new();
         Assert.All(properties, property => Assert.NotEqual(property.GetValue(defaults), property.GetValue(options)));
+        Assert.Equal([2, 0], options.Classes);
         Assert.Equal(
             new DetectorServiceOptions
             {
@@ -99,7 +103,7 @@ public sealed class DetectorConfigurationTests
                 TensorRtHostCodeAllowed = true,
                 ReplaceOperators = false,
             },
-            options);
+            options with { Classes = null });
     }
 
     [Theory]
@@ -154,11 +158,45 @@ public sealed class DetectorConfigurationTests
     [InlineData("ClassAgnostic", "yes", "'true'")]
     [InlineData("MemoryMargin", "a third", "0.25")]
     [InlineData("Slots:Count", "4", "has parts")]
+    [InlineData("Classes", "0,2", "a list is wanted, as [0, 2]")]
     public void A_wrong_key_or_value_is_named_with_its_path(string key, string value, string wanted)
     {
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Apply(new() { [key] = value }));
         Assert.Contains($"Cameras:Left:{key.Split(':')[0]}'", error.Message, StringComparison.Ordinal);
         Assert.Contains(wanted, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Classes:1", "bolt", "Classes:1' cannot be 'bolt': a whole number is wanted.")]
+    [InlineData("Classes:1:Id", "3", "Classes:1' cannot be '': a whole number is wanted.")]
+    public void A_class_that_is_no_number_is_not_passed_over(string key, string value, string wanted)
+    {
+        Dictionary<string, string?> values = new() { ["Classes:0"] = "1", [key] = value };
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Apply(values));
+        Assert.Contains($"Cameras:Left:{wanted}", error.Message, StringComparison.Ordinal);
+
+        // The framework's binder passes over elements unless it is told not to.
+        ServiceCollection services = new();
+        services.Configure<DetectorServiceOptions>(Section(values), static binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddYoloDetector();
+        using ServiceProvider provider = services.BuildServiceProvider();
+        _ = Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<DetectorService>());
+    }
+
+    [Fact]
+    public void No_class_left_by_the_binder_is_not_all_classes()
+    {
+        IReadOnlyList<int>? classes = Read(Reader.Binder, new() { ["Classes:0"] = "bolt" }).Classes;
+        Assert.Equal([], classes);
+        _ = Assert.Throws<ArgumentException>("Classes", () => YoloDetector.FromFunction(
+            ModelInfo.OfClasses("bolt"), static (_, _) => [], new DetectorOptions { Classes = classes }));
+    }
+
+    [Fact]
+    public void An_empty_list_of_classes_is_not_all_classes()
+    {
+        Assert.Equal([], Apply(new() { ["Classes"] = "" }).Classes);
+        Assert.Null(Apply(new() { ["Classes"] = null }).Classes);
     }
 
     private static DetectorServiceOptions Apply(Dictionary<string, string?> values)

@@ -25,6 +25,28 @@ public sealed class GpuModelTests : IDisposable
         AssertCaptured(detector);
     }
 
+    [GpuTheory]
+    [InlineData(OutputLayout.ChannelsFirst)]
+    [InlineData(OutputLayout.AnchorsFirst)]
+    [InlineData(OutputLayout.EndToEnd)]
+    public async Task Only_the_classes_asked_for_are_found_in_every_layout(OutputLayout layout)
+    {
+        string model = GpuModels.Brightness(folder, layout: layout);
+        FrameFormat format = new(PixelFormat.Gray8, 64, 64);
+        foreach (int[] classes in (int[][])[[1], [2], [2, 1], [0]])
+        {
+            DetectorOptions options = new() { Device = Device.Cuda(), MaxBatch = 2, Classes = classes };
+            await using YoloDetector detector = YoloDetector.Open(model, options);
+            Detection[] found = await Feed.DetectAsync(detector, format, new byte[format.ByteCount]);
+            Assert.Equal(classes.Where(static id => id != 0).Order(), found.Select(static detection => detection.ClassId));
+            AssertCaptured(detector);
+        }
+
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => YoloDetector.Open(model, new DetectorOptions { Device = Device.Cuda(), Classes = [1, 3] }));
+        Assert.Contains("Classes has 3; the model's classes are 0 to 2.", error.Message, StringComparison.Ordinal);
+    }
+
     [GpuFact]
     public async Task Half_precision_models_run_in_every_bucket()
     {

@@ -79,7 +79,7 @@ outcome reference(const yzc_picture& picture, const picture_output& output, cons
             }
         }
 
-        if (best.class_id < 0) {
+        if (best.class_id < 0 || !test.counts(best.class_id)) {
             continue;
         }
 

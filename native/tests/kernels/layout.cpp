@@ -51,6 +51,7 @@ int main()
     OFFSET(yzc_decode_params, max_detections);
     OFFSET(yzc_decode_params, flags);
     OFFSET(yzc_decode_params, reserved);
+    OFFSET(yzc_decode_params, class_bits);
     SIZE(yzc_silu_params);
     OFFSET(yzc_silu_params, input);
     OFFSET(yzc_silu_params, output);
@@ -79,6 +80,7 @@ int main()
     LIMIT(YZC_BAYER_GBRG8);
     LIMIT(YZC_CLASS_AGNOSTIC);
     LIMIT(YZC_END_TO_END);
+    LIMIT(YZC_SOME_CLASSES);
     LIMIT(YZC_NOT_FINITE);
     LIMIT(YZC_UNKNOWN_CLASS);
     LIMIT(YZC_MAX_CANDIDATES);

@@ -143,7 +143,7 @@ std::vector<decode_case> decode_cases(output_layout layout, bool half, bool quic
 {
     std::string prefix = std::string(layout == ChannelsFirst ? "channels" : layout == AnchorsFirst ? "anchors" : "finished") + (half ? " half " : " float ");
     auto make = [&](const char* name, int anchors, int classes, int batch, double candidates) {
-        return decode_case { prefix + name, layout, half, anchors, classes, batch, 0.25f, 0.7f, 300, false, candidates, 100000, 40, 0 };
+        return decode_case { prefix + name, layout, half, anchors, classes, batch, 0.25f, 0.7f, 300, false, candidates, 100000, 40, 0, 0 };
     };
     std::vector<decode_case> cases;
     auto add = [&](decode_case test) { cases.push_back(test); };
@@ -177,6 +177,20 @@ std::vector<decode_case> decode_cases(output_layout layout, bool half, bool quic
         add(test);
     }
 
+    decode_case some = make("some classes", 840, 7, 2, 0.5);
+    some.every_class = 3;
+    add(some);
+    for (int wrong = 1; wrong <= 3; wrong++) {
+        decode_case test = make("wrong values, some classes ", 411, 6, 8, 0.2);
+        test.name += std::to_string(wrong);
+        test.wrong = wrong;
+        test.every_class = 4;
+        add(test);
+    }
+
+    decode_case many = make("1,000 classes, some", quick ? 400 : 2100, 1000, 1, 0.9);
+    many.every_class = 31;
+    add(many);
     add(make("1,000 classes", quick ? 40 : 2100, 1000, 1, 0.2));
     decode_case cut = make("more than 4,096", quick ? 4500 : 8400, 1, 1, 0.97);
     cut.max_detections = quick ? 50 : 1024;
@@ -211,7 +225,11 @@ yzc_decode_params params_of(const decode_case& test)
     params.score_threshold = test.score_threshold;
     params.iou_threshold = test.iou_threshold;
     params.max_detections = test.max_detections;
-    params.flags = (test.class_agnostic ? YZC_CLASS_AGNOSTIC : 0) | (test.layout == EndToEnd ? YZC_END_TO_END : 0);
+    params.flags = (test.class_agnostic ? YZC_CLASS_AGNOSTIC : 0) | (test.layout == EndToEnd ? YZC_END_TO_END : 0) | (test.every_class != 0 ? YZC_SOME_CLASSES : 0);
+    for (int class_id = 0; class_id < YZC_MAX_CLASSES; class_id++) {
+        params.class_bits[class_id / 32] |= (uint32_t)(test.every_class != 0 && test.counts(class_id)) << class_id % 32;
+    }
+
     return params;
 }
 

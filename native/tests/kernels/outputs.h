@@ -18,6 +18,9 @@ struct decode_case {
     int score_steps;        // Scores are multiples of 1 / this above the threshold: few steps mean many ties.
     int clusters;           // Boxes lie around this many places.
     int wrong;              // 0 none, 1 a score NaN, 2 a box infinite, 3 a class unknown or the product infinite
+    int every_class;        // 0 all classes count, else those whose id is a multiple of this.
+
+    bool counts(int class_id) const { return every_class == 0 || class_id % every_class == 0; }
 };
 
 // One picture's output as floats, already rounded to half where the case says so; [element][anchor].

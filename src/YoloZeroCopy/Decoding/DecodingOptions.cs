@@ -34,6 +34,32 @@ internal sealed record DecodingOptions
     /// <summary>True when boxes of different classes suppress each other, too.</summary>
     public bool ClassAgnostic { get; init; }
 
+    /// <summary>Ids of the classes that count; null for all. An anchor whose best class is another is no candidate.</summary>
+    public IReadOnlyList<int>? Classes { get; init; }
+
+    /// <summary>For each class of a model whether it counts; null where all do.</summary>
+    /// <exception cref="ArgumentException">One of <see cref="Classes"/> is none of the model's.</exception>
+    public bool[]? CountingClasses(int classCount)
+    {
+        if (Classes is null)
+        {
+            return null;
+        }
+
+        bool[] counting = new bool[classCount];
+        foreach (int classId in Classes)
+        {
+            if ((uint)classId >= (uint)classCount)
+            {
+                throw new ArgumentException($"{nameof(DetectorOptions.Classes)} has {classId}; the model's classes are 0 to {classCount - 1}.");
+            }
+
+            counting[classId] = true;
+        }
+
+        return counting;
+    }
+
     // Written so that NaN fails.
     private static float InUnitRange(float value, string name) => value is >= 0 and <= 1
         ? value

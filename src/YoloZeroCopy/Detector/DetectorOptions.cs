@@ -62,6 +62,12 @@ public record DetectorOptions
     public bool ClassAgnostic { get; set; }
 
     /// <summary>
+    /// Ids of the classes to look for, each once; null, the default, for all. A place that is most like another class is left out, and that before
+    /// overlapping boxes are, as Ultralytics does it.
+    /// </summary>
+    public IReadOnlyList<int>? Classes { get; set; }
+
+    /// <summary>
     /// Width and height in pixels of the model's input, or the side of a square; null takes what the model's metadata says. A model with a fixed
     /// input takes only that; of a TensorRT engine with several profiles the smallest that is at least as large is taken.
     /// </summary>
@@ -133,6 +139,7 @@ public record DetectorOptions
         ThrowIfOutside(ScoreThreshold, 0f, 1f, nameof(ScoreThreshold));
         ThrowIfOutside(IouThreshold, 0f, 1f, nameof(IouThreshold));
         ThrowIfOutside(MemoryMargin, 0.0, 10.0, nameof(MemoryMargin));
+        ThrowIfNoClasses();
         if (Name is not null && string.IsNullOrWhiteSpace(Name))
         {
             throw new ArgumentException($"{nameof(Name)} is blank; null takes a running number.", nameof(Name));
@@ -202,6 +209,34 @@ public record DetectorOptions
             throw new ArgumentException(
                 $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and there are {Slots} {nameof(Slots)}: no "
                     + $"batch could fill.", nameof(MaxBatchDelay));
+        }
+    }
+
+    // Which ids the model has is known when it is open.
+    private void ThrowIfNoClasses()
+    {
+        if (Classes is null)
+        {
+            return;
+        }
+
+        if (Classes.Count == 0)
+        {
+            throw new ArgumentException($"{nameof(Classes)} is empty, so that nothing could be found; null is for all classes.", nameof(Classes));
+        }
+
+        HashSet<int> seen = [];
+        foreach (int classId in Classes)
+        {
+            if (classId < 0)
+            {
+                throw new ArgumentOutOfRangeException(nameof(Classes), classId, $"{nameof(Classes)} has {classId}; ids begin at 0.");
+            }
+
+            if (!seen.Add(classId))
+            {
+                throw new ArgumentException($"{nameof(Classes)} has {classId} twice.", nameof(Classes));
+            }
         }
     }
 

@@ -97,8 +97,9 @@ public sealed partial class YoloDetector
     /// <param name="model">What <see cref="Model"/> is to say, as from <see cref="ModelInfo.OfClasses"/>.</param>
     /// <param name="detect">What a frame shows.</param>
     /// <param name="options">
-    /// How to run it; null for the defaults. <see cref="DetectorOptions.ScoreThreshold"/> and <see cref="DetectorOptions.MaxDetections"/> hold for
-    /// what the function gives; overlapping boxes stay. What is about engines and devices has no meaning here.
+    /// How to run it; null for the defaults. <see cref="DetectorOptions.ScoreThreshold"/>, <see cref="DetectorOptions.Classes"/> and
+    /// <see cref="DetectorOptions.MaxDetections"/> hold for what the function gives; overlapping boxes stay. What is about engines and devices has
+    /// no meaning here.
     /// </param>
     /// <returns>The detector, open, on threads of the processor; the caller disposes it.</returns>
     /// <exception cref="ArgumentException">An option is out of range.</exception>

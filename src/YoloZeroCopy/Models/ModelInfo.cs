@@ -96,7 +96,7 @@ public sealed record ModelInfo
     /// <param name="classId">Id as a <see cref="Detection"/> has it.</param>
     public string NameOf(int classId) => (uint)classId < (uint)Names.Length ? Names[classId] : $"class{classId}";
 
-    /// <summary>Id of a class, as <see cref="Detection.ClassId"/> has it.</summary>
+    /// <summary>Id of a class, as <see cref="Detection.ClassId"/> and <see cref="DetectorOptions.Classes"/> have it.</summary>
     /// <param name="name">Its name, as in <see cref="Names"/>.</param>
     /// <exception cref="ArgumentException">The model has no class of this name; the message lists those it has.</exception>
     public int IdOf(string name)

@@ -35,6 +35,7 @@ internal static class Opening
         IouThreshold = options.IouThreshold,
         MaxDetections = options.MaxDetections,
         ClassAgnostic = options.ClassAgnostic,
+        Classes = options.Classes is null ? null : [.. options.Classes],
     };
 
     /// <summary>What the pipeline over finished lanes is told.</summary>

@@ -248,6 +248,74 @@ public class DetectionDecoderTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Equals_the_reference_where_some_classes_count(OutputLayout layout, int anchors, int classCount, int candidates)
+    {
+        DecodingOptions options = new() { Classes = [.. Enumerable.Range(0, classCount).Where(static id => id % 7 is 0 or 3)] };
+        ModelOutput output = ModelOutput.Random(layout, anchors, classCount, candidates, 640, seed: (anchors * 13) + classCount);
+        Detection[] found = output.Decode(options, Hd);
+        Assert.Equal(ReferenceDecoder.Decode(output, options, Hd), found);
+        Assert.All(found, static detection => Assert.Contains(detection.ClassId % 7, (int[])[0, 3]));
+        Assert.Equal(
+            ReferenceDecoder.Decode(output.RoundedToHalf(), options, Hd), output.Decode(options, Hd, TensorElementType.Float16));
+    }
+
+    [Theory]
+    [InlineData(OutputLayout.ChannelsFirst)]
+    [InlineData(OutputLayout.AnchorsFirst)]
+    [InlineData(OutputLayout.EndToEnd)]
+    public void Classes_are_left_out_by_the_best_one_of_an_anchor_and_before_suppression(OutputLayout layout)
+    {
+        Letterbox same = new(640, 640, 640, 640);
+        ModelOutput output = new(layout, 3, 4);
+
+        // At one place a better one of class 1, and one of class 2; beside them class 3, which is also a little of class 2.
+        (int anchor, int classId, float score, float place)[] objects = [(0, 1, 0.9f, 110), (1, 2, 0.8f, 110), (2, 3, 0.7f, 310)];
+        foreach ((int anchor, int classId, float score, float place) in objects)
+        {
+            if (layout == OutputLayout.EndToEnd)
+            {
+                output.Set(anchor, place - 20, place - 20, place + 20, place + 20, classId, score);
+            }
+            else
+            {
+                output.Set(anchor, place, place, 40, 40, classId, score);
+                output[2, output.FirstScore + 2] = 0.6f;
+            }
+        }
+
+        DecodingOptions options = new() { Classes = [2], ClassAgnostic = true, MaxDetections = 1 };
+        Assert.Equal(new Detection(2, 0.8f, 90, 90, 130, 130), Assert.Single(output.Decode(options, same)));
+        Assert.Equal([1, 3], output.Decode(options with { Classes = [3, 1], MaxDetections = 9 }, same).Select(static found => found.ClassId));
+        Assert.Empty(output.Decode(options with { Classes = [0] }, same));
+    }
+
+    [Theory]
+    [InlineData(OutputLayout.ChannelsFirst)]
+    [InlineData(OutputLayout.AnchorsFirst)]
+    [InlineData(OutputLayout.EndToEnd)]
+    public void Boxes_of_classes_that_do_not_count_need_not_be_numbers_but_scores_do(OutputLayout layout)
+    {
+        ModelOutput output = new(layout, 2, 3);
+        output.Set(0, 10, 10, 20, 20, 0, 0.9f);
+        output.Set(1, 10, 10, float.NaN, 20, 1, 0.9f);
+        Assert.Single(output.Decode(new DecodingOptions { Classes = [0] }, Hd));
+        Assert.Throws<InferenceException>(() => output.Decode(new DecodingOptions { Classes = [1] }, Hd));
+        output[1, 4] = float.NaN;
+        Assert.Throws<InferenceException>(() => output.Decode(new DecodingOptions { Classes = [0] }, Hd));
+    }
+
+    [Fact]
+    public void A_class_that_the_model_does_not_have_is_refused()
+    {
+        ModelOutput output = new(OutputLayout.ChannelsFirst, 2, 3);
+        ArgumentException error = Assert.Throws<ArgumentException>(() => output.CreateDecoder(new DecodingOptions { Classes = [0, 3] }));
+        Assert.Contains("has 3; the model's classes are 0 to 2", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new DecodeKernels(
+            OutputLayout.ChannelsFirst, 10, 3, TensorElementType.Float16, new DecodingOptions { Classes = [3] }));
+    }
+
     private static void AssertBox(Detection detection, float x1, float y1, float x2, float y2, float tolerance)
     {
         Assert.InRange(detection.X1, x1 - tolerance, x1 + tolerance);

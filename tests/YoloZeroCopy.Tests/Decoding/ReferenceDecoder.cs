@@ -11,7 +11,7 @@ internal static class ReferenceDecoder
         for (int anchor = 0; anchor < output.Anchors; anchor++)
         {
             Box? box = output.Layout == OutputLayout.EndToEnd ? Finished(output, anchor) : FromCentre(output, anchor, options.ScoreThreshold);
-            if (box is not null && box.Score > options.ScoreThreshold)
+            if (box is not null && box.Score > options.ScoreThreshold && (options.Classes?.Contains(box.ClassId) ?? true))
             {
                 boxes.Add(box);
             }

@@ -41,6 +41,16 @@ public sealed class FromFunctionTests
     }
 
     [Fact]
+    public async Task Classes_that_are_not_asked_for_are_left_out()
+    {
+        Detection[] found = [new(0, 0.5f, 0, 0, 1, 1), new(1, 0.9f, 0, 0, 1, 1), new(0, 0.6f, 0, 0, 1, 1)];
+        await using YoloDetector detector = YoloDetector.FromFunction(Model, (_, _) => found, new DetectorOptions { Classes = [0] });
+        using DetectionResult result = await detector.DetectAsync(new byte[Format.ByteCount], Format);
+        Assert.Equal([found[2], found[0]], result.Detections);
+        _ = Assert.Throws<ArgumentException>(() => YoloDetector.FromFunction(Model, (_, _) => found, new DetectorOptions { Classes = [2] }));
+    }
+
+    [Fact]
     public async Task What_it_throws_is_the_frames_error_and_costs_no_slot()
     {
         InferenceException own = new("as an engine fails");

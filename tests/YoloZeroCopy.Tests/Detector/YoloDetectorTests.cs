@@ -34,6 +34,26 @@ public sealed class YoloDetectorTests : IDisposable
         Assert.StartsWith("cpu, ONNX Runtime", detector.Device, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(OutputLayout.ChannelsFirst)]
+    [InlineData(OutputLayout.AnchorsFirst)]
+    [InlineData(OutputLayout.EndToEnd)]
+    public async Task Only_the_classes_asked_for_are_found_in_every_layout(OutputLayout layout)
+    {
+        string model = Save(new FakeDetector { Layout = layout, Sensitivity = 0 });
+        foreach (int[] classes in (int[][])[[1], [2], [2, 1], [0]])
+        {
+            List<int> asked = [.. classes];
+            await using YoloDetector detector = YoloDetector.Open(model, new DetectorOptions { Classes = asked });
+            asked.Clear();
+            using DetectionResult result = await detector.DetectAsync(new byte[64 * 64], new FrameFormat(PixelFormat.Gray8, 64, 64));
+            Assert.Equal(classes.Where(static id => id != 0).Order(), result.ToArray().Select(static found => found.ClassId));
+        }
+
+        ArgumentException error = Assert.Throws<ArgumentException>(() => YoloDetector.Open(model, new DetectorOptions { Classes = [1, 3] }));
+        Assert.Contains("Classes has 3; the model's classes are 0 to 2.", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_finished_output_without_names_gives_its_class_ids()
     {
@@ -215,6 +235,9 @@ public sealed class YoloDetectorTests : IDisposable
             (new() { InputSize = (0, 64) }, "InputSize"),
             (new() { Threads = -2 }, "Threads"),
             (new() { Name = " " }, "Name"),
+            (new() { Classes = [] }, "Classes"),
+            (new() { Classes = [0, -1] }, "Classes"),
+            (new() { Classes = [3, 1, 3] }, "Classes"),
         ];
         Assert.All(wrong, item =>
             Assert.Equal(item.Name, Assert.ThrowsAny<ArgumentException>(() => YoloDetector.Open("model.onnx", item.Options)).ParamName));

@@ -39,6 +39,7 @@ public sealed class KernelLayoutTests
             ("YZC_BGR24", (int)PixelFormat.Bgr24), ("YZC_NV12", (int)PixelFormat.Nv12),
             ("YZC_BAYER_RGGB8", (int)PixelFormat.BayerRggb8), ("YZC_BAYER_GBRG8", (int)PixelFormat.BayerGbrg8),
             ("YZC_CLASS_AGNOSTIC", (int)DecodeFlags.ClassAgnostic), ("YZC_END_TO_END", (int)DecodeFlags.EndToEnd),
+            ("YZC_SOME_CLASSES", (int)DecodeFlags.SomeClasses),
             ("YZC_NOT_FINITE", (int)KernelDecodeStatus.NotFinite), ("YZC_UNKNOWN_CLASS", (int)KernelDecodeStatus.UnknownClass),
             ("YZC_MAX_CANDIDATES", DecodeKernels.CandidateLimit), ("YZC_MAX_DETECTIONS", DecodeKernels.DetectionLimit),
             ("YZC_MAX_ANCHORS", DecodeKernels.AnchorLimit), ("YZC_MAX_CLASSES", DecodeKernels.ClassLimit),

@@ -112,6 +112,11 @@ internal sealed partial class DetectionDecoder
             }
         }
 
+        if (!Counts(classId))
+        {
+            return;
+        }
+
         float centreX = Read(output, anchor);
         float centreY = Read(output, anchors + anchor);
         float width = Read(output, (2 * anchors) + anchor);
@@ -173,7 +178,10 @@ internal sealed partial class DetectionDecoder
             classId++;
         }
 
-        AddCentreBox(anchor, classId, score, row[0], row[1], row[2], row[3]);
+        if (Counts(classId))
+        {
+            AddCentreBox(anchor, classId, score, row[0], row[1], row[2], row[3]);
+        }
     }
 
     /// <summary>A row that is a finished detection: corners, score, class.</summary>
@@ -196,6 +204,11 @@ internal sealed partial class DetectionDecoder
         {
             throw new InferenceException(FormattableString.Invariant(
                 $"The model gave {classId} as the class of detection {anchor} of {anchors}; wanted is a whole number from 0 to {classCount - 1}."));
+        }
+
+        if (!Counts((int)classId))
+        {
+            return;
         }
 
         ThrowIfNotFinite(CornerBox, anchor, row[0], row[1], row[2], row[3]);

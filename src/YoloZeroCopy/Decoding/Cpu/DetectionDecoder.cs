@@ -26,6 +26,7 @@ internal sealed partial class DetectionDecoder
     private readonly CandidateList candidates;
     private readonly NonMaximumSuppression? suppression;
     private readonly int[] keptRanks;
+    private readonly bool[]? counting;
     private readonly float[] best;
     private readonly short[] bestBits;
     private readonly float[] converted;
@@ -37,7 +38,8 @@ internal sealed partial class DetectionDecoder
     /// <param name="classCount">Classes of the model.</param>
     /// <param name="elementType">Float32 or Float16.</param>
     /// <param name="options">Thresholds and limits.</param>
-    /// <exception cref="ArgumentException">Shape, class count and layout do not fit together, or the element type is not a float.</exception>
+    /// <exception cref="ArgumentException">Shape, class count and layout do not fit together, the element type is not a float, or one of
+    /// <see cref="DecodingOptions.Classes"/> is none of the model's.</exception>
     public DetectionDecoder(OutputLayout layout, int rows, int columns, int classCount, TensorElementType elementType, DecodingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -77,6 +79,7 @@ internal sealed partial class DetectionDecoder
         this.classCount = classCount;
         anchors = layout == OutputLayout.ChannelsFirst ? columns : rows;
         scoreThreshold = options.ScoreThreshold;
+        counting = options.CountingClasses(classCount);
         MaxDetections = Math.Min(options.MaxDetections, anchors);
         candidates = new CandidateList(anchors);
         keptRanks = new int[MaxDetections];
@@ -135,6 +138,8 @@ internal sealed partial class DetectionDecoder
 
         return count;
     }
+
+    private bool Counts(int classId) => counting is null || counting[classId];
 
     /// <summary>Keeps the best ranks: an end-to-end model has suppressed already.</summary>
     private int TakeBest()

@@ -48,7 +48,8 @@ internal sealed class DecodeKernels
     /// <param name="classCount">Classes of the model.</param>
     /// <param name="elementType">Float32 or Float16.</param>
     /// <param name="options">Thresholds and limits; <see cref="DecodingOptions.MaxDetections"/> at most <see cref="DetectionLimit"/>.</param>
-    /// <exception cref="ArgumentException">The element type is not a float.</exception>
+    /// <exception cref="ArgumentException">The element type is not a float, or one of <see cref="DecodingOptions.Classes"/> is none of the
+    /// model's.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is beyond what the kernels can do.</exception>
     public DecodeKernels(OutputLayout layout, int anchors, int classCount, TensorElementType elementType, DecodingOptions options)
     {
@@ -75,6 +76,7 @@ internal sealed class DecodeKernels
         };
         int segments = (anchors + segmentAnchors - 1) / segmentAnchors;
         int maxDetections = Math.Min(options.MaxDetections, anchors);
+        bool[]? counting = options.CountingClasses(classCount);
         this.layout = layout;
         parameters = new DecodeParameters
         {
@@ -87,7 +89,10 @@ internal sealed class DecodeKernels
             ScoreThreshold = options.ScoreThreshold,
             IouThreshold = options.IouThreshold,
             MaxDetections = maxDetections,
-            Flags = (options.ClassAgnostic ? DecodeFlags.ClassAgnostic : 0) | (layout == OutputLayout.EndToEnd ? DecodeFlags.EndToEnd : 0),
+            Flags = (options.ClassAgnostic ? DecodeFlags.ClassAgnostic : 0)
+                | (layout == OutputLayout.EndToEnd ? DecodeFlags.EndToEnd : 0)
+                | (counting is null ? 0 : DecodeFlags.SomeClasses),
+            ClassBits = BitsOf(counting),
         };
     }
 
@@ -178,6 +183,17 @@ internal sealed class DecodeKernels
         long candidates = (16L * anchors) + (8L * segments * segmentAnchors);
         const long Kept = (16L + 4 + 4) * DetectionLimit;
         return RoundUp(candidates + Kept + ((8L + 4 + 4) * segments), Alignment);
+    }
+
+    private static ClassBits BitsOf(bool[]? counting)
+    {
+        ClassBits bits = default;
+        for (int classId = 0; classId < counting?.Length; classId++)
+        {
+            bits[classId / 32] |= counting[classId] ? 1u << classId : 0;
+        }
+
+        return bits;
     }
 
     private static long RoundUp(long value, int multiple) => (value + multiple - 1) / multiple * multiple;

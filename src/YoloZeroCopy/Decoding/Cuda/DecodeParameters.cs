@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
@@ -5,7 +6,7 @@ namespace YoloZeroCopy;
 /// <summary>The only parameter of the decoding kernels, by value and the same for both: <c>yzc_decode_params</c>. <see cref="DecodeKernels"/> makes
 /// it.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal readonly record struct DecodeParameters
+internal readonly struct DecodeParameters
 {
     public ulong Pictures { get; init; }
 
@@ -37,6 +38,15 @@ internal readonly record struct DecodeParameters
 
     // Keeps the size a multiple of the alignment without hidden bytes, which the native side has, too.
     private int Reserved { get; init; }
+
+    public ClassBits ClassBits { get; init; }
+}
+
+/// <summary>Bit c % 32 of word c / 32 is class c's: the classes that count, under <see cref="DecodeFlags.SomeClasses"/>.</summary>
+[InlineArray(DecodeKernels.ClassLimit / 32)]
+internal struct ClassBits
+{
+    private uint first;
 }
 
 /// <summary>What is special about decoding: <c>yzc_decode_flags</c>.</summary>
@@ -50,4 +60,7 @@ internal enum DecodeFlags
 
     /// <summary>The model has suppressed already.</summary>
     EndToEnd = 2,
+
+    /// <summary>Only classes with a bit in <see cref="ClassBits"/> count.</summary>
+    SomeClasses = 4,
 }

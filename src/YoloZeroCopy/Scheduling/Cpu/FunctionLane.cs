@@ -8,6 +8,7 @@ internal sealed class FunctionLane : ProcessorLane
     private readonly DetectFunction detect;
     private readonly int classLimit;
     private readonly DecodingOptions decoding;
+    private readonly bool[]? counting;
 
     public FunctionLane(DetectFunction detect, int classLimit, DecodingOptions decoding, int number)
         : base(number)
@@ -15,6 +16,7 @@ internal sealed class FunctionLane : ProcessorLane
         this.detect = detect;
         this.classLimit = classLimit;
         this.decoding = decoding;
+        counting = decoding.CountingClasses(classLimit);
         StartThread();
     }
 
@@ -57,7 +59,7 @@ internal sealed class FunctionLane : ProcessorLane
         {
             Detection detection = found[place];
             detection.ThrowIfImpossible(format, classLimit);
-            if (detection.Score > decoding.ScoreThreshold)
+            if (detection.Score > decoding.ScoreThreshold && (counting is null || counting[detection.ClassId]))
             {
                 count = Insert(kept, count, detection);
             }
