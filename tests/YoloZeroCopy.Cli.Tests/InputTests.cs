@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 
@@ -240,6 +241,38 @@ public sealed class InputTests : IDisposable
     }
 
     [Fact]
+    public async Task A_live_source_is_connected_to_once_and_ends_after_the_frames_that_are_asked_for()
+    {
+        byte[] stream = await StreamAsync();
+        using TcpListener server = new(IPAddress.Loopback, 0);
+        server.Start();
+        List<TcpClient> clients = [];
+        Task serving = SendAsync(server, stream, clients);
+        string url = $"tcp://127.0.0.1:{((IPEndPoint)server.LocalEndpoint).Port}";
+        string picture = inputs.Picture("a.png");
+        string[] detect = ["detect", "--model", inputs.Model, "--json", "-", "--input", url, picture];
+        JsonElement[] lines = [.. YzcProcess.Run([.. detect, "--frames", "5", "--vid-stride", "2"]).Succeeded().Lines.Select(Parsed)];
+        Assert.Equal([0, 2, 4, 6, 8, 0], lines.Select(static line => line.GetProperty("frame").GetInt32()));
+        Assert.All(lines[..^1], line => Assert.Equal(url, line.GetProperty("source").GetString()));
+        Assert.All(
+            lines[..^1], static line => Assert.Equal(line.GetProperty("frame").GetInt32() / 25.0, line.GetProperty("time").GetDouble(), 0.001));
+        Assert.Single(clients);
+
+        // What stands behind it would never be read.
+        YzcProcess.Run(detect).Failed(ExitCode.WrongArguments, url, "has no end", "--frames");
+        server.Stop();
+        await serving;
+        clients.ForEach(static client => client.Dispose());
+    }
+
+    [Fact]
+    public void A_camera_that_is_not_there_is_said()
+    {
+        Assert.SkipWhen(File.Exists("/dev/video97"), "There is such a camera.");
+        YzcProcess.Run("detect", "--model", inputs.Model, "--input", "97", "--json", "-").Failed(ExitCode.InputFailed, "/dev/video97': there is no such");
+    }
+
+    [Fact]
     public async Task A_picture_of_any_length_is_not_taken()
     {
         using EndlessStream endless = new();
@@ -259,6 +292,40 @@ public sealed class InputTests : IDisposable
     {
         using JsonDocument parsed = JsonDocument.Parse(line);
         return parsed.RootElement.GetProperty("source").GetString()!;
+    }
+
+    private static JsonElement Parsed(string line) => JsonDocument.Parse(line).RootElement;
+
+    // The sample clip as a stream that does not say how long it is.
+    private async Task<byte[]> StreamAsync()
+    {
+        string native = Path.Combine(Path.GetDirectoryName(YzcProcess.ToolPath)!, "runtimes", "linux-x64", "native", "ffmpeg");
+        string ffmpeg = File.Exists(native) ? native : "ffmpeg";
+        string file = inputs.File("clip.ts");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs a shell.");
+        YzcResult made = YzcProcess.RunShell($"'{ffmpeg}' -loglevel error -i '{SampleAssets.Clip}' -c copy -f mpegts '{file}' < /dev/null");
+        Assert.True(made.ExitCode == 0, made.ToString());
+        return await File.ReadAllBytesAsync(file);
+    }
+
+    private static async Task SendAsync(TcpListener server, byte[] stream, List<TcpClient> clients)
+    {
+        while (true)
+        {
+            try
+            {
+                clients.Add(await server.AcceptTcpClientAsync());
+                await clients[^1].GetStream().WriteAsync(stream);
+            }
+            catch (IOException)
+            {
+                // The tool had enough.
+            }
+            catch (Exception error) when (error is SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+        }
     }
 
     private static IEnumerable<string> Sources(InputList list) => list.Items.Select(static item => item.Source);

@@ -62,8 +62,40 @@ internal static class DetectCommand
         List<InputItem> items = OutputNames.Plan(inputs.Items);
         CommandFiles files = CheckFiles(model, paths, items, results);
         results.WarnOfEarlier(items);
-        items = await InputProbe.ReadAsync(items, selection, stop);
+        List<InputItem> probed = [];
+        try
+        {
+            await InputProbe.ReadAsync(items, selection, probed, stop);
+            RefuseUnreachable(probed, selection);
+            return await RunAsync(arguments, probed, inputs.Skipped, failures, selection, results, files, stop);
+        }
+        finally
+        {
+            foreach (InputItem item in probed.Where(static item => item.Live is not null))
+            {
+                await item.Live!.DisposeAsync();
+            }
+        }
+
+        void Failed(string message)
+        {
+            failures++;
+            ErrorReport.Write(message);
+        }
+    }
+
+    private static async Task<int> RunAsync(
+        ParseResult arguments,
+        List<InputItem> items,
+        IReadOnlyList<string> skipped,
+        int failures,
+        FrameSelection selection,
+        ResultOptions results,
+        CommandFiles files,
+        CancellationToken stop)
+    {
         DetectorOptions options = OptionsFor(arguments, items);
+        string model = arguments.GetRequiredValue(Model);
         await using YoloDetector detector = DetectorOpening.Open(model, options);
         stop.ThrowIfCancellationRequested();
         List<IFrameSink> sinks = [];
@@ -82,7 +114,7 @@ internal static class DetectCommand
             }
 
             failures += run.Failures;
-            ReportSkipped(inputs.Skipped);
+            ReportSkipped(skipped);
             if (summary is not null)
             {
                 double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -106,11 +138,17 @@ internal static class DetectCommand
         }
 
         return failures == 0 ? ExitCode.Done : ExitCode.InputFailed;
+    }
 
-        void Failed(string message)
+    private static void RefuseUnreachable(List<InputItem> items, FrameSelection selection)
+    {
+        int live = items.FindIndex(static item => item.Live is not null);
+        if (live >= 0 && live < items.Count - 1 && selection.Most == 0)
         {
-            failures++;
-            ErrorReport.Write(message);
+            throw new CliException(
+                ExitCode.WrongArguments,
+                $"'{items[live].Source}' has no end, so that the inputs behind it would never be read.",
+                "Name it last, or end every input with --frames N. For several cameras at once run the tool once for each, or use the library.");
         }
     }
 

@@ -110,7 +110,7 @@ internal sealed class FrameProducer(YoloDetector detector, FrameSelection select
         TimeSpan start = TimeSpan.Zero;
         try
         {
-            await using VideoReader reader = await InputProbe.OpenVideoAsync(item, end);
+            await using VideoReader reader = item.Live ?? await InputProbe.OpenVideoAsync(item, end);
             if (reader.Format != item.Format)
             {
                 throw new MediaException(item.Source, $"the video changed while it was read: {item.Format} before, {reader.Format} now.");
@@ -133,8 +133,7 @@ internal sealed class FrameProducer(YoloDetector detector, FrameSelection select
                 }
 
                 // A live source's clock may begin anywhere.
-                start = handled == 0 && item.Origin != InputOrigin.File ? reader.Timestamp : start;
-
+                start = handled == 0 && reader.IsLive ? reader.Timestamp : start;
                 FrameWork work = new(item, number - 1) { Time = reader.Timestamp - start };
                 KeepPixels(work, slot);
                 work.Expect(detector.SubmitAsync(slot, cancellationToken: abort));

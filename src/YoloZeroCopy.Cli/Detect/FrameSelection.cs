@@ -7,10 +7,10 @@ internal readonly record struct FrameSelection(int Stride, int Most)
 {
     public static FrameSelection All => new(1, 0);
 
-    /// <summary>Frames of a video that are handled; 0 where nothing tells how many it has.</summary>
+    /// <summary>Frames of a video that are handled, at most where nothing tells how many it has; 0 where nothing tells even that.</summary>
     public long CountOf(long frames)
     {
         long strided = (frames + Stride - 1) / Stride;
-        return Most == 0 || strided == 0 ? strided : Math.Min(strided, Most);
+        return Most == 0 ? strided : strided == 0 ? Most : Math.Min(strided, Most);
     }
 }

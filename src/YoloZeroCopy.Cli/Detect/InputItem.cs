@@ -39,6 +39,9 @@ internal sealed record InputItem(string Path, string Source, InputKind Kind)
     /// <summary>Frames a second, of a video.</summary>
     public double FrameRate { get; init; }
 
+    /// <summary>The reader of a live source, which is connected to once; null of what can be opened again.</summary>
+    public VideoReader? Live { get; init; }
+
     /// <summary>The whole file of a picture that is no file here; null for one that is.</summary>
     public ReadOnlyMemory<byte>? Content { get; init; }
 

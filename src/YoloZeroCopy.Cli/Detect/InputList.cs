@@ -13,6 +13,7 @@ internal sealed class InputList
 
     private const string UrlMark = "://";
     private const string CameraPrefix = "/dev/video";
+    private const string CameraLinks = "/dev/v4l/";
     private const int MaxCameraDigits = 3;
 
     private readonly bool recursive;
@@ -201,6 +202,7 @@ internal sealed class InputList
             return string.Create(CultureInfo.InvariantCulture, $"{CameraPrefix}{int.Parse(input, CultureInfo.InvariantCulture)}");
         }
 
-        return input.StartsWith(CameraPrefix, StringComparison.Ordinal) ? input : null;
+        bool isDevice = input.StartsWith(CameraPrefix, StringComparison.Ordinal) || input.StartsWith(CameraLinks, StringComparison.Ordinal);
+        return isDevice ? input : null;
     }
 }

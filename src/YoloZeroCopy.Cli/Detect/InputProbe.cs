@@ -4,9 +4,12 @@ namespace YoloZeroCopy.Cli;
 internal static class InputProbe
 {
     /// <summary>Adds the format to every item; to one that cannot be read, why.</summary>
-    public static async Task<List<InputItem>> ReadAsync(IReadOnlyList<InputItem> items, FrameSelection selection, CancellationToken stop)
+    /// <param name="items">The items.</param>
+    /// <param name="selection">Which frames of a video are handled.</param>
+    /// <param name="probed">Takes the items. The caller disposes their readers, also after an exception.</param>
+    /// <param name="stop">Asks to end.</param>
+    public static async Task ReadAsync(IReadOnlyList<InputItem> items, FrameSelection selection, List<InputItem> probed, CancellationToken stop)
     {
-        List<InputItem> probed = new(items.Count);
         foreach (InputItem item in items)
         {
             stop.ThrowIfCancellationRequested();
@@ -22,8 +25,17 @@ internal static class InputProbe
                 probed.Add(item with { Failure = error, Frames = 1 });
             }
         }
+    }
 
-        return probed;
+    /// <summary>Opens a video.</summary>
+    /// <exception cref="MediaException">It cannot be read.</exception>
+    public static Task<VideoReader> OpenVideoAsync(InputItem item, CancellationToken stop)
+    {
+        bool isUrl = item.Origin == InputOrigin.Url;
+
+        // A camera loses packets, and goes on.
+        bool isLossy = item.Origin != InputOrigin.File && !VideoSource.Of(item.Path, isUrl).EndsByItself;
+        return VideoReader.OpenAsync(item.Path, new VideoReaderOptions { AllowUrl = isUrl, IgnoreDecodeErrors = isLossy }, stop);
     }
 
     private static async Task<InputItem> ReadPictureAsync(InputItem item, CancellationToken stop)
@@ -42,17 +54,19 @@ internal static class InputProbe
 
     private static async Task<InputItem> ReadVideoAsync(InputItem item, FrameSelection selection, CancellationToken stop)
     {
-        await using VideoReader reader = await OpenVideoAsync(item, stop);
+        VideoReader reader = await OpenVideoAsync(item, stop);
+        if (!reader.IsLive)
+        {
+            await reader.DisposeAsync();
+        }
+
         double frames = reader.FrameRate * (reader.Duration?.TotalSeconds ?? 0);
         return item with
         {
             Format = reader.Format,
             FrameRate = reader.FrameRate,
             Frames = selection.CountOf((long)Math.Round(frames)),
+            Live = reader.IsLive ? reader : null,
         };
     }
-
-    /// <summary>Opens a video's reader.</summary>
-    public static Task<VideoReader> OpenVideoAsync(InputItem item, CancellationToken stop) =>
-        VideoReader.OpenAsync(item.Path, new VideoReaderOptions { AllowUrl = item.Origin == InputOrigin.Url }, stop);
 }
