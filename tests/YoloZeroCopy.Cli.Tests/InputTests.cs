@@ -269,7 +269,8 @@ public sealed class InputTests : IDisposable
     public void A_camera_that_is_not_there_is_said()
     {
         Assert.SkipWhen(File.Exists("/dev/video97"), "There is such a camera.");
-        YzcProcess.Run("detect", "--model", inputs.Model, "--input", "97", "--json", "-").Failed(ExitCode.InputFailed, "/dev/video97': there is no such");
+        YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--input", "97", "--json", "-");
+        result.Failed(ExitCode.InputFailed, "/dev/video97': there is no such");
     }
 
     [Fact]

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace YoloZeroCopy.Cli.Tests;
 
-/// <summary>The tool's outputs in formats of others, read by programs that know only those formats, against what the library's own call gives.</summary>
+/// <summary>The tool's outputs in formats of others, read by programs that know only those formats, against what the library's own call
+/// gives.</summary>
 public sealed class RoundTripTests(RoundTripTests.Run run) : IClassFixture<RoundTripTests.Run>
 {
     private const int NotInstalled = 77;
@@ -77,9 +78,8 @@ public sealed class RoundTripTests(RoundTripTests.Run run) : IClassFixture<Round
             Array.Fill(pixels, (byte)128);
             PictureFile.WritePng(empty, pixels, gray);
             Pictures = [.. Directory.GetFiles(SampleAssets.Pictures).Where(FileKind.IsPictureName).Order(StringComparer.Ordinal), empty];
-            YzcProcess.Run(
-                ["detect", "--model", SampleAssets.Model, "--device", "cpu", "--output", Folder, "--save-txt", "--save-conf", "--coco", Coco, "--input",
-                    .. Pictures]).Succeeded();
+            string[] outputs = ["--output", Folder, "--save-txt", "--save-conf", "--coco", Coco];
+            YzcProcess.Run(["detect", "--model", SampleAssets.Model, "--device", "cpu", .. outputs, "--input", .. Pictures]).Succeeded();
             DetectorOptions options = new() { Device = Device.Cpu, SlotBytes = 3 * 3840 * 2160 };
             await using YoloDetector detector = YoloDetector.Open(SampleAssets.Model, options);
             foreach (string picture in Pictures)
