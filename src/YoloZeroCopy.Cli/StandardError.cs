@@ -2,55 +2,92 @@ using Spectre.Console;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>The tool's standard error: messages, and a live display below them where it is a terminal.</summary>
+/// <summary>The tool's standard error: messages, and on a terminal a status line below them.</summary>
+/// <remarks>Any thread. The cursor rests at the beginning of the status line, so that a terminal that breaks lines anew when its size changes keeps it
+/// there, and clearing from the cursor on clears all of the line.</remarks>
 internal static class StandardError
 {
+    private const string Clear = "\r\e[J";
+    private const string HideCursor = "\e[?25l";
     private const string ShowCursor = "\e[?25h";
 
-    private static IAnsiConsole? live;
+    // A line that is longer than the terminal is cut by it, and does not go on in the next one.
+    private const string DoNotWrap = "\e[?7l";
+    private const string Wrap = "\e[?7h";
 
-    /// <summary>Writes a line; while there is a live display, above it. Any thread.</summary>
-    public static void WriteLine(string text)
+    private static readonly Lock Gate = new();
+    private static volatile string? status;
+
+    /// <summary>Whether it is a terminal that can show a status line.</summary>
+    public static Lazy<TerminalAbilities?> Terminal { get; } = new(Probe);
+
+    /// <summary>Writes a line, above the status line where there is one.</summary>
+    public static void WriteLine(string text) => Above(text, Console.Error.WriteLine);
+
+    /// <summary>Writes what goes to the same terminal another way, whole lines of it, above the status line.</summary>
+    public static void Above<T>(T what, Action<T> write)
+        where T : allows ref struct
     {
-        if (Volatile.Read(ref live) is IAnsiConsole console)
+        lock (Gate)
         {
-            console.WriteLine(text);
-        }
-        else
-        {
-            Console.Error.WriteLine(text);
+            if (status is not string line)
+            {
+                write(what);
+                return;
+            }
+
+            Console.Error.Write(Clear);
+            try
+            {
+                write(what);
+            }
+            finally
+            {
+                Draw(line);
+            }
         }
     }
 
-    /// <summary>Runs something that shows a live display; on a standard error that is no terminal it is not run. One at a time.</summary>
-    /// <returns>Whether it was run.</returns>
-    public static async Task<bool> TryRunLiveAsync(Func<IAnsiConsole, Task> run)
+    /// <summary>Shows a status line, or another one in its place; null takes it away.</summary>
+    public static void SetStatus(string? line)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        if (!console.Profile.Out.IsTerminal || !console.Profile.Capabilities.Ansi)
+        lock (Gate)
         {
-            return false;
-        }
+            if (line is null && status is not null)
+            {
+                Console.Error.Write(Clear + ShowCursor);
+            }
+            else if (line is not null)
+            {
+                Draw(line);
+            }
 
-        Volatile.Write(ref live, console);
-        try
-        {
-            await run(console);
+            status = line;
         }
-        finally
-        {
-            Volatile.Write(ref live, null);
-        }
-
-        return true;
     }
 
-    /// <summary>Gives the terminal its cursor back, where the process ends under a live display.</summary>
+    /// <summary>Takes the status line away, where the process ends under it. Waits for nobody.</summary>
     public static void Restore()
     {
-        if (Volatile.Read(ref live) is not null)
+        if (status is not null)
         {
-            Console.Error.Write(ShowCursor);
+            Console.Error.Write(Clear + ShowCursor);
         }
     }
+
+    private static void Draw(string line) => Console.Error.Write($"{HideCursor}{Clear}{DoNotWrap}{line}{Wrap}\r");
+
+    private static TerminalAbilities? Probe()
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        Capabilities abilities = console.Profile.Capabilities;
+        return console.Profile.Out.IsTerminal && abilities.Ansi
+            ? new TerminalAbilities(abilities.ColorSystem != ColorSystem.NoColors, abilities.Unicode)
+            : null;
+    }
 }
+
+/// <summary>What a terminal can show besides a status line.</summary>
+/// <param name="Colors">Colours, and the user wants them.</param>
+/// <param name="Unicode">More characters than those of ASCII.</param>
+internal sealed record TerminalAbilities(bool Colors, bool Unicode);

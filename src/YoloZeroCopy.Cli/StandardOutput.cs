@@ -23,6 +23,12 @@ internal static class StandardOutput
     /// <summary>Opens it for bytes, without a buffer.</summary>
     public static Stream OpenStream()
     {
+        Stream stream = OpenRaw();
+        return Console.IsOutputRedirected ? stream : new AboveStatus(stream);
+    }
+
+    private static Stream OpenRaw()
+    {
         if (OperatingSystem.IsWindows())
         {
             return Console.OpenStandardOutput();
@@ -66,4 +72,40 @@ internal static class StandardOutput
         new(ExitCode.OutputFailed, $"{target} cannot be written: {error.Message}", "Check the path, the free space and the permissions.", error);
 
     private static FileStream Handle() => new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+
+    /// <summary>Standard output on a terminal, which may show a status line, too.</summary>
+    private sealed class AboveStatus(Stream stream) : Stream
+    {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override void Write(ReadOnlySpan<byte> buffer) => StandardError.Above(buffer, stream.Write);
+
+        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+        public override void Flush() => stream.Flush();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            stream.Dispose();
+            base.Dispose(disposing);
+        }
+    }
 }

@@ -44,8 +44,43 @@ public sealed class RunTests : IDisposable
     public void Without_json_there_is_a_line_for_people()
     {
         YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--input", inputs.Picture("a.png"), "--conf", "0.6").Succeeded();
-        Assert.StartsWith("a.png 64x64: 1 part1 (", result.Lines[0], StringComparison.Ordinal);
-        Assert.StartsWith("1 frames, 1 detections, 0 failed", result.Lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("a.png 64x64: 1 part1 (", Assert.Single(result.Lines), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData()]
+    [InlineData("--json", "-")]
+    public void A_run_ends_in_a_summary_beside_the_records(params string[] json)
+    {
+        string bad = inputs.Text("bad.jpg", "no picture");
+        string[] detect = ["detect", "--model", inputs.Model, "--input", inputs.Picture("a.png"), inputs.Picture("b.png"), bad, .. json];
+        YzcResult result = YzcProcess.Run(detect);
+        Assert.Equal(ExitCode.InputFailed, result.ExitCode);
+        Assert.Matches(@"^done: 2 frames in \d+\.\d\d s \(\d+\.\d frames/s\), 4 objects, 1 failed$", result.Summary[0]);
+        Assert.Matches(
+            @"^speed: \d+\.\d\d ms preprocess, \d+\.\d\d ms inference, \d+\.\d\d ms postprocess per frame at 64x64$", result.Summary[1]);
+        Assert.Equal("objects: 2 part1, 2 part2", result.Summary[2]);
+        Assert.Equal(3, result.Summary.Length);
+        Assert.DoesNotContain("done: ", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Quiet_says_nothing_but_errors()
+    {
+        string file = inputs.File("found.jsonl");
+        string[] detect = ["detect", "--model", inputs.Model, "--quiet", "--input", inputs.Picture("a.png"), inputs.Text("bad.jpg", "no picture")];
+        YzcResult quiet = YzcProcess.Run(detect);
+        YzcResult json = YzcProcess.Run([.. detect, "--json", "-"]);
+        YzcProcess.Run([.. detect, "--json", file]);
+        Assert.All([quiet, json], result =>
+        {
+            result.Failed(ExitCode.InputFailed, "bad.jpg");
+            Assert.Equal(1, result.Error.Count(static character => character == '\n'));
+            Assert.Empty(result.Summary);
+        });
+        Assert.Empty(quiet.Output);
+        Assert.NotEmpty(json.Output);
+        Assert.Equal(json.Output, File.ReadAllText(file));
     }
 
     [Fact]

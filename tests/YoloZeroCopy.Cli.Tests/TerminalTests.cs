@@ -14,25 +14,75 @@ public sealed class TerminalTests : IDisposable
     [Theory]
     [InlineData(0, 0, 0, 0, "0 frames, 0.0 frames/s, 0 objects")]
     [InlineData(0, 500, 0, 2, "0 of 500 frames, 0.0 frames/s, 0 objects")]
-    [InlineData(120, 500, 1234, 2, "120 of 500 frames, 60.0 frames/s, 1234 objects, 0:00:07 left")]
-    [InlineData(1, 100_000, 0, 1, "1 of 100000 frames, 1.0 frames/s, 0 objects, 27:46:39 left")]
-    [InlineData(120, 0, 3, 2, "120 frames, 60.0 frames/s, 3 objects")]
-    [InlineData(501, 500, 3, 1, "501 of 501 frames, 501.0 frames/s, 3 objects")]
-    [InlineData(1, long.MaxValue, 0, 1e9, "1 of 9223372036854775807 frames, 0.0 frames/s, 0 objects, 128102389:24:03 left")]
-    public void Progress_says_how_far_how_fast_and_how_long_yet(long done, long total, long objects, double seconds, string wanted) =>
-        Assert.Equal(wanted, DetectProgress.Text(done, total, objects, TimeSpan.FromSeconds(seconds)));
+    [InlineData(120, 500, 1234, 2, "120 of 500 frames, 60.0 frames/s, 0:07 left, 1234 objects: 1000 nut, 234 bolt")]
+    [InlineData(1, 100_000, 0, 1, "1 of 100000 frames, 1.0 frames/s, 27:46:39 left, 0 objects")]
+    [InlineData(120, 0, 3, 2, "120 frames, 60.0 frames/s, 3 objects: 3 nut")]
+    [InlineData(501, 500, 3, 1, "501 of 501 frames, 501.0 frames/s, 3 objects: 3 nut")]
+    [InlineData(1, long.MaxValue, 0, 1e9, "1 of 9223372036854775807 frames, 0.0 frames/s, 128102389:24:03 left, 0 objects")]
+    public void Progress_says_how_far_how_fast_and_how_long_yet(long done, long total, long objects, double seconds, string wanted)
+    {
+        string classes = objects == 0 ? "" : objects == 3 ? "3 nut" : "1000 nut, 234 bolt";
+        Assert.Equal(wanted, new ProgressText(done, total, objects, classes, TimeSpan.FromSeconds(seconds)).ToLine());
+    }
+
+    [Theory]
+    [InlineData(119, 250, "━━━━━━━━━──────────  250/500  25.0 frames/s  0:10 left  1234 objects: 1000 nut, 234 bolt")]
+    [InlineData(79, 250, "━━━━━━───────  250/500  25.0 frames/s  0:10 left  1234 objects: 1000 nut, 234…")]
+    [InlineData(60, 250, "━━━━━─────  250/500  25.0 frames/s  0:10 left  1234 objects…")]
+    [InlineData(49, 250, "250/500  25.0 frames/s  0:10 left  1234 objects:…")]
+    [InlineData(40, 250, "250/500  25.0 frames/s  0:10 left")]
+    [InlineData(1, 250, "250/500  25.0 frames/s  0:10 left")]
+    [InlineData(79, 0, "─────────────  0/500  0.0 frames/s  0:10  1234 objects: 1000 nut, 234 bolt")]
+    public void A_status_line_fits_the_terminal(int columns, long done, string wanted)
+    {
+        TerminalAbilities plain = new(Colors: false, Unicode: true);
+        ProgressText text = new(done, 500, 1234, "1000 nut, 234 bolt", TimeSpan.FromSeconds(10));
+        Assert.Equal(wanted, text.ToStatus(columns, plain));
+        Assert.True(columns < 40 || wanted.Length <= columns);
+    }
 
     [Fact]
-    public void A_terminal_shows_a_live_display_with_messages_above_it()
+    public void A_status_line_is_what_the_terminal_can_show()
+    {
+        ProgressText text = new(250, 500, 3, "3 螺栓螺栓螺栓螺栓螺栓螺栓螺栓螺栓螺栓螺栓螺栓螺栓", TimeSpan.FromSeconds(10));
+        string ascii = text.ToStatus(80, new TerminalAbilities(Colors: false, Unicode: false));
+        Assert.StartsWith("######-------  250/500", ascii, StringComparison.Ordinal);
+        Assert.EndsWith("...", ascii, StringComparison.Ordinal);
+
+        // Chinese letters take two columns.
+        Assert.InRange(new Spectre.Console.Rendering.Segment(ascii).CellCount(), 78, 80);
+        Assert.Contains("\e[32m", text.ToStatus(80, new TerminalAbilities(Colors: true, Unicode: true)), StringComparison.Ordinal);
+        Assert.StartsWith("7 frames  0.7 frames/s  0:10  ", (text with { Done = 7, Total = 0 }).ToStatus(80, new(true, true)), StringComparison.Ordinal);
+        Assert.Contains("  stopping  ", (text with { IsStopping = true }).ToStatus(80, new(true, true)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Objects_are_counted_by_class_whatever_their_numbers()
+    {
+        RunCounts counts = new();
+        counts.Add([new Detection(1, 1, 0, 0, 1, 1), new Detection(0, 1, 0, 0, 1, 1), new Detection(1, 1, 0, 0, 1, 1)]);
+        counts.Add([new Detection(int.MaxValue, 1, 0, 0, 1, 1), new Detection(-3, 1, 0, 0, 1, 1)]);
+        counts.AddFailure();
+        Assert.Equal((2, 5, 1, 3), (counts.Frames, counts.Objects, counts.Failures, counts.Done));
+        Assert.Equal("2 b, 1 class-3, 1 a[2Jx, 1 class2147483647", counts.ByClass(["a\e[2Jx", "b"], 9));
+        Assert.Equal("2 b, 1 class-3, ...", counts.ByClass(["a", "b"], 2));
+    }
+
+    [Fact]
+    public void A_terminal_shows_a_status_line_with_messages_above_it_and_the_summary_at_the_end()
     {
         string json = inputs.File("lines.jsonl");
         string bad = inputs.Text("bad.jpg", "no picture");
-        YzcResult result = RunOnTerminal($"yzc detect --model '{inputs.Model}' --input '{bad}' '{inputs.Picture("a.jpg")}' --json '{json}'");
+        string list = Copies(60);
+        YzcResult result = RunOnTerminal($"yzc detect --model '{inputs.Model}' --input {list} '{bad}' --json '{json}'");
         Assert.Equal(ExitCode.InputFailed, result.ExitCode);
-        Assert.Contains("yzc: '", result.Output, StringComparison.Ordinal);
-        Assert.Contains("2 of 2 frames", result.Output, StringComparison.Ordinal);
-        Assert.EndsWith("\e[?25h", result.Output.TrimEnd(), StringComparison.Ordinal);
-        Assert.Equal(2, File.ReadAllLines(json).Length);
+        Assert.Contains("/61  ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("\nyzc: '", $"\n{Screen(result.Output)}", StringComparison.Ordinal);
+        Assert.Matches("^yzc: [^\n]+\ndone: 60 frames [^\n]+\nspeed: [^\n]+\nobjects: [^\n]+\n$", Screen(result.Output));
+
+        // The cursor that was hidden is shown again.
+        Assert.Equal("\e[?25h", Regex.Matches(result.Output, "\e\\[\\?25[hl]")[^1].Value);
+        Assert.Equal(61, File.ReadAllLines(json).Length);
     }
 
     // The sample model takes a tenth of a second for a frame and the clip has 300: the line comes long before the end, and is not waited for any
@@ -46,16 +96,23 @@ public sealed class TerminalTests : IDisposable
         string detect = $"exec '{YzcProcess.Host}' '{YzcProcess.ToolPath}' detect {options}";
         string wait = $"until grep -qs '^progress: ' '{messages}' || ! kill -0 $!; do sleep 0.1; done; kill -TERM $!; wait $!; echo $?";
         Assert.Equal("143\n", YzcProcess.RunShell($"({detect}) 2> '{messages}' & {wait}").Output);
-        Assert.Matches(@"^progress: \d+ of 300 frames, \d+\.\d frames/s, \d+ objects(, \d+:\d\d:\d\d left)?$", File.ReadLines(messages).First());
+        Assert.Matches(@"^progress: \d+ of 300 frames, \d+\.\d frames/s(, \d+:\d\d left)?, \d+ objects(: \d+ \w+(, \d+ \w+)*)?$", File.ReadLines(messages).First());
     }
 
-    [Fact]
-    public void Lines_on_a_terminal_are_not_disturbed_by_progress()
+    [Theory]
+    [InlineData("export TERM=dumb;", false)]
+    [InlineData("export NO_COLOR=1;", true)]
+    [InlineData("", true)]
+    public void Lines_on_a_terminal_are_not_disturbed_by_the_status_line(string environment, bool isLive)
     {
-        YzcResult result = RunOnTerminal($"yzc detect --model '{inputs.Model}' --input '{inputs.Picture("a.jpg")}'");
-        Assert.Equal(2, result.Lines.Length);
-        Assert.StartsWith("a.jpg 64x64: ", result.Lines[0], StringComparison.Ordinal);
-        Assert.DoesNotContain('\e', result.Output);
+        string list = Copies(60);
+        YzcResult result = RunOnTerminal($"yzc detect --model '{inputs.Model}' --input {list}", environment);
+        string[] lines = Screen(result.Output).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(63, lines.Length);
+        Assert.All(lines[..60], (line, number) => Assert.StartsWith($"{number}.jpg 1200x900: ", line, StringComparison.Ordinal));
+        Assert.StartsWith("done: 60 frames", lines[60], StringComparison.Ordinal);
+        Assert.Equal(isLive, result.Output.Contains("\e[?25l", StringComparison.Ordinal));
+        Assert.Equal(isLive && environment.Length == 0, result.Output.Contains("\e[32m", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -82,14 +139,30 @@ public sealed class TerminalTests : IDisposable
         Assert.Equal(5, lines.Length);
     }
 
+    // Enough for a status line to show: they take the tool a second or more.
+    private string Copies(int count)
+    {
+        string first = inputs.Picture("picture.jpg", 1200, 900);
+        string[] paths = [.. Enumerable.Range(0, count).Select(number => inputs.File($"{number}.jpg"))];
+        Array.ForEach(paths, path => File.Copy(first, path));
+        return string.Join(' ', paths.Select(static path => $"'{path}'"));
+    }
+
+    /// <summary>What stays on the screen: without status lines, which are cleared, and without what steers the terminal.</summary>
+    private static string Screen(string output)
+    {
+        string kept = Regex.Replace(output, "\e\\[\\?7l[^\n]*?\e\\[\\?7h\r\r?(?=(\e\\[\\?25l)?\r\e\\[J)", "");
+        return Regex.Replace(kept, "\e\\[\\??[0-9;]*[A-Za-z]|\e=|\e>|\r", "");
+    }
+
     // util-linux's script gives the command a terminal of its own.
-    private static YzcResult RunOnTerminal(string command)
+    private static YzcResult RunOnTerminal(string command, string environment = "")
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(Terminal), "There is no script(1) to give a terminal.");
         string full = command.Replace("yzc ", $"'{YzcProcess.Host}' '{YzcProcess.ToolPath}' ", StringComparison.Ordinal);
         string quoted = full.Replace("'", "'\\''", StringComparison.Ordinal);
-        const string Environment = "export TERM=xterm-256color LANG=C.UTF-8; unset NO_COLOR CI";
-        YzcResult result = YzcProcess.RunShell($"{Environment}; script -qec 'stty cols 120 rows 40; {quoted}' /dev/null < /dev/null");
+        string variables = $"export TERM=xterm-256color LANG=C.UTF-8; unset NO_COLOR CI; {environment}";
+        YzcResult result = YzcProcess.RunShell($"{variables} script -qec 'stty cols 120 rows 40; {quoted}' /dev/null < /dev/null");
         return result with { Output = result.Output.Replace("\r\n", "\n", StringComparison.Ordinal) };
     }
 }

@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 
 namespace YoloZeroCopy.Cli.Tests;
 
 /// <summary>The built tool, run as users run it: as a process.</summary>
-internal sealed class YzcProcess : IDisposable
+internal sealed partial class YzcProcess : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
@@ -74,9 +75,10 @@ internal sealed class YzcProcess : IDisposable
             throw new TimeoutException($"yzc did not end in {Limit}: {error.Result}");
         }
 
-        // A run that takes long tells how far it is: whether it does depends on the machine.
-        string messages = string.Join('\n', error.Result.Split('\n').Where(static line => !line.StartsWith("progress: ", StringComparison.Ordinal)));
-        return new YzcResult(process.ExitCode, output.Result, messages);
+        // A run that takes long tells how far it is: whether it does depends on the machine. Every run ends in a summary.
+        ILookup<bool, string> messages = error.Result.Split('\n').ToLookup(static line => ToldOfRuns().IsMatch(line));
+        IEnumerable<string> told = messages[true].Where(static line => !line.StartsWith("progress: ", StringComparison.Ordinal));
+        return new YzcResult(process.ExitCode, output.Result, string.Join('\n', messages[false])) { Summary = [.. told] };
     }
 
     public void Dispose()
@@ -101,6 +103,9 @@ internal sealed class YzcProcess : IDisposable
         return new YzcProcess(start);
     }
 
+    [GeneratedRegex("^(progress|done|stopped|speed|objects): ")]
+    private static partial Regex ToldOfRuns();
+
     [DllImport("libc", EntryPoint = "kill")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     private static extern int Kill(int process, int signal);
@@ -109,6 +114,9 @@ internal sealed class YzcProcess : IDisposable
 /// <summary>How the tool ended and what it said.</summary>
 internal sealed record YzcResult(int ExitCode, string Output, string Error)
 {
+    /// <summary>The lines that <c>yzc detect</c> ends with on standard error, which are not in <see cref="Error"/>.</summary>
+    public string[] Summary { get; init; } = [];
+
     public string[] Lines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>The tool failed as it should: with this code, these words and no stack trace.</summary>

@@ -39,11 +39,16 @@ internal static class DetectCommand
     private static readonly Option<int> Threads = Options.Threads();
     private static readonly Option<bool> HostCode = Options.HostCode();
 
+    private static readonly Option<bool> Quiet = new("--quiet", "-q")
+    {
+        Description = "Say nothing but errors: no line for each frame, no progress, no summary. What files and --json - get stays.",
+    };
+
     public static Command Create()
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
+            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode, Quiet,
         };
         ResultOptions.AddOptions(command);
         DrawingStyle.AddOptions(command);
@@ -58,6 +63,10 @@ internal static class DetectCommand
         string[] paths = arguments.GetRequiredValue(Input);
         ResultOptions results = ResultOptions.Of(arguments);
         FrameSelection selection = new(arguments.GetValue(Stride), arguments.GetValue(MostFrames));
+        bool quiet = arguments.GetValue(Quiet);
+        bool linesOnTerminal = (results.TakesStandardOutput || results.IsForPeople) && !Console.IsOutputRedirected;
+        await using DetectProgress? progress =
+            quiet ? null : DetectProgress.Start("reading the inputs", linesOnTerminal, DetectProgress.PlainStep);
         InputList inputs = InputList.Expand(paths, arguments.GetValue(Recursive), Failed);
         List<InputItem> items = OutputNames.Plan(inputs.Items);
         CommandFiles files = CheckFiles(model, paths, items, results);
@@ -67,7 +76,7 @@ internal static class DetectCommand
         {
             await InputProbe.ReadAsync(items, selection, probed, stop);
             RefuseUnreachable(probed, selection);
-            return await RunAsync(arguments, probed, inputs.Skipped, failures, selection, results, files, stop);
+            return await RunAsync(arguments, probed, inputs.Skipped, failures, selection, results, files, progress, stop);
         }
         finally
         {
@@ -92,10 +101,13 @@ internal static class DetectCommand
         FrameSelection selection,
         ResultOptions results,
         CommandFiles files,
+        DetectProgress? progress,
         CancellationToken stop)
     {
         DetectorOptions options = OptionsFor(arguments, items);
         string model = arguments.GetRequiredValue(Model);
+        bool quiet = arguments.GetValue(Quiet);
+        progress?.Enter($"opening {Path.GetFileName(model)}");
         await using YoloDetector detector = DetectorOpening.Open(model, options);
         stop.ThrowIfCancellationRequested();
         List<IFrameSink> sinks = [];
@@ -103,30 +115,24 @@ internal static class DetectCommand
         {
             string? folder = results.Folder?.Make();
             items = results.Save ? AnnotatedOutput.PlanFiles(folder!, items) : items;
-            SummaryLines? summary = AddSinks(sinks, results, DrawingStyle.Of(arguments), folder, files, detector.Model.Names);
+            AddSinks(sinks, results, DrawingStyle.Of(arguments), folder, files, detector.Model.Names, quiet);
             int window = results.NeedsPixels ? (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow) : MaxWindow;
             DetectRun run = new(detector, selection, sinks, window);
             long start = Stopwatch.GetTimestamp();
-            bool linesToFile = (summary is null && !results.TakesStandardOutput) || StandardOutput.IsFile;
-            await using (DetectProgress.Start(run, items, linesToFile, DetectProgress.PlainStep))
-            {
-                await run.RunAsync(items, stop);
-            }
-
-            failures += run.Failures;
+            progress?.Follow(run.Counts, items, detector.Model.Names, stop);
+            await run.RunAsync(items, stop);
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+            await (progress?.DisposeAsync() ?? ValueTask.CompletedTask);
+            failures += run.Counts.Failures;
             ReportSkipped(skipped);
-            if (summary is not null)
+            if (!quiet)
             {
-                double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                double rate = run.Frames / Math.Max(seconds, 1e-9);
-                summary.WriteLine(FormattableString.Invariant(
-                    $"{run.Frames} frames, {run.Detections} detections, {failures} failed, {seconds:F2} s ({rate:F1} frames/s)"));
-                summary.Flush();
-            }
-
-            if (results.Folder?.IsFresh == true)
-            {
-                StandardError.WriteLine($"results are in '{folder}'");
+                bool isStopped = stop.IsCancellationRequested;
+                StandardError.WriteLine(RunSummary.Of(run.Counts, failures, elapsed, isStopped, detector.Statistics, detector.Model));
+                if (results.Folder?.IsFresh == true)
+                {
+                    StandardError.WriteLine($"results are in '{folder}'");
+                }
             }
         }
         finally
@@ -153,10 +159,9 @@ internal static class DetectCommand
     }
 
     // Crops come before the pictures that are drawn into: those are the same pixels.
-    private static SummaryLines? AddSinks(
-        List<IFrameSink> sinks, ResultOptions results, DrawingStyle style, string? folder, CommandFiles files, ImmutableArray<string> names)
+    private static void AddSinks(
+        List<IFrameSink> sinks, ResultOptions results, DrawingStyle style, string? folder, CommandFiles files, ImmutableArray<string> names, bool quiet)
     {
-        SummaryLines? summary = null;
         if (results.Json is not null)
         {
             sinks.Add(new JsonLines(LineWriter.Open(results.Json), names));
@@ -172,10 +177,9 @@ internal static class DetectCommand
             sinks.Add(new CocoFile(LineWriter.Open(results.Coco), names));
         }
 
-        if (sinks.Count == 0)
+        if (results.IsForPeople && !quiet)
         {
-            summary = new SummaryLines(LineWriter.Open("-"), names);
-            sinks.Add(summary);
+            sinks.Add(new SummaryLines(LineWriter.Open("-"), names));
         }
 
         if (results.SaveText)
@@ -193,8 +197,6 @@ internal static class DetectCommand
             style.WarnOfMissingCharacters(names);
             sinks.Add(AnnotatedOutput.Create(folder!, names, style));
         }
-
-        return summary;
     }
 
     private static CommandFiles CheckFiles(string model, string[] paths, List<InputItem> items, ResultOptions results)

@@ -1,61 +1,59 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
-using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>Shows on standard error how far a run is, until it is disposed: live on a terminal, elsewhere a plain line every few seconds.</summary>
+/// <summary>Shows on standard error how far a command is, until it is disposed: a status line on a terminal, elsewhere a plain line every few
+/// seconds.</summary>
 internal sealed class DetectProgress : IAsyncDisposable
 {
+    private const int MostClasses = 10;
+
+    // Shorter runs are over before anybody has read it.
     private static readonly TimeSpan LiveStep = TimeSpan.FromMilliseconds(100);
 
-    private readonly DetectRun run;
-    private readonly long total;
-    private readonly long start = Stopwatch.GetTimestamp();
+    private readonly TerminalAbilities? terminal;
     private readonly PeriodicTimer timer;
     private readonly Task showing;
+    private volatile Func<TimeSpan, ProgressText>? run;
+    private volatile string phase;
+    private long start = Stopwatch.GetTimestamp();
 
-    private DetectProgress(DetectRun run, long total, bool live, TimeSpan plainStep)
+    private DetectProgress(string phase, TerminalAbilities? terminal, TimeSpan plainStep)
     {
-        this.run = run;
-        this.total = total;
-        timer = new PeriodicTimer(plainStep);
-        showing = ShowAsync(live);
+        this.phase = phase;
+        this.terminal = terminal;
+        timer = new PeriodicTimer(terminal is null ? plainStep : LiveStep);
+        showing = ShowAsync();
     }
 
     /// <summary>Time from plain line to plain line.</summary>
     public static TimeSpan PlainStep { get; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Begins to show a run; null where the terminal shows its results already.</summary>
-    /// <param name="run">The run.</param>
-    /// <param name="items">What it handles, to tell how much is left.</param>
-    /// <param name="linesToFile">Whether its lines go to a file, so that a terminal is free for a live display.</param>
+    /// <summary>Begins; null where nobody would see it, or the terminal shows results already and has no room for more.</summary>
+    /// <param name="phase">What is done before frames come: <c>reading inputs</c>.</param>
+    /// <param name="linesOnTerminal">Whether a terminal gets a line for every frame.</param>
     /// <param name="plainStep">Time from plain line to plain line.</param>
-    public static DetectProgress? Start(DetectRun run, IReadOnlyList<InputItem> items, bool linesToFile, TimeSpan plainStep)
+    public static DetectProgress? Start(string phase, bool linesOnTerminal, TimeSpan plainStep)
     {
-        bool isTerminal = !Console.IsErrorRedirected;
-        long total = items.Any(static item => item.Frames == 0) ? 0 : items.Sum(static item => item.Frames);
-        return isTerminal && !linesToFile ? null : new DetectProgress(run, total, isTerminal, plainStep);
+        TerminalAbilities? terminal = StandardError.Terminal.Value;
+        return terminal is null && linesOnTerminal && !Console.IsErrorRedirected ? null : new DetectProgress(phase, terminal, plainStep);
     }
 
-    /// <summary>What is known after a time: <c>120 of 500 frames, 60.0 frames/s, 1234 objects, 0:06 left</c>.</summary>
-    /// <param name="done">Frames that are done.</param>
-    /// <param name="total">Frames in all, as far as is known; 0 where it is not.</param>
-    /// <param name="objects">Objects in them.</param>
-    /// <param name="elapsed">Time since the first.</param>
-    public static string Text(long done, long total, long objects, TimeSpan elapsed)
+    /// <summary>Says what is done now, before frames come.</summary>
+    public void Enter(string next)
     {
-        double rate = done / Math.Max(elapsed.TotalSeconds, 1e-3);
-        string frames = total == 0 ? $"{done} frames" : $"{done} of {Math.Max(done, total)} frames";
-        string left = string.Empty;
-        if (done > 0 && total > done)
-        {
-            // Rounded up: nobody believes that nothing is left.
-            TimeSpan time = TimeSpan.FromSeconds(Math.Ceiling(Math.Min((total - done) / rate, TimeSpan.MaxValue.TotalSeconds / 2)));
-            left = FormattableString.Invariant($", {(long)time.TotalHours:0}:{time.Minutes:00}:{time.Seconds:00} left");
-        }
+        phase = next;
+        Volatile.Write(ref start, Stopwatch.GetTimestamp());
+    }
 
-        return FormattableString.Invariant($"{frames}, {rate:F1} frames/s, {objects} objects{left}");
+    /// <summary>Says that frames come from now on.</summary>
+    public void Follow(RunCounts counts, IReadOnlyList<InputItem> items, ImmutableArray<string> names, CancellationToken stop)
+    {
+        long total = items.Any(static item => item.Frames == 0) ? 0 : items.Sum(static item => item.Frames);
+        Volatile.Write(ref start, Stopwatch.GetTimestamp());
+        run = elapsed => new ProgressText(
+            counts.Done, total, counts.Objects, counts.ByClass(names, MostClasses), elapsed, stop.IsCancellationRequested);
     }
 
     public async ValueTask DisposeAsync()
@@ -64,43 +62,24 @@ internal sealed class DetectProgress : IAsyncDisposable
         await showing;
     }
 
-    private string Text() => Text(run.Done, total, run.Detections, Stopwatch.GetElapsedTime(start));
-
-    private async Task ShowAsync(bool live)
+    private async Task ShowAsync()
     {
-        if (live && await StandardError.TryRunLiveAsync(ShowLiveAsync))
-        {
-            return;
-        }
-
         while (await timer.WaitForNextTickAsync())
         {
-            StandardError.WriteLine($"progress: {Text()}");
-        }
-    }
-
-    private Task ShowLiveAsync(IAnsiConsole console) => console
-        .Progress()
-        .ExcludeVerticalPadding()
-        .Columns(new ProgressBarColumn(), new TextColumn(Text))
-        .StartAsync(async context =>
-        {
-            timer.Period = LiveStep;
-            ProgressTask task = context.AddTask("frames");
-            task.IsIndeterminate = total == 0;
-            do
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(Volatile.Read(ref start));
+            ProgressText? text = run?.Invoke(elapsed);
+            if (terminal is null)
             {
-                task.MaxValue = Math.Max(1, Math.Max(total, run.Done));
-                task.Value = run.Done;
+                StandardError.WriteLine($"progress: {text?.ToLine() ?? FormattableString.Invariant($"{phase}, {elapsed.TotalSeconds:F0} s")}");
             }
-            while (await timer.WaitForNextTickAsync());
-            task.Value = run.Done;
-        });
+            else
+            {
+                // The last column stays free: some terminals go on to the next line when it is filled.
+                StandardError.SetStatus(
+                    text?.ToStatus(Math.Max(1, Console.WindowWidth - 1), terminal) ?? FormattableString.Invariant($"{phase}  {elapsed.TotalSeconds:F1} s"));
+            }
+        }
 
-    private sealed class TextColumn(Func<string> text) : ProgressColumn
-    {
-        protected override bool NoWrap => true;
-
-        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) => new Text(text());
+        StandardError.SetStatus(null);
     }
 }

@@ -6,21 +6,8 @@ namespace YoloZeroCopy.Cli;
 /// <summary>One run of <c>yzc detect</c>: a producer decodes ahead, the detector batches, results are written in input order.</summary>
 internal sealed class DetectRun(YoloDetector detector, FrameSelection selection, IReadOnlyList<IFrameSink> sinks, int window)
 {
-    private long frames;
-    private long detections;
-    private int failures;
-
-    /// <summary>Frames whose detections were written. Any thread may read the counts.</summary>
-    public long Frames => Volatile.Read(ref frames);
-
-    /// <summary>Detections in them.</summary>
-    public long Detections => Volatile.Read(ref detections);
-
-    /// <summary>Pictures that could not be decoded, videos that broke off, frames the engine failed on.</summary>
-    public int Failures => Volatile.Read(ref failures);
-
-    /// <summary>Frames that are behind the run, one way or the other.</summary>
-    public long Done => Frames + Failures;
+    /// <summary>What it has done so far.</summary>
+    public RunCounts Counts { get; } = new();
 
     /// <summary>Handles all items. When asked to stop, what was submitted is still written.</summary>
     public async Task RunAsync(IReadOnlyList<InputItem> items, CancellationToken stop)
@@ -77,8 +64,7 @@ internal sealed class DetectRun(YoloDetector detector, FrameSelection selection,
             using DetectionResult result = await ResultOfAsync(work) is DetectionResult found ? found : default;
             if (result != default)
             {
-                Volatile.Write(ref frames, frames + 1);
-                Volatile.Write(ref detections, detections + result.Detections.Length);
+                Counts.Add(result.Detections);
                 foreach (IFrameSink sink in sinks)
                 {
                     await sink.WriteAsync(work, result);
@@ -111,7 +97,7 @@ internal sealed class DetectRun(YoloDetector detector, FrameSelection selection,
 
     private async ValueTask FailAsync(FrameWork work, string message)
     {
-        Volatile.Write(ref failures, failures + 1);
+        Counts.AddFailure();
         ErrorReport.Write(message);
         foreach (IFrameSink sink in sinks)
         {

@@ -93,6 +93,9 @@ internal sealed record ResultOptions
     /// <summary>Whether something for programs goes to standard output.</summary>
     public bool TakesStandardOutput => Json == StandardOutputName || Csv == StandardOutputName || Coco == StandardOutputName;
 
+    /// <summary>Whether standard output gets lines for people, because there are none for programs.</summary>
+    public bool IsForPeople => Json is null && Csv is null && Coco is null;
+
     /// <summary>The files that pictures and videos will be drawn into, as far as anything may be there already.</summary>
     public IEnumerable<string> AnnotatedFiles(IEnumerable<InputItem> items) =>
         Save && Folder is { IsFresh: false } folder ? AnnotatedOutput.PlanFiles(folder.Path, items).Select(static item => item.Output!) : [];

@@ -20,14 +20,9 @@ internal sealed class SummaryLines(LineWriter lines, ImmutableArray<string> name
         text.Append(CultureInfo.InvariantCulture, $" {result.Format.Width}x{result.Format.Height}: ");
         AppendCounts(result.Detections);
         text.Append(CultureInfo.InvariantCulture, $" ({result.Latency.TotalMilliseconds:F1} ms)");
-        WriteLine(text.ToString());
-        return ValueTask.CompletedTask;
-    }
-
-    public void WriteLine(string line)
-    {
-        Encoding.UTF8.GetBytes(line, lines.Line);
+        Encoding.UTF8.GetBytes(text.ToString(), lines.Line);
         lines.EndLine();
+        return ValueTask.CompletedTask;
     }
 
     public void Flush() => lines.Flush();
@@ -53,7 +48,7 @@ internal sealed class SummaryLines(LineWriter lines, ImmutableArray<string> name
             counts[detection.ClassId] = counts.GetValueOrDefault(detection.ClassId) + 1;
         }
 
-        IEnumerable<string> parts = counts.Select(pair => FormattableString.Invariant($"{pair.Value} {ClassNames.Of(names, pair.Key)}"));
+        IEnumerable<string> parts = counts.Select(pair => FormattableString.Invariant($"{pair.Value} {ClassNames.Shown(names, pair.Key)}"));
         text.Append(counts.Count == 0 ? "nothing found" : string.Join(", ", parts));
     }
 }
