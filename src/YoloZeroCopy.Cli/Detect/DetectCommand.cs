@@ -124,9 +124,9 @@ internal static class DetectCommand
             TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
             await (progress?.DisposeAsync() ?? ValueTask.CompletedTask);
             failures += run.Counts.Failures;
-            ReportSkipped(skipped);
             if (!quiet)
             {
+                ReportSkipped(skipped);
                 bool isStopped = stop.IsCancellationRequested;
                 StandardError.WriteLine(RunSummary.Of(run.Counts, failures, elapsed, isStopped, detector.Statistics, detector.Model));
                 if (results.Folder?.IsFresh == true)
