@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using BenchmarkDotNet.Attributes;
 
@@ -14,12 +15,32 @@ public class PipelineBenchmarks : IDisposable
     private readonly ValueTask<DetectionResult>[] pending = new ValueTask<DetectionResult>[8];
     private readonly FramePool pool;
     private readonly Pipeline pipeline;
+    private ActivityListener? listener;
 
     public PipelineBenchmarks()
     {
         pool = new FramePool(16, Format.ByteCount);
         pipeline = new Pipeline(
             pool, [new NullLane(), new NullLane()], new PipelineOptions(4, TimeSpan.Zero, OverflowPolicy.Wait, 16, TimeSpan.Zero, 4));
+    }
+
+    /// <summary>Whether somebody listens to the activities of frames, with all their tags.</summary>
+    [Params(false, true)]
+    public bool IsTraced { get; set; }
+
+    [GlobalSetup]
+    public void Listen()
+    {
+        pipeline.Tracing = new FrameTracing("benchmark", "cpu");
+        if (IsTraced)
+        {
+            listener = new ActivityListener
+            {
+                ShouldListenTo = static source => source.Name == FrameTracing.SourceName,
+                Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            };
+            ActivitySource.AddActivityListener(listener);
+        }
     }
 
     [Benchmark(OperationsPerInvoke = Frames)]
@@ -56,7 +77,8 @@ public class PipelineBenchmarks : IDisposable
 
     public void Dispose()
     {
-        pipeline.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        listener?.Dispose();
+        pipeline.Dispose();
         GC.SuppressFinalize(this);
     }
 

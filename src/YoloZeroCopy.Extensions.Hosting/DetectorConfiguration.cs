@@ -6,8 +6,8 @@ namespace YoloZeroCopy;
 
 /// <summary>Reads a detector's options from a section of the configuration: one key for each, in any case.</summary>
 /// <remarks>
-/// By a table and not by the framework's binder, which reads the same keys and values: that passes over a key it does not know, takes a bare number for
-/// days, and, where the compiler generates its code, as for programs compiled ahead of time, passes over values of our types.
+/// By a table and not by the framework's binder, which reads the same keys and values: that passes over a key it does not know, takes a bare number
+/// for days, and, where the compiler generates its code, as for programs compiled ahead of time, passes over values of our types.
 /// </remarks>
 internal static class DetectorConfiguration
 {

@@ -148,7 +148,7 @@ public sealed class DetectorService : IAsyncDisposable, IDisposable
         try
         {
             options.ThrowIfUnusable(Name);
-            DetectorOptions detectorOptions = options with { Name = Name, Warning = options.Warning ?? WarningsTo(logger, Name) };
+            DetectorOptions detectorOptions = options with { Name = Name, Warning = options.Warning ?? HostingLog.WarningsTo(logger, Name) };
             HostingLog.Opening(logger, Name, modelPath, detectorOptions.Device);
             YoloDetector detector = await open(detectorOptions, new Steps(this), ending.Token).ConfigureAwait(false);
             HostingLog.Opened(logger, Name, Stopwatch.GetElapsedTime(start).TotalSeconds, detector.Device);
@@ -178,9 +178,6 @@ public sealed class DetectorService : IAsyncDisposable, IDisposable
         ReadOnlyMemory<byte> model = await options.LoadModel(cancellationToken).ConfigureAwait(false);
         return await YoloDetector.OpenAsync(model, modelPath, detectorOptions, steps, cancellationToken).ConfigureAwait(false);
     }
-
-    // Holds nothing but the logger: the detector's threads hold it, and must not hold the detector by it.
-    private static Action<string> WarningsTo(ILogger logger, string name) => text => HostingLog.Warning(logger, name, text);
 
     // On the pool, away from the synchronisation context of whoever disposes.
     private Task BeginEnd()

@@ -49,8 +49,8 @@ public static class DetectorServiceCollectionExtensions
     /// <param name="services">The host's services.</param>
     /// <param name="configuration">
     /// The section, <c>builder.Configuration.GetSection("Detector")</c> for one: keys are the names of the properties of
-    /// <see cref="DetectorServiceOptions"/>. It is read once, when the detector is opened. An unknown key or value is an <see cref="InvalidOperationException"/> that names it and lists
-    /// what is known.
+    /// <see cref="DetectorServiceOptions"/>. It is read once, when the detector is opened. An unknown key or value is an
+    /// <see cref="InvalidOperationException"/> that names it and lists what is known.
     /// </param>
     /// <param name="configure">Changes what the configuration says; null for nothing.</param>
     /// <returns>The same services.</returns>

@@ -28,7 +28,9 @@ public sealed record DetectorServiceOptions : DetectorOptions
     /// </remarks>
     public bool OpenInBackground { get; set; }
 
-    /// <summary>How often what the detector dropped is logged, if it dropped anything. One minute by default, a day at most; zero never logs it.</summary>
+    /// <summary>
+    /// How often what the detector dropped is logged, if it dropped anything. One minute by default, a day at most; zero never logs it.
+    /// </summary>
     public TimeSpan DropReportInterval { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <exception cref="InvalidOperationException">What a host needs is missing or out of range. The detector's own options are checked when it is

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace YoloZeroCopy;
 
-/// <summary>Every message of the package. None is written for a frame.</summary>
+/// <summary>Every message of the package, as docs/hosting.md lists them. None is written for a frame.</summary>
 internal static partial class HostingLog
 {
     [LoggerMessage(1, LogLevel.Information, "Opening detector {Detector}: model {Model}, device {Device}")]
@@ -31,4 +31,7 @@ internal static partial class HostingLog
 
     [LoggerMessage(8, LogLevel.Warning, "Detector {Detector}: {Text}")]
     public static partial void Warning(ILogger logger, string detector, string text);
+
+    // Holds nothing but the logger: the detector's threads hold it, and must not hold the detector by it.
+    public static Action<string> WarningsTo(ILogger logger, string detector) => text => Warning(logger, detector, text);
 }

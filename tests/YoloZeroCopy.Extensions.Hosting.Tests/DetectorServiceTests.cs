@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Reflection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 
@@ -143,8 +145,8 @@ public sealed class DetectorServiceTests : IDisposable
             FrameSlot slot = await detector.RentAsync(Format);
 
             // Captured an hour ago, or in an hour: dropped, or never too old.
-            long capturedAt = System.Diagnostics.Stopwatch.GetTimestamp()
-                + ((frame % 2 == 0 ? -3600 : 3600) * System.Diagnostics.Stopwatch.Frequency);
+            long capturedAt = Stopwatch.GetTimestamp()
+                + ((frame % 2 == 0 ? -3600 : 3600) * Stopwatch.Frequency);
             (await detector.SubmitAsync(slot, capturedAt: capturedAt)).Dispose();
         }
 
@@ -153,6 +155,99 @@ public sealed class DetectorServiceTests : IDisposable
         LogEntry summary = Assert.Single(log.Entries, static entry => entry.Level == LogLevel.Warning);
         Assert.Equal("Detector service dropped 25 of 50 frames since the last report: 0 newest, 0 oldest, 25 too old", summary.Text);
         Assert.Equal(3, log.Entries.Length);
+    }
+
+    [Fact]
+    public async Task Whatever_becomes_of_many_frames_none_is_logged()
+    {
+        const int Frames = 2_000;
+        await using DetectorService service = NewService(dropReportInterval: TimeSpan.FromHours(1));
+        int started = 0;
+        opened.SetResult(NewDetector(
+            new FakeLane((_, batch) =>
+            {
+                if (++started % 5 != 0)
+                {
+                    FakeLane.Finish(batch);
+                    return;
+                }
+
+                batch.ReleaseSlot(0);
+                batch.SetError(0, new InferenceException("the model gave NaN"));
+                batch.Complete(default);
+            }),
+            TimeSpan.FromTicks(1)));
+        YoloDetector detector = await service.GetAsync();
+        using CancellationTokenSource hungUp = new();
+        await hungUp.CancelAsync();
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(source => Task.Run(async () =>
+        {
+            for (int frame = 0; frame < Frames / 4; frame++)
+            {
+                FrameSlot slot = await detector.RentAsync(Format);
+                long capturedAt = Stopwatch.GetTimestamp()
+                    + ((frame % 3 == 0 ? -3600 : 3600) * Stopwatch.Frequency);
+                try
+                {
+                    (await detector.SubmitAsync(slot, source, capturedAt, frame % 7 == 0 ? hungUp.Token : default)).Dispose();
+                }
+                catch (Exception error) when (error is InferenceException or OperationCanceledException)
+                {
+                }
+            }
+        })));
+        DetectorStatistics statistics = detector.Statistics;
+        Assert.True(statistics is { FramesCompleted: > 500, FramesFailed: > 100, FramesDropped: > 500 }, statistics.ToString());
+        Assert.Equal(["Opening", "Opened"], log.Entries.Select(static entry => entry.Id.Name));
+        await service.DisposeAsync();
+        Assert.Equal(["Opening", "Opened", "Dropped"], log.Entries.Select(static entry => entry.Id.Name));
+    }
+
+    [Fact]
+    public async Task Options_of_a_detector_without_a_host_log_its_warnings_and_keep_telling_who_was_told()
+    {
+        List<string> told = [];
+        DetectorOptions options = new() { Name = "camera 7", Warning = told.Add };
+        DetectorOptions logging = options.WithLogger(log);
+        Assert.Equal(options, logging with { Warning = options.Warning });
+        logging.Warning!("A caller waits for a slot.");
+        LogEntry entry = Assert.Single(log.Entries);
+        Assert.Equal(
+            (LogLevel.Warning, 8, "Warning", "Detector camera 7: A caller waits for a slot."), (entry.Level, entry.Id.Id, entry.Id.Name, entry.Text));
+        Assert.Equal(["A caller waits for a slot."], told);
+
+        using LogRecorder broken = new() { Throws = true };
+        (options with { Name = null }).WithLogger(broken).Warning!("The rest is told all the same.");
+        Assert.Equal(2, told.Count);
+
+        // By a real detector: the listener of its activities throws, which is all that there is to warn of.
+        await using YoloDetector detector = YoloDetector.FromFunction(
+            ModelInfo.OfClasses("part"), static (_, _) => [], new DetectorOptions { Name = "logging" }.WithLogger(log));
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = static source => source.Name == "YoloZeroCopy",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> asked) =>
+                asked.Tags!.Any(static tag => Equals(tag.Value, "logging")) ? throw new InvalidOperationException("a listener threw") : default,
+        };
+        ActivitySource.AddActivityListener(listener);
+        (await detector.DetectAsync(new byte[Format.ByteCount], Format)).Dispose();
+        Assert.True(SpinWait.SpinUntil(() => log.Entries.Length == 2, TimeSpan.FromMinutes(1)));
+        Assert.StartsWith("Detector logging: A listener of the activity source threw", log.Entries[1].Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_documentation_lists_every_event_with_its_level()
+    {
+        string text = File.ReadAllText(Path.Combine(RepositoryRoot(), "docs", "hosting.md"));
+        IEnumerable<LoggerMessageAttribute?> events = typeof(HostingLog).GetMethods(BindingFlags.Public | BindingFlags.Static)
+            .Select(static method => (method.Name, Attribute: method.GetCustomAttribute<LoggerMessageAttribute>()))
+            .Where(static method => method.Attribute is not null)
+            .Select(method =>
+            {
+                Assert.Contains($"| {method.Attribute!.EventId} | `{method.Name}` | {method.Attribute.Level} |", text, StringComparison.Ordinal);
+                return method.Attribute;
+            });
+        Assert.Equal(8, events.Count());
     }
 
     [Fact]
@@ -184,6 +279,17 @@ public sealed class DetectorServiceTests : IDisposable
     {
         Registration = new HealthCheckRegistration("yolo-detector", check, failureStatus: null, tags: null),
     });
+
+    private static string RepositoryRoot()
+    {
+        DirectoryInfo? folder = new(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "YoloZeroCopy.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        return folder?.FullName ?? throw new DirectoryNotFoundException("The tests do not run inside the repository.");
+    }
 
     private static YoloDetector NewDetector(FakeLane lane, TimeSpan maxFrameAge = default)
     {

@@ -23,7 +23,7 @@ internal sealed class LogRecorder : ILoggerProvider, ILogger
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        entries.Enqueue(new LogEntry(logLevel, formatter(state, exception), exception));
+        entries.Enqueue(new LogEntry(logLevel, formatter(state, exception), exception, eventId));
         if (Throws)
         {
             throw new IOException("the disk is full");
@@ -49,4 +49,4 @@ internal sealed class LogRecorder : ILoggerProvider, ILogger
     }
 }
 
-internal sealed record LogEntry(LogLevel Level, string Text, Exception? Error);
+internal sealed record LogEntry(LogLevel Level, string Text, Exception? Error, EventId Id);

@@ -42,7 +42,7 @@ public readonly record struct ModelInputSize(int Width, int Height)
             }
         }
 
-        throw new FormatException($"'{text}' is no size of a model's input; width and height such as 640x384 or the side of a square such as 640 are.");
+        throw new FormatException($"'{text}' is no size of a model's input; width and height such as 640x384, or 640 for a square, are.");
     }
 
     /// <summary>The size as <see cref="Parse"/> reads it: <c>640x384</c>.</summary>

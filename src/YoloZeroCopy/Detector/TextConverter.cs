@@ -6,7 +6,8 @@ namespace YoloZeroCopy;
 /// <summary>
 /// Reads an option from text for those who ask the framework how: the binder of its configuration above all, whose error then says what is wanted.
 /// </summary>
-/// <remarks>The other way round the base class takes <see cref="object.ToString"/>, which each of these types writes so that it can be read.</remarks>
+/// <remarks>The other way round the base class takes <see cref="object.ToString"/>, which each of these types writes so that it can be read.
+/// </remarks>
 internal abstract class TextConverter : TypeConverter
 {
     public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) =>

@@ -33,6 +33,7 @@ public sealed partial class YoloDetector : IDetector
         Memory = memory;
         DetectorMetrics metrics = new(Name, deviceName, pipeline.Snapshot);
         pipeline.LatencyObserver = metrics.RecordLatency;
+        pipeline.Tracing = new FrameTracing(Name, deviceName);
         pipeline.Own(engine is null ? [metrics, .. resources] : [metrics, engine, .. resources]);
         this.pipeline = pipeline;
     }

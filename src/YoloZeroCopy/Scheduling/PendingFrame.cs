@@ -61,6 +61,15 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
 
     public long FinishedAt { get; set; }
 
+    /// <summary>What a listener follows the frame by; null where there is none. Ended by whoever answers.</summary>
+    public Activity? Activity { get; private set; }
+
+    /// <summary>Frames of the batch that it was in, and that batch's times; written only for an <see cref="Activity"/>, 0 until a lane has
+    /// finished.</summary>
+    public int BatchSize { get; private set; }
+
+    public StageTimes BatchTimes { get; private set; }
+
     public int Generation => Volatile.Read(ref generation);
 
     public ModelInfo? Model => givenModel ?? pendingFrames?.Pipeline.Model;
@@ -83,7 +92,7 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         ModelInfo model, in FrameFormat format, ReadOnlySpan<Detection> detections, FrameStatus status, int source, long sequence, long capturedAt)
     {
         PendingFrame frame = new(pendingFrames: null, detections.Length) { givenModel = model };
-        frame.Begin(slotIndex: 0, format, source, sequence, capturedAt, CancellationToken.None);
+        frame.Begin(slotIndex: 0, format, source, sequence, capturedAt, activity: null, CancellationToken.None);
         frame.HoldsSlot = false;
         frame.holders = 1;
         frame.Status = status;
@@ -96,7 +105,8 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
     /// <summary>
     /// Begins a new use. Called with the gate held, so that a late cancellation of the last use sees either that use or this one, never half of each.
     /// </summary>
-    public void Begin(int slotIndex, in FrameFormat format, int source, long sequence, long capturedAt, CancellationToken cancellationToken)
+    public void Begin(
+        int slotIndex, in FrameFormat format, int source, long sequence, long capturedAt, Activity? activity, CancellationToken cancellationToken)
     {
         SlotIndex = slotIndex;
         HoldsSlot = true;
@@ -114,7 +124,15 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         IsFinished = false;
         IsAnswered = false;
         Later = null;
+        Activity = activity;
+        BatchSize = 0;
         CancellationToken = cancellationToken;
+    }
+
+    public void SetBatch(int size, in StageTimes times)
+    {
+        BatchSize = size;
+        BatchTimes = times;
     }
 
     public void SetDetections(int count) => detectionCount = count;
@@ -162,6 +180,7 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         {
             CancellationToken = default;
             Error = null;
+            Activity = null;
             Reset();
             pendingFrames?.Add(this);
         }

@@ -9,7 +9,8 @@ namespace YoloZeroCopy;
 /// is lost: a frame holds its slot from submit until exactly one of three places gives it back and clears <see cref="PendingFrame.HoldsSlot"/>: the
 /// lane that has read it, <see cref="Finish"/> when it leaves without one, or <see cref="OnBatchDone"/> for those its lane kept. Why results are in
 /// order: every frame enters the order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="Retire"/>).
-/// Code of others runs in one place only, <see cref="Answer"/>, outside the gate, and what it throws ends there.
+/// Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="Answer"/>, and the listeners of a frame's
+/// activity.
 /// </remarks>
 internal sealed class Pipeline : IAsyncDisposable, IDisposable
 {
@@ -38,8 +39,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private int wakeUps;
     private Exception? fault;
     private Counters counters;
-    private bool hasWarnedOfListener;
-    private bool hasWarnedOfContinuation;
+    private int warnedOfListener;
+    private int warnedOfTracing;
+    private int warnedOfContinuation;
 
     /// <summary>Starts the dispatcher and returns when every lane is prepared.</summary>
     /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the
@@ -75,7 +77,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         Warnings = new Warnings(options.Warning);
         pool.Warnings = Warnings;
         dispatcher = new Thread(Dispatch) { IsBackground = true, Name = "YoloZeroCopy dispatcher" };
-        dispatcher.Start();
+        // Without the opener's context: that would be held, and seen by listeners, for as long as the thread runs.
+        dispatcher.UnsafeStart();
         prepared.Task.GetAwaiter().GetResult();
     }
 
@@ -102,6 +105,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
     /// <summary>Hears the latency of every completed frame, in seconds; for the histogram. It may throw.</summary>
     public Action<double>? LatencyObserver { get; set; }
+
+    /// <summary>Makes and ends the activities of frames; null for none. Set before the first frame.</summary>
+    public FrameTracing? Tracing { get; set; }
 
     /// <summary>Takes over what is to be disposed after the lanes, in this order. Once, before the first frame.</summary>
     public void Own(IDisposable[] parts) => this.parts = parts;
@@ -134,6 +140,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             }
         }
 
+        Activity? activity = Tracing is { IsListenedTo: true } tracing ? BeginActivity(tracing, source) : null;
         lock (gate)
         {
             if (stopping || fault is not null)
@@ -142,13 +149,14 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             }
             else
             {
-                frame.Begin(slot.Index, format, source, counters.Submitted++, capturedAt, cancellationToken);
+                frame.Begin(slot.Index, format, source, counters.Submitted++, capturedAt, activity, cancellationToken);
                 mustRetire = Enqueue(frame);
             }
         }
 
         if (closed is not null)
         {
+            RefuseActivity(activity, closed);
             pendingFrames.Add(frame);
             Pool.Recycle(slot.Index);
             return ValueTask.FromException<DetectionResult>(closed);
@@ -187,6 +195,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
 
         // The caller holds the frame until this is said, so it is still the same use.
+        EndActivity(frame, isCanceled: true);
         frame.AnswerCanceled();
         Retire();
     }
@@ -201,6 +210,11 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                 if (cause is not null)
                 {
                     frame.Error = new DetectorFaultedException(cause);
+                }
+
+                if (frame.Activity is not null)
+                {
+                    frame.SetBatch(batch.Count, times);
                 }
 
                 frame.FinishedAt = now;
@@ -696,8 +710,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     }
 
     /// <summary>
-    /// Lets code of others run: listeners of the meter, and, where that was asked for, what is behind the caller's await. What they throw is theirs
-    /// and must not end a thread of ours.
+    /// Lets code of others run: listeners of the meter and of activities, and, where that was asked for, what is behind the caller's await. What they
+    /// throw is theirs and must not end a thread of ours.
     /// </summary>
     private void Answer(PendingFrame frame)
     {
@@ -710,24 +724,75 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
         catch (Exception error)
         {
-            WarnOnce(ref hasWarnedOfListener, "A listener of the meter threw", error);
+            WarnOnce(ref warnedOfListener, "A listener of the meter threw", error);
         }
 
+        EndActivity(frame, isCanceled: false);
         try
         {
             frame.Answer(options.AllowSynchronousContinuations);
         }
         catch (Exception error)
         {
-            WarnOnce(ref hasWarnedOfContinuation, "Code that awaits a result threw on the thread that brings results", error);
+            WarnOnce(ref warnedOfContinuation, "Code that awaits a result threw on the thread that brings results", error);
         }
     }
 
-    private void WarnOnce(ref bool hasWarned, string what, Exception error)
+    private Activity? BeginActivity(FrameTracing tracing, int source)
     {
-        if (!hasWarned)
+        Activity? activity = null;
+        try
         {
-            hasWarned = true;
+            activity = tracing.Create(source);
+            if (activity is not null)
+            {
+                FrameTracing.Start(activity);
+            }
+        }
+        catch (Exception error)
+        {
+            WarnOfTracing(error);
+        }
+
+        return activity;
+    }
+
+    private void EndActivity(PendingFrame frame, bool isCanceled)
+    {
+        if (frame.Activity is not null)
+        {
+            try
+            {
+                FrameTracing.End(frame, isCanceled, lanes[0].IsOnDevice);
+            }
+            catch (Exception error)
+            {
+                WarnOfTracing(error);
+            }
+        }
+    }
+
+    private void RefuseActivity(Activity? activity, Exception closed)
+    {
+        if (activity is not null)
+        {
+            try
+            {
+                FrameTracing.Refuse(activity, closed);
+            }
+            catch (Exception error)
+            {
+                WarnOfTracing(error);
+            }
+        }
+    }
+
+    private void WarnOfTracing(Exception error) => WarnOnce(ref warnedOfTracing, "A listener of the activity source threw", error);
+
+    private void WarnOnce(ref int warned, string what, Exception error)
+    {
+        if (Interlocked.Exchange(ref warned, 1) == 0)
+        {
             Warnings.Say($"{what}; further cases are not reported. {error}");
         }
     }

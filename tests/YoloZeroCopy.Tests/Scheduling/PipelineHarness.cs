@@ -16,14 +16,15 @@ internal sealed class PipelineHarness : IAsyncDisposable
         TimeSpan maxFrameAge = default,
         TimeSpan maxBatchDelay = default,
         TimeSpan spinTime = default,
-        bool allowSynchronousContinuations = false)
+        bool allowSynchronousContinuations = false,
+        Action<string>? warning = null)
     {
         Lanes = lanes;
         Pool = new FramePool(slots, Format.ByteCount);
         Pipeline = new Pipeline(
             Pool, lanes, new PipelineOptions(
                 maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime,
-                allowSynchronousContinuations));
+                allowSynchronousContinuations, warning));
     }
 
     public FakeLane[] Lanes { get; }
@@ -40,8 +41,10 @@ internal sealed class PipelineHarness : IAsyncDisposable
     }
 
     /// <summary>A detector over the pipeline, which it owns, and these parts.</summary>
-    public YoloDetector Detector(params IDisposable[] parts) =>
-        new(Pipeline, null, parts, new FakeCudaEngine().Model, name: null, "fake", "fake lanes", new MemoryPlan());
+    public YoloDetector Detector(params IDisposable[] parts) => Detector(name: null, parts);
+
+    public YoloDetector Detector(string? name, params IDisposable[] parts) =>
+        new(Pipeline, null, parts, new FakeCudaEngine().Model, name, "fake", "fake lanes", new MemoryPlan());
 
     public async ValueTask DisposeAsync()
     {

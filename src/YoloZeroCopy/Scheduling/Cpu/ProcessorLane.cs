@@ -26,7 +26,7 @@ internal abstract class ProcessorLane : Lane
     }
 
     /// <summary>The last thing a constructor does: a lane that cannot be made has no thread that nobody ends.</summary>
-    protected void StartThread() => thread.Start();
+    protected void StartThread() => thread.UnsafeStart();
 
     /// <summary>Sets a result or an error for each frame, gives its slot back, and completes the batch. What it throws is a fault of ours.</summary>
     protected abstract void RunBatch(LaneBatch current);

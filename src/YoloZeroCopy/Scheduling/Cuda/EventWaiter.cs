@@ -22,7 +22,7 @@ internal sealed class EventWaiter : IDisposable
         this.context = context;
         this.mode = mode;
         thread = new Thread(Run) { IsBackground = true, Name = name };
-        thread.Start();
+        thread.UnsafeStart();
     }
 
     /// <summary>Options of the events that this mode can wait for.</summary>
