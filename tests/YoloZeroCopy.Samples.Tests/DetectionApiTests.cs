@@ -50,6 +50,15 @@ public sealed class DetectionApiTests : IDisposable
         DetectorStatistics statistics = detector.Statistics;
         Assert.Equal((0L, 0L), (statistics.FramesFailed, statistics.FramesDropped));
         Assert.Equal(statistics.FramesSubmitted, statistics.FramesCompleted + statistics.FramesCanceled);
+
+        // Not lost to the count alone: every slot can be had at once, and the next client gets an answer.
+        FrameSlot[] slots = [.. Enumerable.Range(0, detector.SlotCount).Select(_ =>
+        {
+            Assert.True(detector.TryRent(new FrameFormat(PixelFormat.Gray8, 8, 8), out FrameSlot slot));
+            return slot;
+        })];
+        Assert.All(slots, static slot => slot.Dispose());
+        AssertSame(alone[0], await DetectAsync(client, pictures[0], CancellationToken.None));
         Assert.Equal("Healthy", await client.GetStringAsync("/health"));
 
         async Task<bool> RequestAsync(int number)
@@ -73,7 +82,7 @@ public sealed class DetectionApiTests : IDisposable
                     }
 
                 case 4:
-                    await UploadHalfAsync(client.BaseAddress!, pictures[picture]);
+                    await UploadAsync(client.BaseAddress!, pictures[picture], resets: number % 12 == 10);
                     return false;
                 default:
                     AssertSame(alone[picture], await DetectAsync(client, pictures[picture], CancellationToken.None));
@@ -109,7 +118,7 @@ public sealed class DetectionApiTests : IDisposable
                 using HttpResponseMessage answer = await client.PostAsync("/detect", new ByteArrayContent(body));
                 Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
                 Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
-                Assert.Contains(body == large ? "921600" : "upload", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+                Assert.Contains(body == large ? "921600" : "picture", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
             }
         }
 
@@ -123,14 +132,16 @@ public sealed class DetectionApiTests : IDisposable
         return (await answer.Content.ReadFromJsonAsync<Found[]>(cancellationToken))!;
     }
 
-    private static async Task UploadHalfAsync(Uri address, byte[] picture)
+    // Hangs up in the middle of the upload; or behind it, without a word and without reading the answer.
+    private static async Task UploadAsync(Uri address, byte[] picture, bool resets)
     {
         using TcpClient connection = new();
         await connection.ConnectAsync(address.Host, address.Port);
         NetworkStream stream = connection.GetStream();
         await stream.WriteAsync(
             Encoding.ASCII.GetBytes($"POST /detect HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Length: {picture.Length}\r\n\r\n"));
-        await stream.WriteAsync(picture.AsMemory(0, picture.Length / 2));
+        await stream.WriteAsync(picture.AsMemory(0, resets ? picture.Length : picture.Length / 2));
+        connection.LingerState = new LingerOption(resets, seconds: 0);
     }
 
     // A batch may round differently from a frame alone.
