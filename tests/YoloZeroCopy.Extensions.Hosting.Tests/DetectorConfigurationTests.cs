@@ -174,14 +174,11 @@ public sealed class DetectorConfigurationTests
         Dictionary<string, string?> values = new() { ["Classes:0"] = "1", [key] = value };
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Apply(values));
         Assert.Contains($"Cameras:Left:{wanted}", error.Message, StringComparison.Ordinal);
-
-        // The framework's binder passes over elements unless it is told not to.
-        ServiceCollection services = new();
-        services.Configure<DetectorServiceOptions>(Section(values), static binder => binder.ErrorOnUnknownConfiguration = true);
-        services.AddYoloDetector();
-        using ServiceProvider provider = services.BuildServiceProvider();
-        _ = Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<DetectorService>());
+        AssertBinderRefuses(values);
     }
+
+    [Fact]
+    public void A_list_that_is_written_as_one_value_is_not_passed_over() => AssertBinderRefuses(new() { ["Classes"] = "0,2" });
 
     [Fact]
     public void No_class_left_by_the_binder_is_not_all_classes()
@@ -197,6 +194,18 @@ public sealed class DetectorConfigurationTests
     {
         Assert.Equal([], Apply(new() { ["Classes"] = "" }).Classes);
         Assert.Null(Apply(new() { ["Classes"] = null }).Classes);
+    }
+
+    // The framework's binder passes over these unless it is told not to.
+    private static void AssertBinderRefuses(Dictionary<string, string?> values)
+    {
+        ServiceCollection services = new();
+        services.Configure<DetectorServiceOptions>(
+            Section(new(values) { ["ModelPath"] = "model.onnx" }), static binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddYoloDetector();
+        using ServiceProvider provider = services.BuildServiceProvider();
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<DetectorService>());
+        Assert.Matches("Classes|ErrorOnUnknownConfiguration", error.ToString());
     }
 
     private static DetectorServiceOptions Apply(Dictionary<string, string?> values)
