@@ -30,7 +30,7 @@ public sealed class OutputTests : IDisposable
         string Label(bool withScores)
         {
             ArrayBufferWriter<byte> text = new();
-            LabelFiles.Append(text, detections, width, height, withScores);
+            LabelFiles.Append(text, detections, new FrameFormat(PixelFormat.Gray8, width, height), withScores);
             return Encoding.UTF8.GetString(text.WrittenSpan);
         }
     }
@@ -227,7 +227,7 @@ public sealed class OutputTests : IDisposable
     public void Classes_are_named_by_id_or_name(string given, params int[] wanted)
     {
         string[] parts = given.Contains('"', StringComparison.Ordinal) ? [given] : given.Split(' ');
-        Assert.Equal(wanted, ClassChoice.Of(parts, Names)!.Value);
+        Assert.Equal(wanted, ClassChoice.Of(parts, Names)!);
     }
 
     [Theory]
@@ -248,7 +248,19 @@ public sealed class OutputTests : IDisposable
         Assert.Equal(["part0", "part1", "part2"], ClassChoice.NamesIn(inputs.Model));
         Assert.Empty(ClassChoice.NamesIn(inputs.Text("text.onnx", "no model")));
         Assert.Null(ClassChoice.Of([], Names));
-        Assert.Equal([70000], ClassChoice.Of(["70000"], [])!.Value);
+        Assert.Equal([70000], ClassChoice.Of(["70000"], [])!);
+    }
+
+    [Fact]
+    public void Only_the_classes_that_are_named_are_found()
+    {
+        string[] detect = ["detect", "--model", inputs.Model, "--input", inputs.Picture("a.jpg"), "--csv", "-"];
+        string[] all = YzcProcess.Run(detect).Succeeded().Lines;
+        Assert.Equal(3, all.Length);
+        Assert.Equal([all[0], all[2]], YzcProcess.Run([.. detect, "--classes", "PART2"]).Succeeded().Lines);
+        Assert.Equal(all, YzcProcess.Run([.. detect, "--classes", "1,part2", "0"]).Succeeded().Lines);
+        YzcProcess.Run([.. detect, "--classes", "part3"]).Failed(ExitCode.WrongArguments, "part3", "0 part0, 1 part1, 2 part2");
+        YzcProcess.Run([.. detect, "--classes", "3"]).Failed(ExitCode.WrongArguments, "'3' is no class");
     }
 
     private static IEnumerable<string> FilesIn(string folder) => Directory.GetFiles(folder, "*", SearchOption.AllDirectories)

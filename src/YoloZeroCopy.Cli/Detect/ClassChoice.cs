@@ -12,7 +12,7 @@ internal static class ClassChoice
     /// <param name="given">Ids and names, also several with commas between them.</param>
     /// <param name="names">The model's names; empty where it has none, so that only ids can be given.</param>
     /// <exception cref="CliException">One is no class of the model.</exception>
-    public static ImmutableArray<int>? Of(IReadOnlyList<string> given, ImmutableArray<string> names)
+    public static IReadOnlyList<int>? Of(IReadOnlyList<string> given, ImmutableArray<string> names)
     {
         if (given.Count == 0)
         {

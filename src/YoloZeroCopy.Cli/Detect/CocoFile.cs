@@ -67,12 +67,13 @@ internal sealed class CocoFile : IFrameSink
             json.WriteNumber("image_id"u8, imageCount);
             json.WriteNumber("category_id"u8, detection.ClassId);
             json.WriteStartArray("bbox"u8);
-            WriteValue(detection.X1, NumberText.Edge);
-            WriteValue(detection.Y1, NumberText.Edge);
-            WriteValue((double)detection.X2 - detection.X1, NumberText.Edge);
-            WriteValue((double)detection.Y2 - detection.Y1, NumberText.Edge);
+            (float x, float y, float boxWidth, float boxHeight) = detection.ToCoco();
+            WriteValue(x, NumberText.Edge);
+            WriteValue(y, NumberText.Edge);
+            WriteValue(boxWidth, NumberText.Edge);
+            WriteValue(boxHeight, NumberText.Edge);
             json.WriteEndArray();
-            WriteNumber("area"u8, ((double)detection.X2 - detection.X1) * ((double)detection.Y2 - detection.Y1), NumberText.Edge);
+            WriteNumber("area"u8, (double)boxWidth * boxHeight, NumberText.Edge);
             json.WriteStartArray("segmentation"u8);
             json.WriteEndArray();
             json.WriteNumber("iscrowd"u8, 0);

@@ -32,6 +32,13 @@ internal static class DetectCommand
         Options.Ratio("--iou", "Of two boxes of a class that overlap by more than this, the better stays.", 0.7f);
 
     private static readonly Option<int> MaxDetections = Options.Integer("--max-det", "Most detections of a frame.", 1, 30000, 300);
+    private static readonly Option<string[]> Classes = new("--classes")
+    {
+        Description = "Only these classes, by id or name: --classes 0,2 or --classes person \"traffic light\".",
+        HelpName = "CLASS",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     private static readonly Option<bool> Agnostic = new("--agnostic") { Description = "Boxes of different classes suppress each other, too." };
     private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
     private static readonly Option<Device> Device = Options.Device();
@@ -48,7 +55,8 @@ internal static class DetectCommand
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Agnostic, ImageSize, Device, Batch, Threads, HostCode, Quiet,
+            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
+            Quiet,
         };
         ResultOptions.AddOptions(command);
         DrawingStyle.AddOptions(command);
@@ -271,6 +279,7 @@ internal static class DetectCommand
             ScoreThreshold = arguments.GetValue(Confidence),
             IouThreshold = arguments.GetValue(Iou),
             MaxDetections = arguments.GetValue(MaxDetections),
+            Classes = ClassChoice.Of(arguments.GetValue(Classes) ?? [], ClassChoice.NamesIn(arguments.GetRequiredValue(Model))),
             ClassAgnostic = arguments.GetValue(Agnostic),
             InputSize = arguments.GetValue(ImageSize),
             Threads = arguments.GetValue(Threads),

@@ -32,7 +32,7 @@ internal sealed class LabelFiles(string folder, bool withScores, CommandFiles fi
             if (result.Detections.Length > 0)
             {
                 text.ResetWrittenCount();
-                Append(text, result.Detections, result.Format.Width, result.Format.Height, withScores);
+                Append(text, result.Detections, result.Format, withScores);
                 using OutputFile file = OutputFile.Create(path);
                 file.Stream.Write(text.WrittenSpan);
                 file.Complete(toDisk: false);
@@ -48,15 +48,16 @@ internal sealed class LabelFiles(string folder, bool withScores, CommandFiles fi
 
     /// <summary>Appends the lines of a frame.</summary>
     /// <remarks>In single precision, as theirs are computed, so that the last digit is the same.</remarks>
-    public static void Append(IBufferWriter<byte> text, ReadOnlySpan<Detection> detections, int width, int height, bool withScores)
+    public static void Append(IBufferWriter<byte> text, ReadOnlySpan<Detection> detections, in FrameFormat format, bool withScores)
     {
         foreach (ref readonly Detection detection in detections)
         {
             NumberText.Write(text, detection.ClassId, NumberText.General);
-            AppendNumber(text, (detection.X1 + detection.X2) / 2 / width);
-            AppendNumber(text, (detection.Y1 + detection.Y2) / 2 / height);
-            AppendNumber(text, (detection.X2 - detection.X1) / width);
-            AppendNumber(text, (detection.Y2 - detection.Y1) / height);
+            (float x, float y, float width, float height) = detection.ToXywhn(format);
+            AppendNumber(text, x);
+            AppendNumber(text, y);
+            AppendNumber(text, width);
+            AppendNumber(text, height);
             if (withScores)
             {
                 AppendNumber(text, detection.Score);
