@@ -8,6 +8,9 @@ internal static class ClassChoice
 {
     private const int MostNamed = 20;
 
+    /// <summary>Finds the ids in a model's file, each once; null where none is named.</summary>
+    public static IReadOnlyList<int>? Of(IReadOnlyList<string> given, string model) => given.Count == 0 ? null : Of(given, NamesIn(model));
+
     /// <summary>Finds the ids, each once; null where none is named.</summary>
     /// <param name="given">Ids and names, also several with commas between them.</param>
     /// <param name="names">The model's names; empty where it has none, so that only ids can be given.</param>

@@ -75,6 +75,7 @@ internal static class DetectCommand
         bool linesOnTerminal = (results.TakesStandardOutput || results.IsForPeople) && !Console.IsOutputRedirected;
         await using DetectProgress? progress =
             quiet ? null : DetectProgress.Start("reading the inputs", linesOnTerminal, DetectProgress.PlainStep);
+        IReadOnlyList<int>? classes = ClassChoice.Of(arguments.GetValue(Classes) ?? [], model);
         InputList inputs = InputList.Expand(paths, arguments.GetValue(Recursive), Failed);
         List<InputItem> items = OutputNames.Plan(inputs.Items);
         CommandFiles files = CheckFiles(model, paths, items, results);
@@ -84,7 +85,8 @@ internal static class DetectCommand
         {
             await InputProbe.ReadAsync(items, selection, probed, stop);
             RefuseUnreachable(probed, selection);
-            return await RunAsync(arguments, probed, inputs.Skipped, failures, selection, results, files, progress, stop);
+            Work work = new(probed, inputs.Skipped, selection, results, files, OptionsFor(arguments, probed, classes));
+            return await RunAsync(arguments, work, failures, progress, stop);
         }
         finally
         {
@@ -102,17 +104,9 @@ internal static class DetectCommand
     }
 
     private static async Task<int> RunAsync(
-        ParseResult arguments,
-        List<InputItem> items,
-        IReadOnlyList<string> skipped,
-        int failures,
-        FrameSelection selection,
-        ResultOptions results,
-        CommandFiles files,
-        DetectProgress? progress,
-        CancellationToken stop)
+        ParseResult arguments, Work work, int failures, DetectProgress? progress, CancellationToken stop)
     {
-        DetectorOptions options = OptionsFor(arguments, items);
+        (List<InputItem> items, IReadOnlyList<string> skipped, FrameSelection selection, ResultOptions results, _, DetectorOptions options) = work;
         string model = arguments.GetRequiredValue(Model);
         bool quiet = arguments.GetValue(Quiet);
         progress?.Enter($"opening {Path.GetFileName(model)}");
@@ -123,7 +117,7 @@ internal static class DetectCommand
         {
             string? folder = results.Folder?.Make();
             items = results.Save ? AnnotatedOutput.PlanFiles(folder!, items) : items;
-            AddSinks(sinks, results, DrawingStyle.Of(arguments), folder, files, detector.Model.Names, quiet);
+            AddSinks(sinks, work, DrawingStyle.Of(arguments), folder, detector.Model.Names, quiet);
             int window = results.NeedsPixels ? (int)Math.Clamp(PixelBudget / options.SlotBytes, 2, MaxWindow) : MaxWindow;
             DetectRun run = new(detector, selection, sinks, window);
             long start = Stopwatch.GetTimestamp();
@@ -168,8 +162,9 @@ internal static class DetectCommand
 
     // Crops come before the pictures that are drawn into: those are the same pixels.
     private static void AddSinks(
-        List<IFrameSink> sinks, ResultOptions results, DrawingStyle style, string? folder, CommandFiles files, ImmutableArray<string> names, bool quiet)
+        List<IFrameSink> sinks, Work work, DrawingStyle style, string? folder, ImmutableArray<string> names, bool quiet)
     {
+        ResultOptions results = work.Results;
         if (results.Json is not null)
         {
             sinks.Add(new JsonLines(LineWriter.Open(results.Json), names));
@@ -192,7 +187,7 @@ internal static class DetectCommand
 
         if (results.SaveText)
         {
-            sinks.Add(LabelFiles.Create(folder!, results.SaveScores, files));
+            sinks.Add(LabelFiles.Create(folder!, results.SaveScores, work.Files));
         }
 
         if (results.SaveCrops)
@@ -265,7 +260,7 @@ internal static class DetectCommand
         return option;
     }
 
-    private static DetectorOptions OptionsFor(ParseResult arguments, List<InputItem> items)
+    private static DetectorOptions OptionsFor(ParseResult arguments, List<InputItem> items, IReadOnlyList<int>? classes)
     {
         int slotBytes = Math.Max(1, items.Select(static item => item.Format.ByteCount).DefaultIfEmpty().Max());
         int batch = arguments.GetValue(Batch);
@@ -279,11 +274,20 @@ internal static class DetectCommand
             ScoreThreshold = arguments.GetValue(Confidence),
             IouThreshold = arguments.GetValue(Iou),
             MaxDetections = arguments.GetValue(MaxDetections),
-            Classes = ClassChoice.Of(arguments.GetValue(Classes) ?? [], ClassChoice.NamesIn(arguments.GetRequiredValue(Model))),
+            Classes = classes,
             ClassAgnostic = arguments.GetValue(Agnostic),
             InputSize = arguments.GetValue(ImageSize),
             Threads = arguments.GetValue(Threads),
             TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
         };
     }
+
+    /// <summary>What a run has to do, once its inputs are known.</summary>
+    private sealed record Work(
+        List<InputItem> Items,
+        IReadOnlyList<string> Skipped,
+        FrameSelection Selection,
+        ResultOptions Results,
+        CommandFiles Files,
+        DetectorOptions Options);
 }
