@@ -72,9 +72,8 @@ internal static class DetectCommand
         ResultOptions results = ResultOptions.Of(arguments);
         FrameSelection selection = new(arguments.GetValue(Stride), arguments.GetValue(MostFrames));
         bool quiet = arguments.GetValue(Quiet);
-        bool linesOnTerminal = (results.TakesStandardOutput || results.IsForPeople) && !Console.IsOutputRedirected;
-        await using DetectProgress? progress =
-            quiet ? null : DetectProgress.Start("reading the inputs", linesOnTerminal, DetectProgress.PlainStep);
+        bool usesOutput = results.TakesStandardOutput || results.IsForPeople;
+        await using DetectProgress? progress = quiet ? null : DetectProgress.Start("reading the inputs", usesOutput, DetectProgress.PlainStep);
         IReadOnlyList<int>? classes = ClassChoice.Of(arguments.GetValue(Classes) ?? [], model);
         InputList inputs = InputList.Expand(paths, arguments.GetValue(Recursive), Failed);
         List<InputItem> items = OutputNames.Plan(inputs.Items);

@@ -9,7 +9,7 @@ internal sealed class DetectProgress : IAsyncDisposable
 {
     private const int MostClasses = 10;
 
-    // Shorter runs are over before anybody has read it.
+    // Smooth to the eye, and nothing beside the work of a run.
     private static readonly TimeSpan LiveStep = TimeSpan.FromMilliseconds(100);
 
     private readonly TerminalAbilities? terminal;
@@ -30,14 +30,17 @@ internal sealed class DetectProgress : IAsyncDisposable
     /// <summary>Time from plain line to plain line.</summary>
     public static TimeSpan PlainStep { get; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Begins; null where nobody would see it, or the terminal shows results already and has no room for more.</summary>
+    /// <summary>Begins; null where there is a terminal that results go to and that can show no more than lines.</summary>
     /// <param name="phase">What is done before frames come: <c>reading inputs</c>.</param>
-    /// <param name="linesOnTerminal">Whether a terminal gets a line for every frame.</param>
+    /// <param name="usesOutput">Whether standard output gets the results.</param>
     /// <param name="plainStep">Time from plain line to plain line.</param>
-    public static DetectProgress? Start(string phase, bool linesOnTerminal, TimeSpan plainStep)
+    public static DetectProgress? Start(string phase, bool usesOutput, TimeSpan plainStep)
     {
-        TerminalAbilities? terminal = StandardError.Terminal.Value;
-        return terminal is null && linesOnTerminal && !Console.IsErrorRedirected ? null : new DetectProgress(phase, terminal, plainStep);
+        // What a pipe leads to may write to the same terminal, in the middle of a status line.
+        bool isPiped = usesOutput && Console.IsOutputRedirected && !StandardOutput.IsFile;
+        TerminalAbilities? terminal = isPiped ? null : StandardError.Terminal.Value;
+        bool isFull = terminal is null && usesOutput && !Console.IsOutputRedirected && !Console.IsErrorRedirected;
+        return isFull ? null : new DetectProgress(phase, terminal, plainStep);
     }
 
     /// <summary>Says what is done now, before frames come.</summary>
@@ -64,10 +67,17 @@ internal sealed class DetectProgress : IAsyncDisposable
 
     private async Task ShowAsync()
     {
+        bool isStopping = false;
         while (await timer.WaitForNextTickAsync())
         {
             TimeSpan elapsed = Stopwatch.GetElapsedTime(Volatile.Read(ref start));
             ProgressText? text = run?.Invoke(elapsed);
+            if (text is { IsStopping: true } && !isStopping && terminal is not null)
+            {
+                isStopping = true;
+                StandardError.WriteLine("stopping when the frames in flight are done; Ctrl-C once more stops at once.");
+            }
+
             if (terminal is null)
             {
                 StandardError.WriteLine($"progress: {text?.ToLine() ?? FormattableString.Invariant($"{phase}, {elapsed.TotalSeconds:F0} s")}");

@@ -39,6 +39,12 @@ internal readonly record struct ProgressText(long Done, long Total, long Objects
         string frames = Total == 0 ? $"{Done} frames" : $"{Done}/{Math.Max(Done, Total)}";
         string left = IsStopping ? "stopping" : Left is TimeSpan time ? $"{Time(time)} left" : Time(Elapsed);
         string text = string.Create(CultureInfo.InvariantCulture, $"{frames}  {Rate:F1} frames/s  {left}");
+        if (text.Length > columns)
+        {
+            string both = $"{frames}  {left}";
+            return both.Length <= columns ? both : frames.Length <= columns ? frames : string.Empty;
+        }
+
         string objects = string.Create(CultureInfo.InvariantCulture, $"{Objects} objects");
         int room = columns - text.Length - 2;
         int bar = Math.Min(LongestBar, columns / 6);

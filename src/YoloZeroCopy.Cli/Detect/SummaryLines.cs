@@ -19,7 +19,9 @@ internal sealed class SummaryLines(LineWriter lines, ImmutableArray<string> name
 
         text.Append(CultureInfo.InvariantCulture, $" {result.Format.Width}x{result.Format.Height}: ");
         AppendCounts(result.Detections);
-        text.Append(CultureInfo.InvariantCulture, $" ({result.Latency.TotalMilliseconds:F1} ms)");
+
+        // Not how long it stood in the queue: that says how far ahead frames are read, and nothing of the model.
+        text.Append(CultureInfo.InvariantCulture, $" ({(result.Latency - result.QueueTime).TotalMilliseconds:F1} ms)");
         Encoding.UTF8.GetBytes(text.ToString(), lines.Line);
         lines.EndLine();
         return ValueTask.CompletedTask;
