@@ -156,13 +156,24 @@ public sealed class InputTests : IDisposable
     }
 
     [Fact]
-    public void No_picture_is_called_like_a_frame_of_a_video()
+    public void No_frame_of_a_video_is_called_like_a_picture()
     {
         string[] paths = ["clip_1.jpg", "clip_x.jpg", "clip.jpg", "clip.mp4", "clip_2.mp4", "clip_2.png"];
         IEnumerable<InputItem> items = paths.Select(static path =>
             new InputItem(path, path, FileKind.IsPictureName(path) ? InputKind.Picture : InputKind.Video));
         Assert.Equal(
-            ["clip_1-2", "clip_x", "clip-2", "clip", "clip_2-2", "clip_2-3"], OutputNames.Plan(items).Select(static item => item.Stem));
+            ["clip_1", "clip_x", "clip", "clip-2", "clip_2-2", "clip_2"], OutputNames.Plan(items).Select(static item => item.Stem));
+    }
+
+    [Theory]
+    [InlineData("http://host/user=me&password=secret", "user=me&password=___")]
+    [InlineData("http://me:secret@host", "host")]
+    [InlineData("rtsp://me:sec[r@et@host", "host")]
+    public void No_file_is_called_by_a_password(string url, string wanted)
+    {
+        InputItem item = OutputNames.Plan(Expand(url).Items)[0];
+        Assert.Equal(wanted, item.Stem);
+        Assert.DoesNotContain("sec", item.Source, StringComparison.Ordinal);
     }
 
     [Theory]

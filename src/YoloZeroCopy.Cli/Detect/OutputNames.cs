@@ -12,14 +12,14 @@ internal static class OutputNames
 
     /// <summary>
     /// Gives every input a stem of its own: its name, with <c>-2</c>, <c>-3</c> where two share it. The frames of a video are called by numbers
-    /// behind it, so that no picture may be called like one of them.
+    /// behind it, and none of them like a picture.
     /// </summary>
     public static List<InputItem> Plan(IEnumerable<InputItem> items)
     {
         List<InputItem> planned = [.. items];
         HashSet<string> taken = new(StringComparer.OrdinalIgnoreCase);
-        HashSet<string> videos = new(StringComparer.OrdinalIgnoreCase);
-        foreach (InputKind kind in (ReadOnlySpan<InputKind>)[InputKind.Video, InputKind.Picture])
+        HashSet<string> numbered = new(StringComparer.OrdinalIgnoreCase);
+        foreach (InputKind kind in (ReadOnlySpan<InputKind>)[InputKind.Picture, InputKind.Video])
         {
             for (int index = 0; index < planned.Count; index++)
             {
@@ -30,15 +30,15 @@ internal static class OutputNames
 
                 string name = StemOf(planned[index]);
                 string stem = name;
-                for (int number = 2; IsFrameOf(videos, stem) || !taken.Add(stem); number++)
+                for (int number = 2; (kind == InputKind.Video && numbered.Contains(stem)) || !taken.Add(stem); number++)
                 {
                     stem = string.Create(CultureInfo.InvariantCulture, $"{name}-{number}");
                 }
 
                 planned[index] = planned[index] with { Stem = stem };
-                if (kind == InputKind.Video)
+                if (kind == InputKind.Picture && VideoOfFrame(stem) is string video)
                 {
-                    videos.Add(stem);
+                    numbered.Add(video);
                 }
             }
         }
@@ -63,11 +63,12 @@ internal static class OutputNames
         return name.AsSpan().Trim(". ").IsEmpty ? "_" : name;
     }
 
-    private static bool IsFrameOf(HashSet<string> videos, string stem)
+    // The video that would have a frame of this name.
+    private static string? VideoOfFrame(string stem)
     {
         int mark = stem.LastIndexOf('_');
         ReadOnlySpan<char> number = stem.AsSpan(mark + 1);
-        return mark > 0 && number.Length > 0 && !number.ContainsAnyExceptInRange('0', '9') && videos.Contains(stem[..mark]);
+        return mark >= 0 && number.Length > 0 && !number.ContainsAnyExceptInRange('0', '9') ? stem[..mark] : null;
     }
 
     private static string StemOf(InputItem item)
@@ -77,9 +78,10 @@ internal static class OutputNames
             return "stdin";
         }
 
-        if (item.Origin != InputOrigin.Url || !Uri.TryCreate(item.Path, UriKind.Absolute, out Uri? address))
+        // What results call it has no password in it.
+        if (item.Origin != InputOrigin.Url || !Uri.TryCreate(item.Source, UriKind.Absolute, out Uri? address))
         {
-            return Safe(Path.GetFileNameWithoutExtension(item.Path));
+            return Safe(Path.GetFileNameWithoutExtension(item.Origin == InputOrigin.Url ? item.Source : item.Path));
         }
 
         string last = Path.GetFileNameWithoutExtension(address.AbsolutePath.TrimEnd('/'));
