@@ -47,7 +47,8 @@ public class PackageContentTests(PackedPackages packages)
     public void Every_project_of_src_is_packed_with_the_solution()
     {
         IEnumerable<string> projects =
-            Directory.GetFiles(PackedPackages.Repository("src"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension)!;
+            Directory.GetDirectories(PackedPackages.Repository("src")).SelectMany(static folder => Directory.GetFiles(folder, "*.csproj"))
+                .Select(Path.GetFileNameWithoutExtension)!;
         if (PackedPackages.ShimFolder is null)
         {
             projects = projects.Where(static name => name != PackedPackages.TensorRt);

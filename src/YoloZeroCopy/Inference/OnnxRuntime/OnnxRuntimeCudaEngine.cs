@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using YoloZeroCopy.Interop;
+using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
 
@@ -113,7 +114,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     public override void Dispose() => disposed = true;
 
     private static string? ReasonOf(ModelSource source) =>
-        HostDependentOperators.Find(source) is string name ? $"operator {name} reports to the host as it runs" : null;
+        OnnxModel.TryRead(source) is ModelProto file && HostDependentOperators.Find(file) is string name
+            ? $"operator {name} reports to the host as it runs" : null;
 
     private OnnxRuntimeCudaContext CreateContextOrWithoutGraph(int batch, nint input, nint output, nint stream)
     {
