@@ -30,7 +30,7 @@ internal readonly struct PictureReading : IDisposable
                 path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous | FileOptions.SequentialScan);
             await using (file.ConfigureAwait(false))
             {
-                return await OfStreamAsync(file, path, limit, cancellationToken).ConfigureAwait(false);
+                return await ReadAsync(file, path, limit, isLengthSure: true, cancellationToken).ConfigureAwait(false);
             }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -41,7 +41,14 @@ internal readonly struct PictureReading : IDisposable
 
     /// <summary>Reads to the end of a stream, which stays open. However long it says it is, no more than the limit is kept.</summary>
     /// <exception cref="MediaException">It has more than <paramref name="limit"/> bytes.</exception>
-    public static async ValueTask<PictureReading> OfStreamAsync(Stream stream, string name, int limit, CancellationToken cancellationToken)
+    public static ValueTask<PictureReading> OfStreamAsync(Stream stream, string name, int limit, CancellationToken cancellationToken) =>
+        ReadAsync(stream, name, limit, isLengthSure: false, cancellationToken);
+
+    public void Dispose() => ArrayPool<byte>.Shared.Return(buffer);
+
+    // A file's length is believed once it is read, which saves a read that finds nothing; devices and pipes tell none.
+    private static async ValueTask<PictureReading> ReadAsync(
+        Stream stream, string name, int limit, bool isLengthSure, CancellationToken cancellationToken)
     {
         long told = stream.CanSeek ? stream.Length - stream.Position : 0;
         ThrowIfAbove(told, limit, name);
@@ -54,13 +61,13 @@ internal readonly struct PictureReading : IDisposable
             while (true)
             {
                 int count = await stream.ReadAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(false);
-                if (count == 0)
+                length += count;
+                ThrowIfAbove(length, limit, name);
+                if (count == 0 || (isLengthSure && length == told))
                 {
                     return new PictureReading(buffer, length);
                 }
 
-                length += count;
-                ThrowIfAbove(length, limit, name);
                 if (length == buffer.Length)
                 {
                     byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(2L * length, limit + 1L));
@@ -76,8 +83,6 @@ internal readonly struct PictureReading : IDisposable
             throw;
         }
     }
-
-    public void Dispose() => ArrayPool<byte>.Shared.Return(buffer);
 
     private static void ThrowIfAbove(long bytes, int limit, string name)
     {

@@ -2,8 +2,9 @@ namespace YoloZeroCopy;
 
 /// <summary>What an application uses of a <see cref="YoloDetector"/>: the seam at which its tests put another one.</summary>
 /// <remarks>
-/// For such a test open a detector over a function of its own, without a model, or write a class. Extension methods for pictures and videos work on
-/// every implementation. Each member means what it means on <see cref="YoloDetector"/>; any thread may call it.
+/// A test opens a detector over a function (<see cref="YoloDetector.FromFunction"/>), which has real slots, or writes a class; results come from
+/// <see cref="DetectionResult.Create"/>. Extension methods for pictures and videos work on every implementation. Each member means what it means on
+/// <see cref="YoloDetector"/>; any thread may call it.
 /// </remarks>
 public interface IDetector : IAsyncDisposable, IDisposable
 {
