@@ -32,6 +32,7 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.ClassAgnostic)] = static (options, text) => options.ClassAgnostic = Bool(text),
         [nameof(DetectorServiceOptions.Classes)] = static (options, text) => options.Classes = [.. options.Classes ?? [], Int(text)],
         [nameof(DetectorServiceOptions.InputSize)] = static (options, text) => options.InputSize = ModelInputSize.Parse(text),
+        [nameof(DetectorServiceOptions.RewriteGraph)] = static (options, text) => options.RewriteGraph = Bool(text),
         [nameof(DetectorServiceOptions.Threads)] = static (options, text) => options.Threads = Int(text),
         [nameof(DetectorServiceOptions.WaitMode)] = static (options, text) => options.WaitMode = Value<WaitMode>(text),
         [nameof(DetectorServiceOptions.AllowSynchronousContinuations)] = static (options, text) => options.AllowSynchronousContinuations = Bool(text),

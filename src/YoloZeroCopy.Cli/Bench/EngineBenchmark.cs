@@ -21,7 +21,7 @@ internal sealed unsafe class EngineBenchmark : IEngineBenchmark
         contexts = new EngineContext?[lanes];
         tensors = new void*[2 * lanes];
         long inputBytes = (long)batch * model.InputBytes;
-        long outputBytes = (long)batch * model.OutputBytes;
+        long outputBytes = (long)batch * engine.OutputBytes;
         try
         {
             for (int lane = 0; lane < lanes; lane++)

@@ -82,6 +82,7 @@ internal static class InfoCommand
         lines.Add("batch", BatchOf(model));
         lines.Add("names", string.Create(CultureInfo.InvariantCulture, $"{model.ClassCount}: {string.Join(", ", model.Names)}"));
         lines.Add("device", detector.Device);
+        lines.Add("graph", detector.GraphChanges);
         lines.AddBlock("memory", detector.Memory.ToString());
         return lines;
     }
@@ -113,6 +114,7 @@ internal static class InfoCommand
 
             json.WriteEndArray();
             json.WriteString("device"u8, detector.Device);
+            json.WriteString("graph_changes"u8, detector.GraphChanges);
             json.WriteStartObject("memory"u8);
             json.WriteStartArray("entries"u8);
             foreach (MemoryPlanEntry entry in detector.Memory.Entries)

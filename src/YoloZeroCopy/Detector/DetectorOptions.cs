@@ -73,6 +73,13 @@ public record DetectorOptions
     /// </summary>
     public ModelInputSize? InputSize { get; set; }
 
+    /// <summary>
+    /// Whether the model's graph may be changed in memory when it is opened, so that it runs faster and detects the same; <see
+    /// cref="YoloDetector.GraphChanges"/> says what was. On by default. On the CPU the end of a head is left to the library, which computes it for
+    /// candidates only.
+    /// </summary>
+    public bool RewriteGraph { get; set; } = true;
+
     /// <summary>Threads the engine computes with on the CPU; 0 takes one per core.</summary>
     public int Threads { get; set; }
 

@@ -30,6 +30,7 @@ public sealed partial class YoloDetector : IDetector
         Model = pipeline.Model = model;
         Name = name ?? Interlocked.Increment(ref opened).ToString(CultureInfo.InvariantCulture);
         Device = device;
+        GraphChanges = engine?.GraphChanges ?? "none";
         Memory = memory;
         DetectorMetrics metrics = new(Name, deviceName, pipeline.Snapshot);
         pipeline.LatencyObserver = metrics.RecordLatency;
@@ -60,6 +61,10 @@ public sealed partial class YoloDetector : IDetector
 
     /// <summary>The device, the engine and, where <see cref="YoloZeroCopy.Device.Auto"/> chose, why.</summary>
     public string Device { get; }
+
+    /// <summary>What was changed of the model's graph when it was opened, and what could not be changed and why; for reports. The file is as it
+    /// was.</summary>
+    public string GraphChanges { get; }
 
     /// <summary>What the detector has taken in memory.</summary>
     public MemoryPlan Memory { get; }

@@ -8,6 +8,15 @@ internal abstract class InferenceEngine : IDisposable
     /// <summary>What the model is, with every shape resolved for the input size the engine was opened for.</summary>
     public abstract ModelInfo Model { get; }
 
+    /// <summary>The maps that a context gives, where the model is cut before the end of its head; null where it gives the model's own output.</summary>
+    public virtual DetectionHead? Head => null;
+
+    /// <summary>What was changed of the model's graph, and what was not and why; for reports.</summary>
+    public virtual string GraphChanges => "none";
+
+    /// <summary>Bytes of what a context gives for one picture.</summary>
+    public int OutputBytes => Head?.PictureBytes ?? Model.OutputBytes;
+
     /// <summary>Name and version of the runtime, its device and where it came from, for reports.</summary>
     public abstract string Description { get; }
 
@@ -32,7 +41,10 @@ internal abstract class InferenceEngine : IDisposable
     /// <param name="input">
     /// Address of the input tensor on the engine's device, <c>[batch, 3, height, width]</c>; the caller owns it and keeps it alive.
     /// </param>
-    /// <param name="output">Address of the output tensor on the engine's device, <c>[batch, rows, columns]</c>; likewise.</param>
+    /// <param name="output">
+    /// Address of the output tensor on the engine's device, <c>[batch, rows, columns]</c>, or of the maps of <see cref="Head"/> one behind the other;
+    /// likewise.
+    /// </param>
     /// <param name="stream">
     /// Stream on which the context runs for good, because a captured graph replays there; the caller owns it and keeps it alive. Not looked at on the
     /// CPU.

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
 
@@ -14,6 +13,11 @@ internal static class HostDependentOperators
     private static readonly FrozenSet<string> Operators =
         FrozenSet.Create("NonZero", "NonMaxSuppression", "Compress", "Unique", "Loop", "If", "Scan", "SequenceAt");
 
-    /// <summary>Name of the first kind found in a model, or null.</summary>
-    public static string? Find(ModelProto model) => model.AllNodes().FirstOrDefault(static node => Operators.Contains(node.OpType))?.OpType;
+    /// <summary>Name of the first kind found in a model; null where there is none, or it is no model that can be read.</summary>
+    /// <exception cref="ModelException">The model is missing or cannot be read.</exception>
+    public static string? Find(ModelSource source)
+    {
+        using OnnxModel? model = OnnxModel.TryRead(source);
+        return model?.Proto.AllNodes().FirstOrDefault(static node => Operators.Contains(node.OpType))?.OpType;
+    }
 }

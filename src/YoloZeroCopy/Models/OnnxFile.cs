@@ -30,10 +30,21 @@ internal sealed record OnnxFile
 
     /// <summary>Reads a model.</summary>
     /// <exception cref="ModelException">It is missing, cannot be read, or is no ONNX model.</exception>
-    public static OnnxFile Read(ModelSource source) => From(OnnxModel.Read(source));
+    public static OnnxFile Read(ModelSource source)
+    {
+        using OnnxModel model = OnnxModel.Read(source);
+        return From(model.Proto);
+    }
 
-    /// <summary>What a model says.</summary>
-    public static OnnxFile From(ModelProto model)
+    /// <summary>Reads a model; null when it is none.</summary>
+    /// <exception cref="ModelException">It is missing or cannot be read.</exception>
+    public static OnnxFile? TryRead(ModelSource source)
+    {
+        using OnnxModel? model = OnnxModel.TryRead(source);
+        return model is null ? null : From(model.Proto);
+    }
+
+    private static OnnxFile From(ModelProto model)
     {
         HashSet<string> constants = [.. model.Graph.Initializer.Select(static tensor => tensor.Name)];
         ImmutableDictionary<string, string>.Builder metadata = ImmutableDictionary.CreateBuilder<string, string>();

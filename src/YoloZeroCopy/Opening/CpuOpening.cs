@@ -26,6 +26,7 @@ internal static class CpuOpening
             LibraryPath = options.OnnxRuntimePath,
             Threads = options.Threads,
             ImageSize = options.InputSize,
+            CutHead = options.RewriteGraph,
         });
         List<IDisposable?> made = [engine];
         try
@@ -67,7 +68,7 @@ internal static class CpuOpening
         [
             new MemoryPlanEntry($"slots ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
             new MemoryPlanEntry($"input tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.InputBytes),
-            new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.OutputBytes),
+            new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * engine.OutputBytes),
             .. engine.Plan([tensorBatch], laneCount),
         ]);
     }

@@ -10,9 +10,9 @@ public sealed class HostDependentOperatorsTests : IDisposable
     public void Finds_an_operator_that_reports_to_the_host_and_nothing_in_a_plain_detector()
     {
         string plain = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "plain.onnx");
-        Assert.Null(HostDependentOperators.Find(OnnxModel.Read(plain)));
+        Assert.Null(HostDependentOperators.Find(plain));
         string counting = OnnxModelBuilder.Detector(new FakeDetector()).Node("NonZero", ["picture"], ["places"]).Save(folder.Path, "counting.onnx");
-        Assert.Equal("NonZero", HostDependentOperators.Find(OnnxModel.Read(counting)));
+        Assert.Equal("NonZero", HostDependentOperators.Find(counting));
     }
 
     [Fact]
@@ -21,10 +21,10 @@ public sealed class HostDependentOperatorsTests : IDisposable
         byte[] branch = new OnnxModelBuilder().Node("Relu", ["x"], ["y"]).Node("Compress", ["y"], ["z"]).BuildGraph();
         byte[] model = new ProtobufWriter().Integer(1, 7).Message(7, graph => graph.Message(
             1, node => node.Text(4, "Custom").Message(5, attribute => attribute.Text(1, "body").Bytes(6, branch)))).ToArray();
-        Assert.Equal("Compress", HostDependentOperators.Find(OnnxModel.TryParse(model)!));
+        Assert.Equal("Compress", HostDependentOperators.Find(ModelSource.InMemory(model, "branched")));
     }
 
     [Fact]
     public void The_sample_model_has_none() =>
-        Assert.Null(HostDependentOperators.Find(OnnxModel.Read(Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx"))));
+        Assert.Null(HostDependentOperators.Find(Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx")));
 }

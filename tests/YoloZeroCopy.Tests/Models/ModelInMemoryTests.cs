@@ -60,7 +60,7 @@ public sealed class ModelInMemoryTests(OnnxRuntimeDoubles doubles) : IClassFixtu
             Model(Graph(new ProtobufWriter().Message(1, node => node.Message(5, attribute => attribute.Bytes(5, tensor.ToArray()))).ToArray()));
         error = Assert.Throws<ModelException>(() => YoloDetector.Open(nested, "a resource", OnCpu));
         Assert.Contains("'branch.bin'", error.Message, StringComparison.Ordinal);
-        Assert.Equal(["branch.bin"], OnnxFile.From(OnnxModel.TryParse(nested)!).DataLocations);
+        Assert.Equal(["branch.bin"], OnnxFile.Read(ModelSource.InMemory(nested, "nested")).DataLocations);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class ModelInMemoryTests(OnnxRuntimeDoubles doubles) : IClassFixtu
             graph = Graph(graph);
         }
 
-        Assert.Null(OnnxModel.TryParse(Model(graph)));
+        Assert.Null(OnnxFile.TryRead(ModelSource.InMemory(Model(graph), "endless")));
     }
 
     [Fact]

@@ -212,7 +212,7 @@ internal sealed partial class DetectionDecoder
         }
 
         ThrowIfNotFinite(CornerBox, anchor, row[0], row[1], row[2], row[3]);
-        candidates.Add(new Candidate((int)classId, score, row[0], row[1], row[2], row[3]));
+        selection.Candidates.Add(new Candidate((int)classId, score, row[0], row[1], row[2], row[3]));
     }
 
     private void AddCentreBox(int anchor, int classId, float score, float centreX, float centreY, float width, float height)
@@ -225,7 +225,7 @@ internal sealed partial class DetectionDecoder
 
         float halfWidth = width / 2;
         float halfHeight = height / 2;
-        candidates.Add(new Candidate(classId, score, centreX - halfWidth, centreY - halfHeight, centreX + halfWidth, centreY + halfHeight));
+        selection.Candidates.Add(new Candidate(classId, score, centreX - halfWidth, centreY - halfHeight, centreX + halfWidth, centreY + halfHeight));
     }
 
     /// <summary>Elements of the output as floats: the output itself, or converted where it is half.</summary>

@@ -5,11 +5,11 @@ namespace YoloZeroCopy;
 /// </summary>
 /// <remarks>
 /// One thread at a time; a lane owns one. Everything it needs, for the worst case that every anchor is a candidate, is allocated by the constructor;
-/// <see cref="Decode"/> allocates nothing. The result depends on the output alone: equal scores are ordered by anchor.
+/// <see cref="Decode(ReadOnlySpan{byte}, in Letterbox, Span{Detection})"/> allocates nothing. The result depends on the output alone: equal scores are ordered by anchor.
 /// Semantics are Ultralytics': a candidate is an anchor whose best class score is strictly above the threshold (its class the lowest id among
 /// equals), boxes stay binary32 and suppression runs on them in pixels of the model's input.
 /// </remarks>
-internal sealed partial class DetectionDecoder
+internal sealed partial class DetectionDecoder : OutputDecoder
 {
     /// <summary>Anchors of one step of the channels-first scan: the running best of this many floats stays in the first-level cache.</summary>
     private const int BlockAnchors = 2048;
@@ -23,10 +23,8 @@ internal sealed partial class DetectionDecoder
     private readonly int classCount;
     private readonly bool isHalf;
     private readonly float scoreThreshold;
-    private readonly CandidateList candidates;
-    private readonly NonMaximumSuppression? suppression;
-    private readonly int[] keptRanks;
     private readonly bool[]? counting;
+    private readonly CandidateSelection selection;
     private readonly float[] best;
     private readonly short[] bestBits;
     private readonly float[] converted;
@@ -80,10 +78,7 @@ internal sealed partial class DetectionDecoder
         anchors = layout == OutputLayout.ChannelsFirst ? columns : rows;
         scoreThreshold = options.ScoreThreshold;
         counting = options.CountingClasses(classCount);
-        MaxDetections = Math.Min(options.MaxDetections, anchors);
-        candidates = new CandidateList(anchors);
-        keptRanks = new int[MaxDetections];
-        suppression = layout == OutputLayout.EndToEnd ? null : new NonMaximumSuppression(anchors, classCount, options);
+        selection = new CandidateSelection(anchors, classCount, isFinished: layout == OutputLayout.EndToEnd, options);
         best = layout == OutputLayout.ChannelsFirst ? new float[Math.Min(anchors, BlockAnchors)] : [];
         bestBits = isHalf ? new short[best.Length] : [];
         converted = isHalf && layout != OutputLayout.ChannelsFirst ? new float[Math.Max(columns, BlockElements)] : [];
@@ -93,7 +88,7 @@ internal sealed partial class DetectionDecoder
     public int OutputBytes { get; }
 
     /// <summary>Most detections one call can give: the option, or the number of anchors where that is less.</summary>
-    public int MaxDetections { get; }
+    public int MaxDetections => selection.MaxDetections;
 
     /// <summary>Decodes one picture's output.</summary>
     /// <param name="output">The output, <see cref="OutputBytes"/> bytes, row by row; only read.</param>
@@ -109,17 +104,7 @@ internal sealed partial class DetectionDecoder
             throw new ArgumentException($"The output of one picture has {output.Length} bytes; wanted are {OutputBytes}.", nameof(output));
         }
 
-        if (detections.Length < MaxDetections)
-        {
-            throw new ArgumentException($"There is room for {detections.Length} detections; wanted is room for {MaxDetections}.", nameof(detections));
-        }
-
-        if (!(letterbox.Gain > 0))
-        {
-            throw new ArgumentException("The letterbox is the default value; make one from the frame's and the input's size.", nameof(letterbox));
-        }
-
-        candidates.Clear();
+        selection.Begin(letterbox, detections);
         if (layout == OutputLayout.ChannelsFirst)
         {
             CollectByChannel(output);
@@ -129,39 +114,11 @@ internal sealed partial class DetectionDecoder
             CollectByRow(output);
         }
 
-        candidates.Rank();
-        int count = suppression is null ? TakeBest() : suppression.Run(candidates, keptRanks);
-        for (int i = 0; i < count; i++)
-        {
-            detections[i] = ToFrame(in candidates[keptRanks[i]], in letterbox);
-        }
-
-        return count;
+        return selection.End(letterbox, detections);
     }
+
+    public override int Decode(ReadOnlySpan<byte> output, int batch, int picture, in Letterbox letterbox, Span<Detection> detections) =>
+        Decode(output.Slice(picture * OutputBytes, OutputBytes), letterbox, detections);
 
     private bool Counts(int classId) => counting is null || counting[classId];
-
-    /// <summary>Keeps the best ranks: an end-to-end model has suppressed already.</summary>
-    private int TakeBest()
-    {
-        int count = Math.Min(candidates.Count, MaxDetections);
-        for (int rank = 0; rank < count; rank++)
-        {
-            keptRanks[rank] = rank;
-        }
-
-        return count;
-    }
-
-    /// <summary>Maps a box from the input to the frame and clips it there.</summary>
-    private static Detection ToFrame(in Candidate candidate, in Letterbox letterbox)
-    {
-        float gain = (float)letterbox.Gain;
-        float x1 = Math.Clamp((candidate.X1 - letterbox.Left) / gain, 0, letterbox.FrameWidth);
-        float y1 = Math.Clamp((candidate.Y1 - letterbox.Top) / gain, 0, letterbox.FrameHeight);
-        float x2 = Math.Clamp((candidate.X2 - letterbox.Left) / gain, 0, letterbox.FrameWidth);
-        float y2 = Math.Clamp((candidate.Y2 - letterbox.Top) / gain, 0, letterbox.FrameHeight);
-        // A model may give a box of negative size; a detection has none.
-        return new Detection(candidate.ClassId, candidate.Score, x1, y1, Math.Max(x1, x2), Math.Max(y1, y2));
-    }
 }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using YoloZeroCopy.Interop;
-using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
 
@@ -114,8 +113,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     public override void Dispose() => disposed = true;
 
     private static string? ReasonOf(ModelSource source) =>
-        OnnxModel.TryRead(source) is ModelProto file && HostDependentOperators.Find(file) is string name
-            ? $"operator {name} reports to the host as it runs" : null;
+        HostDependentOperators.Find(source) is string name ? $"operator {name} reports to the host as it runs" : null;
 
     private OnnxRuntimeCudaContext CreateContextOrWithoutGraph(int batch, nint input, nint output, nint stream)
     {

@@ -24,14 +24,23 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     private readonly OrtHandle session;
     private volatile bool disposed;
 
-    private OnnxRuntimeEngine(OnnxRuntimeModel openModel, OrtHandle openSession)
+    private OnnxRuntimeEngine(OnnxRuntimeModel openModel, OrtHandle openSession, DetectionHead? head, string? wholeBecause)
     {
         model = openModel;
         session = openSession;
+        Head = head;
+        GraphChanges = head is not null ? "the end of the head is decoded by the library"
+            : wholeBecause is null ? "none" : $"none; the head stays in the model: {wholeBecause}";
     }
 
     /// <inheritdoc/>
     public override ModelInfo Model => model.Info;
+
+    /// <inheritdoc/>
+    public override DetectionHead? Head { get; }
+
+    /// <inheritdoc/>
+    public override string GraphChanges { get; }
 
     /// <inheritdoc/>
     public override string Description => $"ONNX Runtime {model.Library.Version} on the CPU ({model.Library.Path})";
@@ -67,12 +76,21 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 
         // Left to itself, ONNX Runtime counts the machine's cores, not those a container may use, and pins a thread to each.
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
-        (OnnxRuntimeModel model, OrtHandle session) = OnnxRuntimeModel.Open(
-            source,
-            options.LibraryPath,
-            options.ImageSize,
-            (library, input) => OnnxRuntimeSession.OpenToRun(library, source, input, threads));
-        return new OnnxRuntimeEngine(model, session);
+        (OnnxRuntimeModel model, OrtHandle described) = OnnxRuntimeModel.Open(
+            source, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, source, input));
+        described.Dispose();
+        string? wholeBecause = null;
+        (ModelBytes Network, DetectionHead Head)? cut = options.CutHead ? OnnxRuntimeHead.TryCut(model, out wholeBecause) : null;
+        using ModelBytes? network = cut?.Network;
+        ModelSource run = network is null ? source : ModelSource.InMemory(network.Memory, source.Path);
+        try
+        {
+            return new OnnxRuntimeEngine(model, OnnxRuntimeSession.OpenToRun(model.Library, run, model.Input, threads), cut?.Head, wholeBecause);
+        }
+        catch (InferenceException error)
+        {
+            throw new ModelException(source.Path, error.Message, error);
+        }
     }
 
     /// <inheritdoc/>
@@ -86,7 +104,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
         OnnxRuntimeBinding binding = OnnxRuntimeBinding.OnCpu(model.Library, session);
         try
         {
-            model.Bind(binding, batch, input, output);
+            model.Bind(binding, batch, input, output, Head);
             return new OnnxRuntimeContext(binding);
         }
         catch
@@ -101,7 +119,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     {
         int batch = Math.Max(1, Model.FixedBatch);
         nuint inputBytes = (nuint)batch * (nuint)Model.InputBytes;
-        byte* tensors = (byte*)NativeMemory.AllocZeroed(inputBytes + ((nuint)batch * (nuint)Model.OutputBytes));
+        byte* tensors = (byte*)NativeMemory.AllocZeroed(inputBytes + ((nuint)batch * (nuint)OutputBytes));
         try
         {
             using EngineContext context = CreateContext(batch, (nint)tensors, (nint)(tensors + inputBytes), stream: 0);

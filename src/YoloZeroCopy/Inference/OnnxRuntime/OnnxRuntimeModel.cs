@@ -1,14 +1,11 @@
 using System.Collections.Immutable;
 using YoloZeroCopy.Interop;
-using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
 
 /// <summary>What an ONNX Runtime engine of any device knows about the model it opened. Immutable; any thread.</summary>
 internal sealed class OnnxRuntimeModel
 {
-    private readonly string outputName;
-
     private OnnxRuntimeModel(OnnxRuntimeLibrary library, ModelSource source, ModelInfo info, long fileBytes, PictureInput input, string output)
     {
         Library = library;
@@ -16,7 +13,7 @@ internal sealed class OnnxRuntimeModel
         Info = info;
         FileBytes = fileBytes;
         Input = input;
-        outputName = output;
+        OutputName = output;
     }
 
     public OnnxRuntimeLibrary Library { get; }
@@ -30,6 +27,9 @@ internal sealed class OnnxRuntimeModel
     public long FileBytes { get; }
 
     public PictureInput Input { get; }
+
+    /// <summary>Name of the detection output.</summary>
+    public string OutputName { get; }
 
     /// <summary>Opens a model with its free dimensions fixed and finds out all about it.</summary>
     /// <param name="source">ONNX model; external data lies beside its file.</param>
@@ -71,11 +71,23 @@ internal sealed class OnnxRuntimeModel
         }
     }
 
-    /// <summary>Binds the input and output tensor of one batch size.</summary>
-    public void Bind(OnnxRuntimeBinding binding, int batch, nint input, nint output)
+    /// <summary>Binds the input and output tensor of one batch size; where the model is cut, its maps one behind the other.</summary>
+    public void Bind(OnnxRuntimeBinding binding, int batch, nint input, nint output, DetectionHead? head = null)
     {
         binding.BindInput(Input.Tensor.Name, Info.InputType, [batch, 3, Info.InputHeight, Info.InputWidth], input);
-        binding.BindOutput(outputName, Info.OutputType, [batch, Info.OutputShape.Rows, Info.OutputShape.Columns], output);
+        if (head is not null)
+        {
+            foreach (HeadMap map in head.Maps)
+            {
+                long[] shape = [batch, map.Channels, map.Height, map.Width];
+                binding.BindOutput(map.Name, head.ElementType, shape, output);
+                output += (nint)OnnxRuntimeBinding.ByteCount(head.ElementType, shape);
+            }
+
+            return;
+        }
+
+        binding.BindOutput(OutputName, Info.OutputType, [batch, Info.OutputShape.Rows, Info.OutputShape.Columns], output);
     }
 
     private static (OnnxRuntimeModel Model, OrtHandle Session) Open(
@@ -132,8 +144,7 @@ internal sealed class OnnxRuntimeModel
     private static long CheckContent(ModelSource source)
     {
         using ModelContent content = source.OpenOnnx();
-        if (source.Bytes is ReadOnlyMemory<byte> bytes && OnnxModel.TryParse(bytes.Span) is ModelProto file
-            && OnnxFile.From(file).DataLocations is [string first, ..])
+        if (source.Bytes is not null && OnnxFile.TryRead(source) is { DataLocations: [string first, ..] })
         {
             // The runtime would look for it in the process's current folder.
             throw new ModelException(

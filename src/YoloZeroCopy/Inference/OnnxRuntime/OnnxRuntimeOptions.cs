@@ -11,4 +11,7 @@ internal sealed record OnnxRuntimeOptions
 
     /// <summary>Size of the model's input in pixels. Null takes what the model fixes, else its metadata's <c>imgsz</c>, else 640x640.</summary>
     public (int Width, int Height)? ImageSize { get; init; }
+
+    /// <summary>Whether the model may be cut before the end of its head, so that its maps are decoded and not its own output.</summary>
+    public bool CutHead { get; init; }
 }

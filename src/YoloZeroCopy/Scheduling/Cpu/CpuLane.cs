@@ -13,7 +13,7 @@ internal sealed unsafe class CpuLane : ProcessorLane
     private readonly InferenceEngine engine;
     private readonly ModelInfo model;
     private readonly CpuPreprocessor preprocessor;
-    private readonly DetectionDecoder decoder;
+    private readonly OutputDecoder decoder;
     private readonly EngineContext?[] contexts;
     private readonly byte* input;
     private readonly byte* output;
@@ -27,10 +27,10 @@ internal sealed unsafe class CpuLane : ProcessorLane
         model = engine.Model;
         int tensorBatch = model.FixedBatch == 0 ? maxBatch : model.FixedBatch;
         inputBytes = model.InputBytes;
-        outputBytes = model.OutputBytes;
+        outputBytes = engine.OutputBytes;
         contexts = new EngineContext?[tensorBatch + 1];
         preprocessor = new CpuPreprocessor(model.InputWidth, model.InputHeight, model.InputType);
-        decoder = new DetectionDecoder(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassLimit, model.OutputType, decoding);
+        decoder = OutputDecoder.For(engine, decoding);
 
         // Zeroed: rows of a fixed batch that no frame fills must hold numbers, too.
         input = Allocate((long)tensorBatch * inputBytes);
@@ -84,7 +84,7 @@ internal sealed unsafe class CpuLane : ProcessorLane
         long preprocessed = Stopwatch.GetTimestamp();
         try
         {
-            contexts[model.FixedBatch == 0 ? current.Count : model.FixedBatch]!.Enqueue();
+            contexts[BatchOf(current)]!.Enqueue();
         }
         catch (InferenceException error)
         {
@@ -109,14 +109,18 @@ internal sealed unsafe class CpuLane : ProcessorLane
             new StageTimes(decoded - start, Preprocess: preprocessed - start, Inference: inferred - preprocessed, Decode: decoded - inferred));
     }
 
+    /// <summary>Pictures of the engine's run.</summary>
+    private int BatchOf(LaneBatch current) => model.FixedBatch == 0 ? current.Count : model.FixedBatch;
+
     private void Decode(LaneBatch current, int index)
     {
         FrameFormat format = current.Format(index);
         Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
+        int batch = BatchOf(current);
         try
         {
             int count = decoder.Decode(
-                new ReadOnlySpan<byte>(output + ((long)index * outputBytes), outputBytes), letterbox, current.Detections(index));
+                new ReadOnlySpan<byte>(output, checked(batch * outputBytes)), batch, index, letterbox, current.Detections(index));
             current.SetResult(index, count);
         }
         catch (InferenceException error)
