@@ -48,9 +48,10 @@ internal static class Tool
             BenchCommand.Create(),
             BuildCommand.Create(),
             SelfTestCommand.Create(),
+            CompletionCommand.Create(),
         };
         VersionOption version = root.Options.OfType<VersionOption>().Single();
-        version.Description = "Show the versions of the tool, of ONNX Runtime, ffmpeg, the CUDA driver and TensorRT, and exit.";
+        version.Description = "Show the versions of the tool, of .NET, ONNX Runtime, ffmpeg, the CUDA driver, TensorRT and its shim, and exit.";
         version.Action = new VersionAction();
         return root;
     }

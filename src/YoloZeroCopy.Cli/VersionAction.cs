@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
@@ -11,6 +12,7 @@ internal sealed class VersionAction : AsynchronousCommandLineAction
     public override async Task<int> InvokeAsync(ParseResult parseResult, CancellationToken cancellationToken = default)
     {
         NamedLines lines = new(nameWidth: 14);
+        lines.Add(".NET", $"{Environment.Version} ({RuntimeInformation.RuntimeIdentifier})");
         lines.Add("ONNX Runtime", await DescribeAsync(static () => Task.FromResult(OnnxRuntime())));
         lines.Add("ffmpeg", await DescribeAsync(() => FfmpegAsync(cancellationToken)));
         lines.Add("CUDA driver", CudaDriver.TryInitialize(out string reason) ? Driver() : reason);
@@ -25,7 +27,11 @@ internal sealed class VersionAction : AsynchronousCommandLineAction
     private static string OnnxRuntime()
     {
         OnnxRuntimeLibrary library = OnnxRuntimeLibrary.Load();
-        return $"{library.Version} ({library.Path})";
+
+        // Its CUDA build has this library beside it.
+        string provider = OperatingSystem.IsWindows() ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_cuda.so";
+        bool hasCuda = Path.GetDirectoryName(library.Path) is string folder && File.Exists(Path.Combine(folder, provider));
+        return $"{library.Version}{(hasCuda ? " with CUDA" : "")} ({library.Path})";
     }
 
     private static string Driver()
@@ -37,7 +43,7 @@ internal sealed class VersionAction : AsynchronousCommandLineAction
     private static string TensorRt()
     {
         using TensorRtLibrary library = TensorRtLibrary.Open(TensorRtSearch.ForThisProcess(null, null));
-        return $"{library.Name} ({library.Path})";
+        return $"{library.Name} ({library.Path}), shim {library.Shim.Path}";
     }
 
     private static async Task<string> FfmpegAsync(CancellationToken stop)

@@ -143,11 +143,12 @@ public sealed class TerminalTests : IDisposable
         (string, string)[] environment = [("YZC_CUDA_DRIVER", inputs.File("no-driver.so")), ("YZC_TENSORRT_SHIM", inputs.File("no-shim"))];
         string[] lines = YzcProcess.Run(environment, "--version").Succeeded().Lines;
         Assert.Matches(@"^\d+\.\d+\.\d+", lines[0]);
-        Assert.Matches(@"^ONNX Runtime  \d+\.\d+\.\d+ \(.+\)$", lines[1]);
-        Assert.StartsWith("ffmpeg        ", lines[2], StringComparison.Ordinal);
-        Assert.Matches("^CUDA driver   .*no-driver\\.so", lines[3]);
-        Assert.Matches("^TensorRT      .*no-shim", lines[4]);
-        Assert.Equal(5, lines.Length);
+        Assert.Matches(@"^\.NET          \d+\.\d+\.\d+ \(\w+-\w+\)$", lines[1]);
+        Assert.Matches(@"^ONNX Runtime  \d+\.\d+\.\d+( with CUDA)? \(.+\)$", lines[2]);
+        Assert.StartsWith("ffmpeg        ", lines[3], StringComparison.Ordinal);
+        Assert.Matches("^CUDA driver   .*no-driver\\.so", lines[4]);
+        Assert.Matches("^TensorRT      .*no-shim", lines[5]);
+        Assert.Equal(6, lines.Length);
     }
 
     // Enough for a status line to show: they take the tool a second or more.

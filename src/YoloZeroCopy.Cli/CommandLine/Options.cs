@@ -20,8 +20,12 @@ internal static class Options
         Required = true,
     };
 
-    public static Option<Device> Device() =>
-        Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N. Default: auto.", "NAME", OptionParsing.TryDevice);
+    public static Option<Device> Device()
+    {
+        Option<Device> option = Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N. Default: auto.", "NAME", OptionParsing.TryDevice);
+        option.CompletionSources.Add("auto", "cpu", "cuda");
+        return option;
+    }
 
     public static Option<(int Width, int Height)?> ImageSize() => Size(
         "--imgsz", "Size of the model's input in pixels, 640 or 640x384 (width x height). Default: what the model says, else 640.",
