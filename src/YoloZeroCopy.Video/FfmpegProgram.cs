@@ -29,6 +29,10 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     /// old name is to go.</summary>
     public string[] SourceTimeBase => ["-enc_time_base", FormatVersion >= Release61 ? "demux" : "-1"];
 
+    /// <summary>Whether an MP4 file of a varying rate shows its last frame. Tried with release 5.1, and with 4.1, whose file ends where the decoder
+    /// takes the last frame and not where it is shown, and at once where the unit of time is short.</summary>
+    public bool KeepsLastFrame => FormatVersion >= Release51;
+
     /// <summary>Finds the program (option, <c>YZC_FFMPEG</c>, PATH, the application's <c>runtimes/</c>) and asks its version.</summary>
     /// <param name="option">What the caller asked for; no other place is tried then.</param>
     /// <param name="cancellationToken">Ends the question.</param>

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Numerics;
-using System.Text.Unicode;
 
 namespace YoloZeroCopy;
 
@@ -18,8 +17,5 @@ internal readonly record struct Fraction
 
     public int Denominator { get; }
 
-    public Fraction Inverse => new(Denominator, Numerator);
-
-    public bool TryFormat(Span<byte> destination, out int written) =>
-        Utf8.TryWrite(destination, CultureInfo.InvariantCulture, $"{Numerator}/{Denominator}", out written);
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Numerator}/{Denominator}");
 }

@@ -9,7 +9,7 @@ namespace YoloZeroCopy;
 /// </summary>
 internal sealed class FrameWorker : IValueTaskSource<bool>, IThreadPoolWorkItem
 {
-    private readonly Func<ReadOnlyMemory<byte>, bool> operation;
+    private readonly Func<ReadOnlyMemory<byte>, long, bool> operation;
     private readonly Action cancel;
     private readonly object gate = new();
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -17,6 +17,7 @@ internal sealed class FrameWorker : IValueTaskSource<bool>, IThreadPoolWorkItem
     private CancellationTokenRegistration registration;
     private CancellationToken cancellation;
     private ReadOnlyMemory<byte> memory;
+    private long time;
     private Exception? error;
     private bool result;
 
@@ -27,8 +28,9 @@ internal sealed class FrameWorker : IValueTaskSource<bool>, IThreadPoolWorkItem
 
     /// <param name="name">Name of the thread.</param>
     /// <param name="operation">Run on the thread; its result or exception is the caller's.</param>
-    /// <param name="cancel">Called on cancellation, by any thread: makes a running operation end soon.</param>
-    public FrameWorker(string name, Func<ReadOnlyMemory<byte>, bool> operation, Action cancel)
+    /// <param name="cancel">Called on cancellation, by any thread, and under the lock of this: makes a running operation end soon, and takes no
+    /// lock.</param>
+    public FrameWorker(string name, Func<ReadOnlyMemory<byte>, long, bool> operation, Action cancel)
     {
         this.operation = operation;
         this.cancel = cancel;
@@ -37,9 +39,12 @@ internal sealed class FrameWorker : IValueTaskSource<bool>, IThreadPoolWorkItem
     }
 
     /// <summary>Starts an operation.</summary>
+    /// <param name="argument">The frame's memory.</param>
+    /// <param name="argumentTime">The frame's time, where the operation is told one.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
     /// <exception cref="InvalidOperationException">One is running.</exception>
     /// <exception cref="ObjectDisposedException">The thread was told to end.</exception>
-    public ValueTask<bool> RunAsync(ReadOnlyMemory<byte> argument, CancellationToken cancellationToken)
+    public ValueTask<bool> RunAsync(ReadOnlyMemory<byte> argument, long argumentTime, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
         {
@@ -55,10 +60,11 @@ internal sealed class FrameWorker : IValueTaskSource<bool>, IThreadPoolWorkItem
                 throw new InvalidOperationException("A frame of this video is still on its way; wait for it before the next one.");
             }
 
-            // Registering may call `cancel` at once, which takes no lock of ours.
+            // Registering may call `cancel` at once.
             busy = true;
             source.Reset();
             memory = argument;
+            time = argumentTime;
             cancellation = cancellationToken;
             registration = cancellationToken.UnsafeRegister(static state => ((FrameWorker)state!).cancel(), this);
             token = source.Version;
@@ -155,7 +161,7 @@ internal sealed class FrameWorker : IValueTaskSource<bool>, IThreadPoolWorkItem
     {
         try
         {
-            result = operation(memory);
+            result = operation(memory, time);
         }
 #pragma warning disable CA1031 // Whatever goes wrong belongs to the caller who waits for it.
         catch (Exception failure)

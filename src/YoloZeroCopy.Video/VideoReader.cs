@@ -59,8 +59,8 @@ public sealed class VideoReader : IAsyncDisposable
     public long FramesRead => Interlocked.Read(ref framesRead);
 
     /// <summary>
-    /// When the frame that was read last is shown, by the video's own clock: its presentation time stamp, to the nearest 100 ns. A file's clock begins
-    /// near zero, but not always at it; a camera's may begin anywhere. Until a frame was read, zero.
+    /// When the frame that was read last is shown, by the video's own clock: its presentation time stamp, to the nearest 100 ns. A file's clock
+    /// begins near zero, but not always at it; a camera's may begin anywhere. Until a frame was read, zero.
     /// </summary>
     /// <remarks>Where frames have no time stamps, as in a bare H.264 stream, ffmpeg counts them with the frame rate. Negative ones are moved up, all
     /// by as much, so that the first is zero.</remarks>
@@ -70,8 +70,8 @@ public sealed class VideoReader : IAsyncDisposable
     internal int ProcessId => process.Id;
 
     /// <summary>Starts ffmpeg on a video and waits until the size of its frames is known.</summary>
-    /// <param name="path">A file in any format that ffmpeg reads, or on Linux a camera (<c>/dev/video0</c>, also by the links in <c>/dev/v4l</c>); with
-    /// <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
+    /// <param name="path">A file in any format that ffmpeg reads, or on Linux a camera (<c>/dev/video0</c>, also by the links in <c>/dev/v4l</c>);
+    /// with <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <param name="cancellationToken">Ends the attempt; ffmpeg is killed.</param>
     /// <exception cref="MediaException">No such file, not readable, no video stream, no frame, or frames larger than
@@ -128,7 +128,7 @@ public sealed class VideoReader : IAsyncDisposable
 
         ObjectDisposedException.ThrowIf(aborted, this);
         Format.ThrowIfNotWithin(destination.Length, nameof(destination));
-        return worker.RunAsync(destination, cancellationToken);
+        return worker.RunAsync(destination, 0, cancellationToken);
     }
 
     /// <summary>Kills ffmpeg where it still runs and waits until it is gone. A running read fails with
@@ -161,7 +161,7 @@ public sealed class VideoReader : IAsyncDisposable
 
     private async Task ReadHeadersAsync(PixelFormat pixelFormat, CancellationToken cancellationToken)
     {
-        bool isOpen = await worker.RunAsync(default, cancellationToken).ConfigureAwait(false);
+        bool isOpen = await worker.RunAsync(default, 0, cancellationToken).ConfigureAwait(false);
 
         // The log says the rest before the first frame leaves, or ends.
         FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -203,7 +203,7 @@ public sealed class VideoReader : IAsyncDisposable
     }
 
     // On the worker's thread: a frame, or without memory what comes before the first.
-    private bool Read(ReadOnlyMemory<byte> memory)
+    private bool Read(ReadOnlyMemory<byte> memory, long unused)
     {
         bool isWithin = true;
         try

@@ -7,32 +7,46 @@ namespace YoloZeroCopy;
 /// The ffmpeg program encodes in a process of its own, a separate program under its own licence. One write at a time; any thread. A write ends when
 /// ffmpeg has taken the frame, which is the back-pressure. The file appears at its path only when <see cref="CompleteAsync"/> has ended well; until
 /// then it is a <c>.partial</c> file beside it, which failure, cancellation and dispose remove. A frame of odd width or height gets a black column or
-/// row, since 4:2:0 needs even sizes.
+/// row, since 4:2:0 needs even sizes. The frames of a video either all have a time stamp, and so a rate of their own, or none has one; ffmpeg
+/// starts with the first.
 /// </remarks>
 public sealed class VideoWriter : IAsyncDisposable
 {
+    private const long Untimed = -1;
     private const string X264 = "libx264";
     private const string Mpeg4 = "mpeg4";
 
+    // Units of time in a second, in which time stamps are kept: MPEG's clock, in which the frames of most rates take a whole number; and one that
+    // MPEG-4 part 2 has, whose finest is 1/65,535 s. With a clock of 1,000 or more older releases give the last frame no duration.
+    private const int X264Clock = 90_000;
+    private const int Mpeg4Clock = 60_000;
+    private const int OldClock = 900;
+
     private readonly string path;
     private readonly string partial;
+    private readonly Fraction frameRate;
+    private readonly int quality;
     private readonly FfmpegProgram program;
-    private readonly FfmpegProcess process;
     private readonly FrameWorker worker;
+    private FfmpegProcess? process;
+    private NutWriter? nut;
     private readonly Lock gate = new();
     private long framesWritten;
+    private long lastTime = Untimed;
+    private bool isBegun;
     private bool completing;
     private volatile bool aborted;
     private volatile bool failed;
     private bool completed;
     private Task? disposal;
 
-    private VideoWriter(string path, string partial, FrameFormat format, string encoder, FfmpegProgram program, FfmpegProcess process)
+    private VideoWriter(string path, FrameFormat format, Fraction frameRate, int quality, string encoder, FfmpegProgram program)
     {
         this.path = path;
-        this.partial = partial;
         this.program = program;
-        this.process = process;
+        this.frameRate = frameRate;
+        this.quality = quality;
+        partial = $"{Path.GetFullPath(path)}.{Guid.NewGuid():N}.partial";
         Format = format;
         Encoder = encoder;
         worker = new FrameWorker("YoloZeroCopy video writer", Run, Abort);
@@ -50,13 +64,16 @@ public sealed class VideoWriter : IAsyncDisposable
     /// <summary>Frames that ffmpeg has taken.</summary>
     public long FramesWritten => Interlocked.Read(ref framesWritten);
 
-    /// <summary>Process id of ffmpeg, for tests.</summary>
-    internal int ProcessId => process.Id;
+    /// <summary>Process id of ffmpeg, for tests; once a frame was written.</summary>
+    internal int ProcessId => process!.Id;
 
-    /// <summary>Starts ffmpeg for a new file.</summary>
+    /// <summary>Units of time in a second, in which time stamps are kept.</summary>
+    internal int Clock => !program.KeepsLastFrame ? OldClock : Encoder == X264 ? X264Clock : Mpeg4Clock;
+
+    /// <summary>Prepares a new file.</summary>
     /// <param name="path">File to write, always MP4; an older one is replaced on completion.</param>
     /// <param name="format">Bgr24, Rgb24 or Gray8, any stride.</param>
-    /// <param name="frameRate">Frames a second, above 0 to 1000.</param>
+    /// <param name="frameRate">Frames a second, above 0 to 1000; about as many where frames have time stamps.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="MediaException">The folder does not exist, or ffmpeg has neither encoder.</exception>
@@ -69,13 +86,11 @@ public sealed class VideoWriter : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new VideoWriterOptions();
         format.ThrowIfNotWithin(format.ByteCount, nameof(format));
-        string pixels = format.PixelFormat switch
+        if (format.PixelFormat is not (PixelFormat.Bgr24 or PixelFormat.Rgb24 or PixelFormat.Gray8))
         {
-            PixelFormat.Bgr24 => "bgr24",
-            PixelFormat.Rgb24 => "rgb24",
-            PixelFormat.Gray8 => "gray",
-            _ => throw new ArgumentException($"A video is written from Bgr24, Rgb24 or Gray8; {format.PixelFormat} was given.", nameof(format)),
-        };
+            throw new ArgumentException($"A video is written from Bgr24, Rgb24 or Gray8; {format.PixelFormat} was given.", nameof(format));
+        }
+
         if (!(frameRate is > 0 and <= 1000))
         {
             throw new ArgumentOutOfRangeException(nameof(frameRate), frameRate, "A frame rate is above 0 to 1000.");
@@ -95,22 +110,7 @@ public sealed class VideoWriter : IAsyncDisposable
 
         FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, cancellationToken).ConfigureAwait(false);
         string encoder = await FindEncoderAsync(program, path, cancellationToken).ConfigureAwait(false);
-        string partial = $"{full}.{Guid.NewGuid():N}.partial";
-        List<string> arguments =
-        [
-            "-hide_banner", "-nostats", "-loglevel", "level+info",
-            "-f", "rawvideo", "-pix_fmt", pixels, "-video_size", $"{format.Width}x{format.Height}", "-framerate", RateText(frameRate), "-i", "pipe:0",
-        ];
-        if (format.Width % 2 != 0 || format.Height % 2 != 0)
-        {
-            arguments.AddRange(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]);
-        }
-
-        arguments.AddRange(encoder == X264
-            ? ["-c:v", X264, "-preset", "veryfast", "-crf", options.Quality.ToString(CultureInfo.InvariantCulture)]
-            : ["-c:v", Mpeg4, "-q:v", Math.Clamp(options.Quality / 3, 2, 31).ToString(CultureInfo.InvariantCulture)]);
-        arguments.AddRange(["-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4", "-y", "file:" + partial]);
-        return new VideoWriter(path, partial, format, encoder, program, FfmpegProcess.Start(program.Executable, arguments));
+        return new VideoWriter(path, format, RateOf(frameRate), options.Quality, encoder, program);
     }
 
     /// <summary>Writes one frame.</summary>
@@ -118,19 +118,35 @@ public sealed class VideoWriter : IAsyncDisposable
     /// <param name="cancellationToken">Kills ffmpeg: after a cancelled write the writer can only be disposed, and no file is left.</param>
     /// <exception cref="ArgumentException">The memory is too short.</exception>
     /// <exception cref="MediaException">ffmpeg failed, for example for a full disk; the message has its last words.</exception>
-    /// <exception cref="InvalidOperationException">Another write is running, or the video is complete.</exception>
+    /// <exception cref="InvalidOperationException">Another write is running, the video is complete, or its frames have time stamps.</exception>
     /// <exception cref="ObjectDisposedException">The writer was disposed, or an earlier write was cancelled.</exception>
-    public async ValueTask WriteFrameAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken = default)
+    public ValueTask WriteFrameAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken = default) =>
+        WriteAsync(frame, Untimed, cancellationToken);
+
+    /// <summary>Writes one frame that is shown from a time on, so that a video keeps a rate that varies.</summary>
+    /// <param name="frame">A frame of <see cref="Format"/>; it must stay as it is until the call has ended.</param>
+    /// <param name="timestamp">
+    /// When it is shown, such as <see cref="VideoReader.Timestamp"/>; later than the frame before. The file has it to the nearest 1/90,000 s, with
+    /// the encoder mpeg4 1/60,000 s, and with an ffmpeg before 5.1 1/900 s. The file's clock begins at zero: subtract the time of the first frame
+    /// for a video without a pause before it.
+    /// </param>
+    /// <param name="cancellationToken">Kills ffmpeg: after a cancelled write the writer can only be disposed, and no file is left.</param>
+    /// <exception cref="ArgumentException">The memory is too short.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The time is negative, or not later than that of the frame before.</exception>
+    /// <exception cref="MediaException">ffmpeg failed, for example for a full disk; the message has its last words.</exception>
+    /// <exception cref="InvalidOperationException">Another write is running, the video is complete, or its frames have no time stamps.</exception>
+    /// <exception cref="ObjectDisposedException">The writer was disposed, or an earlier write was cancelled.</exception>
+    public ValueTask WriteFrameAsync(ReadOnlyMemory<byte> frame, TimeSpan timestamp, CancellationToken cancellationToken = default)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        ObjectDisposedException.ThrowIf(aborted, this);
-        Format.ThrowIfNotWithin(frame.Length, nameof(frame));
-        if (completing)
+        long time = (long)Math.Round((decimal)timestamp.Ticks * Clock / TimeSpan.TicksPerSecond);
+        if (timestamp < TimeSpan.Zero || (lastTime != Untimed && time <= lastTime))
         {
-            throw new InvalidOperationException("The video is complete; no frame can be added.");
+            throw new ArgumentOutOfRangeException(nameof(timestamp), timestamp, lastTime == Untimed
+                ? "The time of a frame is not negative."
+                : $"A frame is shown at least 1/{Clock} s later than the one before it, at {TimeSpan.FromSeconds((double)lastTime / Clock)}.");
         }
 
-        _ = await worker.RunAsync(frame, cancellationToken).ConfigureAwait(false);
+        return WriteAsync(frame, time, cancellationToken);
     }
 
     /// <summary>Finishes the file and puts it at its path.</summary>
@@ -148,7 +164,7 @@ public sealed class VideoWriter : IAsyncDisposable
         }
 
         completing = true;
-        _ = await worker.RunAsync(default, cancellationToken).ConfigureAwait(false);
+        _ = await worker.RunAsync(default, Untimed, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Without a successful <see cref="CompleteAsync"/>: kills ffmpeg and removes the partial file. Waits until ffmpeg is gone.</summary>
@@ -187,35 +203,93 @@ public sealed class VideoWriter : IAsyncDisposable
         }
     }
 
-    // Broadcast rates are fractions; 29.97 is written as 30000/1001.
-    private static string RateText(double rate)
+    // Broadcast rates are fractions; 29.97 is written as 30000/1001. Of others six digits are kept.
+    private static Fraction RateOf(double rate)
     {
+        const int Digits = 1_000_000;
         double thousands = Math.Round(rate * 1.001) * 1000;
         bool broadcast = rate != Math.Round(rate) && Math.Abs((thousands / 1001) - rate) < 0.005;
-        return broadcast ? string.Create(CultureInfo.InvariantCulture, $"{thousands:F0}/1001")
-            : rate.ToString("0.######", CultureInfo.InvariantCulture);
+        return broadcast ? new Fraction((int)thousands, 1001) : new Fraction(Math.Max(1, (int)Math.Round(rate * Digits)), Digits);
+    }
+
+    private async ValueTask WriteAsync(ReadOnlyMemory<byte> frame, long time, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ObjectDisposedException.ThrowIf(aborted, this);
+        Format.ThrowIfNotWithin(frame.Length, nameof(frame));
+        if (completing)
+        {
+            throw new InvalidOperationException("The video is complete; no frame can be added.");
+        }
+
+        if (isBegun && (time == Untimed) != (lastTime == Untimed))
+        {
+            throw new InvalidOperationException("The frames of a video either all have a time stamp or none has one.");
+        }
+
+        ValueTask<bool> written = worker.RunAsync(frame, time, cancellationToken);
+        isBegun = true;
+        lastTime = time;
+        _ = await written.ConfigureAwait(false);
+    }
+
+    private List<string> Arguments(bool isTimed)
+    {
+        string pixels = Format.PixelFormat switch
+        {
+            PixelFormat.Bgr24 => "bgr24",
+            PixelFormat.Rgb24 => "rgb24",
+            _ => "gray",
+        };
+        List<string> arguments = ["-hide_banner", "-nostats", "-loglevel", "level+info"];
+
+        // The rate of frames with time stamps is named to ffmpeg, so that it need not wait for some to tell.
+        arguments.AddRange(isTimed
+            ? ["-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0", .. program.EveryFrame, .. program.SourceTimeBase]
+            : ["-f", "rawvideo", "-pix_fmt", pixels, "-video_size", $"{Format.Width}x{Format.Height}", "-framerate", $"{frameRate}", "-i", "pipe:0"]);
+        if (Format.Width % 2 != 0 || Format.Height % 2 != 0)
+        {
+            arguments.AddRange(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]);
+        }
+
+        arguments.AddRange(Encoder == X264
+            ? ["-c:v", X264, "-preset", "veryfast", "-crf", quality.ToString(CultureInfo.InvariantCulture)]
+            : ["-c:v", Mpeg4, "-q:v", Math.Clamp(quality / 3, 2, 31).ToString(CultureInfo.InvariantCulture)]);
+        if (isTimed && !program.KeepsLastFrame)
+        {
+            arguments.AddRange(["-bf", "0"]);
+        }
+
+        arguments.AddRange(["-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4", "-y", "file:" + partial]);
+        return arguments;
     }
 
     private async Task EndAsync()
     {
         Abort();
         await worker.StopAsync().ConfigureAwait(false);
-        _ = await process.WaitAsync().ConfigureAwait(false);
-        process.Dispose();
+        if (process is not null)
+        {
+            _ = await process.WaitAsync().ConfigureAwait(false);
+            process.Dispose();
+        }
+
         RemovePartial();
     }
 
+    // Whoever comes second, this or the start of ffmpeg, sees the other and kills.
     private void Abort()
     {
         if (!completed)
         {
             aborted = true;
-            process.Kill();
+            Interlocked.MemoryBarrier();
+            process?.Kill();
         }
     }
 
     // On the worker's thread: a frame, or nothing for the end.
-    private bool Run(ReadOnlyMemory<byte> frame)
+    private bool Run(ReadOnlyMemory<byte> frame, long time)
     {
         if (failed)
         {
@@ -230,7 +304,7 @@ public sealed class VideoWriter : IAsyncDisposable
             }
             else
             {
-                Write(frame.Span);
+                Write(process ?? Start(isTimed: time != Untimed), frame.Span, time);
             }
 
             return true;
@@ -238,38 +312,69 @@ public sealed class VideoWriter : IAsyncDisposable
         catch (Exception)
         {
             failed = true;
-            process.Kill();
-            _ = process.Wait();
+            process?.Kill();
+            _ = process?.Wait();
             RemovePartial();
             throw;
         }
     }
 
-    private void Write(ReadOnlySpan<byte> frame)
+    private FfmpegProcess Start(bool isTimed)
+    {
+        FfmpegProcess started = FfmpegProcess.Start(program.Executable, Arguments(isTimed));
+        _ = Interlocked.Exchange(ref process, started);
+        if (aborted)
+        {
+            started.Kill();
+        }
+
+        nut = isTimed ? new NutWriter(started.Input) : null;
+        return started;
+    }
+
+    private void Write(FfmpegProcess ffmpeg, ReadOnlySpan<byte> frame, long time)
     {
         try
         {
+            if (nut is not null)
+            {
+                if (framesWritten == 0)
+                {
+                    nut.WriteHeaders(FourCc(Format.PixelFormat), Format.Width, Format.Height, new Fraction(1, Clock), frameRate);
+                }
+
+                nut.BeginFrame(time, FrameSections.TotalBytes(Format));
+            }
+
             int sections = FrameSections.Count(Format);
             for (int i = 0; i < sections; i++)
             {
                 (int offset, int length) = FrameSections.Get(Format, i);
-                process.Input.Write(frame.Slice(offset, length));
+                ffmpeg.Input.Write(frame.Slice(offset, length));
             }
         }
         catch (IOException error)
         {
             // The pipe broke because ffmpeg ended; its own words are the reason.
-            int code = process.Wait();
+            int code = ffmpeg.Wait();
             ObjectDisposedException.ThrowIf(aborted, this);
-            throw new MediaException(path, $"{program} ended with exit code {code} after {framesWritten} frames: {process.Log.Tail}", error);
+            throw new MediaException(path, $"{program} ended with exit code {code} after {framesWritten} frames: {ffmpeg.Log.Tail}", error);
         }
 
         _ = Interlocked.Increment(ref framesWritten);
     }
 
+    // What ffmpeg calls them in NUT.
+    private static ReadOnlySpan<byte> FourCc(PixelFormat pixelFormat) => pixelFormat switch
+    {
+        PixelFormat.Bgr24 => "BGR\u0018"u8,
+        PixelFormat.Rgb24 => "RGB\u0018"u8,
+        _ => "Y800"u8,
+    };
+
     private void Finish()
     {
-        if (framesWritten == 0)
+        if (process is null)
         {
             throw new MediaException(path, "no frame was written, so there is no video.");
         }

@@ -19,7 +19,6 @@ public sealed partial class TimestampTests : IDisposable
     [InlineData("b.mkv", "ffv1", "33x17", "7.5", "setpts='N*N/100/TB'")]
     [InlineData("a.avi", "mpeg4", "64x48", "15", "null")]
     [InlineData("a.gif", "gif", "64x48", "10", "setpts='N*(1+mod(N,3))/10/TB'")]
-    [InlineData("a.h264", "libx264 -bf 2", "64x48", "20", "null")]
     public async Task Timestamps_are_those_of_the_file(string name, string codec, string size, string rate, string filter)
     {
         string encoder = codec.Split(' ')[0];

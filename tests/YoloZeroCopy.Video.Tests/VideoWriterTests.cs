@@ -71,9 +71,10 @@ public sealed class VideoWriterTests : IDisposable
     {
         // What keeps the log open outlives the program for a while.
         string fake = Clips.FakeFfmpeg(
-            folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\n(sleep 2 &)\necho ready > \"$0.ready\"\nsleep 60\n");
+            folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\n(sleep 2 &)\necho ready > \"$0.ready\"\ncat > /dev/null\n");
         FrameFormat format = new(PixelFormat.Bgr24, 64, 48);
         VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = fake });
+        await writer.WriteFrameAsync(new byte[format.ByteCount]);
         while (!File.Exists(fake + ".ready"))
         {
             await Task.Delay(5);
@@ -176,6 +177,122 @@ public sealed class VideoWriterTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(PixelFormat.Bgr24, 322, 180, 0, "libx264", 0)]
+    [InlineData(PixelFormat.Rgb24, 323, 181, 7, "libx264", 1.4)]
+    [InlineData(PixelFormat.Gray8, 320, 180, 0, "mpeg4", 0.02)]
+    public async Task A_rate_that_varies_is_kept(PixelFormat pixelFormat, int width, int height, int padding, string encoder, double start)
+    {
+        string real = Clips.Ffmpeg();
+        Assert.SkipUnless(await Clips.HasEncoderAsync(encoder), $"this ffmpeg has no {encoder}");
+        FfmpegProgram program = await FfmpegProgram.OpenAsync(real, CancellationToken.None);
+        string fake = Clips.FakeFfmpeg(
+            folder, $"case \"$*\" in *-encoders*) echo ' V.S... {encoder}    x'; exit 0;; esac\nexec '{real}' \"$@\"\n",
+            $"ffmpeg version {program.Version}\nlibavformat    {program.FormatVersion}.100 / {program.FormatVersion}.100");
+        FrameFormat packed = new(pixelFormat, width, height);
+        FrameFormat format = new(pixelFormat, width, height, packed.RowBytes + padding);
+        byte[] frame = new byte[format.ByteCount];
+        Random random = new(7);
+        List<TimeSpan> times = [TimeSpan.FromSeconds(start)];
+        while (times.Count < 60)
+        {
+            times.Add(times[^1] + TimeSpan.FromTicks(times.Count % 10 == 0 ? 9_876_543 : random.Next(20_000, 600_000)));
+        }
+
+        string path = folder.File("a.mp4");
+        double unit;
+        await using (VideoWriter writer = await VideoWriter.OpenAsync(path, format, 30, new VideoWriterOptions { FfmpegPath = fake }))
+        {
+            Assert.Equal(encoder, writer.Encoder);
+            unit = 1.0 / writer.Clock;
+            for (int i = 0; i < times.Count; i++)
+            {
+                Clips.Paint(frame, format, i);
+                await writer.WriteFrameAsync(frame, times[i]);
+            }
+
+            await writer.CompleteAsync();
+        }
+
+        await using VideoReader reader = await VideoReader.OpenAsync(path, Reading());
+        byte[] read = new byte[reader.Format.ByteCount];
+        for (int i = 0; i < times.Count; i++)
+        {
+            Assert.True(await reader.ReadFrameAsync(read));
+            Assert.Equal(i, Clips.Read(read, reader.Format));
+            Assert.Equal(times[i].TotalSeconds, reader.Timestamp.TotalSeconds, (unit / 2) + 1e-6);
+        }
+
+        Assert.False(await reader.ReadFrameAsync(read));
+        if (Clips.Ffprobe() is string ffprobe)
+        {
+            string text = await Clips.RunAsync(
+                ffprobe, "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "default=noprint_wrappers=1:nokey=1", path);
+            double[] probed = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Select(static line => double.Parse(line, System.Globalization.CultureInfo.InvariantCulture))];
+            Assert.Equal(times.Count, probed.Length);
+            Assert.All(times.Zip(probed), pair => Assert.Equal(pair.First.TotalSeconds, pair.Second, (unit / 2) + 1e-6));
+        }
+    }
+
+    [Fact]
+    public async Task The_times_of_a_clip_are_those_of_its_copy()
+    {
+        string path = folder.File("a.mkv");
+        await Clips.RunFfmpegAsync("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=3", "-vf", "setpts='N*(1+mod(N,3))/10/TB+0.3/TB'",
+            await Clips.IsFormatAsync(59, 27) ? "-fps_mode" : "-vsync", "vfr", "-c:v", "mpeg4", path);
+        List<TimeSpan> times = [];
+        await using (VideoReader reader = await VideoReader.OpenAsync(path, Reading()))
+        {
+            byte[] frame = new byte[reader.Format.ByteCount];
+            await using VideoWriter writer = await VideoWriter.OpenAsync(folder.File("b.mp4"), reader.Format, reader.FrameRate, Options());
+            while (await reader.ReadFrameAsync(frame))
+            {
+                times.Add(reader.Timestamp);
+                await writer.WriteFrameAsync(frame, reader.Timestamp);
+            }
+
+            await writer.CompleteAsync();
+        }
+
+        await using VideoReader copy = await VideoReader.OpenAsync(folder.File("b.mp4"), Reading());
+        byte[] other = new byte[copy.Format.ByteCount];
+        foreach (TimeSpan time in times)
+        {
+            Assert.True(await copy.ReadFrameAsync(other));
+            Assert.Equal(time, copy.Timestamp);
+        }
+
+        Assert.InRange(times.Count, 5, 40);
+        Assert.False(await copy.ReadFrameAsync(other));
+    }
+
+    [Fact]
+    public async Task Times_that_do_not_rise_and_times_for_some_frames_only_are_refused()
+    {
+        FrameFormat format = new(PixelFormat.Bgr24, 64, 48);
+        byte[] frame = new byte[format.ByteCount];
+        await using (VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, Options()))
+        {
+            _ = Assert.Throws<ArgumentOutOfRangeException>(() => { _ = writer.WriteFrameAsync(frame, TimeSpan.FromTicks(-1)); });
+            await writer.WriteFrameAsync(frame, TimeSpan.FromSeconds(1));
+            ArgumentOutOfRangeException late =
+                Assert.Throws<ArgumentOutOfRangeException>(() => { _ = writer.WriteFrameAsync(frame, TimeSpan.FromSeconds(1.000001)); });
+            _ = await Assert.ThrowsAsync<InvalidOperationException>(async () => await writer.WriteFrameAsync(frame));
+            await writer.WriteFrameAsync(frame, TimeSpan.FromSeconds(1.1));
+            await writer.CompleteAsync();
+
+            Assert.Contains("00:00:01", late.Message, StringComparison.Ordinal);
+            Assert.Equal(2, writer.FramesWritten);
+        }
+
+        await using (VideoWriter writer = await VideoWriter.OpenAsync(folder.File("b.mp4"), format, 25, Options()))
+        {
+            await writer.WriteFrameAsync(frame);
+            _ = await Assert.ThrowsAsync<InvalidOperationException>(async () => await writer.WriteFrameAsync(frame, TimeSpan.FromSeconds(1)));
+        }
+    }
+
     [Fact]
     public async Task No_frame_and_no_folder_are_errors()
     {
@@ -193,6 +310,8 @@ public sealed class VideoWriterTests : IDisposable
         _ = await Assert.ThrowsAsync<ArgumentException>(
             () => VideoWriter.OpenAsync(folder.File("a.mp4"), new FrameFormat(PixelFormat.Nv12, 64, 48), 25, Options()));
     }
+
+    private static VideoReaderOptions Reading() => new() { FfmpegPath = Clips.Ffmpeg() };
 
     private static VideoWriterOptions Options() => new() { FfmpegPath = Clips.Ffmpeg() };
 

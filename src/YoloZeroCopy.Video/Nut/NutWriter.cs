@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 
 namespace YoloZeroCopy;
 
@@ -32,8 +33,9 @@ internal sealed class NutWriter(Stream stream)
             Put(value);
         }
 
-        // One run of codes of the same kind, in six fields: time 0, multiplier 1, stream 0, size 0, nothing reserved, their number.
-        foreach (int value in (ReadOnlySpan<int>)[(int)FrameFlags, 6, 0, 1, 0, 0, 0, FrameCodes])
+        // One run of codes of the same kind, in six fields: time 0, multiplier 1, stream 0, size 0, nothing reserved, their number. No beginnings of
+        // frames that are left out.
+        foreach (int value in (ReadOnlySpan<int>)[(int)FrameFlags, 6, 0, 1, 0, 0, 0, FrameCodes, 0])
         {
             Put(value);
         }
@@ -59,9 +61,7 @@ internal sealed class NutWriter(Stream stream)
 
         Put("r_frame_rate"u8);
         Put(2);
-        Span<byte> rate = stackalloc byte[32];
-        _ = frameRate.TryFormat(rate, out int rateLength);
-        Put(rate[..rateLength]);
+        Put(Encoding.ASCII.GetBytes(frameRate.ToString()));
         WritePacket(NutFormat.InfoPacket);
     }
 
