@@ -39,6 +39,7 @@ public sealed class DetectorConfigurationTests
         ["TensorRtShimPath"] = "/opt/shim",
         ["TensorRtHostCodeAllowed"] = "true",
         ["ReplaceOperators"] = "false",
+        ["RewriteGraph"] = "false",
     };
 
     /// <summary>Who reads the section: we by our table, or the framework's binder.</summary>
@@ -102,6 +103,7 @@ public sealed class DetectorConfigurationTests
                 TensorRtShimPath = "/opt/shim",
                 TensorRtHostCodeAllowed = true,
                 ReplaceOperators = false,
+                RewriteGraph = false,
             },
             options with { Classes = null });
     }
