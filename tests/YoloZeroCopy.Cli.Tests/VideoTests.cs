@@ -9,6 +9,16 @@ public sealed class VideoTests : IDisposable
 
     private readonly TestInputs inputs = new();
 
+    // What the tool takes; null where it is the system's.
+    private static string? Ffmpeg
+    {
+        get
+        {
+            string native = Path.Combine(Path.GetDirectoryName(YzcProcess.ToolPath)!, "runtimes", "linux-x64", "native", "ffmpeg");
+            return File.Exists(native) ? native : null;
+        }
+    }
+
     public void Dispose() => inputs.Dispose();
 
     [Fact]
@@ -56,14 +66,63 @@ public sealed class VideoTests : IDisposable
 
     [Theory]
     [InlineData(new[] { "--frames", "3" }, new[] { 0, 1, 2 })]
-    [InlineData(new[] { "--vid-stride", "100" }, new[] { 0, 100, 200 })]
-    [InlineData(new[] { "--vid-stride", "7", "--frames", "2" }, new[] { 0, 7 })]
+    [InlineData(new[] { "--vid-stride", "7", "--frames", "3" }, new[] { 0, 7, 14 })]
     public void Some_frames_of_a_clip_keep_their_numbers_and_times(string[] options, int[] wanted)
     {
         YzcResult result = YzcProcess.Run(["detect", "--model", inputs.Model, "--input", SampleAssets.Clip, "--json", "-", .. options]).Succeeded();
         JsonElement[] lines = [.. result.Lines.Select(static line => JsonDocument.Parse(line).RootElement)];
         Assert.Equal(wanted, lines.Select(static line => line.GetProperty("frame").GetInt32()));
         Assert.All(lines, static line => Assert.Equal(line.GetProperty("frame").GetInt32() / 25.0, line.GetProperty("time").GetDouble(), 0.001));
+    }
+
+    [Theory]
+    [InlineData("1")]
+    [InlineData("2")]
+    public async Task A_video_of_variable_rate_keeps_its_times(string stride)
+    {
+        // Frames 0, 20, 80, 180 ... ms after each other.
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs a shell.");
+        string clip = inputs.File("vary.mkv");
+        string filter = "select='lt(n,7)',setpts='0.02*N*N/TB',scale=320:180";
+        YzcResult made = YzcProcess.RunShell(
+            $"'{Ffmpeg ?? "ffmpeg"}' -loglevel error -i '{SampleAssets.Clip}' -vf \"{filter}\" -vsync passthrough -c:v mpeg4 -q:v 3 '{clip}' < /dev/null");
+        Assert.True(made.ExitCode == 0, made.ToString());
+        string output = inputs.File("annotated");
+        string[] options = ["--input", clip, "--json", "-", "--output", output, "--vid-stride", stride];
+        string[] lines = YzcProcess.Run(["detect", "--model", inputs.Model, .. options]).Succeeded().Lines;
+        double[] wanted = [.. lines.Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("time").GetDouble())];
+        Assert.Equal(stride == "1" ? 7 : 4, wanted.Length);
+        Assert.Equal(0.02 * 6 * 6, wanted[^1] - wanted[0], 0.005);
+        await using VideoReader reader = await VideoReader.OpenAsync(Path.Combine(output, "vary.mp4"), new VideoReaderOptions { FfmpegPath = Ffmpeg });
+        byte[] frame = new byte[reader.Format.ByteCount];
+        foreach (double time in wanted)
+        {
+            Assert.True(await reader.ReadFrameAsync(frame));
+            Assert.Equal(time - wanted[0], reader.Timestamp.TotalSeconds, 0.0025);
+        }
+
+        Assert.False(await reader.ReadFrameAsync(frame));
+    }
+
+    // A clock that stands still, goes back and jumps, and no rate.
+    [Fact]
+    public async Task A_video_whose_clock_is_damaged_is_written_whole()
+    {
+        await using YoloDetector detector = YoloDetector.Open(inputs.Model, new DetectorOptions { Device = Device.Cpu });
+        FrameFormat format = new(PixelFormat.Bgr24, 64, 64);
+        InputItem item = new("live", "live", InputKind.Video) { Stem = "live", Output = Path.Combine(inputs.Folder("out"), "live.mp4") };
+        await using AnnotatedOutput output = AnnotatedOutput.Create(inputs.Folder("out"), ["a", "b", "c"], default);
+        int number = 0;
+        foreach (double time in (double[])[5, 5, 4, 6, 6.0001, 20])
+        {
+            FrameWork work = new(item, number++) { Time = TimeSpan.FromSeconds(time), Pixels = new byte[format.ByteCount] };
+            using DetectionResult result = await detector.DetectAsync(work.Pixels, format);
+            await output.WriteAsync(work, result);
+        }
+
+        await output.EndItemAsync(item);
+        (_, _, long frames) = await ReadThroughAsync(item.Output);
+        Assert.Equal(6, frames);
     }
 
     // The sample model takes a tenth of a second for a frame, so that the clip is still running when the signal comes.
@@ -107,9 +166,7 @@ public sealed class VideoTests : IDisposable
 
     private static async Task<(FrameFormat Format, double Rate, long Frames)> ReadThroughAsync(string path)
     {
-        string native = Path.Combine(Path.GetDirectoryName(YzcProcess.ToolPath)!, "runtimes", "linux-x64", "native", "ffmpeg");
-        await using VideoReader reader =
-            await VideoReader.OpenAsync(path, new VideoReaderOptions { FfmpegPath = File.Exists(native) ? native : null });
+        await using VideoReader reader = await VideoReader.OpenAsync(path, new VideoReaderOptions { FfmpegPath = Ffmpeg });
         byte[] frame = new byte[reader.Format.ByteCount];
         while (await reader.ReadFrameAsync(frame))
         {

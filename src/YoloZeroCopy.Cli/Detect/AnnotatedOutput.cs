@@ -5,10 +5,16 @@ namespace YoloZeroCopy.Cli;
 /// <summary>Pictures and videos with the detections drawn into them, one file for each input.</summary>
 internal sealed class AnnotatedOutput : IFrameSink
 {
+    // What a writer takes, and what is said of a video that has no rate: its frames have times.
+    private const double MaxRate = 1000;
+    private const double StandardRate = 25;
+
     private readonly ImmutableArray<string> names;
     private readonly DrawingStyle style;
     private VideoWriter? video;
     private InputItem? videoItem;
+    private TimeSpan firstTime;
+    private TimeSpan nextTime;
 
     private AnnotatedOutput(ImmutableArray<string> names, DrawingStyle style) => (this.names, this.style) = (names, style);
 
@@ -45,11 +51,18 @@ internal sealed class AnnotatedOutput : IFrameSink
             {
                 if (video is null)
                 {
-                    video = await VideoWriter.OpenAsync(file, format, work.Item.FrameRate);
+                    double rate = work.Item.FrameRate is > 0 and <= MaxRate ? work.Item.FrameRate : StandardRate;
+                    video = await VideoWriter.OpenAsync(file, format, rate);
                     videoItem = work.Item;
+                    firstTime = work.Time.GetValueOrDefault();
+                    nextTime = TimeSpan.Zero;
                 }
 
-                await video.WriteFrameAsync(pixels.AsMemory(0, format.ByteCount));
+                // Each frame stays where it is; only where a damaged video's clock goes back, or several frames have one time, it goes on in steps.
+                TimeSpan time = work.Time.GetValueOrDefault() - firstTime;
+                time = time > nextTime ? time : nextTime;
+                nextTime = time + new TimeSpan((TimeSpan.TicksPerSecond / video.Clock) + 1);
+                await video.WriteFrameAsync(pixels.AsMemory(0, format.ByteCount), time);
             }
             else if (file.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
             {
