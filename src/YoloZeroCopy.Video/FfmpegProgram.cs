@@ -25,8 +25,8 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     /// go.</summary>
     public string[] EveryFrame => FormatVersion >= Release51 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
 
-    /// <summary>Arguments that keep the time base of what is read, and with it every time stamp as it is: the value was renamed in release 6.1, and the
-    /// old name is to go.</summary>
+    /// <summary>Arguments that keep the time base of what is read, and with it every time stamp as it is: the value was renamed in release 6.1, and
+    /// the old name is to go.</summary>
     public string[] SourceTimeBase => ["-enc_time_base", FormatVersion >= Release61 ? "demux" : "-1"];
 
     /// <summary>Whether an MP4 file of a varying rate shows its last frame. Tried with release 5.1, and with 4.1, whose file ends where the decoder

@@ -36,7 +36,8 @@ internal static class Clips
     public static string? Ffprobe()
     {
         string name = OperatingSystem.IsWindows() ? "ffprobe.exe" : "ffprobe";
-        IEnumerable<string> folders = [Path.GetDirectoryName(Ffmpeg())!, .. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)];
+        string[] path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        IEnumerable<string> folders = [Path.GetDirectoryName(Ffmpeg())!, .. path];
         return folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
     }
 
@@ -46,7 +47,8 @@ internal static class Clips
 
     /// <summary>Runs ffmpeg, which must end well.</summary>
     /// <returns>What it printed.</returns>
-    public static Task<string> RunFfmpegAsync(params string[] arguments) => RunAsync(Ffmpeg(), ["-hide_banner", "-v", "error", "-nostdin", .. arguments]);
+    public static Task<string> RunFfmpegAsync(params string[] arguments) =>
+        RunAsync(Ffmpeg(), ["-hide_banner", "-v", "error", "-nostdin", .. arguments]);
 
     /// <summary>Runs a program, which must end well.</summary>
     /// <returns>What it printed, to either side.</returns>

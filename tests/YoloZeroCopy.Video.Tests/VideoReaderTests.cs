@@ -42,8 +42,8 @@ public sealed class VideoReaderTests : IDisposable
     {
         // FFV1 keeps odd sizes, which the writer's 4:2:0 does not.
         string path = folder.File("odd.mkv");
-        await Clips.RunFfmpegAsync("-f", "lavfi", "-i", "color=c=0x808080:size=64x32:rate=10:duration=0.5,format=yuv444p,crop=33:17:0:0", "-c:v", "ffv1",
-            "-pix_fmt", "yuv444p", path);
+        await Clips.RunFfmpegAsync("-f", "lavfi", "-i", "color=c=0x808080:size=64x32:rate=10:duration=0.5,format=yuv444p,crop=33:17:0:0",
+            "-c:v", "ffv1", "-pix_fmt", "yuv444p", path);
 
         await using VideoReader reader =
             await VideoReader.OpenAsync(path, new VideoReaderOptions { PixelFormat = PixelFormat.Nv12, FfmpegPath = Clips.Ffmpeg() });
@@ -85,8 +85,8 @@ public sealed class VideoReaderTests : IDisposable
     {
         await Clips.WriteAsync(folder.File("a.mp4"), 320, 180, 30);
         string path = folder.File("vfr.mkv");
-        await Clips.RunFfmpegAsync("-i", folder.File("a.mp4"), "-vf", "setpts=if(lt(N\\,10)\\,N\\,N*5)/25/TB", await Clips.IsFormatAsync(59, 27) ? "-fps_mode"
-            : "-vsync", "vfr", path);
+        await Clips.RunFfmpegAsync("-i", folder.File("a.mp4"), "-vf", "setpts=if(lt(N\\,10)\\,N\\,N*5)/25/TB",
+            await Clips.IsFormatAsync(59, 27) ? "-fps_mode" : "-vsync", "vfr", path);
 
         await using VideoReader reader = await VideoReader.OpenAsync(path, Options());
         byte[] frame = new byte[reader.Format.ByteCount];

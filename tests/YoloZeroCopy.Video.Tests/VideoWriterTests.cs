@@ -71,7 +71,8 @@ public sealed class VideoWriterTests : IDisposable
     {
         // What keeps the log open outlives the program for a while.
         string fake = Clips.FakeFfmpeg(
-            folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\n(sleep 2 &)\necho ready > \"$0.ready\"\ncat > /dev/null\n");
+            folder, "case \"$*\" in *-encoders*) echo ' V..... libx264   x'; exit 0;; esac\n(sleep 2 &)\n"
+                + "echo ready > \"$0.ready\"\ncat > /dev/null\n");
         FrameFormat format = new(PixelFormat.Bgr24, 64, 48);
         VideoWriter writer = await VideoWriter.OpenAsync(folder.File("a.mp4"), format, 25, new VideoWriterOptions { FfmpegPath = fake });
         await writer.WriteFrameAsync(new byte[format.ByteCount]);
@@ -227,7 +228,8 @@ public sealed class VideoWriterTests : IDisposable
         if (Clips.Ffprobe() is string ffprobe)
         {
             string text = await Clips.RunAsync(
-                ffprobe, "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "default=noprint_wrappers=1:nokey=1", path);
+                ffprobe, "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "default=noprint_wrappers=1:nokey=1",
+                path);
             double[] probed = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
                 .Select(static line => double.Parse(line, System.Globalization.CultureInfo.InvariantCulture))];
             Assert.Equal(times.Count, probed.Length);
