@@ -6,6 +6,7 @@ namespace YoloZeroCopy.Cli.Tests;
 public sealed class TerminalTests : IDisposable
 {
     private const string Terminal = "/usr/bin/script";
+    private const int Interrupt = 2;
 
     private readonly TestInputs inputs = new();
 
@@ -115,6 +116,40 @@ public sealed class TerminalTests : IDisposable
         Assert.StartsWith("done: 60 frames", lines[60], StringComparison.Ordinal);
         Assert.Equal(isLive, result.Output.Contains("\e[?25l", StringComparison.Ordinal));
         Assert.Equal(isLive && environment.Length == 0, result.Output.Contains("\e[32m", StringComparison.Ordinal));
+    }
+
+    // A person at the keyboard: makes the window narrow, presses Ctrl-C, and has no patience. Without set -m a shell lets what it starts in the
+    // background ignore Ctrl-C.
+    [Fact]
+    public void A_terminal_is_resized_and_interrupted_twice()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(Terminal), "There is no script(1) to give a terminal.");
+        Signals.SkipIfIgnored(Interrupt);
+        (string screen, string tty, string process) = (inputs.File("screen"), inputs.File("tty"), inputs.File("pid"));
+        string detect = $"'{YzcProcess.Host}' '{YzcProcess.ToolPath}' detect --model '{SampleAssets.Model}' --input '{SampleAssets.Clip}'";
+        string command = $"stty cols 120 rows 40; tty > '{tty}'; echo $$ > '{process}'; exec {detect} --json '{inputs.File("lines.jsonl")}'";
+        string script =
+            $$"""
+            set -m; export TERM=xterm-256color LANG=C.UTF-8; unset NO_COLOR CI
+            await() { until grep -qs "$1" '{{screen}}'; do kill -0 $! || return; sleep 0.1; done; }
+            script -qfec "{{command.Replace("$$", "\\$\\$", StringComparison.Ordinal)}}" '{{screen}}' < /dev/null > /dev/null &
+            await '/300  .*frames/s  '
+            stty -F "$(cat '{{tty}}')" cols 30
+            await '7l[0-9]*/300  [0-9:]* left'
+            kill -INT $(cat '{{process}}')
+            await '/300  stopping'
+            kill -INT $(cat '{{process}}') 2> /dev/null
+            wait $!
+            echo $?
+            """;
+        Assert.Equal("130\n", YzcProcess.RunShell(script).Output);
+        string shown = File.ReadAllText(screen);
+        Assert.Equal("\e[?25h", Regex.Matches(shown, "\e\\[\\?25[hl]")[^1].Value);
+
+        // On a fast machine the frames in flight are done before anything of this shows, and the second signal finds nobody.
+        Assert.Equal(
+            shown.Contains("/300  stopping", StringComparison.Ordinal),
+            shown.Contains("stopping when the frames in flight are done; Ctrl-C once more stops at once.", StringComparison.Ordinal));
     }
 
     // What the pipe leads to writes to the terminal, too, and would do so in the middle of a status line.
