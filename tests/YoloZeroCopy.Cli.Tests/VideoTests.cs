@@ -85,7 +85,7 @@ public sealed class VideoTests : IDisposable
         string clip = inputs.File("vary.mkv");
         string filter = "select='lt(n,7)',setpts='0.02*N*N/TB',scale=320:180";
         YzcResult made = YzcProcess.RunShell(
-            $"'{Ffmpeg ?? "ffmpeg"}' -loglevel error -i '{SampleAssets.Clip}' -vf \"{filter}\" -vsync passthrough -c:v mpeg4 -q:v 3 '{clip}' < /dev/null");
+            $"'{Ffmpeg ?? "ffmpeg"}' -loglevel error -i '{SampleAssets.Clip}' -vf \"{filter}\" -c:v mpeg4 -q:v 3 '{clip}' < /dev/null");
         Assert.True(made.ExitCode == 0, made.ToString());
         string output = inputs.File("annotated");
         string[] options = ["--input", clip, "--json", "-", "--output", output, "--vid-stride", stride];
@@ -93,7 +93,8 @@ public sealed class VideoTests : IDisposable
         double[] wanted = [.. lines.Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("time").GetDouble())];
         Assert.Equal(stride == "1" ? 7 : 4, wanted.Length);
         Assert.Equal(0.02 * 6 * 6, wanted[^1] - wanted[0], 0.005);
-        await using VideoReader reader = await VideoReader.OpenAsync(Path.Combine(output, "vary.mp4"), new VideoReaderOptions { FfmpegPath = Ffmpeg });
+        VideoReaderOptions reading = new() { FfmpegPath = Ffmpeg };
+        await using VideoReader reader = await VideoReader.OpenAsync(Path.Combine(output, "vary.mp4"), reading);
         byte[] frame = new byte[reader.Format.ByteCount];
         foreach (double time in wanted)
         {
@@ -135,7 +136,8 @@ public sealed class VideoTests : IDisposable
         string json = inputs.File("out.jsonl");
         string output = inputs.File("annotated");
         using YzcProcess process = YzcProcess.Start(
-            [], "detect", "--model", SampleAssets.Model, "--input", SampleAssets.Clip, "--json", json, "--output", output, "--batch", "2");
+            [], "detect", "--model", SampleAssets.Model, "--input", SampleAssets.Clip, "--json", json, "--output", output, "--batch", "2",
+                "--coco", inputs.File("coco.json"), "--csv", inputs.File("out.csv"), "--save", "--save-txt");
         DateTime limit = DateTime.UtcNow + StartLimit;
         while (!inputs.Partial("out.jsonl").Any(static file => file.Length > 0))
         {
@@ -153,6 +155,13 @@ public sealed class VideoTests : IDisposable
         (_, _, long frames) = await ReadThroughAsync(Path.Combine(output, "conveyor.mp4"));
         Assert.Equal(lines.Length, frames);
         Assert.InRange(frames, 1, 200);
+
+        // So are the other outputs: as much as there is, and whole.
+        using JsonDocument coco = JsonDocument.Parse(await File.ReadAllBytesAsync(inputs.File("coco.json")));
+        Assert.Equal(lines.Length, coco.RootElement.GetProperty("images").GetArrayLength());
+        Assert.Equal(coco.RootElement.GetProperty("annotations").GetArrayLength(), (await File.ReadAllLinesAsync(inputs.File("out.csv"))).Length - 1);
+        Assert.Equal(lines.Count(static line => !line.Contains("[]", StringComparison.Ordinal)), Directory.GetFiles(output, "labels/*.txt").Length);
+        Assert.Empty(Directory.GetFiles(output, "*.partial", SearchOption.AllDirectories));
     }
 
     private static void AssertNumbered(string[] lines)
