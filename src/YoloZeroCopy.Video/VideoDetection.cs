@@ -105,6 +105,7 @@ public static class VideoDetection
     }
 
     // With the caller's own token in the exception.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private static async ValueTask<bool> IsMoreAsync(ChannelReader<PendingFrame> ahead, CancellationToken cancellationToken)
     {
         try
@@ -120,6 +121,7 @@ public static class VideoDetection
     /// <summary>A frame that was submitted. One of the two methods is called, once.</summary>
     private readonly record struct PendingFrame(long Number, TimeSpan Timestamp, FrameFormat Format, ValueTask<DetectionResult> Result)
     {
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         public async ValueTask<VideoDetections> WaitAsync(CancellationToken cancellationToken)
         {
             try
