@@ -23,38 +23,17 @@ public class ConsumerTests(PackedPackages packages)
         Assert.Equal(["refused: TensorRT"], Dotnet(folder, run).Succeeded().Lines);
     }
 
-    [Theory]
-    [InlineData("trimmed", "-p:PublishTrimmed=true")]
-    [InlineData("single-file", "-p:PublishSingleFile=true")]
-    [InlineData("single-file-unpacking", "-p:PublishSingleFile=true", "-p:IncludeNativeLibrariesForSelfExtract=true")]
-    public void Program_runs_published(string name, params string[] how)
-    {
-        string folder = NewConsumer($"consumer-{name}");
-        string published = Publish(folder, how);
-        CheckOutput(DotnetProgram.Run(published, folder, packages.Packages, "model.onnx").Succeeded());
-    }
-
-    [Fact]
-    public void Program_runs_compiled_ahead_of_time()
-    {
-        string folder = NewConsumer("consumer-aot");
-        string published = Publish(folder, "-p:PublishAot=true");
-        Assert.False(File.Exists(Path.ChangeExtension(published, ".dll")), "The program was not compiled ahead of time.");
-        CheckOutput(DotnetProgram.Run(published, folder, packages.Packages, "model.onnx").Succeeded());
-    }
-
     [Fact]
     public void Program_reads_pictures_and_videos()
     {
-        string folder = NewConsumer("media", "media-consumer");
+        string folder = MediaConsumer();
         string? ffmpeg = DotnetProgram.FindFfmpeg();
         string[] video = ffmpeg is null ? [] : [PackedPackages.Repository("samples", "media", "conveyor.mp4")];
 
         ProgramResult result =
             Dotnet(folder, ["run", "--configuration", "Release", .. Versions, "--", Model, Picture, "out.png", .. video]).Succeeded();
 
-        string[] wanted = ["objects: 16", "text: drawn", .. ffmpeg is null ? (string[])[] : ["frame: True of 1280x720, ffmpeg"]];
-        Assert.Equal(wanted, result.Lines);
+        Assert.Equal([.. MediaOutput, .. ffmpeg is null ? (string[])[] : ["frame: True of 1280x720, ffmpeg"]], result.Lines);
         Assert.True(File.Exists(Path.Combine(folder, "out.png")));
         Assert.SkipWhen(ffmpeg is null, "Pictures are well; there is no ffmpeg for a video.");
     }
@@ -63,9 +42,8 @@ public class ConsumerTests(PackedPackages packages)
     public void Program_draws_text_on_a_machine_without_fonts_and_without_libfontconfig()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The bare machine is made with namespaces of Linux.");
-        string folder = NewConsumer("media-bare", "media-consumer");
-        string published = Publish(folder);
-        BareRoot root = new(Path.Combine(folder, "root"), Path.GetDirectoryName(published)!);
+        string published = Publish("self-contained");
+        BareRoot root = new(Path.Combine(packages.Folder, "root"), Path.GetDirectoryName(published)!);
         Assert.DoesNotContain(
             root.Files, static file => file.Contains("fontconfig", StringComparison.Ordinal) || file.Contains("/fonts/", StringComparison.Ordinal));
         File.Copy(Model, Path.Combine(root.Folder, "model.onnx"));
@@ -76,7 +54,7 @@ public class ConsumerTests(PackedPackages packages)
         bool isRefused = result.Error.Contains("not permitted", StringComparison.Ordinal)
             || result.Error.Contains("permission denied", StringComparison.OrdinalIgnoreCase);
         Assert.SkipWhen(result.ExitCode != 0 && isRefused, $"This user may make no namespace: {result.Error.Trim()}");
-        Assert.Equal(["objects: 16", "text: drawn"], result.Succeeded().Lines);
+        Assert.Equal(MediaOutput, result.Succeeded().Lines);
     }
 
     [Theory]
@@ -84,16 +62,17 @@ public class ConsumerTests(PackedPackages packages)
     [InlineData("trimmed-single-file-unpacking", false, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true",
         "-p:IncludeNativeLibrariesForSelfExtract=true")]
     [InlineData("aot", true, "-p:PublishAot=true")]
-    public void Pictures_are_read_and_drawn_published(string name, bool hasLibrary, params string[] how)
+    public void Program_runs_published(string name, bool hasLibrary, params string[] how)
     {
-        string folder = NewConsumer($"imaging-{name}", "imaging-consumer");
-        string published = Publish(folder, how);
+        string published = Publish(name, how);
 
         // Skia lies beside the program, unless the program unpacks it.
         Assert.Equal(hasLibrary,
             Directory.GetFiles(Path.GetDirectoryName(published)!, "libSkiaSharp.*").Any(
             file => Path.GetExtension(file) is ".so" or ".dll" or ".dylib"));
-        CheckImagingOutput(DotnetProgram.Run(published, folder, packages.Packages).Succeeded());
+        Assert.False(File.Exists(Path.ChangeExtension(published, ".dll")), "The program is more than one file.");
+        string[] arguments = [Model, Picture, Path.Combine(packages.Folder, $"{name}.png")];
+        Assert.Equal(MediaOutput, DotnetProgram.Run(published, packages.Folder, packages.Packages, arguments).Succeeded().Lines);
     }
 
     [Fact]
@@ -143,34 +122,28 @@ public class ConsumerTests(PackedPackages packages)
         Assert.Equal(["part1 0.75 at 24 36 56 60", "part2 0.5 at 78 60 98 100", "refused: no such file.onnx"], lines[1..]);
     }
 
-    private static void CheckImagingOutput(ProgramResult result) => Assert.Equal(
-        [
-            "drawn: True, smooth: True", "shaped: True", "read again: True, Bgr24 320x200", "PictureInfo { Kind = Jpeg, Width = 320, Height = 200 }",
-                "libfontconfig: False",
-        ],
-        result.Lines);
+    // What the program with all packages prints.
+    private static readonly string[] MediaOutput =
+    [
+        "objects: 16", "text: drawn", "shaped: True", "read again: True, Bgr24 320x200", "PictureInfo { Kind = Jpeg, Width = 320, Height = 200 }",
+        "libfontconfig: False",
+    ];
 
-    /// <summary>Publishes for this machine and gives the program's path; skips the test when a part of the SDK that is a package cannot be
+    /// <summary>The folder of the program with all packages: one for every way it is built in, so that what does not differ is built once.</summary>
+    private string MediaConsumer() =>
+        Directory.Exists(Path.Combine(packages.Folder, "media")) ? Path.Combine(packages.Folder, "media") : NewConsumer("media", "media-consumer");
+
+    /// <summary>Publishes the program for this machine and gives its path; skips the test when a part of the SDK that is a package cannot be
     /// had.</summary>
-    private string Publish(string folder, params string[] how)
+    private string Publish(string name, params string[] how)
     {
-        string target = Path.Combine(folder, "published");
+        string folder = MediaConsumer();
+        string target = Path.Combine(packages.Folder, "published", name);
         string runtime = RuntimeInformation.RuntimeIdentifier;
         ProgramResult result = Dotnet(
             folder, ["publish", "--configuration", "Release", "--runtime", runtime, "--self-contained", "--output", target, .. how, .. Versions,
                 "-nodeReuse:false"]);
-        if (result.ExitCode != 0)
-        {
-            // NU1101, NU1102: no source has the package, or not this version of it. Of ours that would be a failure.
-            string? missing = result.Lines.FirstOrDefault(
-                line => (line.Contains("NU1101", StringComparison.Ordinal) || line.Contains("NU1102", StringComparison.Ordinal))
-                && !line.Contains("package YoloZeroCopy", StringComparison.Ordinal));
-            Assert.SkipWhen(missing is not null, $"The package sources of this machine lack a part of the SDK: {missing}");
-            string? linker =
-                result.Lines.FirstOrDefault(line => line.Contains("Platform linker ('clang' or 'gcc') not found", StringComparison.Ordinal));
-            Assert.SkipWhen(linker is not null, $"This machine has no platform linker: {linker}");
-        }
-
+        DotnetProgram.SkipWhereThisMachineLacksAPart(result);
         result.Succeeded();
         return Path.Combine(target, RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "Consumer.exe" : "Consumer");
     }

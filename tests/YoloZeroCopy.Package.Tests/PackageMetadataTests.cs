@@ -37,7 +37,8 @@ public partial class PackageMetadataTests(PackedPackages packages)
         // Users of an MIT package take on nothing else by it: what it names is our own or known to be under the same licence or one as free.
         Assert.All(
             metadata.Descendants().Where(static element => element.Name.LocalName == "dependency"),
-            static dependency => Assert.Matches("^(YoloZeroCopy|Google[.]Protobuf$|SkiaSharp|HarfBuzzSharp|Microsoft[.]Extensions[.])", dependency.Attribute("id")!.Value));
+            static dependency => Assert.Matches(
+                "^(YoloZeroCopy|Google[.]Protobuf$|SkiaSharp|HarfBuzzSharp|Microsoft[.]Extensions[.])", dependency.Attribute("id")!.Value));
     });
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class PackedPackages : IDisposable
         Version = $"0.0.0-test.{DateTime.UtcNow:yyyyMMddHHmmss}.{Environment.ProcessId}";
         Feed = Path.Combine(Folder, "feed");
         string shims = ShimFolder ?? Path.Combine(Folder, "no-shims");
-        Pack("YoloZeroCopy.sln", Feed, $"-p:RepositoryUrl={RepositoryUrl}", $"-p:YzcShims={shims}").Succeeded();
+        Pack("YoloZeroCopy.sln", Feed, $"-p:YzcShims={shims}").Succeeded();
         string ending = $".{Version}.nupkg";
         Ids = [.. Directory.GetFiles(Feed, "*.nupkg").Select(path => Path.GetFileName(path)[..^ending.Length]).Order(StringComparer.Ordinal)];
     }
@@ -50,24 +50,30 @@ public sealed class PackedPackages : IDisposable
     /// <summary>A file of the repository.</summary>
     public static string Repository(params string[] path) => Path.Combine([FindRepository(), .. path]);
 
+    /// <summary>Where everything that is built of the repository here lies.</summary>
+    internal string Artifacts => Path.Combine(Folder, "artifacts");
+
     /// <summary>Packs a project or a solution of the repository in Release.</summary>
-    internal ProgramResult Pack(string project, string feed, params string[] properties) => DotnetProgram.Dotnet(
+    internal ProgramResult Pack(string project, string feed, params string[] properties) =>
+        Dotnet("pack", project, ["--output", feed, .. properties]);
+
+    /// <summary>Runs a command of the SDK on a project or a solution of the repository in Release.</summary>
+    internal ProgramResult Dotnet(string command, string project, params string[] arguments) => DotnetProgram.Dotnet(
         FindRepository(),
         packagesFolder: null,
         [
-            "pack",
+            command,
             project,
             "--configuration",
             "Release",
-            "--output",
-            feed,
             "--artifacts-path",
-            Path.Combine(Folder, "artifacts"),
+            Artifacts,
             $"-p:Version={Version}",
+            $"-p:RepositoryUrl={RepositoryUrl}",
             "-nodeReuse:false",
             // The build that these tests belong to has analyzed the same sources.
             "-p:RunAnalyzers=false",
-            .. properties,
+            .. arguments,
         ]);
 
     /// <summary>Makes an empty folder whose restores see the feed besides the user's own sources.</summary>

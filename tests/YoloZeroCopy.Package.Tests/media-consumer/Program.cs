@@ -19,6 +19,20 @@ byte[] black = new byte[format.ByteCount];
 new Annotator(black, format).DrawLabel(10, 60, "Zahnrad Ø 12 mm", Color.Black);
 Console.WriteLine($"text: {(black.Distinct().Count() > 10 ? "drawn" : "missing")}");
 
+// Combining and right-to-left letters go through HarfBuzz, whose native library is another one.
+FrameFormat small = new(PixelFormat.Bgr24, 320, 200);
+byte[] shaped = new byte[small.ByteCount];
+new Annotator(shaped, small).Draw([new Detection(0, 0.5f, 20, 50, 300, 150)], ["e\u0301crou \u05d0"]);
+Console.WriteLine($"shaped: {shaped.Any(static value => value != 0)}");
+
+PictureFile.WritePng(args[2], shaped, small);
+Console.WriteLine($"read again: {PictureFile.Read(args[2], out FrameFormat read).AsSpan().SequenceEqual(shaped)}, {read}");
+Console.WriteLine(PictureFile.ReadInfo(PictureFile.EncodeJpeg(shaped, small)));
+
+// The native library was chosen so that the system needs no fonts and no library that looks for them.
+Console.WriteLine(
+    $"libfontconfig: {OperatingSystem.IsLinux() && File.ReadAllText("/proc/self/maps").Contains("libfontconfig", StringComparison.Ordinal)}");
+
 if (args.Length > 3)
 {
     await using VideoReader reader = await VideoReader.OpenAsync(args[3]);
