@@ -3,8 +3,8 @@
 #
 #   eng/gpu-package.sh FOLDER [VERSION OF Microsoft.ML.OnnxRuntime.Gpu.Linux]
 #
-# FOLDER gets program.tar.xz (the program, a model, a picture and run.sh) and the runtime's CUDA provider in two parts, provider.a and provider.b: apart, because it has 284 MB.
-# There: FOLDER/run.sh, or run.sh of the unpacked archive with the parts beside it.
+# FOLDER gets program.tar.xz (the program, a model, a picture and run.sh) and the runtime's CUDA provider, which has 284 MB, in parts: provider.a, provider.b and so on.
+# There: `tar -xJf program.tar.xz && program/run.sh FOLDER`.
 set -euo pipefail
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
@@ -28,13 +28,13 @@ rm -f "$work/program/libonnxruntime_providers_tensorrt.so"
 cp samples/model/conveyor.onnx samples/media/pictures/0.jpg "$work/program/"
 
 provider=$work/program/libonnxruntime_providers_cuda.so
-# The same kernels for many GPUs lie far apart: a dictionary as large as the file finds them again.
-xz --lzma2=preset=6,dict=288MiB "$provider"
-split -n 2 -a 1 "$provider.xz" "$out/provider."
+# Little is gained by compressing more: the kernels in it are compressed.
+xz -1 -T0 "$provider"
+split -b 60000000 -a 1 "$provider.xz" "$out/provider."
 rm "$provider.xz"
 cat >"$work/program/run.sh" <<'RUN'
 #!/usr/bin/env bash
-# Puts the CUDA provider together, from provider.a and provider.b in the folder given (default: the parent's), and runs the program with it:
+# Puts the CUDA provider together, from its parts in the folder given (default: the parent of this one), and runs the program with it:
 # without it, with it and with no other library of NVIDIA's, without cuDNN, and with everything. NVIDIA's libraries: LD_LIBRARY_PATH, or the wheels of python3.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -67,7 +67,7 @@ try() {
 }
 
 try "no CUDA provider (wanted: 4)" "$libraries"
-cat "$parts/provider.a" "$parts/provider.b" | xz -dc >libonnxruntime_providers_cuda.so
+cat "$parts"/provider.? | xz -dc >libonnxruntime_providers_cuda.so
 try "no library of NVIDIA's but the driver (wanted: 4)" ""
 try "no cuDNN (wanted: 4)" "$(without 'libcudnn*')"
 try "everything (wanted: 0)" "$libraries"

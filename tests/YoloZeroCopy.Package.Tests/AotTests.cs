@@ -85,8 +85,13 @@ public class AotTests(PackedPackages packages, ITestOutputHelper output)
         Assert.DoesNotContain(result.Lines, static line => line.Contains("warning", StringComparison.OrdinalIgnoreCase));
         string ending = RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? ".exe" : "";
         Assert.False(File.Exists(Path.Combine(target, $"{program}.dll")), "The program was not compiled ahead of time.");
-        return new Published(
-            Path.Combine(target, program + ending), Path.Combine(packages.Artifacts, "bin", name, $"release_{runtime}", $"{program}.dll"));
+        string built = Path.Combine(packages.Artifacts, "bin", name, "release", $"{program}.dll");
+        if (!File.Exists(built))
+        {
+            packages.Dotnet("build", project).Succeeded();
+        }
+
+        return new Published(Path.Combine(target, program + ending), built);
     }
 
     /// <param name="Program">What was compiled ahead of time.</param>
