@@ -24,8 +24,10 @@ public readonly unsafe ref struct Annotator
     private const float Far = 1e6f;
     private const int MaxTextLength = 1000;
 
-    // Labels that would cover more of the frame than this are made smaller, as far as they stay legible.
+    // Labels that would cover more of the frame than this are made smaller, as far as they stay legible, and in a frame that is smaller still they
+    // leave out the scores.
     private const float CrowdedPart = 0.2f;
+    private const float FullPart = 0.5f;
     private const float LeastScale = 0.65f;
     private const int LeastTextSize = 9;
 
@@ -108,7 +110,7 @@ public readonly unsafe ref struct Annotator
     }
 
     /// <summary>Draws all objects of a frame: their boxes in the colours of their classes, and labels with name and score, which stand within the
-    /// frame and beside each other as far as there is room.</summary>
+    /// frame and beside each other as far as there is room. Where they would cover the frame, the text is smaller and scores are left out.</summary>
     /// <param name="detections">The objects, in pixels of this frame. The first are drawn last, on top.</param>
     /// <param name="names">Names of the classes; one that has none is called by its number.</param>
     public void Draw(ReadOnlySpan<Detection> detections, ImmutableArray<string> names)
@@ -189,7 +191,7 @@ public readonly unsafe ref struct Annotator
         {
             List<SKRectI> boxes = new(detections.Length);
             List<Color> colors = new(detections.Length);
-            List<string> lines = new(detections.Length);
+            List<(string Name, float Score)> lines = new(detections.Length);
             foreach (ref readonly Detection detection in detections)
             {
                 // What is outside the frame has nothing that its label could stand at.
@@ -198,7 +200,7 @@ public readonly unsafe ref struct Annotator
                 {
                     boxes.Add(box);
                     colors.Add(ClassColor(detection.ClassId));
-                    lines.Add(TextOf(detection, names));
+                    lines.Add((NameOf(detection.ClassId, names), detection.Score));
                 }
             }
 
@@ -217,34 +219,36 @@ public readonly unsafe ref struct Annotator
         }
     }
 
-    private void LayOutAll(List<string> lines, List<LabelText> texts)
+    private void LayOutAll(List<(string Name, float Score)> lines, List<LabelText> texts)
     {
-        foreach (string line in lines)
+        float covered = LayOutAll(lines, texts, TextSize, HideScores);
+        int size = Math.Max(LeastTextSize, (int)MathF.Round(TextSize * Math.Max(LeastScale, MathF.Sqrt(CrowdedPart / covered))));
+        if (!isTextSizeSet && size < TextSize && covered > CrowdedPart)
         {
-            texts.Add(LayOut(line, TextSize));
+            covered = LayOutAll(lines, texts, size, HideScores);
         }
 
-        float covered = (float)texts.Sum(static text => (long)SizeOf(text).Width * SizeOf(text).Height) / ((long)format.Width * format.Height);
-        float scale = Math.Max(LeastScale, MathF.Sqrt(CrowdedPart / covered));
-        int size = Math.Max(LeastTextSize, (int)MathF.Round(TextSize * scale));
-        if (isTextSizeSet || size >= TextSize || covered <= CrowdedPart)
+        if (!isTextSizeSet && !HideScores && covered > FullPart)
         {
-            return;
-        }
-
-        for (int i = 0; i < lines.Count; i++)
-        {
-            texts[i].Dispose();
-            texts[i] = LayOut(lines[i], size);
+            _ = LayOutAll(lines, texts, Math.Min(size, TextSize), hideScores: true);
         }
     }
 
-    private string TextOf(in Detection detection, ImmutableArray<string> names)
+    /// <summary>Lays all lines out anew and returns how much of the frame they would cover.</summary>
+    private float LayOutAll(List<(string Name, float Score)> lines, List<LabelText> texts, int size, bool hideScores)
     {
-        int id = detection.ClassId;
-        string name = !names.IsDefault && (uint)id < (uint)names.Length ? names[id] : string.Create(CultureInfo.InvariantCulture, $"class{id}");
-        return HideScores ? name : string.Create(CultureInfo.InvariantCulture, $"{name} {detection.Score:F2}");
+        texts.ForEach(static text => text.Dispose());
+        texts.Clear();
+        foreach ((string name, float score) in lines)
+        {
+            texts.Add(LayOut(hideScores ? name : string.Create(CultureInfo.InvariantCulture, $"{name} {score:F2}"), size));
+        }
+
+        return (float)texts.Sum(static text => (long)SizeOf(text).Width * SizeOf(text).Height) / ((long)format.Width * format.Height);
     }
+
+    private static string NameOf(int id, ImmutableArray<string> names) =>
+        !names.IsDefault && (uint)id < (uint)names.Length ? names[id] : string.Create(CultureInfo.InvariantCulture, $"class{id}");
 
     private LabelText LayOut(string text, int textSize) =>
         LabelText.Of(text.Length <= MaxTextLength ? text : text[..MaxTextLength], textSize, format.Width - (2 * Border(textSize)));

@@ -247,6 +247,22 @@ public sealed class AnnotatorTests
     }
 
     [Fact]
+    public void Labels_that_would_cover_a_small_frame_leave_out_the_scores()
+    {
+        FrameFormat format = new(PixelFormat.Gray8, 97, 61);
+        Detection[] found = [.. Enumerable.Range(0, 8).Select(i => new Detection(0, 0.5f, i * 12, i * 7, (i * 12) + 10, (i * 7) + 10))];
+        Assert.Equal(Draw(found, hide: true), Draw(found, hide: false));
+        Assert.NotEqual(Draw(found[..2], hide: true), Draw(found[..2], hide: false));
+
+        byte[] Draw(Detection[] objects, bool hide)
+        {
+            byte[] pixels = new byte[format.ByteCount];
+            new Annotator(pixels, format) { HideScores = hide }.Draw(objects, ["hexagon nut"]);
+            return pixels;
+        }
+    }
+
+    [Fact]
     public void The_first_object_is_drawn_on_top()
     {
         byte[] pixels = new byte[Format.ByteCount];
