@@ -1,5 +1,6 @@
 using System.Globalization;
 using YoloZeroCopy;
+using YoloZeroCopy.Cuda;
 
 // Detects in a picture on the CPU and on the GPU, with the one ONNX Runtime that the GPU package brings, and compares. The arguments are a model and
 // a picture. Ends with 0 when both agree, with 4 when the GPU cannot be used: then the message says what is missing.
@@ -16,7 +17,7 @@ try
     Console.WriteLine($"{cpu.Length} objects on the CPU, {gpu.Length} on the GPU, {agreeing} of them the same");
     return cpu.Length == gpu.Length && agreeing == gpu.Length ? 0 : 1;
 }
-catch (YoloZeroCopyException error)
+catch (Exception error) when (error is YoloZeroCopyException or CudaUnavailableException or CudaException)
 {
     Console.WriteLine($"{error.GetType().Name}: {error.Message}");
     return 4;
