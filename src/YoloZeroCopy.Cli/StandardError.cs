@@ -3,8 +3,8 @@ using Spectre.Console;
 namespace YoloZeroCopy.Cli;
 
 /// <summary>The tool's standard error: messages, and on a terminal a status line below them.</summary>
-/// <remarks>Any thread. The cursor rests at the beginning of the status line, so that a terminal that breaks lines anew when its size changes keeps it
-/// there, and clearing from the cursor on clears all of the line.</remarks>
+/// <remarks>Any thread. The cursor rests at the beginning of the status line, so that a terminal that breaks lines anew when its size changes keeps
+/// it there, and clearing from the cursor on clears all of the line.</remarks>
 internal static class StandardError
 {
     private const string Clear = "\r\e[J";

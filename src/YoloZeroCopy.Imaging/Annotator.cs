@@ -14,8 +14,9 @@ namespace YoloZeroCopy;
 /// that is drawn on is converted there and back.
 /// <para>
 /// Text is in Roboto, which the library brings: Latin, Greek and Cyrillic letters. Other characters come from the system's fonts, on Linux from the
-/// font files of /usr/share/fonts, /usr/local/share/fonts, ~/.local/share/fonts and ~/.fonts; joined, combined and right-to-left letters stand as their
-/// script wants it. An empty box stands for what no font has: the first time a trace warning says so, and <see cref="MissingCharacters"/> tells before.
+/// font files of /usr/share/fonts, /usr/local/share/fonts, ~/.local/share/fonts and ~/.fonts; joined, combined and right-to-left letters stand as
+/// their script wants it. An empty box stands for what no font has: the first time a trace warning says so, and <see cref="MissingCharacters"/>
+/// tells before.
 /// </para>
 /// </remarks>
 public readonly unsafe ref struct Annotator

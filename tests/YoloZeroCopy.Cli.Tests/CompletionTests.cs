@@ -15,7 +15,8 @@ public sealed class CompletionTests
         Assert.SkipUnless(File.Exists("/bin/bash"), "There is no bash.");
 
         // What bash does for a line when the tab key is pressed.
-        string ask = $"eval \"$(yzc completion bash)\"; COMP_LINE='{line}' COMP_POINT={line.Length}; _yzc; echo \"${{COMPREPLY[@]}}\"; complete -p yzc";
+        string ask =
+            $"eval \"$(yzc completion bash)\"; COMP_LINE='{line}' COMP_POINT={line.Length}; _yzc; echo \"${{COMPREPLY[@]}}\"; complete -p yzc";
         YzcResult result = YzcProcess.RunShell(ask).Succeeded();
         Assert.Equal([.. wanted.Length == 0 ? (string[])[] : [wanted], "complete -o bashdefault -o default -F _yzc yzc"], result.Lines);
     }

@@ -55,7 +55,8 @@ public sealed class TerminalTests : IDisposable
         // Chinese letters take two columns.
         Assert.InRange(new Spectre.Console.Rendering.Segment(ascii).CellCount(), 78, 80);
         Assert.Contains("\e[32m", text.ToStatus(80, new TerminalAbilities(Colors: true, Unicode: true)), StringComparison.Ordinal);
-        Assert.StartsWith("7 frames  0.7 frames/s  0:10  ", (text with { Done = 7, Total = 0 }).ToStatus(80, new(true, true)), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "7 frames  0.7 frames/s  0:10  ", (text with { Done = 7, Total = 0 }).ToStatus(80, new(true, true)), StringComparison.Ordinal);
         Assert.Contains("  stopping  ", (text with { IsStopping = true }).ToStatus(80, new(true, true)), StringComparison.Ordinal);
     }
 
@@ -99,7 +100,8 @@ public sealed class TerminalTests : IDisposable
         string detect = $"exec '{YzcProcess.Host}' '{YzcProcess.ToolPath}' detect {options}";
         string wait = $"until grep -qs '^progress: ' '{messages}' || ! kill -0 $!; do sleep 0.1; done; kill -TERM $!; wait $!; echo $?";
         Assert.Equal("143\n", YzcProcess.RunShell($"({detect}) 2> '{messages}' & {wait}").Output);
-        Assert.Matches(@"^progress: \d+ of 300 frames, \d+\.\d frames/s(, \d+:\d\d left)?, \d+ objects(: \d+ \w+(, \d+ \w+)*)?$", File.ReadLines(messages).First());
+        Assert.Matches(
+            @"^progress: \d+ of 300 frames, \d+\.\d frames/s(, \d+:\d\d left)?, \d+ objects(: \d+ \w+(, \d+ \w+)*)?$", File.ReadLines(messages).First());
     }
 
     [Theory]

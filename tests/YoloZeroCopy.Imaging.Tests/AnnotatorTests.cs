@@ -267,7 +267,8 @@ public sealed class AnnotatorTests
     {
         byte[] pixels = new byte[Format.ByteCount];
 
-        new Annotator(pixels, Format) { HideLabels = true }.Draw([new Detection(4, 0.9f, 10, 10, 30, 30), new Detection(2, 0.5f, 10, 10, 30, 30)], []);
+        new Annotator(pixels, Format) { HideLabels = true }.Draw(
+            [new Detection(4, 0.9f, 10, 10, 30, 30), new Detection(2, 0.5f, 10, 10, 30, 30)], []);
 
         Color first = Annotator.ClassColor(4);
         Assert.Equal((first.R, first.G, first.B), Pixel(pixels, Format, 20, 10));
@@ -292,8 +293,10 @@ public sealed class AnnotatorTests
             () => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLine(0, 0, 1, 1, Color.Red, -1));
         _ = Assert.Throws<ArgumentOutOfRangeException>(
             () => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLabel(0, 0, "a", Color.Red, -1));
-        _ = Assert.Throws<ArgumentOutOfRangeException>(() => { _ = new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)) { Thickness = 0 }; });
-        _ = Assert.Throws<ArgumentOutOfRangeException>(() => { _ = new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)) { TextSize = 0 }; });
+        _ = Assert.Throws<ArgumentOutOfRangeException>(
+            () => { _ = new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)) { Thickness = 0 }; });
+        _ = Assert.Throws<ArgumentOutOfRangeException>(
+            () => { _ = new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)) { TextSize = 0 }; });
     }
 
     // Björn Ottosson's OKLab, from linear sRGB.

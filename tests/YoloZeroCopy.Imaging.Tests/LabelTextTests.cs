@@ -83,7 +83,10 @@ public sealed class LabelTextTests
         {
             Directory.CreateDirectory(Path.Combine(folder, "within"));
             string[] names =
-                ["Abc.ttf", "NotoSans-BoldItalic.ttf", "NotoSans-Bold.ttf", "within/NotoSans-Regular.otf", "DejaVuSans.ttf", "readme.txt", "NotoSerif.ttc"];
+            [
+                "Abc.ttf", "NotoSans-BoldItalic.ttf", "NotoSans-Bold.ttf", "within/NotoSans-Regular.otf", "DejaVuSans.ttf", "readme.txt",
+                "NotoSerif.ttc",
+            ];
             foreach (string name in names)
             {
                 File.WriteAllText(Path.Combine(folder, name), "no font");

@@ -53,13 +53,15 @@ internal static class CompletionCommand
 
         """;
 
-    private static readonly Dictionary<string, string> Scripts = new(StringComparer.Ordinal) { ["bash"] = Bash, ["zsh"] = Zsh, ["pwsh"] = PowerShell };
+    private static readonly Dictionary<string, string> Scripts =
+        new(StringComparer.Ordinal) { ["bash"] = Bash, ["zsh"] = Zsh, ["pwsh"] = PowerShell };
 
     public static Command Create()
     {
         Argument<string> shell = new("SHELL") { Description = "bash, zsh or pwsh." };
         shell.AcceptOnlyFromAmong([.. Scripts.Keys]);
-        Command command = new("completion", "Prints what makes a shell complete this tool's command line; its first line says where it goes.") { shell };
+        Command command =
+            new("completion", "Prints what makes a shell complete this tool's command line; its first line says where it goes.") { shell };
         command.SetAction(arguments => StandardOutput.Write(Scripts[arguments.GetRequiredValue(shell)]));
         return command;
     }

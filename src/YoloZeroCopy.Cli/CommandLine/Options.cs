@@ -22,7 +22,8 @@ internal static class Options
 
     public static Option<Device> Device()
     {
-        Option<Device> option = Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N. Default: auto.", "NAME", OptionParsing.TryDevice);
+        Option<Device> option =
+            Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N. Default: auto.", "NAME", OptionParsing.TryDevice);
         option.CompletionSources.Add("auto", "cpu", "cuda");
         return option;
     }

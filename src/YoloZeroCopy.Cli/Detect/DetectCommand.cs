@@ -55,8 +55,8 @@ internal static class DetectCommand
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSize, Device, Batch, Threads, HostCode,
-            Quiet,
+            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSize, Device, Batch, Threads,
+            HostCode, Quiet,
         };
         ResultOptions.AddOptions(command);
         DrawingStyle.AddOptions(command);

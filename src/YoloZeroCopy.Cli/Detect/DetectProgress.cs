@@ -86,7 +86,8 @@ internal sealed class DetectProgress : IAsyncDisposable
             {
                 // The last column stays free: some terminals go on to the next line when it is filled.
                 StandardError.SetStatus(
-                    text?.ToStatus(Math.Max(1, Console.WindowWidth - 1), terminal) ?? FormattableString.Invariant($"{phase}  {elapsed.TotalSeconds:F1} s"));
+                    text?.ToStatus(Math.Max(1, Console.WindowWidth - 1), terminal)
+                        ?? FormattableString.Invariant($"{phase}  {elapsed.TotalSeconds:F1} s"));
             }
         }
 

@@ -30,7 +30,8 @@ internal readonly record struct ProgressText(long Done, long Total, long Objects
         string frames = Total == 0 ? $"{Done} frames" : $"{Done} of {Math.Max(Done, Total)} frames";
         string left = Left is TimeSpan time ? $", {Time(time)} left" : string.Empty;
         string classes = ByClass.Length == 0 ? string.Empty : $": {ByClass}";
-        return string.Create(CultureInfo.InvariantCulture, $"{(IsStopping ? "stopping, " : "")}{frames}, {Rate:F1} frames/s{left}, {Objects} objects{classes}");
+        string stopping = IsStopping ? "stopping, " : string.Empty;
+        return string.Create(CultureInfo.InvariantCulture, $"{stopping}{frames}, {Rate:F1} frames/s{left}, {Objects} objects{classes}");
     }
 
     /// <summary>A line for a terminal, at most so many columns wide: what matters less is left out where there is no room for it.</summary>

@@ -19,7 +19,8 @@ internal static class RunSummary
     {
         StringBuilder text = new();
         double rate = counts.Frames / Math.Max(elapsed.TotalSeconds, 1e-9);
-        text.Append(CultureInfo.InvariantCulture, $"{(isStopped ? "stopped" : "done")}: {Count(counts.Frames, "frame")} in {elapsed.TotalSeconds:F2} s")
+        text.Append(isStopped ? "stopped: " : "done: ")
+            .Append(CultureInfo.InvariantCulture, $"{Count(counts.Frames, "frame")} in {elapsed.TotalSeconds:F2} s")
             .Append(CultureInfo.InvariantCulture, $" ({rate:F1} frames/s), {Count(counts.Objects, "object")}, {failures} failed");
         if (statistics.FramesCompleted > 0)
         {
@@ -27,7 +28,12 @@ internal static class RunSummary
                 .Append(CultureInfo.InvariantCulture, $" per frame at {model.InputWidth}x{model.InputHeight}");
         }
 
-        return counts.Objects == 0 ? text.ToString() : text.AppendLine().Append("objects: ").Append(counts.ByClass(model.Names, MostClasses)).ToString();
+        if (counts.Objects > 0)
+        {
+            text.AppendLine().Append("objects: ").Append(counts.ByClass(model.Names, MostClasses));
+        }
+
+        return text.ToString();
     }
 
     // A GPU's stages are one graph, of which only the whole can be timed.

@@ -84,7 +84,8 @@ internal static class Unicode
 
     // The blocks that Unicode sets aside for scripts from right to left.
     private static bool IsRightToLeft(int value) =>
-        value is >= 0x590 and <= 0x8FF or >= 0xFB1D and <= 0xFDFF or >= 0xFE70 and <= 0xFEFF or >= 0x10800 and <= 0x10FFF or >= 0x1E800 and <= 0x1EFFF;
+        value is >= 0x590 and <= 0x8FF or >= 0xFB1D and <= 0xFDFF or >= 0xFE70 and <= 0xFEFF
+            or >= 0x10800 and <= 0x10FFF or >= 0x1E800 and <= 0x1EFFF;
 
     private enum Direction
     {
