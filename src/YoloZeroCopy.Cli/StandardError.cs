@@ -15,8 +15,10 @@ internal static class StandardError
     private const string DoNotWrap = "\e[?7l";
     private const string Wrap = "\e[?7h";
 
+    private static readonly TimeSpan LastLine = TimeSpan.FromMilliseconds(250);
     private static readonly Lock Gate = new();
     private static volatile string? status;
+    private static volatile bool isEnding;
 
     /// <summary>Whether it is a terminal that can show a status line.</summary>
     public static Lazy<TerminalAbilities?> Terminal { get; } = new(Probe);
@@ -66,16 +68,28 @@ internal static class StandardError
         }
     }
 
-    /// <summary>Takes the status line away, where the process ends under it. Waits for nobody.</summary>
+    /// <summary>Takes the status line away for good, where the process ends under it. Waits no longer than a line takes to be written.</summary>
     public static void Restore()
     {
-        if (status is not null)
+        if (status is null)
         {
-            Console.Error.Write(Clear + ShowCursor);
+            return;
         }
+
+        // Whoever writes now is waited for, else its line would come after this and hide the cursor again; a terminal that stands still is not. The
+        // lock is kept: nobody is to write any more.
+        isEnding = true;
+        _ = Gate.TryEnter(LastLine);
+        Console.Error.Write(Clear + ShowCursor);
     }
 
-    private static void Draw(string line) => Console.Error.Write($"{HideCursor}{Clear}{DoNotWrap}{line}{Wrap}\r");
+    private static void Draw(string line)
+    {
+        if (!isEnding)
+        {
+            Console.Error.Write($"{HideCursor}{Clear}{DoNotWrap}{line}{Wrap}\r");
+        }
+    }
 
     private static TerminalAbilities? Probe()
     {

@@ -5,7 +5,8 @@ using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
 
-/// <summary>A detection model in two: the network up to the last convolutions of its head, and the tail that makes boxes and scores of their maps.</summary>
+/// <summary>A detection model in two: the network up to the last convolutions of its head, and the tail that makes boxes and scores of their
+/// maps.</summary>
 /// <remarks>
 /// The tail runs over every anchor and every class, and nearly all of what it computes is then below the threshold. What decodes the maps itself
 /// looks at the class logits first and computes boxes of candidates only.
@@ -83,7 +84,8 @@ internal sealed class HeadCut
         return new HeadCut(tail, found, output);
     }
 
-    /// <summary>The model without its tail; the caller disposes it. Its outputs are the maps, in the order in which the model computes them.</summary>
+    /// <summary>The model without its tail; the caller disposes it. Its outputs are the maps, in the order in which the model computes
+    /// them.</summary>
     public ModelBytes Network(OnnxModel model)
     {
         HashSet<string> wanted = [.. maps.Select(static map => map.Name)];

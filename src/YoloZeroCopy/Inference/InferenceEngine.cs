@@ -8,7 +8,8 @@ internal abstract class InferenceEngine : IDisposable
     /// <summary>What the model is, with every shape resolved for the input size the engine was opened for.</summary>
     public abstract ModelInfo Model { get; }
 
-    /// <summary>The maps that a context gives, where the model is cut before the end of its head; null where it gives the model's own output.</summary>
+    /// <summary>The maps that a context gives, where the model is cut before the end of its head; null where it gives the model's own
+    /// output.</summary>
     public virtual DetectionHead? Head => null;
 
     /// <summary>What was changed of the model's graph, and what was not and why; for reports.</summary>

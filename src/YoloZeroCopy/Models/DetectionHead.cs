@@ -3,12 +3,12 @@ using System.Collections.Immutable;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// The raw maps that a detection head ends in, where the model is cut there: at every cell of every level the logits of all classes, and the distances
-/// of the four sides of a box from the cell's centre.
+/// The raw maps that a detection head ends in, where the model is cut there: at every cell of every level the logits of all classes, and the
+/// distances of the four sides of a box from the cell's centre.
 /// </summary>
 /// <remarks>
-/// A side is a distribution over <see cref="Bins"/> distances whose mean counts (distribution focal loss: YOLOv8, v9, 11, 12), or one number (YOLO26).
-/// Distances are in units of the level's stride; the order of sides is left, top, right, bottom. Immutable; any thread.
+/// A side is a distribution over <see cref="Bins"/> distances whose mean counts (distribution focal loss: YOLOv8, v9, 11, 12), or one number
+/// (YOLO26). Distances are in units of the level's stride; the order of sides is left, top, right, bottom. Immutable; any thread.
 /// </remarks>
 internal sealed record DetectionHead
 {

@@ -5,7 +5,7 @@ namespace YoloZeroCopy;
 /// </summary>
 /// <remarks>
 /// One thread at a time; a lane owns one. Everything it needs, for the worst case that every anchor is a candidate, is allocated by the constructor;
-/// <see cref="Decode(ReadOnlySpan{byte}, in Letterbox, Span{Detection})"/> allocates nothing. The result depends on the output alone: equal scores are ordered by anchor.
+/// decoding allocates nothing. The result depends on the output alone: equal scores are ordered by anchor.
 /// Semantics are Ultralytics': a candidate is an anchor whose best class score is strictly above the threshold (its class the lowest id among
 /// equals), boxes stay binary32 and suppression runs on them in pixels of the model's input.
 /// </remarks>

@@ -67,7 +67,11 @@ internal sealed class HeadDecoder : OutputDecoder
         for (int classId = 0; classId < head.ClassCount; classId += 4)
         {
             if (!ScoreScan.RaiseToBest(
-                Row(logits, classId, cells), Row(logits, classId + 1, cells), Row(logits, classId + 2, cells), Row(logits, classId + 3, cells), largest))
+                Row(logits, classId, cells),
+                Row(logits, classId + 1, cells),
+                Row(logits, classId + 2, cells),
+                Row(logits, classId + 3, cells),
+                largest))
             {
                 ThrowNotFinite("logit", logits, cells, firstAnchor);
             }

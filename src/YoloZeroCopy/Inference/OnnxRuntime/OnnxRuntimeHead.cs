@@ -44,7 +44,8 @@ internal static unsafe class OnnxRuntimeHead
             return null;
         }
 
-        if (!OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason) || HeadCut.TryCut(graph, model.OutputName, out reason) is not HeadCut cut)
+        if (!OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
+            || HeadCut.TryCut(graph, model.OutputName, out reason) is not HeadCut cut)
         {
             return null;
         }
@@ -177,10 +178,11 @@ internal static unsafe class OnnxRuntimeHead
                 for (int row = 0; row < 4; row++)
                 {
                     // Written so that NaN differs.
-                    if (!(Math.Abs(expected[(row * anchors) + anchor] - box[row]) <= pixelTolerance))
+                    float given = expected[(row * anchors) + anchor];
+                    if (!(Math.Abs(given - box[row]) <= pixelTolerance))
                     {
                         return FormattableString.Invariant(
-                            $"its head decodes otherwise: number {row} of the box of anchor {anchor} is {expected[(row * anchors) + anchor]}, here {box[row]}");
+                            $"its head decodes otherwise: number {row} of the box of anchor {anchor} is {given}, here {box[row]}");
                     }
                 }
 
