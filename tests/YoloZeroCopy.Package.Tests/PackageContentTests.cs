@@ -126,7 +126,7 @@ public class PackageContentTests(PackedPackages packages)
                 : name is "libSkiaSharp" ? "SkiaSharp.NativeAssets" : name is "libHarfBuzzSharp" ? "HarfBuzzSharp.NativeAssets" : name);
         Assert.All(others.Distinct(), name => Assert.Contains(name, notices, StringComparison.Ordinal));
         // Where the notices point to, there is a file.
-        string[] named = 
+        string[] named =
         [
             .. notices.Split(' ', '\n', ';', ',').Where(static word => word.Length > 9 && word.StartsWith("licences/", StringComparison.Ordinal)),
         ];

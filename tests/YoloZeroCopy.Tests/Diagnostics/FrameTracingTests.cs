@@ -276,107 +276,107 @@ public sealed class FrameTracingTests
         switch (way)
         {
             case "completed":
-            {
-                (Activity own, Task<DetectionResult> frame) = Submit(harness);
-                FakeLane.Finish(lane.Next());
-                return (own, frame);
-            }
+                {
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness);
+                    FakeLane.Finish(lane.Next());
+                    return (own, frame);
+                }
 
             case "failed":
-            {
-                (Activity own, Task<DetectionResult> frame) = Submit(harness);
-                LaneBatch batch = lane.Next();
-                batch.ReleaseSlot(0);
-                batch.SetError(0, new InferenceException("the model gave NaN"));
-                batch.Complete(default);
-                return (own, frame);
-            }
+                {
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness);
+                    LaneBatch batch = lane.Next();
+                    batch.ReleaseSlot(0);
+                    batch.SetError(0, new InferenceException("the model gave NaN"));
+                    batch.Complete(default);
+                    return (own, frame);
+                }
 
             case "faulted":
-            {
-                (Activity own, Task<DetectionResult> frame) = Submit(harness);
-                lane.Next().Fault(new InvalidTimeZoneException("the lane broke"));
-                return (own, frame);
-            }
+                {
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness);
+                    lane.Next().Fault(new InvalidTimeZoneException("the lane broke"));
+                    return (own, frame);
+                }
 
             case "waits while the detector faults":
-            {
-                Task<DetectionResult> running = Submit(harness).Frame;
-                LaneBatch batch = lane.Next();
-                (Activity own, Task<DetectionResult> frame) = Submit(harness);
-                batch.Fault(new InvalidTimeZoneException("the lane broke"));
-                await Assert.ThrowsAsync<DetectorFaultedException>(() => running.WaitAsync(Patience));
-                return (own, frame);
-            }
+                {
+                    Task<DetectionResult> running = Submit(harness).Frame;
+                    LaneBatch batch = lane.Next();
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness);
+                    batch.Fault(new InvalidTimeZoneException("the lane broke"));
+                    await Assert.ThrowsAsync<DetectorFaultedException>(() => running.WaitAsync(Patience));
+                    return (own, frame);
+                }
 
             case "dropped newest":
-            {
-                Task<DetectionResult> running = Submit(harness).Frame;
-                LaneBatch batch = lane.Next();
-                Task<DetectionResult> waiting = Submit(harness).Frame;
-                (Activity own, Task<DetectionResult> frame) = Submit(harness);
-                FakeLane.Finish(batch);
-                FakeLane.Finish(lane.Next());
-                (await running.WaitAsync(Patience)).Dispose();
-                (await waiting.WaitAsync(Patience)).Dispose();
-                return (own, frame);
-            }
+                {
+                    Task<DetectionResult> running = Submit(harness).Frame;
+                    LaneBatch batch = lane.Next();
+                    Task<DetectionResult> waiting = Submit(harness).Frame;
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness);
+                    FakeLane.Finish(batch);
+                    FakeLane.Finish(lane.Next());
+                    (await running.WaitAsync(Patience)).Dispose();
+                    (await waiting.WaitAsync(Patience)).Dispose();
+                    return (own, frame);
+                }
 
             case "dropped oldest":
-            {
-                Task<DetectionResult> running = Submit(harness).Frame;
-                LaneBatch batch = lane.Next();
-                (Activity own, Task<DetectionResult> frame) = Submit(harness);
-                Task<DetectionResult> newer = Submit(harness).Frame;
-                FakeLane.Finish(batch);
-                FakeLane.Finish(lane.Next());
-                (await running.WaitAsync(Patience)).Dispose();
-                (await newer.WaitAsync(Patience)).Dispose();
-                return (own, frame);
-            }
+                {
+                    Task<DetectionResult> running = Submit(harness).Frame;
+                    LaneBatch batch = lane.Next();
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness);
+                    Task<DetectionResult> newer = Submit(harness).Frame;
+                    FakeLane.Finish(batch);
+                    FakeLane.Finish(lane.Next());
+                    (await running.WaitAsync(Patience)).Dispose();
+                    (await newer.WaitAsync(Patience)).Dispose();
+                    return (own, frame);
+                }
 
             case "dropped too old":
                 return Submit(harness, capturedAt: Stopwatch.GetTimestamp() - (Stopwatch.Frequency * 3600));
             case "cancelled while it waits":
-            {
-                Task<DetectionResult> running = Submit(harness).Frame;
-                LaneBatch batch = lane.Next();
-                (Activity own, Task<DetectionResult> frame) = Submit(harness, cancellationToken: cancel.Token);
-                await cancel.CancelAsync();
-                FakeLane.Finish(batch);
-                (await running.WaitAsync(Patience)).Dispose();
-                return (own, frame);
-            }
+                {
+                    Task<DetectionResult> running = Submit(harness).Frame;
+                    LaneBatch batch = lane.Next();
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness, cancellationToken: cancel.Token);
+                    await cancel.CancelAsync();
+                    FakeLane.Finish(batch);
+                    (await running.WaitAsync(Patience)).Dispose();
+                    return (own, frame);
+                }
 
             case "cancelled in a lane":
-            {
-                (Activity own, Task<DetectionResult> frame) = Submit(harness, cancellationToken: cancel.Token);
-                LaneBatch batch = lane.Next();
-                await cancel.CancelAsync();
-                FakeLane.Finish(batch);
-                return (own, frame);
-            }
+                {
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness, cancellationToken: cancel.Token);
+                    LaneBatch batch = lane.Next();
+                    await cancel.CancelAsync();
+                    FakeLane.Finish(batch);
+                    return (own, frame);
+                }
 
             case "disposed while it waits":
-            {
-                Task<DetectionResult> running = Submit(harness).Frame;
-                LaneBatch batch = lane.Next();
-                (Activity own, Task<DetectionResult> frame) = Submit(harness);
-                Task disposing = detector.DisposeAsync().AsTask();
-                FakeLane.Finish(batch);
-                (await running.WaitAsync(Patience)).Dispose();
-                await disposing.WaitAsync(Patience);
-                return (own, frame);
-            }
+                {
+                    Task<DetectionResult> running = Submit(harness).Frame;
+                    LaneBatch batch = lane.Next();
+                    (Activity own, Task<DetectionResult> frame) = Submit(harness);
+                    Task disposing = detector.DisposeAsync().AsTask();
+                    FakeLane.Finish(batch);
+                    (await running.WaitAsync(Patience)).Dispose();
+                    await disposing.WaitAsync(Patience);
+                    return (own, frame);
+                }
 
             default:
-            {
-                Assert.True(detector.TryRent(PipelineHarness.Format, out FrameSlot slot));
-                await detector.DisposeAsync();
-                using Activity own = new Activity("caller").Start();
-                ValueTask<DetectionResult> frame = detector.SubmitAsync(slot);
-                return (own, frame.AsTask());
-            }
+                {
+                    Assert.True(detector.TryRent(PipelineHarness.Format, out FrameSlot slot));
+                    await detector.DisposeAsync();
+                    using Activity own = new Activity("caller").Start();
+                    ValueTask<DetectionResult> frame = detector.SubmitAsync(slot);
+                    return (own, frame.AsTask());
+                }
         }
     }
 
