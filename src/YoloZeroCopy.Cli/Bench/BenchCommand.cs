@@ -26,7 +26,7 @@ internal static class BenchCommand
 
     private static readonly Option<bool> PlainEngine = new("--plain-engine")
     {
-        Description = "CUDA: leave every operator of ONNX Runtime's as it is, to compare (ReplaceOperators).",
+        Description = "Leave the model's graph and ONNX Runtime's operators as they are, to compare (RewriteGraph, ReplaceOperators).",
     };
 
     private static readonly Option<int> SingleFrames = Options.Integer(
@@ -96,6 +96,7 @@ internal static class BenchCommand
                 WaitMode = arguments.GetValue(Wait),
                 AllowSynchronousContinuations = arguments.GetValue(Inline),
                 ReplaceOperators = !arguments.GetValue(PlainEngine),
+                RewriteGraph = !arguments.GetValue(PlainEngine),
                 InputSize = arguments.GetValue(ImageSize),
                 Threads = arguments.GetValue(Threads),
                 TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
