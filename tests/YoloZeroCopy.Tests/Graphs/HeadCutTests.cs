@@ -137,7 +137,7 @@ public sealed class HeadCutTests : IDisposable
         maps[logit + 64 + 7] = float.PositiveInfinity;
         Assert.Contains("class 1 at anchor 7", Assert.Throws<InferenceException>(() => Run(maps)).Message, StringComparison.Ordinal);
 
-        int Run(float[] values) => decoder.Decode(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values), 1, 0, letterbox, found);
+        int Run(float[] values) => Decode(decoder, values, 1, 0, letterbox, found);
     }
 
     [Theory]
@@ -151,7 +151,7 @@ public sealed class HeadCutTests : IDisposable
         Random random = new(3);
         float[] maps = [.. Enumerable.Range(0, head.PictureBytes / sizeof(float)).Select(_ => (random.NextSingle() - 0.5f) * 6)];
         Detection[] found = new Detection[300];
-        int count = decoder.Decode(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(maps), 1, 0, new Letterbox(64, 64, 64, 64), found);
+        int count = Decode(decoder, maps, 1, 0, new Letterbox(64, 64, 64, 64), found);
         int wanted = Enumerable.Range(0, 64).Count(
             cell => Enumerable.Range(0, 2).Max(classId => 1 / (1 + MathF.Exp(-maps[(4 * 64) + (classId * 64) + cell]))) > threshold);
         Assert.Equal(wanted, count);
@@ -194,7 +194,16 @@ public sealed class HeadCutTests : IDisposable
         OutputDecoder decoder = OutputDecoder.For(engine, new DecodingOptions { ScoreThreshold = 0.0005f });
         Detection[] found = new Detection[300];
         return [.. Enumerable.Range(0, batch).Select(
-            picture => found[..decoder.Decode(output, batch, picture, new Letterbox(width, height, width, height), found)])];
+            picture => found[..Decode(decoder, output, batch, picture, new Letterbox(width, height, width, height), found)])];
+    }
+
+    private static unsafe int Decode<T>(OutputDecoder decoder, T[] output, int batch, int picture, in Letterbox letterbox, Detection[] found)
+        where T : unmanaged
+    {
+        fixed (T* address = output)
+        {
+            return decoder.Decode((nint)address, batch, picture, letterbox, found);
+        }
     }
 
     private static void AssertSame(Detection[] wanted, Detection[] given)

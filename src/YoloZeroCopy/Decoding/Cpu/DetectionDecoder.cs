@@ -117,8 +117,8 @@ internal sealed partial class DetectionDecoder : OutputDecoder
         return selection.End(letterbox, detections);
     }
 
-    public override int Decode(ReadOnlySpan<byte> output, int batch, int picture, in Letterbox letterbox, Span<Detection> detections) =>
-        Decode(output.Slice(picture * OutputBytes, OutputBytes), letterbox, detections);
+    public override unsafe int Decode(nint output, int batch, int picture, in Letterbox letterbox, Span<Detection> detections) =>
+        Decode(new ReadOnlySpan<byte>((byte*)output + ((long)picture * OutputBytes), OutputBytes), letterbox, detections);
 
     private bool Counts(int classId) => counting is null || counting[classId];
 }

@@ -34,7 +34,7 @@ internal sealed class HeadDecoder : OutputDecoder
         converted = head.ElementType == TensorElementType.Float16 ? new float[cells * head.ClassCount] : [];
     }
 
-    public override int Decode(ReadOnlySpan<byte> output, int batch, int picture, in Letterbox letterbox, Span<Detection> detections)
+    public override int Decode(nint output, int batch, int picture, in Letterbox letterbox, Span<Detection> detections)
     {
         selection.Begin(letterbox, detections);
         int firstAnchor = 0;
@@ -50,11 +50,11 @@ internal sealed class HeadDecoder : OutputDecoder
     }
 
     /// <summary>Takes all pictures of a map off the output, and gives one of them.</summary>
-    private ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> output, HeadMap map, int batch, int picture)
+    private unsafe ReadOnlySpan<byte> Take(ref nint output, HeadMap map, int batch, int picture)
     {
         int bytes = map.Channels * map.Width * map.Height * head.ElementType.ElementBytes();
-        ReadOnlySpan<byte> taken = output.Slice(picture * bytes, bytes);
-        output = output[(batch * bytes)..];
+        ReadOnlySpan<byte> taken = new((byte*)output + ((long)picture * bytes), bytes);
+        output += (nint)batch * bytes;
         return taken;
     }
 
@@ -73,7 +73,7 @@ internal sealed class HeadDecoder : OutputDecoder
                 Row(logits, classId + 3, cells),
                 largest))
             {
-                ThrowNotFinite("logit", logits, cells, firstAnchor);
+                ThrowNotFinite(logits, cells, firstAnchor);
             }
         }
 
@@ -127,7 +127,7 @@ internal sealed class HeadDecoder : OutputDecoder
     }
 
     [DoesNotReturn]
-    private void ThrowNotFinite(string what, ReadOnlySpan<float> values, int cells, int firstAnchor)
+    private void ThrowNotFinite(ReadOnlySpan<float> values, int cells, int firstAnchor)
     {
         int wrong = 0;
         while (float.IsFinite(values[wrong]))
@@ -136,7 +136,7 @@ internal sealed class HeadDecoder : OutputDecoder
         }
 
         throw new InferenceException(FormattableString.Invariant(
-            $"The model gave {values[wrong]} as the {what} of class {wrong / cells} at anchor {firstAnchor + (wrong % cells)} of {head.Anchors}; ")
+            $"The model gave {values[wrong]} as the logit of class {wrong / cells} at anchor {firstAnchor + (wrong % cells)} of {head.Anchors}; ")
             + "wanted is a finite number.");
     }
 }

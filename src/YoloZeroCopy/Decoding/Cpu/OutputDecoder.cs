@@ -5,14 +5,14 @@ namespace YoloZeroCopy;
 internal abstract class OutputDecoder
 {
     /// <summary>Decodes one picture of a batch.</summary>
-    /// <param name="output">The engine's output tensor, of the whole batch; only read.</param>
+    /// <param name="output">Address of the engine's output tensor, of the whole batch, which may be larger than a span; only read.</param>
     /// <param name="batch">Pictures of the batch.</param>
     /// <param name="picture">Which one.</param>
     /// <param name="letterbox">How the frame was laid into the input.</param>
     /// <param name="detections">Takes the detections in pixels of the frame, by falling score.</param>
     /// <returns>Number of detections.</returns>
     /// <exception cref="InferenceException">The output holds a value that no detector gives.</exception>
-    public abstract int Decode(ReadOnlySpan<byte> output, int batch, int picture, in Letterbox letterbox, Span<Detection> detections);
+    public abstract int Decode(nint output, int batch, int picture, in Letterbox letterbox, Span<Detection> detections);
 
     /// <summary>The decoder for an engine's output.</summary>
     public static OutputDecoder For(InferenceEngine engine, DecodingOptions options)

@@ -18,7 +18,6 @@ internal sealed unsafe class CpuLane : ProcessorLane
     private readonly byte* input;
     private readonly byte* output;
     private readonly int inputBytes;
-    private readonly int outputBytes;
 
     public CpuLane(InferenceEngine engine, int maxBatch, DecodingOptions decoding, int number)
         : base(number)
@@ -27,14 +26,13 @@ internal sealed unsafe class CpuLane : ProcessorLane
         model = engine.Model;
         int tensorBatch = model.FixedBatch == 0 ? maxBatch : model.FixedBatch;
         inputBytes = model.InputBytes;
-        outputBytes = engine.OutputBytes;
         contexts = new EngineContext?[tensorBatch + 1];
         preprocessor = new CpuPreprocessor(model.InputWidth, model.InputHeight, model.InputType);
         decoder = OutputDecoder.For(engine, decoding);
 
         // Zeroed: rows of a fixed batch that no frame fills must hold numbers, too.
         input = Allocate((long)tensorBatch * inputBytes);
-        output = Allocate((long)tensorBatch * outputBytes);
+        output = Allocate((long)tensorBatch * engine.OutputBytes);
         StartThread();
     }
 
@@ -116,11 +114,9 @@ internal sealed unsafe class CpuLane : ProcessorLane
     {
         FrameFormat format = current.Format(index);
         Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
-        int batch = BatchOf(current);
         try
         {
-            int count = decoder.Decode(
-                new ReadOnlySpan<byte>(output, checked(batch * outputBytes)), batch, index, letterbox, current.Detections(index));
+            int count = decoder.Decode((nint)output, BatchOf(current), index, letterbox, current.Detections(index));
             current.SetResult(index, count);
         }
         catch (InferenceException error)
