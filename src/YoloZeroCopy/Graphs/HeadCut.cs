@@ -24,6 +24,9 @@ internal sealed class HeadCut
         this.output = output;
     }
 
+    /// <summary>The maps, in the order in which the model computes them.</summary>
+    public ImmutableArray<HeadConvolution> Maps => maps;
+
     /// <summary>Cuts a model.</summary>
     /// <param name="graph">The model.</param>
     /// <param name="output">Its detection output.</param>
@@ -179,5 +182,18 @@ internal static class OnnxTensorData
             _ => null,
         };
         return values?.Length == count ? values : null;
+    }
+
+    /// <summary>The elements of a constant of 64-bit integers, as shapes and axes are; null where it is another one.</summary>
+    public static long[]? Integers(TensorProto tensor)
+    {
+        if ((OrtElementType)tensor.DataType != OrtElementType.Int64 || tensor.ExternalData.Count > 0 || tensor.Dims.Count > 1)
+        {
+            return null;
+        }
+
+        long[]? values = !tensor.HasRawData ? [.. tensor.Int64Data]
+            : tensor.RawData.Length % sizeof(long) == 0 ? MemoryMarshal.Cast<byte, long>(tensor.RawData.Span).ToArray() : null;
+        return values?.Length == (tensor.Dims.Count == 0 ? 1 : tensor.Dims[0]) ? values : null;
     }
 }
