@@ -19,11 +19,12 @@ DISTANCE_BINS = 16
 class ConvBlock(nn.Module):
     """Convolution, batch normalisation, SiLU."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1,
+                 activated: bool = True) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
-        self.act = nn.SiLU(inplace=True)
+        self.act = nn.SiLU(inplace=True) if activated else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.norm(self.conv(x)))
@@ -35,7 +36,7 @@ class ConvBlock(nn.Module):
             return
         gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         folded = nn.Conv2d(self.conv.in_channels, self.conv.out_channels, self.conv.kernel_size,
-                           self.conv.stride, self.conv.padding, bias=True)
+                           self.conv.stride, self.conv.padding, groups=self.conv.groups, bias=True)
         with torch.no_grad():
             folded.weight.copy_(self.conv.weight * gain[:, None, None, None])
             folded.bias.copy_(norm.bias - norm.running_mean * gain)
