@@ -1,4 +1,4 @@
-// Letterbox, conversion to RGB, normalisation, CHW and cast of a whole batch in one launch, with the arithmetic of the C# CpuPreprocessor, bit for
+// Letterbox, conversion to RGB, normalisation, layout and cast of a whole batch in one launch, with the arithmetic of the C# CpuPreprocessor, bit for
 // bit.
 // Grid: x = columns of 32 * YZC_PREPROCESS_PIXELS, y = YZC_PREPROCESS_ROWS rows, z = picture. Block: YZC_PREPROCESS_THREADS, a warp for each row.
 // The pixel format is a switch at run time: it is uniform in a block, so a batch may mix formats and sizes and no time is lost.
@@ -248,15 +248,51 @@ struct uint8 {
     YZC_DEVICE_MEMBER static uint8_t of(uint32_t level) { return (uint8_t)level; }
 };
 
+// [batch, 3, height, width]
 template <class Element>
-YZC_DEVICE void store(YZC_GLOBAL typename Element::storage* row, int64_t plane, const rgb& levels)
-{
-    row[0] = Element::of((uint32_t)levels.red);
-    row[plane] = Element::of((uint32_t)levels.green);
-    row[2 * plane] = Element::of((uint32_t)levels.blue);
-}
+struct channels_first {
+    YZC_GLOBAL typename Element::storage* tensor;
+    int64_t plane;
 
-template <class Element>
+    YZC_DEVICE_MEMBER explicit channels_first(const yzc_preprocess_params& params)
+        : tensor(global<typename Element::storage>(params.tensor))
+        , plane((int64_t)params.input_height * params.input_width)
+    {
+        tensor += 3 * plane * block_z();
+    }
+
+    YZC_DEVICE_MEMBER void store(int64_t pixel, const rgb& levels) const
+    {
+        tensor[pixel] = Element::of((uint32_t)levels.red);
+        tensor[pixel + plane] = Element::of((uint32_t)levels.green);
+        tensor[pixel + 2 * plane] = Element::of((uint32_t)levels.blue);
+    }
+};
+
+// [batch, height, width, 4] of halves, the fourth 0. A pixel is one access of 8 bytes.
+struct channels_last {
+    struct alignas(8) halves4 {
+        uint32_t red_green, blue;
+    };
+
+    YZC_GLOBAL halves4* tensor;
+
+    YZC_DEVICE_MEMBER explicit channels_last(const yzc_preprocess_params& params)
+        : tensor(global<halves4>(params.tensor))
+    {
+        tensor += (int64_t)params.input_height * params.input_width * block_z();
+    }
+
+    YZC_DEVICE_MEMBER void store(int64_t pixel, const rgb& levels) const
+    {
+        uint32_t red = float16::of((uint32_t)levels.red);
+        uint32_t green = float16::of((uint32_t)levels.green);
+        tensor[pixel].red_green = red | green << 16;
+        tensor[pixel].blue = float16::of((uint32_t)levels.blue);
+    }
+};
+
+template <class Tensor>
 YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
 {
     int width = params.input_width;
@@ -267,8 +303,7 @@ YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
     }
 
     const yzc_picture picture = read_picture(params.pictures, block_z());
-    int64_t plane = (int64_t)params.input_height * width;
-    YZC_GLOBAL typename Element::storage* row = global<typename Element::storage>(params.tensor) + (3 * plane * block_z() + (int64_t)y * width);
+    const Tensor tensor(params);
     rgb levels[Pixels];
 #pragma unroll
     for (int i = 0; i < Pixels; i++) {
@@ -334,13 +369,14 @@ YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
     for (int i = 0; i < Pixels; i++) {
         int x = first + 32 * i;
         if (x < width) {
-            store<Element>(row + x, plane, levels[i]);
+            tensor.store((int64_t)y * width + x, levels[i]);
         }
     }
 }
 
 }
 
-YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f32(const yzc_preprocess_params params) { preprocess<float32>(params); }
-YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f16(const yzc_preprocess_params params) { preprocess<float16>(params); }
-YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_u8(const yzc_preprocess_params params) { preprocess<uint8>(params); }
+YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f32(const yzc_preprocess_params params) { preprocess<channels_first<float32>>(params); }
+YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f16(const yzc_preprocess_params params) { preprocess<channels_first<float16>>(params); }
+YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_u8(const yzc_preprocess_params params) { preprocess<channels_first<uint8>>(params); }
+YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f16_last(const yzc_preprocess_params params) { preprocess<channels_last>(params); }

@@ -31,6 +31,7 @@ YZC_DEVICE int warp_up(int value, int lanes) { return __nvvm_shfl_sync_up_i32(0x
 
 YZC_DEVICE int shared_add(int* at, int value) { return __atomic_fetch_add(at, value, __ATOMIC_RELAXED); }
 YZC_DEVICE void shared_or(uint32_t* at, uint32_t value) { __atomic_fetch_or(at, value, __ATOMIC_RELAXED); }
+YZC_DEVICE void shared_max(uint32_t* at, uint32_t value) { __atomic_fetch_max(at, value, __ATOMIC_RELAXED); }
 YZC_DEVICE void shared_min(uint64_t* at, uint64_t value) { __atomic_fetch_min(at, value, __ATOMIC_RELAXED); }
 
 // Reads of memory that nothing writes while the kernel runs: through the read-only path.
@@ -121,6 +122,7 @@ YZC_DEVICE float approximate_reciprocal(float value)
 YZC_DEVICE float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 YZC_DEVICE float larger(float a, float b) { return __builtin_fmaxf(a, b); }
 YZC_DEVICE float smaller(float a, float b) { return __builtin_fminf(a, b); }
+YZC_DEVICE float magnitude(float a) { return __builtin_fabsf(a); }
 YZC_DEVICE float bits_to_float(uint32_t bits) { return __builtin_bit_cast(float, bits); }
 YZC_DEVICE uint32_t float_to_bits(float value) { return __builtin_bit_cast(uint32_t, value); }
 YZC_DEVICE int bit_count(uint32_t bits) { return __builtin_popcount(bits); }

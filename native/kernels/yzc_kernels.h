@@ -44,7 +44,8 @@ struct yzc_picture {
 // The only parameter of yzc_preprocess_*, by value.
 struct yzc_preprocess_params {
     uint64_t pictures;      // Device address of yzc_picture[grid z], aligned to 16 bytes.
-    uint64_t tensor;        // Device address of the tensor [grid z, 3, input_height, input_width], aligned to its element.
+    uint64_t tensor;        // Device address of the tensor [grid z, 3, input_height, input_width], aligned to its element;
+                            // of yzc_preprocess_f16_last [grid z, input_height, input_width, 4], aligned to 8.
     int32_t input_width;
     int32_t input_height;
 };
@@ -55,7 +56,7 @@ enum yzc_decode_flags {
     YZC_SOME_CLASSES = 4,   // Only anchors whose best class has its bit in class_bits are candidates.
 };
 
-// The only parameter of yzc_scan_* and yzc_suppress, by value; the same for both.
+// The only parameter of yzc_scan_*, but yzc_scan_head_f16, and of yzc_suppress, by value; the same for both.
 struct yzc_decode_params {
     uint64_t pictures;      // Device address of yzc_picture[batch], aligned to 16 bytes.
     uint64_t output;        // Device address of the model's output [batch, ...], aligned to 16 bytes.
@@ -75,6 +76,28 @@ struct yzc_decode_params {
     uint32_t class_bits[32];// Bit c % 32 of word c / 32 is class c's. Read where the flags say so.
 };
 
+// One level of a head: cells whose logits lie in one map and whose sides in another, [batch, cells, channels filled up to a multiple of 8].
+struct yzc_head_level {
+    int32_t width;          // Cells of a row.
+    int32_t cells;
+    int32_t stride;         // Pixels of the input from cell to cell.
+    int32_t first_anchor;   // Cells of the levels before it.
+    int32_t first_segment;  // Segments of the levels before it: a segment lies in one level.
+    int32_t sides;          // Bytes that the maps before its map of sides have for one picture.
+    int32_t scores;         // Likewise, its map of scores.
+    int32_t reserved;
+};
+
+// The only parameter of yzc_scan_head_f16, by value.
+struct yzc_head_params {
+    yzc_decode_params decode; // As yzc_suppress gets it. output: all pictures of the first map, then all of the next one.
+    int32_t batch;          // Pictures in each map.
+    int32_t level_count;    // 1 to YZC_MAX_LEVELS.
+    int32_t bins;           // Distances of a side's distribution; 1 where a side is one number.
+    float logit_threshold;  // No logit up to this has a score above score_threshold.
+    yzc_head_level levels[8];
+};
+
 enum yzc_decode_status {
     YZC_DECODED,
     YZC_NOT_FINITE,         // A score, or a candidate's box, is NaN or infinite.
@@ -89,6 +112,7 @@ struct yzc_result_header {
     int32_t status;
     int32_t wrong_anchor;   // What the status is about, of several the lowest anchor and then the lowest element; -1 when decoded.
     int32_t wrong_element;  // Row (channels first) or column (other layouts) of the output; -1: the product of objectness and class score.
+                            // Of a head: 0 to 3 a side of the box, as computed; from 4 on the logits.
     uint32_t wrong_value;   // The value's bits as binary32.
     int32_t reserved;
 };
@@ -113,6 +137,7 @@ enum yzc_limits {
     YZC_MAX_DETECTIONS = 1024,
     YZC_MAX_ANCHORS = 1 << 22,   // A key has 22 bits for the anchor
     YZC_MAX_CLASSES = 1 << 10,   // and 10 for the class.
+    YZC_MAX_LEVELS = 8,
     YZC_PREPROCESS_ROWS = 8,     // Warps of a block, each a row of the input.
     YZC_PREPROCESS_THREADS = 32 * YZC_PREPROCESS_ROWS,
 #ifndef YZC_PREPROCESS_PIXELS

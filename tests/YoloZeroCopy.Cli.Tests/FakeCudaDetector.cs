@@ -14,8 +14,8 @@ internal static class FakeCudaDetector
             options.MaxBatch,
             options.MaxBatch,
             CudaLaneMemory.Align(options.SlotBytes),
-            engine.Model.InputBytes,
-            engine.Model.OutputBytes,
+            engine.InputBytes,
+            engine.OutputBytes,
             shared.Decode.ScratchBytes,
             shared.Decode.ResultBytes);
         FramePool pool = new(

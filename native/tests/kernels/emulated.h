@@ -79,6 +79,7 @@ YZC_DEVICE int shared_add(int* at, int value)
 }
 
 YZC_DEVICE void shared_or(uint32_t* at, uint32_t value) { *at |= value; }
+YZC_DEVICE void shared_max(uint32_t* at, uint32_t value) { *at = value > *at ? value : *at; }
 YZC_DEVICE void shared_min(uint64_t* at, uint64_t value) { *at = value < *at ? value : *at; }
 
 template <class T>
@@ -149,6 +150,7 @@ YZC_DEVICE int round_down(float value) { return (int)std::floor(value); }
 YZC_DEVICE float approximate_exp2(float value) { return std::exp2(value); }
 YZC_DEVICE float approximate_reciprocal(float value) { return 1 / value; }
 YZC_DEVICE float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
+YZC_DEVICE float magnitude(float a) { return std::fabs(a); }
 YZC_DEVICE float larger(float a, float b) { return std::fmax(a, b); }
 YZC_DEVICE float smaller(float a, float b) { return std::fmin(a, b); }
 YZC_DEVICE int bit_count(uint32_t bits) { return __builtin_popcount(bits); }

@@ -7,6 +7,50 @@ internal static class SyntheticOutput
 {
     private const float Noise = 0.01f;
 
+    // Logits of scores near 0, as a trained model has them nearly everywhere.
+    private const float NoLogit = -6;
+
+    /// <summary>Makes the maps of a head, halves with their channels last, with candidates as in the other outputs.</summary>
+    public static byte[] Make(DetectionHead head, int candidates, int seed)
+    {
+        byte[] tensor = new byte[head.PictureBytes];
+        Span<Half> values = MemoryMarshal.Cast<byte, Half>(tensor.AsSpan());
+        Random random = new(seed);
+        int anchorsLeft = head.Anchors;
+        int candidatesLeft = Math.Min(candidates, anchorsLeft);
+        int at = 0;
+        foreach (HeadLevel level in head.Levels)
+        {
+            int sidesStep = head.MapBytes(level.Sides) / level.Cells / sizeof(ushort);
+            int scoresStep = head.MapBytes(level.Scores) / level.Cells / sizeof(ushort);
+            Span<Half> sides = values.Slice(at, sidesStep * level.Cells);
+            Span<Half> scores = values.Slice(at + sides.Length, scoresStep * level.Cells);
+            at += sides.Length + scores.Length;
+            foreach (ref Half value in sides)
+            {
+                value = (Half)(random.NextSingle() * 4);
+            }
+
+            for (int cell = 0; cell < level.Cells; cell++)
+            {
+                bool isCandidate = random.Next(anchorsLeft--) < candidatesLeft;
+                candidatesLeft -= isCandidate ? 1 : 0;
+                Span<Half> logits = scores.Slice(cell * scoresStep, head.ClassCount);
+                foreach (ref Half logit in logits)
+                {
+                    logit = (Half)(NoLogit + random.NextSingle());
+                }
+
+                if (isCandidate)
+                {
+                    logits[random.Next(logits.Length)] = (Half)HeadValues.Logit(0.3f + (0.65f * random.NextSingle()));
+                }
+            }
+        }
+
+        return tensor;
+    }
+
     /// <summary>Makes an output whose candidates lie anywhere, with any class and scores from 0.3 to 0.95; all other anchors stay far below any
     /// sensible threshold.</summary>
     public static byte[] Make(ModelInfo model, int candidates, int seed)

@@ -2,6 +2,16 @@ using System.Collections.Immutable;
 
 namespace YoloZeroCopy;
 
+/// <summary>How pictures lie in an engine's input tensor.</summary>
+internal enum InputLayout
+{
+    /// <summary><c>[batch, 3, height, width]</c> of the model's type: red, green, blue.</summary>
+    ChannelsFirst,
+
+    /// <summary><c>[batch, height, width, 4]</c> of halves: red, green, blue, 0. 8 bytes a pixel, as tensor cores want it.</summary>
+    ChannelsLast4,
+}
+
 /// <summary>A loaded model on one device. Thread-safe: several lanes share one engine; each has contexts of its own.</summary>
 internal abstract class InferenceEngine : IDisposable
 {
@@ -14,6 +24,14 @@ internal abstract class InferenceEngine : IDisposable
 
     /// <summary>What was changed of the model's graph, and what was not and why; for reports.</summary>
     public virtual string GraphChanges => "none";
+
+    /// <summary>How pictures lie in the input tensor.</summary>
+    public virtual InputLayout InputLayout => InputLayout.ChannelsFirst;
+
+    /// <summary>Bytes of what a context takes for one picture.</summary>
+    public int InputBytes => InputLayout == InputLayout.ChannelsLast4
+        ? checked(LayerNetwork.InputChannels * Model.InputWidth * Model.InputHeight * sizeof(ushort))
+        : Model.InputBytes;
 
     /// <summary>Bytes of what a context gives for one picture.</summary>
     public int OutputBytes => Head?.PictureBytes ?? Model.OutputBytes;
@@ -40,7 +58,7 @@ internal abstract class InferenceEngine : IDisposable
     /// </summary>
     /// <param name="batch">Pictures per run; <see cref="ModelInfo.FixedBatch"/> where that is not 0.</param>
     /// <param name="input">
-    /// Address of the input tensor on the engine's device, <c>[batch, 3, height, width]</c>; the caller owns it and keeps it alive.
+    /// Address of the input tensor on the engine's device, as <see cref="InputLayout"/> says; the caller owns it and keeps it alive.
     /// </param>
     /// <param name="output">
     /// Address of the output tensor on the engine's device, <c>[batch, rows, columns]</c>, or of the maps of <see cref="Head"/> one behind the other;

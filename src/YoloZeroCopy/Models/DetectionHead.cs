@@ -23,6 +23,12 @@ internal sealed record DetectionHead
     /// <summary>Type of every map.</summary>
     public required TensorElementType ElementType { get; init; }
 
+    /// <summary>
+    /// False: every map is <c>[batch, channels, height, width]</c>. True: <c>[batch, height, width, channels]</c>, with the channels filled up to a
+    /// multiple of <see cref="LayerNetwork.ChannelMultiple"/> by values that mean nothing.
+    /// </summary>
+    public bool IsChannelsLast { get; init; }
+
     /// <summary>Levels by rising stride.</summary>
     public required ImmutableArray<HeadLevel> Levels { get; init; }
 
@@ -30,10 +36,20 @@ internal sealed record DetectionHead
     public int Anchors => Levels.Sum(static level => level.Cells);
 
     /// <summary>Bytes of all maps of one picture.</summary>
-    public int PictureBytes => checked(Anchors * ((Sides * Bins) + ClassCount) * ElementType.ElementBytes());
+    public int PictureBytes => Maps.Sum(MapBytes);
 
     /// <summary>The maps in the order in which they lie in the output: all pictures of the first map, then all of the next one.</summary>
     public IEnumerable<HeadMap> Maps => Levels.SelectMany(static level => (HeadMap[])[level.Sides, level.Scores]);
+
+    /// <summary>Bytes of one of the maps for one picture.</summary>
+    public int MapBytes(HeadMap map) => checked(map.Width * map.Height * CellBytes(map));
+
+    /// <summary>Bytes from cell to cell of a map whose channels come last.</summary>
+    private int CellBytes(HeadMap map)
+    {
+        int multiple = IsChannelsLast ? LayerNetwork.ChannelMultiple : 1;
+        return (map.Channels + multiple - 1) / multiple * multiple * ElementType.ElementBytes();
+    }
 
     /// <summary>Finds out what the maps at a cut are.</summary>
     /// <param name="maps">The maps and their sizes, in the order of the model.</param>
@@ -87,7 +103,7 @@ internal sealed record DetectionHead
     }
 }
 
-/// <summary>One map: <c>[batch, channels, height, width]</c>.</summary>
+/// <summary>One map; <see cref="DetectionHead.IsChannelsLast"/> tells how it lies.</summary>
 internal sealed record HeadMap(string Name, int Channels, int Width, int Height);
 
 /// <summary>The maps of one stride.</summary>

@@ -40,7 +40,7 @@ internal static class CudaOpening
             int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
             int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
             DecodingOptions decoding = Opening.DecodingOf(options);
-            CudaSharedResources shared = new(context, model, decoding, options.WaitMode);
+            CudaSharedResources shared = new(context, engine, decoding, options.WaitMode);
             made.Add(shared);
             CudaLaneSizes sizes = SizesOf(engine, shared.Decode, maxBatch, options.SlotBytes);
             MemoryPlan plan = Plan(engine, sizes, maxBatch, laneCount, slotCount, options.SlotBytes);
@@ -165,8 +165,8 @@ internal static class CudaOpening
         maxBatch,
         Math.Max(maxBatch, engine.MinBatch),
         FramePool.StepOf(slotBytes),
-        engine.Model.InputBytes,
-        engine.Model.OutputBytes,
+        engine.InputBytes,
+        engine.OutputBytes,
         decode.ScratchBytes,
         decode.ResultBytes,
         engine.MinBatch);

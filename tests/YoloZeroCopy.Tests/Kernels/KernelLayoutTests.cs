@@ -31,6 +31,8 @@ public sealed class KernelLayoutTests
         Describe<KernelPicture>(lines, "yzc_picture");
         Describe<PreprocessParameters>(lines, "yzc_preprocess_params");
         Describe<DecodeParameters>(lines, "yzc_decode_params");
+        Describe<KernelHeadLevel>(lines, "yzc_head_level");
+        Describe<HeadParameters>(lines, "yzc_head_params");
         Describe<SiluParameters>(lines, "yzc_silu_params");
         Describe<KernelResultHeader>(lines, "yzc_result_header");
         Describe<Detection>(lines, "yzc_detection");
@@ -43,6 +45,7 @@ public sealed class KernelLayoutTests
             ("YZC_NOT_FINITE", (int)KernelDecodeStatus.NotFinite), ("YZC_UNKNOWN_CLASS", (int)KernelDecodeStatus.UnknownClass),
             ("YZC_MAX_CANDIDATES", DecodeKernels.CandidateLimit), ("YZC_MAX_DETECTIONS", DecodeKernels.DetectionLimit),
             ("YZC_MAX_ANCHORS", DecodeKernels.AnchorLimit), ("YZC_MAX_CLASSES", DecodeKernels.ClassLimit),
+            ("YZC_MAX_LEVELS", DecodeKernels.LevelLimit),
             ("YZC_PREPROCESS_ROWS", PreprocessKernel.Rows), ("YZC_PREPROCESS_PIXELS", PreprocessKernel.Pixels),
                 ("YZC_PREPROCESS_THREADS", PreprocessKernel.Threads),
             ("YZC_SCAN_THREADS", DecodeKernels.ScanThreads), ("YZC_SCAN_ROWS", DecodeKernels.ScanRows),

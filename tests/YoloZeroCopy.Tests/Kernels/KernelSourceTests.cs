@@ -17,6 +17,14 @@ public class KernelSourceTests
             Assert.Contains($".visible .entry {PreprocessKernel.NameOf(elementType)}(", preprocess, StringComparison.Ordinal);
         }
 
+        string last = PreprocessKernel.NameOf(TensorElementType.Float32, InputLayout.ChannelsLast4);
+        Assert.Contains($".visible .entry {last}(", preprocess, StringComparison.Ordinal);
+        DetectionHead head = DetectionHeadTests.ForInput(64, 32, bins: 16, classCount: 3) with
+        {
+            ElementType = TensorElementType.Float16,
+            IsChannelsLast = true,
+        };
+        Assert.Contains($".visible .entry {new DecodeKernels(head, new DecodingOptions()).ScanName}(", decode, StringComparison.Ordinal);
         Assert.Contains($".visible .entry {DecodeKernels.SuppressName}(", decode, StringComparison.Ordinal);
         foreach (OutputLayout layout in Enum.GetValues<OutputLayout>())
         {

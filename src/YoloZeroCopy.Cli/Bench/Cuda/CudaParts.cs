@@ -86,7 +86,7 @@ internal static class CudaParts
     {
         ModelInfo model = detector.Model;
         int repeats = settings.Quick ? QuickKernelRepeats : KernelRepeats;
-        using KernelBenchmark kernels = new(device.Context, model, settings.Format, Opening.DecodingOf(settings.Detector));
+        using KernelBenchmark kernels = new(device.Context, detector.Inspection.Engine, settings.Format, Opening.DecodingOf(settings.Detector));
         List<KernelTime> times = [];
         foreach (int batch in KernelBatches)
         {
@@ -95,7 +95,7 @@ internal static class CudaParts
             times.Add(new KernelTime(batch, preprocess, decode, candidates));
         }
 
-        return new KernelSection(times, CudaSharedResources.AnchorsOf(model), model.ClassCount);
+        return new KernelSection(times, kernels.Anchors, model.ClassCount);
     });
 
     /// <summary>A short run of its own, because events that take the time cost a little.</summary>

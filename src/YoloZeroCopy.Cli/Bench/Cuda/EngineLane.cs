@@ -14,13 +14,13 @@ internal sealed unsafe class EngineLane : IDisposable
     {
         try
         {
-            int inputBytes = engine.Model.InputBytes;
+            int inputBytes = engine.InputBytes;
             Stream = Keep(new CudaStream(cuda));
             CudaDeviceMemory input = Keep(new CudaDeviceMemory(cuda, (nuint)batch * (nuint)inputBytes));
-            CudaDeviceMemory output = Keep(new CudaDeviceMemory(cuda, (nuint)batch * (nuint)engine.Model.OutputBytes));
+            CudaDeviceMemory output = Keep(new CudaDeviceMemory(cuda, (nuint)batch * (nuint)engine.OutputBytes));
             Input = input.Address;
             Output = output.Address;
-            Fill(engine.Model.InputType, inputBytes, batch);
+            Fill(engine.InputLayout == InputLayout.ChannelsLast4 ? TensorElementType.Float16 : engine.Model.InputType, inputBytes, batch);
             Stream.Fill(Output, 0, output.Bytes);
             context = Keep(engine.CreateContext(batch, (nint)Input.Value, (nint)Output.Value, Stream.Handle.Value));
             graph = useGraph && context.CanCapture ? Keep(Capture()) : null;

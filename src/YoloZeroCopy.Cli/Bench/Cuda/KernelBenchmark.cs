@@ -17,6 +17,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     private const int MostSets = 64;
 
     private readonly CudaContext context;
+    private readonly InferenceEngine engine;
     private readonly ModelInfo model;
     private readonly FrameFormat format;
     private readonly DecodeKernels decode;
@@ -25,13 +26,13 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     private readonly CudaModule decodeModule;
     private readonly List<IDisposable> made = [];
 
-    public KernelBenchmark(CudaContext context, ModelInfo model, FrameFormat format, DecodingOptions decoding)
+    public KernelBenchmark(CudaContext context, InferenceEngine engine, FrameFormat format, DecodingOptions decoding)
     {
         this.context = context;
-        this.model = model;
+        this.engine = engine;
+        model = engine.Model;
         this.format = format;
-        decode = new DecodeKernels(
-            model.Layout, CudaSharedResources.AnchorsOf(model), Math.Min(model.ClassLimit, DecodeKernels.ClassLimit), model.OutputType, decoding);
+        decode = DecodeKernels.For(engine, decoding);
         try
         {
             stream = Keep(new CudaStream(context));
@@ -45,11 +46,14 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         }
     }
 
+    /// <summary>Anchors of a picture's output.</summary>
+    public int Anchors => decode.Anchors;
+
     /// <summary>Median microseconds of preprocessing a batch of frames.</summary>
     public double Preprocess(int batch, int repeats, CancellationToken stop)
     {
         long frameStep = CudaLaneMemory.Align(format.ByteCount);
-        long tensorBytes = CudaLaneMemory.Align((long)batch * model.InputBytes);
+        long tensorBytes = CudaLaneMemory.Align((long)batch * engine.InputBytes);
         int sets = SetsFor((batch * frameStep) + tensorBytes);
         using CudaDeviceMemory frames = new(context, (nuint)(sets * batch * frameStep));
         using CudaDeviceMemory tensors = new(context, (nuint)(sets * tensorBytes));
@@ -61,7 +65,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         }
 
         using CudaDeviceMemory pictures = Pictures(sets * batch, index => frames.Address.Value + (ulong)(index * frameStep));
-        CudaKernel kernel = preprocessModule.GetKernel(PreprocessKernel.NameOf(model.InputType));
+        CudaKernel kernel = preprocessModule.GetKernel(PreprocessKernel.NameOf(model.InputType, engine.InputLayout));
         KernelGrid grid = PreprocessKernel.GridOf(model.InputWidth, model.InputHeight, batch);
         return Time(
             sets,
@@ -75,8 +79,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     /// picture.</summary>
     public (double Microseconds, int Candidates) Decode(int batch, int repeats, CancellationToken stop)
     {
-        int outputBytes = model.OutputBytes;
-        long outputStep = CudaLaneMemory.Align((long)batch * outputBytes);
+        long outputStep = CudaLaneMemory.Align((long)batch * engine.OutputBytes);
         long scratchStep = batch * decode.ScratchBytes;
         long resultStep = CudaLaneMemory.Align((long)batch * decode.ResultBytes);
         int sets = SetsFor(outputStep);
@@ -86,10 +89,19 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         stream.Fill(results.Address, 0, results.Bytes);
         for (int index = 0; index < batch; index++)
         {
-            byte[] output = SyntheticOutput.Make(model, Candidates, seed: index);
+            byte[] output = engine.Head is DetectionHead head
+                ? SyntheticOutput.Make(head, Candidates, seed: index)
+                : SyntheticOutput.Make(model, Candidates, seed: index);
             for (int set = 0; set < sets; set++)
             {
-                Upload(outputs.Address.Value + (ulong)((set * outputStep) + ((long)index * outputBytes)), output);
+                // All pictures of a part lie side by side.
+                int at = 0;
+                foreach (int bytes in PartBytes())
+                {
+                    long place = (set * outputStep) + ((long)batch * at) + ((long)index * bytes);
+                    Upload(outputs.Address.Value + (ulong)place, output.AsSpan(at, bytes));
+                    at += bytes;
+                }
             }
         }
 
@@ -109,7 +121,15 @@ internal sealed unsafe class KernelBenchmark : IDisposable
                 outputs.Address.Value + (ulong)(set * outputStep),
                 scratch.Address.Value + (ulong)(set * scratchStep),
                 results.Address.Value + (ulong)(set * resultStep));
-            Launch(scan, decode.ScanGrid(batch), parameters);
+            if (decode.IsOfHead)
+            {
+                Launch(scan, decode.ScanGrid(batch), decode.HeadParametersFor(parameters, batch));
+            }
+            else
+            {
+                Launch(scan, decode.ScanGrid(batch), parameters);
+            }
+
             Launch(suppress, DecodeKernels.SuppressGrid(batch), parameters);
         }
     }
@@ -123,6 +143,9 @@ internal sealed unsafe class KernelBenchmark : IDisposable
 
         made.Clear();
     }
+
+    /// <summary>Bytes of the parts of a picture's output: the maps of a head, or the one tensor.</summary>
+    private int[] PartBytes() => engine.Head is DetectionHead head ? [.. head.Maps.Select(head.MapBytes)] : [model.OutputBytes];
 
     private static int SetsFor(long setBytes) => (int)Math.Clamp((Footprint + setBytes - 1) / setBytes, 2, MostSets);
 

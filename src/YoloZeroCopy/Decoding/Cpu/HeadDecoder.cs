@@ -19,19 +19,32 @@ internal sealed class HeadDecoder : OutputDecoder
     private readonly float[] best;
     private readonly float[] converted;
 
+    /// <summary>Decodes maps of a head.</summary>
+    /// <exception cref="ArgumentException">The maps' channels come last.</exception>
     public HeadDecoder(DetectionHead head, DecodingOptions options)
     {
+        if (head.IsChannelsLast)
+        {
+            throw new ArgumentException("The head's maps have their channels last; the processor decodes those that have them first.", nameof(head));
+        }
+
         this.head = head;
         selection = new CandidateSelection(head.Anchors, head.ClassCount, isFinished: false, options);
         scoreThreshold = options.ScoreThreshold;
         counting = options.CountingClasses(head.ClassCount);
 
-        // A little lower than the threshold's own logit, whose rounding must not lose a candidate; the score itself decides.
-        const float Slack = 1e-3f;
-        logitThreshold = HeadValues.Logit(scoreThreshold) - Slack;
+        logitThreshold = LogitThresholdOf(options);
         int cells = head.Levels.Max(static level => level.Cells);
         best = new float[cells];
         converted = head.ElementType == TensorElementType.Float16 ? new float[cells * head.ClassCount] : [];
+    }
+
+    /// <summary>A logit below which there is no candidate.</summary>
+    /// <remarks>A little lower than the threshold's own logit, whose rounding must not lose a candidate; the score itself decides.</remarks>
+    public static float LogitThresholdOf(DecodingOptions options)
+    {
+        const float Slack = 1e-3f;
+        return HeadValues.Logit(options.ScoreThreshold) - Slack;
     }
 
     public override int Decode(nint output, int batch, int picture, in Letterbox letterbox, Span<Detection> detections)
@@ -52,7 +65,7 @@ internal sealed class HeadDecoder : OutputDecoder
     /// <summary>Takes all pictures of a map off the output, and gives one of them.</summary>
     private unsafe ReadOnlySpan<byte> Take(ref nint output, HeadMap map, int batch, int picture)
     {
-        int bytes = map.Channels * map.Width * map.Height * head.ElementType.ElementBytes();
+        int bytes = head.MapBytes(map);
         ReadOnlySpan<byte> taken = new((byte*)output + ((long)picture * bytes), bytes);
         output += (nint)batch * bytes;
         return taken;
@@ -103,8 +116,7 @@ internal sealed class HeadDecoder : OutputDecoder
             : HeadValues.Box(level, MemoryMarshal.Cast<byte, Half>(sides), head.Bins, cell);
         if (!float.IsFinite(left + top + right + bottom))
         {
-            throw new InferenceException(FormattableString.Invariant(
-                $"The model gave ({left}, {top}, {right}, {bottom}) as the box at anchor {anchor} of {head.Anchors}; wanted are finite numbers."));
+            ThrowNotFinite([left, top, right, bottom], anchor);
         }
 
         selection.Candidates.Add(new Candidate(classId, score, left, top, right, bottom));
@@ -124,6 +136,20 @@ internal sealed class HeadDecoder : OutputDecoder
         ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(values);
         HalfToSingle.Convert(halves, converted);
         return converted.AsSpan(0, halves.Length);
+    }
+
+    [DoesNotReturn]
+    private void ThrowNotFinite(ReadOnlySpan<float> box, int anchor)
+    {
+        int wrong = 0;
+        while (float.IsFinite(box[wrong]))
+        {
+            wrong++;
+        }
+
+        throw new InferenceException(FormattableString.Invariant(
+            $"The model gave {box[wrong]} as the {HeadValues.SideNames[wrong]} of the box at anchor {anchor} of {head.Anchors}; ")
+            + "wanted is a finite number.");
     }
 
     [DoesNotReturn]

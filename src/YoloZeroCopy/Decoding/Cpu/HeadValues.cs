@@ -6,12 +6,50 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// As Ultralytics' Detect head decodes: a side's distance is the mean of the softmax of its bins (Li et al., Generalized Focal Loss, 2020), or the
 /// number itself where there is one; corners are the cell's centre less and plus the distances, in units of the stride; a score is the logistic
-/// function of its logit.
+/// function of its logit. The exponential is ours, so that every processor and every GPU gives the same bits.
 /// </remarks>
 internal static class HeadValues
 {
+    /// <summary>Names of a box's sides, in their order.</summary>
+    public static readonly string[] SideNames = ["left", "top", "right", "bottom"];
+
     /// <summary>A score.</summary>
-    public static float Score(float logit) => 1 / (1 + MathF.Exp(-logit));
+    public static float Score(float logit) => 1 / (1 + Exp(-logit));
+
+    /// <summary>e^x within one unit of the last place. The kernels' <c>exponential</c> does the same operations in the same order.</summary>
+    /// <remarks>
+    /// x = n ln 2 + r with |r| at most half of ln 2, in two steps (Cody and Waite); e^r by its Taylor series, whose term of r^8 is below 2^-27; times
+    /// 2^n in two exact factors, of which the second rounds where the result is subnormal.
+    /// </remarks>
+    public static float Exp(float x)
+    {
+        // Beyond it the result is 0 or infinite; NaN stays.
+        const float Most = 104;
+        if (!(MathF.Abs(x) < Most))
+        {
+            return x > 0 ? float.PositiveInfinity : x < 0 ? 0 : x;
+        }
+
+        // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low bits.
+        const float Shift = 12582912;
+        const float High = 0.693359375f;
+        const float Low = -2.12194440e-4f;
+        float shifted = MathF.FusedMultiplyAdd(x, 1.44269504f, Shift);
+        int n = BitConverter.SingleToInt32Bits(shifted) - BitConverter.SingleToInt32Bits(Shift);
+        float whole = shifted - Shift;
+        float r = MathF.FusedMultiplyAdd(whole, -High, x);
+        r = MathF.FusedMultiplyAdd(whole, -Low, r);
+        float sum = 1f / 5040;
+        sum = MathF.FusedMultiplyAdd(sum, r, 1f / 720);
+        sum = MathF.FusedMultiplyAdd(sum, r, 1f / 120);
+        sum = MathF.FusedMultiplyAdd(sum, r, 1f / 24);
+        sum = MathF.FusedMultiplyAdd(sum, r, 1f / 6);
+        sum = MathF.FusedMultiplyAdd(sum, r, 0.5f);
+        sum = MathF.FusedMultiplyAdd(sum, r, 1);
+        sum = MathF.FusedMultiplyAdd(sum, r, 1);
+        int half = n >> 1;
+        return sum * PowerOfTwo(half) * PowerOfTwo(n - half);
+    }
 
     /// <summary>The logit of a score from 0 to 1; infinite at both ends.</summary>
     public static float Logit(float score) => MathF.Log(score / (1 - score));
@@ -34,6 +72,8 @@ internal static class HeadValues
             (y + Distance(sides, cells, bins, 3, cell)) * level.Stride);
     }
 
+    private static float PowerOfTwo(int exponent) => BitConverter.Int32BitsToSingle((exponent + 127) << 23);
+
     private static float Distance<T>(ReadOnlySpan<T> sides, int cells, int bins, int side, int cell)
         where T : unmanaged, INumberBase<T>
     {
@@ -53,7 +93,7 @@ internal static class HeadValues
         float mean = 0;
         for (int bin = 0; bin < bins; bin++)
         {
-            float weight = MathF.Exp(float.CreateTruncating(sides[first + (bin * cells)]) - largest);
+            float weight = Exp(float.CreateTruncating(sides[first + (bin * cells)]) - largest);
             sum += weight;
             mean += weight * bin;
         }

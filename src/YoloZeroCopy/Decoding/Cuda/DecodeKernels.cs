@@ -7,8 +7,8 @@ namespace YoloZeroCopy;
 /// <summary>How to launch decoding and suppression for one model: two launches on one stream for a batch, and how to read what they wrote.</summary>
 /// <remarks>
 /// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="SuppressName"/> ranks and suppresses; both take the same
-/// parameters and neither needs the host between, so both can be captured. Scratch memory needs no initialisation. Detections equal
-/// <see cref="DetectionDecoder"/>'s, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's
+/// parameters, the first of a head <see cref="HeadParameters"/>, and neither needs the host between, so both can be captured. Scratch memory needs no
+/// initialisation. Detections equal <see cref="DetectionDecoder"/>'s and, of a head, <see cref="HeadDecoder"/>'s, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's
 /// limit is
 /// <see cref="DecodingOptions.CandidateLimit"/>): those with the lowest scores, of equal ones those with the highest anchors, take no part, and the
 /// result says how many. Boxes so large that a difference of corners overflows binary32 are not covered by that promise.
@@ -27,6 +27,9 @@ internal sealed class DecodeKernels
     /// <summary>Most classes: a candidate's key has 10 bits for its class.</summary>
     public const int ClassLimit = 1 << 10;
 
+    /// <summary>Most levels of a head.</summary>
+    public const int LevelLimit = 8;
+
     /// <summary>Name of the second kernel, in <see cref="KernelSource.Decode"/>.</summary>
     public const string SuppressName = "yzc_suppress";
 
@@ -36,11 +39,17 @@ internal sealed class DecodeKernels
     internal const int SuppressThreads = 1024;
     private const int Alignment = 256;
 
+    // Of 16 bytes of logits: what a block of the scan of a head looks at, where a cell has not more.
+    private const int HeadVectors = 1024;
+    private const int LeastHeadCells = 32;
+
     private static readonly string[] CentreBox = ["centre x", "centre y", "width", "height"];
     private static readonly string[] CornerBox = ["x1", "y1", "x2", "y2"];
 
-    private readonly OutputLayout layout;
+    // Null of a head.
+    private readonly OutputLayout? layout;
     private readonly DecodeParameters parameters;
+    private readonly HeadParameters head;
 
     /// <summary>Plans for outputs of one shape.</summary>
     /// <param name="layout">What rows and columns mean.</param>
@@ -74,30 +83,81 @@ internal sealed class DecodeKernels
             OutputLayout.EndToEnd => (isHalf ? "yzc_scan_finished_f16" : "yzc_scan_finished_f32", ScanThreads),
             _ => throw new ArgumentOutOfRangeException(nameof(layout), layout, "The output layout is none of this library's."),
         };
-        int segments = (anchors + segmentAnchors - 1) / segmentAnchors;
-        int maxDetections = Math.Min(options.MaxDetections, anchors);
-        bool[]? counting = options.CountingClasses(classCount);
         this.layout = layout;
-        parameters = new DecodeParameters
+        parameters = ParametersOf(anchors, classCount, SegmentsOf(anchors, segmentAnchors), segmentAnchors, options);
+    }
+
+    /// <summary>Plans for the maps of a head.</summary>
+    /// <param name="detectionHead">The head: halves, channels last, at most <see cref="LevelLimit"/> levels.</param>
+    /// <param name="options">As the other constructor's.</param>
+    /// <exception cref="ArgumentException">The head is of another kind, or one of <see cref="DecodingOptions.Classes"/> is none of the
+    /// model's.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is beyond what the kernels can do.</exception>
+    public DecodeKernels(DetectionHead detectionHead, DecodingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (detectionHead.ElementType != TensorElementType.Float16 || !detectionHead.IsChannelsLast)
         {
-            ScratchStride = (ulong)ScratchBytesOf(anchors, segments, segmentAnchors),
-            ResultStride = (uint)RoundUp(Unsafe.SizeOf<KernelResultHeader>() + (maxDetections * Unsafe.SizeOf<Detection>()), 32),
-            Anchors = anchors,
-            ClassCount = classCount,
-            SegmentAnchors = segmentAnchors,
-            Segments = segments,
-            ScoreThreshold = options.ScoreThreshold,
-            IouThreshold = options.IouThreshold,
-            MaxDetections = maxDetections,
-            Flags = (options.ClassAgnostic ? DecodeFlags.ClassAgnostic : 0)
-                | (layout == OutputLayout.EndToEnd ? DecodeFlags.EndToEnd : 0)
-                | (counting is null ? 0 : DecodeFlags.SomeClasses),
-            ClassBits = BitsOf(counting),
+            throw new ArgumentException(
+                $"The head's maps are {detectionHead.ElementType}, channels {(detectionHead.IsChannelsLast ? "last" : "first")}; "
+                + $"wanted is {TensorElementType.Float16}, channels last.",
+                nameof(detectionHead));
+        }
+
+        ThrowIfOutside(detectionHead.Levels.Length, LevelLimit, "number of levels");
+        ThrowIfOutside(detectionHead.ClassCount, ClassLimit, nameof(detectionHead.ClassCount));
+        ScanName = "yzc_scan_head_f16";
+        int cellVectors = (detectionHead.ClassCount + LayerNetwork.ChannelMultiple - 1) / LayerNetwork.ChannelMultiple;
+        int segmentCells = ScanThreads;
+        while (segmentCells > LeastHeadCells && segmentCells * cellVectors > HeadVectors)
+        {
+            segmentCells /= 2;
+        }
+
+        // A segment lies in one level.
+        HeadLevels levels = default;
+        int anchors = 0;
+        int segments = 0;
+        int bytes = 0;
+        for (int number = 0; number < detectionHead.Levels.Length; number++)
+        {
+            HeadLevel level = detectionHead.Levels[number];
+            int sidesBytes = detectionHead.MapBytes(level.Sides);
+            levels[number] = new KernelHeadLevel(
+                level.Width, level.Cells, level.Stride, FirstAnchor: anchors, FirstSegment: segments, Sides: bytes, Scores: bytes + sidesBytes);
+            anchors = checked(anchors + level.Cells);
+            segments += SegmentsOf(level.Cells, segmentCells);
+            bytes = checked(bytes + sidesBytes + detectionHead.MapBytes(level.Scores));
+        }
+
+        parameters = ParametersOf(anchors, detectionHead.ClassCount, segments, segmentCells, options);
+        head = new HeadParameters
+        {
+            LevelCount = detectionHead.Levels.Length,
+            Bins = detectionHead.Bins,
+            LogitThreshold = HeadDecoder.LogitThresholdOf(options),
+            Levels = levels,
         };
+    }
+
+    /// <summary>The kernels for an engine's output.</summary>
+    public static DecodeKernels For(InferenceEngine engine, DecodingOptions options)
+    {
+        ModelInfo model = engine.Model;
+        int anchors = model.Layout == OutputLayout.ChannelsFirst ? model.OutputShape.Columns : model.OutputShape.Rows;
+        return engine.Head is DetectionHead head
+            ? new DecodeKernels(head, options)
+            : new DecodeKernels(model.Layout, anchors, Math.Min(model.ClassLimit, ClassLimit), model.OutputType, options);
     }
 
     /// <summary>Name of the first kernel, in <see cref="KernelSource.Decode"/>.</summary>
     public string ScanName { get; }
+
+    /// <summary>Whether the output is the maps of a head, and the first kernel takes <see cref="HeadParametersFor"/>.</summary>
+    public bool IsOfHead => layout is null;
+
+    /// <summary>Anchors of one picture's output.</summary>
+    public int Anchors => parameters.Anchors;
 
     /// <summary>Most detections of one picture: the option, or the number of anchors where that is less.</summary>
     public int MaxDetections => parameters.MaxDetections;
@@ -116,6 +176,11 @@ internal sealed class DecodeKernels
     /// <param name="results">Device address of batch times <see cref="ResultBytes"/>.</param>
     public DecodeParameters ParametersFor(ulong pictures, ulong output, ulong scratch, ulong results) =>
         parameters with { Pictures = pictures, Output = output, Scratch = scratch, Results = results };
+
+    /// <summary>Parameters of the first kernel of a head.</summary>
+    /// <param name="decode">Those of the second one.</param>
+    /// <param name="batch">Pictures of the batch: a map's address depends on it.</param>
+    public HeadParameters HeadParametersFor(in DecodeParameters decode, int batch) => head with { Decode = decode, Batch = batch };
 
     /// <summary>Grid of the first kernel.</summary>
     public KernelGrid ScanGrid(int batch)
@@ -177,6 +242,33 @@ internal sealed class DecodeKernels
         }
     }
 
+    private static int SegmentsOf(int anchors, int segmentAnchors) => (anchors + segmentAnchors - 1) / segmentAnchors;
+
+    private DecodeParameters ParametersOf(int anchors, int classCount, int segments, int segmentAnchors, DecodingOptions options)
+    {
+        ThrowIfOutside(anchors, AnchorLimit, nameof(anchors));
+        ThrowIfOutside(classCount, ClassLimit, nameof(classCount));
+        ThrowIfOutside(options.MaxDetections, DetectionLimit, nameof(DecodingOptions.MaxDetections));
+        int maxDetections = Math.Min(options.MaxDetections, anchors);
+        bool[]? counting = options.CountingClasses(classCount);
+        return new DecodeParameters
+        {
+            ScratchStride = (ulong)ScratchBytesOf(anchors, segments, segmentAnchors),
+            ResultStride = (uint)RoundUp(Unsafe.SizeOf<KernelResultHeader>() + (maxDetections * Unsafe.SizeOf<Detection>()), 32),
+            Anchors = anchors,
+            ClassCount = classCount,
+            SegmentAnchors = segmentAnchors,
+            Segments = segments,
+            ScoreThreshold = options.ScoreThreshold,
+            IouThreshold = options.IouThreshold,
+            MaxDetections = maxDetections,
+            Flags = (options.ClassAgnostic ? DecodeFlags.ClassAgnostic : 0)
+                | (layout == OutputLayout.EndToEnd ? DecodeFlags.EndToEnd : 0)
+                | (counting is null ? 0 : DecodeFlags.SomeClasses),
+            ClassBits = BitsOf(counting),
+        };
+    }
+
     /// <summary>Sum of the parts of <c>yzc_scratch</c>.</summary>
     private static long ScratchBytesOf(int anchors, int segments, int segmentAnchors)
     {
@@ -214,14 +306,15 @@ internal sealed class DecodeKernels
 
     private string NameOfElement(int element)
     {
-        int firstScore = layout == OutputLayout.ChannelsFirst ? 4 : 5;
+        int firstScore = layout is OutputLayout.ChannelsFirst or null ? 4 : 5;
         return element switch
         {
             -1 => "product of objectness and class score",
+            >= 0 and < 4 when layout is null => HeadValues.SideNames[element] + " of the box",
             >= 0 and < 4 => $"{(layout == OutputLayout.EndToEnd ? CornerBox : CentreBox)[element]} of the box",
             4 when layout == OutputLayout.EndToEnd => "score",
             4 when layout == OutputLayout.AnchorsFirst => "objectness",
-            _ => $"score of class {element - firstScore}",
+            _ => $"{(layout is null ? "logit" : "score")} of class {element - firstScore}",
         };
     }
 }

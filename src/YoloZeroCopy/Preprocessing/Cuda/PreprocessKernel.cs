@@ -4,15 +4,15 @@ namespace YoloZeroCopy;
 
 /// <summary>The only parameter of the preprocessing kernels, by value: <c>yzc_preprocess_params</c>.</summary>
 /// <param name="Pictures">Device address of the batch's <see cref="KernelPicture"/> array, aligned to 16 bytes.</param>
-/// <param name="Tensor">Device address of the tensor <c>[batch, 3, height, width]</c>, aligned to its element.</param>
+/// <param name="Tensor">Device address of the tensor, aligned to its element; where channels come last, to 8 bytes.</param>
 /// <param name="InputWidth">Width of the model's input.</param>
 /// <param name="InputHeight">Height of the model's input.</param>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct PreprocessParameters(ulong Pictures, ulong Tensor, int InputWidth, int InputHeight);
 
 /// <summary>How to launch preprocessing: one launch for a batch, whose frames may differ in size and pixel format.</summary>
-/// <remarks>The tensor equals <see cref="CpuPreprocessor"/>'s, bit for bit, for every pixel format and element type. Every element is written. Any
-/// thread.</remarks>
+/// <remarks>The tensor equals <see cref="CpuPreprocessor"/>'s, bit for bit, for every pixel format and element type; where channels come last, with a
+/// fourth one of zeros. Every element is written. Any thread.</remarks>
 internal static class PreprocessKernel
 {
     /// <summary>Pictures of one launch; what the third dimension of a grid can hold.</summary>
@@ -24,9 +24,12 @@ internal static class PreprocessKernel
     internal const int Threads = 32 * Rows;
 
     /// <summary>Name of the kernel for tensors of a type, in <see cref="KernelSource.Preprocess"/>.</summary>
+    /// <param name="elementType">The type; halves wherever channels come last.</param>
+    /// <param name="layout">How pictures lie in the tensor.</param>
     /// <exception cref="ArgumentOutOfRangeException">An unknown type.</exception>
-    public static string NameOf(TensorElementType elementType) => elementType switch
+    public static string NameOf(TensorElementType elementType, InputLayout layout = InputLayout.ChannelsFirst) => elementType switch
     {
+        _ when layout == InputLayout.ChannelsLast4 => "yzc_preprocess_f16_last",
         TensorElementType.Float32 => "yzc_preprocess_f32",
         TensorElementType.Float16 => "yzc_preprocess_f16",
         TensorElementType.UInt8 => "yzc_preprocess_u8",

@@ -8,18 +8,17 @@ internal sealed class CudaSharedResources : IDisposable
     private readonly CudaModule preprocessModule;
     private readonly CudaModule decodeModule;
 
-    public CudaSharedResources(CudaContext context, ModelInfo model, DecodingOptions decoding, WaitMode waitMode)
+    public CudaSharedResources(CudaContext context, InferenceEngine engine, DecodingOptions decoding, WaitMode waitMode)
     {
         Context = context;
         WaitMode = waitMode;
-        Model = model;
-        Decode = new DecodeKernels(
-            model.Layout, AnchorsOf(model), model.ClassCount == 0 ? DecodeKernels.ClassLimit : model.ClassCount, model.OutputType, decoding);
+        Model = engine.Model;
+        Decode = DecodeKernels.For(engine, decoding);
         preprocessModule = new CudaModule(context, KernelSource.Preprocess());
         try
         {
             decodeModule = new CudaModule(context, KernelSource.Decode());
-            Preprocess = preprocessModule.GetKernel(PreprocessKernel.NameOf(model.InputType));
+            Preprocess = preprocessModule.GetKernel(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
             Scan = decodeModule.GetKernel(Decode.ScanName);
             Suppress = decodeModule.GetKernel(DecodeKernels.SuppressName);
             CopyStream = new CudaStream(context);
@@ -64,8 +63,6 @@ internal sealed class CudaSharedResources : IDisposable
 
     /// <summary>Records when batches are uploaded and computed, where somebody looks; null otherwise. Set and taken away between batches.</summary>
     public CudaTimeline? Timeline { get; set; }
-
-    public static int AnchorsOf(ModelInfo model) => model.Layout == OutputLayout.ChannelsFirst ? model.OutputShape.Columns : model.OutputShape.Rows;
 
     /// <summary>Called when every lane is disposed.</summary>
     public void Dispose()

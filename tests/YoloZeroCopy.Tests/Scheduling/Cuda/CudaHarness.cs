@@ -29,10 +29,10 @@ internal sealed class CudaHarness : IAsyncDisposable
         {
             context = driver.Device.OpenContext();
             made.Add(context);
-            shared = new CudaSharedResources(context, engine.Model, new DecodingOptions(), mode);
+            shared = new CudaSharedResources(context, engine, new DecodingOptions(), mode);
             made.Add(shared);
             CudaLaneSizes sizes = new(
-                MaxBatch, MaxBatch, SlotBytes, engine.Model.InputBytes, engine.Model.OutputBytes, shared.Decode.ScratchBytes,
+                MaxBatch, MaxBatch, SlotBytes, engine.InputBytes, engine.OutputBytes, shared.Decode.ScratchBytes,
                 shared.Decode.ResultBytes);
             Pool = new FramePool(12, SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(Pool);
@@ -56,6 +56,8 @@ internal sealed class CudaHarness : IAsyncDisposable
     }
 
     public FramePool Pool { get; }
+
+    public CudaSharedResources Shared => shared;
 
     public CudaLane[] Lanes { get; }
 

@@ -47,6 +47,28 @@ public sealed class CudaLaneTests(CompiledSources sources)
     }
 
     [Fact]
+    public async Task An_engine_that_gives_maps_has_their_kernels_and_their_memory()
+    {
+        DriverDouble driver = new(sources);
+        DetectionHead head = DetectionHeadTests.ForInput(64, 32, bins: 16, classCount: 1) with
+        {
+            ElementType = TensorElementType.Float16,
+            IsChannelsLast = true,
+        };
+        FakeCudaEngine engine = new() { HeadOfMaps = head };
+        Assert.Equal(64 * 32 * 4 * 2, engine.InputBytes);
+        Assert.Equal((32 + 8 + 2) * (64 + 8) * 2, engine.OutputBytes);
+        await using (CudaHarness harness = new(driver, engine))
+        {
+            Assert.Equal("yzc_preprocess_f16_last", harness.Shared.Preprocess.Name);
+            Assert.Equal("yzc_scan_head_f16", harness.Shared.Scan.Name);
+            (await harness.Submit()).Dispose();
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
     public async Task Times_of_upload_and_computing_are_known_and_those_inside_the_graph_absent()
     {
         DriverDouble driver = new(sources);

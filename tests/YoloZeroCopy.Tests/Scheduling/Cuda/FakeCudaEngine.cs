@@ -25,6 +25,13 @@ internal sealed class FakeCudaEngine : InferenceEngine
 
     public override string Description => "fake";
 
+    public override DetectionHead? Head => HeadOfMaps;
+
+    public override InputLayout InputLayout => HeadOfMaps is null ? InputLayout.ChannelsFirst : InputLayout.ChannelsLast4;
+
+    /// <summary>What it gives instead of the model's output; its input then has its channels last.</summary>
+    public DetectionHead? HeadOfMaps { get; init; }
+
     public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
     {
         Assert.NotEqual(0, input);

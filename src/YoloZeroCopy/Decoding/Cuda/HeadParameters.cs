@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy;
+
+/// <summary>The only parameter of the kernel that scans the maps of a head, by value: <c>yzc_head_params</c>. <see cref="DecodeKernels"/> makes
+/// it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly struct HeadParameters
+{
+    public DecodeParameters Decode { get; init; }
+
+    public int Batch { get; init; }
+
+    public int LevelCount { get; init; }
+
+    public int Bins { get; init; }
+
+    public float LogitThreshold { get; init; }
+
+    public HeadLevels Levels { get; init; }
+}
+
+/// <summary>One level of a head as the kernel sees it: <c>yzc_head_level</c>.</summary>
+/// <param name="Width">Cells of a row.</param>
+/// <param name="Cells">Cells of the level.</param>
+/// <param name="Stride">Pixels of the input from cell to cell.</param>
+/// <param name="FirstAnchor">Cells of the levels before it.</param>
+/// <param name="FirstSegment">Segments of the levels before it.</param>
+/// <param name="Sides">Bytes that the maps before its map of sides have for one picture.</param>
+/// <param name="Scores">Likewise, its map of scores.</param>
+/// <param name="Reserved">0.</param>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct KernelHeadLevel(
+    int Width, int Cells, int Stride, int FirstAnchor, int FirstSegment, int Sides, int Scores, int Reserved = 0);
+
+/// <summary>Levels by rising stride.</summary>
+[InlineArray(DecodeKernels.LevelLimit)]
+internal struct HeadLevels
+{
+    private KernelHeadLevel first;
+}
