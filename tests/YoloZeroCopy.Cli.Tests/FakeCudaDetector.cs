@@ -9,7 +9,7 @@ internal static class FakeCudaDetector
     {
         FakeCudaEngine engine = new();
         CudaContext context = CudaDevice.Get(0).OpenContext();
-        CudaSharedResources shared = new(context, engine.Model, Opening.DecodingOf(options), options.WaitMode);
+        CudaSharedResources shared = new(context, engine, Opening.DecodingOf(options), options.WaitMode);
         CudaLaneSizes sizes = new(
             options.MaxBatch,
             options.MaxBatch,
