@@ -101,13 +101,13 @@ internal sealed class LayerPlacement
         int at = 0;
         foreach (LayerPiece piece in tensor.Pieces)
         {
-            Check(piece, isLast: at + piece.Count == tensor.Channels);
-            LayerTensor place = new(buffer, at, piece.Count);
             if (piece.Step is InputStep)
             {
                 throw new LoweringException("the model's input is part of a concatenation or an output");
             }
 
+            Check(piece, isLast: at + piece.Count == tensor.Channels);
+            LayerTensor place = new(buffer, at, piece.Count);
             if (!piece.IsWhole || !places.TryAdd(piece.Step, place))
             {
                 wanted.Add((piece, place));

@@ -35,7 +35,7 @@ internal static class LayerInterpreter
         }
 
         float[] weights = new float[network.Weights.Span.Length / sizeof(ushort)];
-        TensorPrimitivesOf(MemoryMarshal.Cast<byte, Half>(network.Weights.Span), weights);
+        Widen(MemoryMarshal.Cast<byte, Half>(network.Weights.Span), weights);
         foreach (Layer layer in network.Layers)
         {
             Run(network, layer, buffers, weights);
@@ -55,7 +55,7 @@ internal static class LayerInterpreter
         return [.. network.Outputs.Select(tensor => Planes(new View(network, tensor, buffers), tensor.Channels))];
     }
 
-    private static void TensorPrimitivesOf(ReadOnlySpan<Half> from, Span<float> to)
+    private static void Widen(ReadOnlySpan<Half> from, Span<float> to)
     {
         for (int i = 0; i < from.Length; i++)
         {

@@ -1,11 +1,18 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Google.Protobuf;
+using YoloZeroCopy.Interop;
+using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy.Tests;
 
 /// <summary>Models as layers.</summary>
 public sealed class LayerLoweringTests
 {
+    private const float Tolerance = 2e-4f;
+
     private static readonly string Sample = Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx");
+    private static readonly string Picture = Path.Combine(AppContext.BaseDirectory, "pictures", "0.jpg");
 
     [Theory]
     [InlineData(640, 640)]
@@ -27,7 +34,7 @@ public sealed class LayerLoweringTests
     }
 
     [Fact]
-    public void Weights_are_halves_and_their_layout_is_always_the_same()
+    public void Weights_are_halves_and_lie_the_same_each_time()
     {
         using LayerNetwork network = Lower(Sample, 640, 640);
         using LayerNetwork again = Lower(Sample, 640, 640);
@@ -37,9 +44,324 @@ public sealed class LayerLoweringTests
         Assert.Equal(network.Outputs, again.Outputs);
 
         // Half of what the model file has in weights, and some for the fourth channel of the input and for places on 256 bytes.
-        long weights = network.Layers.OfType<ConvolutionLayer>().Sum(layer =>
-            (long)sizeof(ushort) * layer.Output.Channels * (1 + (layer.Kernel.Height * layer.Kernel.Width * (layer.Input.Buffer == 0 ? 4 : layer.Input.Channels))));
+        long weights = network.Layers.OfType<ConvolutionLayer>().Sum(layer => (long)sizeof(ushort) * layer.Output.Channels
+            * (1 + (layer.Kernel.Height * layer.Kernel.Width * (layer.Input.Buffer == 0 ? 4 : layer.Input.Channels))));
         Assert.InRange(network.Weights.Span.Length, weights, weights + (63 * 2 * 256));
+    }
+
+    [Theory]
+    [InlineData(320, 320)]
+    [InlineData(416, 160)]
+    public void Layers_give_the_maps_that_ONNX_Runtime_gives(int width, int height)
+    {
+        using OnnxModel model = OnnxModel.Read(Sample);
+        Assert.True(OnnxGraph.TryCreate(model.Proto, out OnnxGraph? graph, out _));
+        using ModelBytes cut = HeadCut.TryCut(graph, "output0", out _)!.Network(model);
+        ModelProto proto = ModelProto.Parser.ParseFrom(cut.Span);
+        foreach (TensorProto tensor in proto.Graph.Initializer)
+        {
+            float[] values = Array.ConvertAll(OnnxTensorData.Floats(tensor)!, static value => (float)(Half)value);
+            tensor.RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(values));
+        }
+
+        byte[] pixels = PictureFile.Read(Picture, out FrameFormat format);
+        CpuPreprocessor preprocessor = new(width, height, TensorElementType.Float32);
+        float[] picture = new float[3 * width * height];
+        preprocessor.Run(pixels, format, MemoryMarshal.AsBytes(picture.AsSpan()));
+        (LayerNetwork network, float difference) = LayerModel.Compare(proto, (width, height), picture);
+        network.Dispose();
+        TestContext.Current.SendDiagnosticMessage($"{width}x{height}: largest difference {difference}");
+        Assert.InRange(difference, 0, 1e-3f);
+    }
+
+    [Fact]
+    public void A_block_of_two_paths_needs_no_copy()
+    {
+        LayerModel model = new(64, 48);
+        string enter = model.Block(model.Block("images", 3, 16, 3, 2), 16, 32);
+        string[] halves = model.Split(enter, 16, 16);
+        string first = model.Node("Add", [halves[1], model.Block(model.Block(halves[1], 16, 16, 3), 16, 16, 3)]);
+        string second = model.Node("Add", [model.Block(model.Block(first, 16, 16, 3), 16, 16, 3), first]);
+        string all = model.Concatenation(halves[0], halves[1], first, second);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(all, 64, 8)));
+        Assert.All(network.Layers, static layer => Assert.IsType<ConvolutionLayer>(layer));
+    }
+
+    [Fact]
+    public void Chained_pools_write_into_their_concatenation()
+    {
+        LayerModel model = new(96, 64);
+        string enter = model.Block(model.Block("images", 3, 16, 3, 2), 16, 16);
+        string[] pools = [enter, model.MaxPool(enter, 5), string.Empty, string.Empty];
+        pools[2] = model.MaxPool(pools[1], 5);
+        pools[3] = model.MaxPool(pools[2], 13);
+        using LayerNetwork network = AssertSame(model.Output(model.Block(model.Concatenation(pools), 64, 24)));
+        Assert.DoesNotContain(network.Layers, static layer => layer is CopyLayer);
+    }
+
+    [Fact]
+    public void Nested_concatenations_and_slices_of_them_are_views()
+    {
+        LayerModel model = new(64, 64);
+        string[] parts = [.. Enumerable.Range(0, 3).Select(_ => model.Block("images", 3, 16, 3, 4))];
+        string inner = model.Concatenation(parts[0], parts[1]);
+        string outer = model.Concatenation(inner, parts[2]);
+        string across = model.Slice(outer, 8, 40);
+        string end = model.Slice(outer, -16, long.MaxValue);
+        using LayerNetwork network = AssertSame(model.Output(
+            model.Convolution(inner, 32, 8), model.Convolution(outer, 48, 8), model.Convolution(across, 32, 8), model.Convolution(end, 16, 8)));
+        Assert.All(network.Layers, static layer => Assert.IsType<ConvolutionLayer>(layer));
+    }
+
+    [Fact]
+    public void A_tensor_of_two_concatenations_is_copied_once_into_the_smaller()
+    {
+        LayerModel model = new(64, 64);
+        string shared = model.Block("images", 3, 16, 3, 4);
+        string large = model.Concatenation(shared, model.Block("images", 3, 32, 3, 4));
+        string small = model.Concatenation(model.Block("images", 3, 8, 3, 4), shared);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(small, 24, 8), model.Convolution(large, 48, 8)));
+        CopyLayer copy = Assert.Single(network.Layers.OfType<CopyLayer>());
+        Assert.Equal((16, 8), (copy.Output.Channels, copy.Output.FirstChannel));
+    }
+
+    [Fact]
+    public void Parts_in_another_order_and_twice_are_copied()
+    {
+        LayerModel model = new(64, 64);
+        string[] halves = model.Split(model.Block("images", 3, 32, 3, 4), 8, 24);
+        string turned = model.Concatenation(halves[1], halves[0]);
+        string[] others = model.Split(model.Block("images", 3, 32, 3, 4), 8, 24);
+        string twice = model.Concatenation(others[1], others[0], others[1]);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(turned, 32, 8), model.Convolution(twice, 56, 8)));
+        Assert.Equal([24, 8, 24], network.Layers.OfType<CopyLayer>().Select(static copy => copy.Input.Channels));
+    }
+
+    [Fact]
+    public void Maps_that_others_read_have_buffers_of_their_own()
+    {
+        LayerModel model = new(64, 64);
+        string map = model.Convolution("images", 3, 12, 3, 4);
+        string other = model.Convolution(map, 12, 16);
+        string both = model.Concatenation(other, map);
+        using LayerNetwork network = AssertSame(model.Output(map, other, model.Convolution(both, 28, 5)));
+        Assert.Equal([16, 16, 8], network.Outputs.Select(tensor => network.Buffers[tensor.Buffer].Channels));
+        Assert.Equal(3, network.Outputs.Select(static tensor => tensor.Buffer).Distinct().Count());
+    }
+
+    [Fact]
+    public void Sums_join_the_convolution_that_comes_last_where_one_is_free()
+    {
+        LayerModel model = new(64, 64);
+        string stem = model.Block("images", 3, 16, 3, 4);
+        string early = model.Block(stem, 16, 16, 3);
+        string late = model.Block(stem, 16, 16, 3);
+        string sum = model.Node("Add", [early, late]);
+        string pooled = model.MaxPool(stem, 5);
+        string moved = model.Node("Add", [model.Block(stem, 16, 16), model.MaxPool(pooled, 3)]);
+        string free = model.Node("Add", [pooled, stem]);
+        string same = model.Node("Add", [late, late]);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(model.Concatenation(sum, moved, free, same), 64, 8)));
+        Assert.Equal(2, network.Layers.OfType<AddLayer>().Count());
+        Assert.Equal(2, network.Layers.OfType<ConvolutionLayer>().Count(static layer => layer.Added is not null));
+    }
+
+    [Fact]
+    public void Batch_normalizations_become_part_of_their_convolution()
+    {
+        LayerModel model = new(64, 64);
+        string stem = Normalized("images", 3, bias: true);
+        string next = Normalized(stem, 16, bias: false);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(next, 16, 8)), 0.02f);
+        Assert.Equal(3, network.Layers.Length);
+
+        string Normalized(string input, int inputs, bool bias) => model.Silu(model.Node(
+            "BatchNormalization",
+            [model.Convolution(input, inputs, 16, 3, 2, bias: bias), model.Random([16], 1, 1), model.Random([16], 1), model.Random([16], 1),
+                model.Random([16], 1, 2)],
+            LayerModel.Number("epsilon", 1e-3f)));
+    }
+
+    [Theory]
+    [InlineData(6, 2, "2 2 2 2")]
+    [InlineData(3, 2, "0 1 2 1")]
+    [InlineData(3, 3, "1 0 0 2")]
+    [InlineData(1, 2, "0 0 0 0")]
+    [InlineData(5, 1, "4 4 4 4")]
+    public void Kernels_strides_and_pads_are_as_the_model_has_them(int kernel, int stride, string pads)
+    {
+        LayerModel model = new(61, 47);
+        string first = model.Silu(model.Convolution("images", 3, 20, kernel, stride, [.. pads.Split(' ').Select(long.Parse)]), swapped: true);
+        AssertSame(model.Output(model.Convolution(first, 20, 9, kernel, stride, [.. pads.Split(' ').Select(long.Parse)]))).Dispose();
+    }
+
+    [Theory]
+    [InlineData("SAME_UPPER", 2)]
+    [InlineData("SAME_LOWER", 2)]
+    [InlineData("SAME_UPPER", 3)]
+    [InlineData("VALID", 2)]
+    public void Automatic_pads_are_reckoned(string mode, int stride)
+    {
+        LayerModel model = new(62, 47);
+        string weights = model.Random([16, 3, 4, 4], 0.3f);
+        AssertSame(model.Output(model.Node("Conv", ["images", weights], LayerModel.Integers("strides", stride, stride), LayerModel.Text("auto_pad", mode))))
+            .Dispose();
+    }
+
+    [Theory]
+    [InlineData("asymmetric", "floor", true)]
+    [InlineData("asymmetric", "round_prefer_floor", true)]
+    [InlineData("half_pixel", "round_prefer_floor", true)]
+    [InlineData("half_pixel", "round_prefer_ceil", true)]
+    [InlineData("pytorch_half_pixel", "round_prefer_floor", true)]
+    [InlineData("tf_half_pixel_for_nn", "floor", true)]
+    [InlineData("asymmetric", "ceil", false)]
+    [InlineData("asymmetric", "round_prefer_ceil", false)]
+    [InlineData("half_pixel", "floor", false)]
+    [InlineData("align_corners", "floor", false)]
+    public void Upsampling_is_taken_where_it_repeats_cells(string coordinates, string nearest, bool isTaken)
+    {
+        LayerModel model = new(64, 32, opset: 11);
+        string small = model.Block("images", 3, 16, 3, 4);
+        _ = model.Output(model.Convolution(model.Upsample(small, coordinates, nearest), 16, 8, 3));
+        if (isTaken)
+        {
+            AssertSame(model).Dispose();
+            return;
+        }
+
+        Assert.Null(model.TryLower(out string? reason));
+        Assert.Contains("does not repeat its cells", reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Sizes_of_upsampling_may_be_sizes_or_stand_where_old_operator_sets_have_them()
+    {
+        LayerModel bySizes = new(64, 32);
+        string small = bySizes.Block("images", 3, 16, 3, 4);
+        string grown = bySizes.Node(
+            "Resize", [small, string.Empty, string.Empty, bySizes.Constant(1, 16, 16, 32)], LayerModel.Text("coordinate_transformation_mode", "asymmetric"),
+            LayerModel.Text("nearest_mode", "floor"));
+        AssertSame(bySizes.Output(bySizes.Convolution(grown, 16, 8))).Dispose();
+
+        LayerModel old = new(64, 32, opset: 10);
+        grown = old.Node("Resize", [old.Block("images", 3, 16, 3, 4), old.Floats([4], 1, 1, 2, 2)], LayerModel.Text("mode", "nearest"));
+        AssertSame(old.Output(old.Convolution(grown, 16, 8))).Dispose();
+
+        LayerModel older = new(64, 32, opset: 9);
+        grown = older.Node("Upsample", [older.Block("images", 3, 16, 3, 4), older.Floats([4], 1, 1, 2, 2)], LayerModel.Text("mode", "nearest"));
+        AssertSame(older.Output(older.Convolution(grown, 16, 8))).Dispose();
+
+        LayerModel oldest = new(64, 32, opset: 8);
+        grown = oldest.Node(
+            "Upsample", [oldest.Block("images", 3, 16, 3, 4)], LayerModel.Text("mode", "nearest"),
+            new AttributeProto { Name = "scales", Floats = { 1, 1, 2, 2 }, Type = AttributeProto.Types.AttributeType.Floats });
+        AssertSame(oldest.Output(oldest.Convolution(grown, 16, 8))).Dispose();
+    }
+
+    [Fact]
+    public void Splits_are_taken_in_every_form()
+    {
+        LayerModel equal = new(64, 32, opset: 18);
+        string[] parts = equal.Nodes("Split", [equal.Block("images", 3, 40, 3, 4)], 3, LayerModel.Integer("axis", -3), LayerModel.Integer("num_outputs", 3));
+        Assert.Null(equal.Output(equal.Convolution(parts[1], 14, 8)).TryLower(out string? reason));
+        Assert.Contains("multiples of 8", reason, StringComparison.Ordinal);
+
+        LayerModel old = new(64, 32, opset: 12);
+        parts = old.Nodes("Split", [old.Block("images", 3, 40, 3, 4)], 2, LayerModel.Integer("axis", 1), LayerModel.Integers("split", 24, 16));
+        AssertSame(old.Output(old.Convolution(parts[0], 24, 8), old.Convolution(parts[1], 16, 8))).Dispose();
+
+        LayerModel halves = new(64, 32, opset: 12);
+        parts = halves.Nodes("Split", [halves.Block("images", 3, 48, 3, 4)], 2, LayerModel.Integer("axis", 1));
+        AssertSame(halves.Output(halves.Convolution(parts[1], 24, 8))).Dispose();
+
+        LayerModel slices = new(64, 32, opset: 9);
+        string from = slices.Block("images", 3, 48, 3, 4);
+        string one = slices.Node("Slice", [from], LayerModel.Integers("starts", 0, -24), LayerModel.Integers("ends", 8, 48), LayerModel.Integers("axes", 2, 1));
+        AssertSame(slices.Output(slices.Convolution(one, 24, 8))).Dispose();
+    }
+
+    [Fact]
+    public void Half_precision_and_casts_change_nothing()
+    {
+        LayerModel half = new(64, 32, type: OrtElementType.Float16);
+        string stem = half.Block("images", 3, 16, 3, 2);
+        string there = half.Node("Cast", [stem], LayerModel.Integer("to", (int)OrtElementType.Float));
+        string back = half.Node("Cast", [half.Node("Identity", [there])], LayerModel.Integer("to", (int)OrtElementType.Float16));
+        AssertSame(half.Output(half.Convolution(back, 16, 8, 3)), 0.01f).Dispose();
+    }
+
+    [Theory]
+    [InlineData("relu", "operator Relu ('Relu")]
+    [InlineData("group", "in 2 groups")]
+    [InlineData("dilation", "dilations [2, 2]")]
+    [InlineData("weights", "no constant as input 1")]
+    [InlineData("external", "another file")]
+    [InlineData("large", "too large for half precision")]
+    [InlineData("short", "not as many as declared")]
+    [InlineData("bias", "a bias of [8]")]
+    [InlineData("axis", "works on axis 2")]
+    [InlineData("odd", "multiples of 8")]
+    [InlineData("input", "part of a concatenation")]
+    [InlineData("pool", "other than a convolution reads the model's input")]
+    [InlineData("sizes", "different sizes")]
+    [InlineData("activation", "not its only use")]
+    [InlineData("shape", "not of shape [batch, 3, 64, 64]")]
+    [InlineData("type", "not of single or half precision")]
+    [InlineData("domain", "operator set 'other'")]
+    [InlineData("kernel", "kernel [3, 3], strides [1, 1], dilations [1, 1] and pads [3, 3, 3, 3]")]
+    public void What_no_layer_can_do_has_a_reason(string what, string reason)
+    {
+        LayerModel model = new(64, 64);
+        string stem = model.Convolution("images", 3, 16, 3, 2);
+        string end = what switch
+        {
+            "relu" => model.Node("Relu", [stem]),
+            "group" => model.Node("Conv", [stem, model.Random([16, 8, 3, 3], 1)], LayerModel.Integer("group", 2)),
+            "dilation" => model.Node("Conv", [stem, model.Random([16, 16, 3, 3], 1)], LayerModel.Integers("dilations", 2, 2)),
+            "weights" => model.Node("Conv", [stem, stem]),
+            "large" => model.Node("Conv", [stem, model.Random([16, 16, 1, 1], 1, 1e5f)]),
+            "bias" => model.Node("Conv", [stem, model.Random([16, 16, 1, 1], 1), model.Random([8], 1)]),
+            "axis" => model.Node("Concat", [stem, stem], LayerModel.Integer("axis", 2)),
+            "odd" => model.Concatenation(model.Convolution(stem, 16, 12), stem),
+            "input" => model.Concatenation("images", model.Convolution("images", 3, 8)),
+            "pool" => model.MaxPool("images", 3),
+            "sizes" => model.Concatenation(stem, model.Convolution(stem, 16, 16, 3, 2)),
+            "activation" => model.Node("Add", [stem, model.Silu(stem)]),
+            "kernel" => model.Convolution(stem, 16, 16, 3, 1, [3, 3, 3, 3]),
+            _ => stem,
+        };
+        TensorProto weights = model.Proto.Graph.Initializer[0];
+        switch (what)
+        {
+            case "external":
+                weights.ClearRawData();
+                weights.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "weights.bin" });
+                break;
+            case "short":
+                weights.RawData = ByteString.CopyFrom(weights.RawData.Span[4..]);
+                break;
+            case "shape":
+                model.Proto.Graph.Input[0] = LayerModel.Declare("images", OrtElementType.Float, 1, 3, 32, 64);
+                break;
+            case "type":
+                model.Proto.Graph.Input[0].Type.TensorType.ElemType = (int)OrtElementType.UInt8;
+                break;
+            case "domain":
+                model.Proto.Graph.Node[0].Domain = "other";
+                break;
+        }
+
+        Assert.Null(model.Output(end).TryLower(out string? given));
+        Assert.Contains(reason, given, StringComparison.Ordinal);
+    }
+
+    private static LayerNetwork AssertSame(LayerModel model, float tolerance = Tolerance)
+    {
+        (LayerNetwork network, float difference) = model.Compare();
+        CheckPlaces(network);
+        Assert.InRange(difference, 0, tolerance);
+        return network;
     }
 
     private static void CheckPlaces(LayerNetwork network)
