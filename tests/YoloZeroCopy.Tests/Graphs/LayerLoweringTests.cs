@@ -374,7 +374,7 @@ public sealed class LayerLoweringTests
         }
     }
 
-    private static LayerNetwork Lower(string path, int width, int height)
+    internal static LayerNetwork Lower(string path, int width, int height)
     {
         using OnnxModel model = OnnxModel.Read(path);
         Assert.True(OnnxGraph.TryCreate(model.Proto, out OnnxGraph? graph, out string? reason), reason);
