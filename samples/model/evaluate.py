@@ -75,15 +75,14 @@ def main() -> None:
         for output, (_, placed, boxes, kinds) in zip(run(to_tensor([p[0] for p in chunk])), chunk):
             found = detections(output, _CONFIDENCE, _IOU, _LIMIT)
             found[:, :4] = placed.to_picture(found[:, :4])
-            tally.add(found, boxes, kinds)
-    figures = tally.figures()
+            tally.add(found.tolist(), zip(boxes.tolist(), kinds.tolist()), placed.gain)
+    figures, mean = tally.figures(), tally.mean()
     print(f"{'class':20} {'objects':>8} {'mAP50':>8} {'mAP50-95':>9}")
     for name, figure in zip(NAMES, figures):
         print(f"{name:20} {figure.objects:8d} {figure.ap50:8.4f} {figure.ap50_95:9.4f}")
-    map50, map50_95 = (float(np.mean([getattr(f, key) for f in figures])) for key in ("ap50", "ap50_95"))
-    print(f"{'all':20} {sum(f.objects for f in figures):8d} {map50:8.4f} {map50_95:9.4f}  ({args.pictures} pictures)")
+    print(f"{'all':20} {mean.objects:8d} {mean.ap50:8.4f} {mean.ap50_95:9.4f}  ({args.pictures} pictures)")
     if args.json:
-        report = {"pictures": args.pictures, "map50": map50, "map50_95": map50_95,
+        report = {"pictures": args.pictures, "map50": mean.ap50, "map50_95": mean.ap50_95,
                   "classes": {name: vars(figure) for name, figure in zip(NAMES, figures)}}
         args.json.write_text(json.dumps(report, indent=1) + "\n")
 

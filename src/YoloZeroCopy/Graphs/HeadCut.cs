@@ -162,15 +162,7 @@ internal static class OnnxTensorData
     /// <summary>A constant's elements as floats; null where it is of another type, lies in another file, or has too few bytes.</summary>
     public static float[]? Floats(TensorProto tensor)
     {
-        long count = 1;
-        foreach (long size in tensor.Dims)
-        {
-            if (size is < 0 or > int.MaxValue || (count *= size) > int.MaxValue)
-            {
-                return null;
-            }
-        }
-
+        long count = Count(tensor);
         float[]? values = (OrtElementType)tensor.DataType switch
         {
             OrtElementType.Float when tensor.HasRawData => tensor.RawData.Length == count * sizeof(float)
@@ -195,5 +187,20 @@ internal static class OnnxTensorData
         long[]? values = !tensor.HasRawData ? [.. tensor.Int64Data]
             : tensor.RawData.Length % sizeof(long) == 0 ? MemoryMarshal.Cast<byte, long>(tensor.RawData.Span).ToArray() : null;
         return values?.Length == (tensor.Dims.Count == 0 ? 1 : tensor.Dims[0]) ? values : null;
+    }
+
+    /// <summary>Elements of a tensor; -1 where its shape is none or it has more than two billion.</summary>
+    public static long Count(TensorProto tensor)
+    {
+        long count = 1;
+        foreach (long size in tensor.Dims)
+        {
+            if (size is < 0 or > int.MaxValue || (count *= size) > int.MaxValue)
+            {
+                return -1;
+            }
+        }
+
+        return count;
     }
 }

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Google.Protobuf;
+using YoloZeroCopy.Interop;
 using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
@@ -17,16 +19,25 @@ internal sealed class OnnxModel : IDisposable
     // Before a graph stand its field's number, one byte, and its length, five at most.
     private const int HeadBytes = 6;
 
+    // And before any field.
+    private const int MostHeadBytes = 10;
+    private const int MaxBytes = int.MaxValue;
+    private const int LeastIrVersion = 4;
+
     private readonly ModelBytes bytes;
     private readonly List<ProtobufField> fields;
     private readonly Dictionary<int, List<ProtobufField>> graphs = [];
     private readonly Dictionary<TensorProto, ProtobufField> large = new(ReferenceEqualityComparer.Instance);
 
-    private OnnxModel(ModelBytes bytes, List<ProtobufField> fields)
+    private OnnxModel(string path, ModelBytes bytes, List<ProtobufField> fields)
     {
+        Path = path;
         this.bytes = bytes;
         this.fields = fields;
     }
+
+    /// <summary>The file, or what messages call it.</summary>
+    public string Path { get; }
 
     /// <summary>The model. Tensors of more than some kilobytes have no values here: <see cref="Complete"/> gives them.</summary>
     public ModelProto Proto { get; } = new();
@@ -46,7 +57,7 @@ internal sealed class OnnxModel : IDisposable
         {
             if (ProtobufField.TryRead(bytes.Span, 0, bytes.Span.Length) is List<ProtobufField> fields)
             {
-                OnnxModel model = new(bytes, fields);
+                OnnxModel model = new(source.Path, bytes, fields);
                 isRead = model.TryParse();
                 return isRead ? model : null;
             }
@@ -110,7 +121,110 @@ internal sealed class OnnxModel : IDisposable
         }
     }
 
+    /// <summary>This model with another graph; the caller disposes it. What is declared of tensors between the nodes is left out.</summary>
+    /// <exception cref="ModelException">It would be larger than a model can be.</exception>
+    public ModelBytes Change(OnnxChange change)
+    {
+        // As above; but here nodes, inputs and outputs all come in the graph that is added, and so do the new initializers.
+        GraphProto added = new();
+        added.Node.AddRange(change.Nodes);
+        added.Input.AddRange(change.Inputs);
+        added.Output.AddRange(change.Outputs);
+        byte[] end = added.ToByteArray();
+
+        // Before version 4 of the format every initializer was an input, too, and nothing else changed that is of interest here.
+        ModelProto imports = new() { IrVersion = Math.Max(Proto.IrVersion, LeastIrVersion) };
+        imports.OpsetImport.AddRange(change.OperatorSets);
+        byte[] sets = imports.ToByteArray();
+        (OnnxNewTensor Tensor, byte[] Head, int Length)[] tensors = [.. change.Tensors.Select(Encode)];
+        long addedLength = end.Length + tensors.Sum(static tensor => (long)MostHeadBytes + tensor.Length);
+        long most = bytes.Span.Length + ((graphs.Count + 1L) * MostHeadBytes) + sets.Length + addedLength;
+        if (most > MaxBytes)
+        {
+            throw new ModelException(Path, $"changed, it would have {most} bytes with its weights inside; an ONNX file has at most {MaxBytes}.");
+        }
+
+        ModelBytes changed = ModelBytes.Allocate((int)most);
+        int length = 0;
+        int initializer = 0;
+        foreach (ProtobufField field in fields)
+        {
+            if (!graphs.TryGetValue(field.Start, out List<ProtobufField>? parts))
+            {
+                Append(field.Of(bytes.Span));
+                continue;
+            }
+
+            ProtobufField[] kept = [.. parts.Where(Stays)];
+            length += ProtobufField.WriteHead(changed.Span[length..], ModelProto.GraphFieldNumber, kept.Sum(static part => part.Length));
+            foreach (ProtobufField part in kept)
+            {
+                Append(part.Of(bytes.Span));
+            }
+        }
+
+        Append(sets);
+        length += ProtobufField.WriteHead(
+            changed.Span[length..], ModelProto.GraphFieldNumber,
+            end.Length + tensors.Sum(static tensor => ProtobufField.HeadLength(GraphProto.InitializerFieldNumber, tensor.Length) + tensor.Length));
+        Append(end);
+        foreach ((OnnxNewTensor tensor, byte[] head, int tensorLength) in tensors)
+        {
+            length += ProtobufField.WriteHead(changed.Span[length..], GraphProto.InitializerFieldNumber, tensorLength);
+            Append(head);
+            length += ProtobufField.WriteHead(changed.Span[length..], TensorProto.RawDataFieldNumber, tensor.Bytes);
+            tensor.Write(changed.Span.Slice(length, tensor.Bytes));
+            length += tensor.Bytes;
+        }
+
+        changed.Truncate(length);
+        return changed;
+
+        bool Stays(ProtobufField part) => part switch
+        {
+            { Number: GraphProto.InitializerFieldNumber, IsMessage: true } => change.Keeps(Proto.Graph.Initializer[initializer++]),
+            { IsMessage: true } => part.Number is not (GraphProto.NodeFieldNumber or GraphProto.InputFieldNumber or GraphProto.OutputFieldNumber
+                or GraphProto.ValueInfoFieldNumber),
+            _ => true,
+        };
+
+        void Append(ReadOnlySpan<byte> part)
+        {
+            part.CopyTo(changed.Span[length..]);
+            length += part.Length;
+        }
+    }
+
+    /// <summary>The values of a tensor of this model in single precision, where they lie where possible; empty where it has none or another
+    /// type.</summary>
+    public ReadOnlySpan<float> Singles(TensorProto tensor)
+    {
+        if (tensor.DataType != (int)OrtElementType.Float)
+        {
+            return [];
+        }
+
+        if (large.TryGetValue(tensor, out ProtobufField field)
+            && ProtobufField.TryRead(bytes.Span, field.ContentStart, field.End) is List<ProtobufField> parts
+            && parts.Where(static part => part.Number is TensorProto.RawDataFieldNumber or TensorProto.FloatDataFieldNumber).ToArray() is [{ IsMessage: true } only])
+        {
+            // Floats that are packed lie as raw ones do.
+            ReadOnlySpan<byte> content = only.ContentOf(bytes.Span);
+            return content.Length == OnnxTensorData.Count(tensor) * sizeof(float) ? MemoryMarshal.Cast<byte, float>(content) : [];
+        }
+
+        return OnnxTensorData.Floats(Complete(tensor)) ?? [];
+    }
+
     public void Dispose() => bytes.Dispose();
+
+    private static (OnnxNewTensor Tensor, byte[] Head, int Length) Encode(OnnxNewTensor tensor)
+    {
+        TensorProto proto = new() { Name = tensor.Name, DataType = (int)tensor.Type };
+        proto.Dims.AddRange(tensor.Dims);
+        byte[] head = proto.ToByteArray();
+        return (tensor, head, checked(head.Length + ProtobufField.HeadLength(TensorProto.RawDataFieldNumber, tensor.Bytes) + tensor.Bytes));
+    }
 
     private bool TryParse()
     {

@@ -70,6 +70,10 @@ internal readonly record struct ProtobufField(int Number, bool IsMessage, int St
         return at;
     }
 
+    /// <summary>Bytes that <see cref="WriteHead"/> writes.</summary>
+    public static int HeadLength(int number, int length) =>
+        CodedOutputStream.ComputeTagSize(number) + CodedOutputStream.ComputeLengthSize(length);
+
     private static void WriteVarint(Span<byte> target, uint value, ref int at)
     {
         for (; value >= 0x80; value >>= 7)
