@@ -47,6 +47,7 @@ internal static class Tool
             InfoCommand.Create(),
             BenchCommand.Create(),
             BuildCommand.Create(),
+            OptimizeCommand.Create(),
             SelfTestCommand.Create(),
             CompletionCommand.Create(),
         };

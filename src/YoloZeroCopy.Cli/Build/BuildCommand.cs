@@ -22,9 +22,10 @@ internal static class BuildCommand
         Options.Integer("--batch", "Largest batch. A model with a fixed batch has only that.", 1, Options.MaxBatch, 8);
     private static readonly Option<int> OptimalBatch =
         Options.Integer("--opt-batch", "Batch that the engine is tuned for. Default: the largest.", 1, Options.MaxBatch);
-    private static readonly Option<bool> Half = new("--fp16")
+    private static readonly Option<bool> Half = Options.Half();
+    private static readonly Option<bool> Float16 = new("--fp16")
     {
-        Description = "Let TensorRT 10 compute in half precision. From 11 on, export the model in half precision instead.",
+        Description = "Let TensorRT 10 compute in half precision. --half works with every version.",
     };
     private static readonly Option<bool> Int8 = new("--int8")
     {
@@ -60,7 +61,7 @@ internal static class BuildCommand
     {
         Command command = new("build", "Builds a TensorRT engine with the TensorRT that is installed. Exit codes: see `yzc --help`.")
         {
-            Model, Output, Sizes, Batch, OptimalBatch, Half, Int8, NoTf32, Workspace, TimingCache, VersionCompatible, Hardware, Level, NoMetadata,
+            Model, Output, Sizes, Batch, OptimalBatch, Half, Float16, Int8, NoTf32, Workspace, TimingCache, VersionCompatible, Hardware, Level, NoMetadata,
                 DeviceNumber, TensorRt, Shim, Json,
         };
         command.SetAction(RunAsync);
@@ -109,7 +110,8 @@ internal static class BuildCommand
         Sizes = arguments.GetValue(Sizes),
         MaxBatch = arguments.GetValue(Batch),
         OptimalBatch = arguments.GetValue(OptimalBatch),
-        Precisions = (arguments.GetValue(Half) ? TensorRtPrecisions.Float16 : 0) | (arguments.GetValue(Int8) ? TensorRtPrecisions.Int8 : 0),
+        HalfPrecision = arguments.GetValue(Half),
+        Precisions = (arguments.GetValue(Float16) ? TensorRtPrecisions.Float16 : 0) | (arguments.GetValue(Int8) ? TensorRtPrecisions.Int8 : 0),
         AllowTf32 = !arguments.GetValue(NoTf32),
         WorkspaceBytes = (long)arguments.GetValue(Workspace) << 20,
         TimingCachePath = arguments.GetValue(TimingCache),
@@ -127,6 +129,7 @@ internal static class BuildCommand
         NamedLines lines = new(nameWidth: 12);
         lines.Add("engine", FormattableString.Invariant($"{output}, {MemoryPlan.Mebibytes(report.PlanBytes)}"));
         lines.Add("built by", FormattableString.Invariant($"{report.Library} in {report.Duration.TotalSeconds:F1} s, from {report.NodeCount} nodes"));
+        lines.Add("graph", report.GraphChanges);
         for (int index = 0; index < report.Profiles.Length; index++)
         {
             string memory = report.DeviceMemoryBytes.IsEmpty ? string.Empty
@@ -152,6 +155,7 @@ internal static class BuildCommand
     {
         json.WriteString("engine"u8, output);
         json.WriteString("library"u8, report.Library);
+        json.WriteString("graph_changes"u8, report.GraphChanges);
         json.WriteNumber("plan_bytes"u8, report.PlanBytes);
         json.WriteNumber("nodes"u8, report.NodeCount);
         json.WriteNumber("workspace_limit_bytes"u8, report.WorkspaceLimitBytes);

@@ -20,6 +20,17 @@ internal static class Options
         Required = true,
     };
 
+    /// <summary>A model that is rewritten.</summary>
+    public static Option<string> OnnxModel() =>
+        new("--model", "-m") { Description = "ONNX file of a YOLO detection model.", HelpName = "FILE", Required = true };
+
+    public static Option<string> OutputModel() => new("--output", "-o")
+    {
+        Description = "File of the new model. It is replaced only when the new one is complete.",
+        HelpName = "FILE",
+        Required = true,
+    };
+
     public static Option<Device> Device()
     {
         Option<Device> option =
@@ -119,6 +130,11 @@ internal static class Options
         option.DefaultValueFactory = _ => standard;
         return option;
     }
+
+    public static Option<bool> Half() => new("--half")
+    {
+        Description = "Make a model in single precision half first: picture, weights and all up to the last convolutions. Boxes stay in single.",
+    };
 
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON object instead of text." };
 

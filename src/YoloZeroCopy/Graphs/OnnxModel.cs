@@ -39,6 +39,9 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>The file, or what messages call it.</summary>
     public string Path { get; }
 
+    /// <summary>The model's bytes as they are.</summary>
+    public ReadOnlySpan<byte> Bytes => bytes.Span;
+
     /// <summary>The model. Tensors of more than some kilobytes have no values here: <see cref="Complete"/> gives them.</summary>
     public ModelProto Proto { get; } = new();
 
@@ -49,31 +52,22 @@ internal sealed class OnnxModel : IDisposable
 
     /// <summary>Reads a model; null when it is none.</summary>
     /// <exception cref="ModelException">It is missing or cannot be read.</exception>
-    public static OnnxModel? TryRead(ModelSource source)
-    {
-        ModelBytes bytes = ModelBytes.Read(source);
-        bool isRead = false;
-        try
-        {
-            if (ProtobufField.TryRead(bytes.Span, 0, bytes.Span.Length) is List<ProtobufField> fields)
-            {
-                OnnxModel model = new(source.Path, bytes, fields);
-                isRead = model.TryParse();
-                return isRead ? model : null;
-            }
+    public static OnnxModel? TryRead(ModelSource source) => TryParse(source.Path, ModelBytes.Read(source));
 
-            return null;
-        }
-        catch (InvalidProtocolBufferException)
+    /// <summary>Reads a model, and the files beside it that hold weights, too.</summary>
+    /// <exception cref="ModelException">As <see cref="Read"/>; or one of those files is missing, too short or outside the model's folder, or all
+    /// together have more bytes than a model can.</exception>
+    public static OnnxModel ReadWhole(ModelSource source)
+    {
+        OnnxModel model = Read(source);
+        if (!ExternalData.IsIn(model))
         {
-            return null;
+            return model;
         }
-        finally
+
+        using (model)
         {
-            if (!isRead)
-            {
-                bytes.Dispose();
-            }
+            return TryParse(source.Path, ExternalData.PutInside(model))!;
         }
     }
 
@@ -217,6 +211,33 @@ internal sealed class OnnxModel : IDisposable
     }
 
     public void Dispose() => bytes.Dispose();
+
+    private static OnnxModel? TryParse(string path, ModelBytes bytes)
+    {
+        bool isRead = false;
+        try
+        {
+            if (ProtobufField.TryRead(bytes.Span, 0, bytes.Span.Length) is List<ProtobufField> fields)
+            {
+                OnnxModel model = new(path, bytes, fields);
+                isRead = model.TryParse();
+                return isRead ? model : null;
+            }
+
+            return null;
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
+        finally
+        {
+            if (!isRead)
+            {
+                bytes.Dispose();
+            }
+        }
+    }
 
     private static (OnnxNewTensor Tensor, byte[] Head, int Length) Encode(OnnxNewTensor tensor)
     {

@@ -114,6 +114,24 @@ public sealed class HalfPrecisionTests : IDisposable
     }
 
     [Fact]
+    public void An_engine_on_a_gpu_opens_it_in_half_where_that_is_wanted()
+    {
+        using OnnxRuntimeCudaEngine half = OnnxRuntimeCudaEngine.Open(Sample, new OnnxRuntimeCudaOptions { HalfPrecision = true });
+        Assert.Equal((TensorElementType.Float16, TensorElementType.Float32), (half.Model.InputType, half.Model.OutputType));
+        Assert.StartsWith("half precision in", half.GraphChanges, StringComparison.Ordinal);
+        using OnnxRuntimeCudaEngine single = OnnxRuntimeCudaEngine.Open(Sample, new OnnxRuntimeCudaOptions());
+        Assert.Equal((TensorElementType.Float32, "none"), (single.Model.InputType, single.GraphChanges));
+
+        // Weights take most of what is planned for a context.
+        Assert.True(half.Plan([8], 1)[0].Bytes < single.Plan([8], 1)[0].Bytes);
+        string plain = OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "no-convolution.onnx");
+        using OnnxRuntimeCudaEngine other = OnnxRuntimeCudaEngine.Open(plain, new OnnxRuntimeCudaOptions { HalfPrecision = true });
+        Assert.Equal(TensorElementType.Float32, other.Model.InputType);
+        Assert.StartsWith("none; the model stays in its precision: it has no convolutions", other.GraphChanges, StringComparison.Ordinal);
+        Assert.Throws<ModelException>(() => OnnxRuntimeCudaEngine.Open(folder.File("none.onnx"), new OnnxRuntimeCudaOptions { HalfPrecision = true }));
+    }
+
+    [Fact]
     public void A_model_without_convolutions_stays_single()
     {
         using OnnxModel model = OnnxModel.Read(OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "no-convolution.onnx"));

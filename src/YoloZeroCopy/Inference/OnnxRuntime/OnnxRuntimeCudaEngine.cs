@@ -27,10 +27,15 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     private volatile bool operatorsRefused;
     private volatile bool disposed;
 
-    private OnnxRuntimeCudaEngine(OnnxRuntimeModel openModel, OnnxRuntimeCudaOptions openOptions)
+    // What sessions are opened from, where it is not the caller's file.
+    private readonly ModelBytes? changed;
+
+    private OnnxRuntimeCudaEngine(OnnxRuntimeModel openModel, OnnxRuntimeCudaOptions openOptions, ModelBytes? changedModel, string graphChanges)
     {
         model = openModel;
         options = openOptions;
+        changed = changedModel;
+        GraphChanges = graphChanges;
         graphFallbackReason = ReasonOf(model.Source);
         graphRefused = graphFallbackReason is not null;
     }
@@ -40,6 +45,9 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
 
     /// <inheritdoc/>
     public override string Description => $"ONNX Runtime {model.Library.Version} on CUDA device {options.DeviceOrdinal} ({model.Library.Path})";
+
+    /// <inheritdoc/>
+    public override string GraphChanges { get; }
 
     /// <summary>The runtime that was found.</summary>
     public OnnxRuntimeLibrary Library => model.Library;
@@ -75,10 +83,32 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfNegative(options.DeviceOrdinal);
-        (OnnxRuntimeModel model, OrtHandle session) = OnnxRuntimeModel.Open(
-            source, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, source, input));
-        session.Dispose();
-        return new OnnxRuntimeCudaEngine(model, options);
+        if (!options.HalfPrecision)
+        {
+            return new OnnxRuntimeCudaEngine(ReadModel(source, options), options, null, "none");
+        }
+
+        (ModelBytes Bytes, string Summary)? half = TryMakeHalf(source, out string? reason);
+        if (half is (ModelBytes bytes, string summary))
+        {
+            try
+            {
+                return new OnnxRuntimeCudaEngine(ReadModel(ModelSource.InMemory(bytes.Memory, source.Path), options), options, bytes, summary);
+            }
+            catch (ModelException error)
+            {
+                // The file itself may be what is wrong, which shows below.
+                bytes.Dispose();
+                reason = $"the runtime does not take it in half: {error.Message}";
+            }
+            catch
+            {
+                bytes.Dispose();
+                throw;
+            }
+        }
+
+        return new OnnxRuntimeCudaEngine(ReadModel(source, options), options, null, $"none; the model stays in its precision: {reason}");
     }
 
     /// <inheritdoc/>
@@ -110,7 +140,33 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     }
 
     /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
-    public override void Dispose() => disposed = true;
+    public override void Dispose()
+    {
+        disposed = true;
+        changed?.Dispose();
+    }
+
+    private static OnnxRuntimeModel ReadModel(ModelSource source, OnnxRuntimeCudaOptions options)
+    {
+        (OnnxRuntimeModel model, OrtHandle session) = OnnxRuntimeModel.Open(
+            source, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, source, input));
+        session.Dispose();
+        return model;
+    }
+
+    private static (ModelBytes Bytes, string Summary)? TryMakeHalf(ModelSource source, out string? reason)
+    {
+        try
+        {
+            using OnnxModel model = OnnxModel.ReadWhole(source);
+            return HalfPrecision.TryChange(model, out reason);
+        }
+        catch (ModelException error)
+        {
+            reason = error.Message;
+            return null;
+        }
+    }
 
     private static string? ReasonOf(ModelSource source) =>
         HostDependentOperators.Find(source) is string name ? $"operator {name} reports to the host as it runs" : null;

@@ -11,4 +11,7 @@ internal sealed record OnnxRuntimeCudaOptions
 
     /// <summary>Size of the model's input in pixels. Null takes what the model fixes, else its metadata's <c>imgsz</c>, else 640x640.</summary>
     public (int Width, int Height)? ImageSize { get; init; }
+
+    /// <summary>Whether a model in single precision is run in half, where <see cref="YoloZeroCopy.HalfPrecision"/> can make it so.</summary>
+    public bool HalfPrecision { get; init; }
 }

@@ -31,8 +31,9 @@ internal static unsafe class TensorRtBuild
         context?.MakeCurrent();
         byte[] timings = ReadTimings(options.TimingCachePath);
         using TensorRtBuildMonitor monitor = new(progress, stop);
-        using TrtHandle builder = CreateBuilder(library, options, plan, timings, monitor, modelPath);
-        Parse(library.Api, builder, modelPath, stop);
+        using HalfModel half = HalfModel.For(modelPath, outputPath, options);
+        using TrtHandle builder = CreateBuilder(library, options, plan, timings, monitor, modelPath, half.Path is not null);
+        Parse(library.Api, builder, half.Path ?? modelPath, modelPath, stop);
         AddProfiles(library.Api, builder, plan, modelPath);
         using TrtHandle blob = BuildPlan(library.Api, builder, monitor, modelPath, stop);
         void* data;
@@ -44,6 +45,7 @@ internal static unsafe class TensorRtBuild
         return new TensorRtBuildReport
         {
             Library = $"{library.Name} ({library.Path})",
+            GraphChanges = half.Changes,
             PlanBytes = (long)length,
             Profiles = plan.Profiles,
             NodeCount = model.NodeCount,
@@ -82,9 +84,11 @@ internal static unsafe class TensorRtBuild
     }
 
     private static TrtHandle CreateBuilder(
-        TensorRtLibrary library, TensorRtBuildOptions options, TensorRtBuildPlan plan, byte[] timings, TensorRtBuildMonitor monitor, string path)
+        TensorRtLibrary library, TensorRtBuildOptions options, TensorRtBuildPlan plan, byte[] timings, TensorRtBuildMonitor monitor, string path,
+        bool isStronglyTyped)
     {
-        TrtBuildFlags flags = TrtBuildFlags.None;
+        // Half where the changed model says half and single where it says single, which only TensorRT 10 has to be told.
+        TrtBuildFlags flags = isStronglyTyped ? TrtBuildFlags.StronglyTyped : TrtBuildFlags.None;
         flags |= options.Precisions.HasFlag(TensorRtPrecisions.Float16) ? TrtBuildFlags.Fp16 : 0;
         flags |= options.Precisions.HasFlag(TensorRtPrecisions.Int8) ? TrtBuildFlags.Int8 : 0;
         flags |= options.AllowTf32 ? 0 : TrtBuildFlags.NoTf32;
@@ -111,11 +115,11 @@ internal static unsafe class TensorRtBuild
         return new TrtHandle(value, library.Api.BuilderFree, library.Handle);
     }
 
-    private static void Parse(TrtApi api, TrtHandle builder, string path, CancellationToken stop)
+    private static void Parse(TrtApi api, TrtHandle builder, string file, string path, CancellationToken stop)
     {
         stop.ThrowIfCancellationRequested();
         TrtStatus status;
-        fixed (byte* text = Utf8.Terminated(Path.GetFullPath(path)))
+        fixed (byte* text = Utf8.Terminated(Path.GetFullPath(file)))
         {
             status = api.BuilderParseFile(builder.Value, text);
         }

@@ -22,6 +22,12 @@ public sealed record TensorRtBuildOptions
     /// <summary>Batch that the engine is tuned for; 0 takes <see cref="MaxBatch"/>.</summary>
     public int OptimalBatch { get; init; }
 
+    /// <summary>
+    /// Whether a model in single precision is made half before it is built: picture, weights and everything up to the last convolutions; boxes stay in
+    /// single. Every TensorRT takes it. Where it cannot be done, <see cref="TensorRtBuildReport.GraphChanges"/> says why.
+    /// </summary>
+    public bool HalfPrecision { get; init; }
+
     /// <summary>Precisions beyond those of the model's own tensors. TensorRT 10 only: from 11 on the model's types alone decide.</summary>
     public TensorRtPrecisions Precisions { get; init; }
 
@@ -75,6 +81,7 @@ public sealed record TensorRtBuildOptions
         Check(OptimizationLevel is null or (>= 0 and <= HighestOptimization), nameof(OptimizationLevel), OptimizationLevel,
             $"0 to {HighestOptimization}");
         Check((Precisions & ~(TensorRtPrecisions.Float16 | TensorRtPrecisions.Int8)) == 0, nameof(Precisions), Precisions, "Float16, Int8 or both");
+        Check(!HalfPrecision || Precisions == 0, nameof(Precisions), Precisions, $"none beside {nameof(HalfPrecision)}, which decides all types,");
         Check(Enum.IsDefined(Hardware), nameof(Hardware), Hardware, "one of the defined values");
         ImmutableArray<(int Width, int Height)> sizes = Sizes.IsDefault ? [] : Sizes;
         Check(sizes.Length <= MaxSizes, nameof(Sizes), sizes.Length, $"up to {MaxSizes} sizes");

@@ -9,6 +9,9 @@ public sealed record TensorRtBuildReport
     /// <summary>Name and version of the TensorRT that built it, and where it was found.</summary>
     public required string Library { get; init; }
 
+    /// <summary>What was changed of the model's graph before it was built, and what was not and why.</summary>
+    public string GraphChanges { get; init; } = "none";
+
     /// <summary>Bytes of the plan, without the metadata before it.</summary>
     public required long PlanBytes { get; init; }
 

@@ -41,6 +41,31 @@ public sealed class TensorRtBuilderTests : IDisposable
     }
 
     [Fact]
+    public void A_model_in_single_precision_is_built_in_half()
+    {
+        TensorRtBuildOptions options = Options() with { Sizes = [(320, 320)], MaxBatch = 2 };
+        TensorRtBuildReport single = TensorRtBuilder.Build(Sample, Output, options);
+        TensorRtBuildReport half = TensorRtBuilder.Build(Sample, Output, options with { HalfPrecision = true });
+        Assert.Equal("none", single.GraphChanges);
+        Assert.StartsWith("half precision in", half.GraphChanges, StringComparison.Ordinal);
+
+        // Most of a plan are weights, which the builder of TensorRT for RTX writes as they are.
+        Assert.InRange(half.PlanBytes, single.PlanBytes * 0.4, single.PlanBytes * 0.7);
+        Assert.Equal([Output], Directory.GetFiles(folder.Path));
+
+        string already = folder.File("already.onnx");
+        using (OptimizedModel model = OptimizedModel.Make(Sample, half: true))
+        {
+            File.WriteAllBytes(already, model.Bytes);
+        }
+
+        TensorRtBuildReport same = TensorRtBuilder.Build(already, Output, options with { HalfPrecision = true });
+        Assert.Equal("none; the model stays in its precision: it has half precision already", same.GraphChanges);
+        Assert.Contains("decides all types", Assert.Throws<ArgumentOutOfRangeException>(() => TensorRtBuilder.Build(
+            Sample, Output, options with { HalfPrecision = true, Precisions = TensorRtPrecisions.Float16 })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_bare_plan_is_written_where_that_is_asked()
     {
         _ = TensorRtBuilder.Build(Model("tiny"), Output, Options() with { WriteMetadata = false, MaxBatch = 2, WorkspaceBytes = 64 << 20 });
