@@ -15,7 +15,7 @@ if [ "${1:-}" = --check ]; then
     trap 'rm -rf "$out"' EXIT
 fi
 mkdir -p "$out"
-kernels="preprocess decode activation"
+kernels="preprocess decode activation layers"
 for name in $kernels; do
     # No contraction: results equal the C# code's, which rounds after every operation.
     "$clang" -x cuda --cuda-device-only --cuda-gpu-arch=sm_75 -nocudainc -nocudalib -Xclang -target-feature -Xclang +ptx75 \

@@ -132,6 +132,22 @@ struct yzc_silu_params {
     int32_t reserved;
 };
 
+// The only parameter of the layers' kernels, by value. Addresses are multiples of 16; steps are vectors of 16 bytes, 8 halves, from pixel to pixel.
+struct yzc_layer_params {
+    uint64_t input;         // Device address of the first channel of the first pixel.
+    uint64_t second;        // yzc_add_f16: what is added. yzc_max_pool_chain_f16: the second result.
+    uint64_t output;
+    uint64_t third;         // yzc_max_pool_chain_f16: the third result.
+    int32_t input_step;
+    int32_t second_step;    // yzc_add_f16.
+    int32_t output_step;    // Of all results.
+    int32_t vectors;        // Of a pixel: channels / 8.
+    int32_t height;         // Of the input.
+    int32_t width;
+    int32_t window;         // yzc_max_pool_f16: side of the window, odd.
+    int32_t reserved;
+};
+
 enum yzc_limits {
     YZC_MAX_CANDIDATES = 4096,   // Keys that a block sorts in 32 KiB of shared memory.
     YZC_MAX_DETECTIONS = 1024,
@@ -148,6 +164,8 @@ enum yzc_limits {
     YZC_SUPPRESS_THREADS = 1024,
     YZC_SILU_THREADS = 256,
     YZC_SILU_VECTORS = 2,        // Of 16 bytes, a thread.
+    YZC_LAYER_THREADS = 256,
+    YZC_POOL_TILE = 20,          // Cells of a tile's side: an input of 640 has one at stride 32.
 };
 
 // Parts of a picture's scratch memory, in bytes from its start.

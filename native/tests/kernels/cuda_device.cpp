@@ -39,9 +39,11 @@ public:
         CHECK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
         CHECK(cuEventCreate(&start, CU_EVENT_DEFAULT));
         CHECK(cuEventCreate(&stop, CU_EVENT_DEFAULT));
-        for (const char* name : { "preprocess", "decode", "activation" }) {
-            load(ptx_folder + "/" + name + ".ptx");
-        }
+        load(ptx_folder + "/preprocess.ptx", { "yzc_preprocess_f32", "yzc_preprocess_f16", "yzc_preprocess_u8", "yzc_preprocess_f16_last" });
+        load(ptx_folder + "/decode.ptx", { "yzc_scan_channels_f32", "yzc_scan_channels_f16", "yzc_scan_anchors_f32", "yzc_scan_anchors_f16",
+            "yzc_scan_finished_f32", "yzc_scan_finished_f16", "yzc_scan_head_f16", "yzc_suppress" });
+        load(ptx_folder + "/activation.ptx", { "yzc_silu_f32", "yzc_silu_f16" });
+        load(ptx_folder + "/layers.ptx", { "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_max_pool_f16", "yzc_max_pool_chain_f16" });
     }
 
     std::string name() const override { return title; }
@@ -108,7 +110,7 @@ public:
     }
 
 private:
-    void load(const std::string& path)
+    void load(const std::string& path, const std::vector<const char*>& names)
     {
         std::ifstream file(path, std::ios::binary);
         std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -128,9 +130,7 @@ private:
             check(status, "cuModuleLoadDataEx");
         }
 
-        bool decode = path.find("decode") != std::string::npos;
-        bool activation = path.find("activation") != std::string::npos;
-        for (const char* name : decode ? decode_names : activation ? activation_names : preprocess_names) {
+        for (const char* name : names) {
             CUfunction function;
             CHECK(cuModuleGetFunction(&function, module, name));
             functions[name] = function;
@@ -145,10 +145,6 @@ private:
         std::printf("%s compiled for the device in %.0f ms\n", path.c_str(), milliseconds);
     }
 
-    const std::vector<const char*> preprocess_names { "yzc_preprocess_f32", "yzc_preprocess_f16", "yzc_preprocess_u8" };
-    const std::vector<const char*> activation_names { "yzc_silu_f32", "yzc_silu_f16" };
-    const std::vector<const char*> decode_names { "yzc_scan_channels_f32", "yzc_scan_channels_f16", "yzc_scan_anchors_f32", "yzc_scan_anchors_f16", "yzc_scan_finished_f32",
-        "yzc_scan_finished_f16", "yzc_suppress" };
     std::string title;
     CUcontext context;
     CUstream stream;

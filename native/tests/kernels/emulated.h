@@ -129,11 +129,14 @@ YZC_DEVICE float half_to_float(uint32_t bits)
     return sign != 0 ? -magnitude : magnitude;
 }
 
-// Finite values below the largest half only: what preprocessing and the tests give.
 YZC_DEVICE uint32_t float_to_half(float value)
 {
     uint32_t sign = float_to_bits(value) >> 16 & 0x8000u;
     float magnitude = std::fabs(value);
+    if (!(magnitude < 65520)) {
+        return std::isnan(value) ? 0x7FFFu : sign | 0x7C00u;
+    }
+
     if (magnitude == 0) {
         return sign;
     }

@@ -3,6 +3,7 @@
 #include "../../kernels/preprocess.cu"
 #include "../../kernels/decode.cu"
 #include "../../kernels/activation.cu"
+#include "../../kernels/layers.cu"
 #include "device.h"
 
 #include <cstdio>
@@ -199,10 +200,15 @@ public:
     {
         auto preprocess = preprocess_kernels.find(kernel);
         auto activation = activation_kernels.find(kernel);
+        auto layer = layer_kernels.find(kernel);
         if (preprocess != preprocess_kernels.end()) {
             block.body = [=] { preprocess->second(*(const yzc_preprocess_params*)params); };
         } else if (activation != activation_kernels.end()) {
             block.body = [=] { activation->second(*(const yzc_silu_params*)params); };
+        } else if (layer != layer_kernels.end()) {
+            block.body = [=] { layer->second(*(const yzc_layer_params*)params); };
+        } else if (std::string(kernel) == "yzc_scan_head_f16") {
+            block.body = [=] { yzc_scan_head_f16(*(const yzc_head_params*)params); };
         } else {
             auto decode = decode_kernels.at(kernel);
             block.body = [=] { decode(*(const yzc_decode_params*)params); };
@@ -221,11 +227,19 @@ private:
     const std::map<std::string, void (*)(yzc_preprocess_params)> preprocess_kernels {
         { "yzc_preprocess_f32", yzc_preprocess_f32 },
         { "yzc_preprocess_f16", yzc_preprocess_f16 },
+        { "yzc_preprocess_f16_last", yzc_preprocess_f16_last },
         { "yzc_preprocess_u8", yzc_preprocess_u8 },
     };
     const std::map<std::string, void (*)(yzc_silu_params)> activation_kernels {
         { "yzc_silu_f32", yzc_silu_f32 },
         { "yzc_silu_f16", yzc_silu_f16 },
+    };
+    const std::map<std::string, void (*)(yzc_layer_params)> layer_kernels {
+        { "yzc_copy_f16", yzc_copy_f16 },
+        { "yzc_add_f16", yzc_add_f16 },
+        { "yzc_upsample_f16", yzc_upsample_f16 },
+        { "yzc_max_pool_f16", yzc_max_pool_f16 },
+        { "yzc_max_pool_chain_f16", yzc_max_pool_chain_f16 },
     };
     const std::map<std::string, void (*)(yzc_decode_params)> decode_kernels {
         { "yzc_scan_channels_f32", yzc_scan_channels_f32 },

@@ -1,6 +1,10 @@
 // Compares with what the C# code gave: folders of files written by KernelGoldenTests (YZC_DUMP_KERNEL_GOLDEN). Little-endian, packed:
 // preprocess_*.bin: "YZCP", pictures, input width, input height, element type (0 float, 1 half, 2 byte); for each picture yzc_picture (frame and
 // chroma hold offsets into                   the frame), frame bytes, the frame; then the batch's tensor.
+//                   An element type of 3: halves, channels last.
+// head_*.bin:       "YZCH", pictures; yzc_head_params without addresses; yzc_picture for each; bytes of the batch's maps, the maps; results as below.
+// layer_*.bin:      "YZCL", the kernel's name in 32 bytes, its grid in three dimensions and threads; yzc_layer_params, whose addresses are places in
+//                   a block of memory; bytes of that, what it holds before, and what after.
 // decode_*.bin:     "YZCD", pictures, layout (0 [4 + C, A], 1 [A, 5 + C], 2 [K, 6]), element type; yzc_decode_params without addresses; yzc_picture
 // for each; the batch's                   output; for each picture yzc_result_header (only count, status, wrong anchor, element and value count) and
 // its detections.
@@ -66,7 +70,7 @@ void check_preprocess_file(device& device, reader& file, const std::string& name
         pictures.push_back(picture);
     }
 
-    size_t bytes = (size_t)3 * width * height * element_bytes(type) * count;
+    size_t bytes = (size_t)pixel_bytes(type) * width * height * count;
     const uint8_t* wanted = file.take(bytes);
     buffer descriptors(device, pictures);
     buffer tensor(device, bytes);
@@ -77,18 +81,21 @@ void check_preprocess_file(device& device, reader& file, const std::string& name
     tally.add(file.ended() && std::memcmp(got.data(), wanted, bytes) == 0, name);
 }
 
-void check_decode_file(device& device, reader& file, const std::string& name, tally& tally)
+std::vector<yzc_picture> read_pictures(reader& file, int count)
 {
-    int count = file.get<int>();
-    auto layout = (output_layout)file.get<int>();
-    auto type = (element_type)file.get<int>();
-    yzc_decode_params params = file.get<yzc_decode_params>();
     std::vector<yzc_picture> pictures;
     for (int i = 0; i < count; i++) {
         pictures.push_back(file.get<yzc_picture>());
     }
 
-    size_t bytes = (size_t)count * params.anchors * columns_of(layout, params.class_count) * element_bytes(type);
+    return pictures;
+}
+
+// Decodes the output that comes next in the file and compares with the results behind it.
+template <class Scan>
+void check_results(
+    device& device, reader& file, const std::string& name, tally& tally, int count, const std::vector<yzc_picture>& pictures, size_t bytes, yzc_decode_params params, Scan scan)
+{
     buffer descriptors(device, pictures);
     buffer output(device, bytes);
     device.upload(output.address, file.take(bytes), bytes);
@@ -100,7 +107,7 @@ void check_decode_file(device& device, reader& file, const std::string& name, ta
     params.output = output.address;
     params.scratch = scratch.address;
     params.results = results.address;
-    device.launch(scan_kernel(layout, type == Float16), scan_grid(params, count), &params);
+    scan(params);
     device.launch("yzc_suppress", suppress_grid(count), &params);
     std::vector<uint8_t> got = results.read<uint8_t>();
     for (int i = 0; i < count; i++) {
@@ -116,6 +123,58 @@ void check_decode_file(device& device, reader& file, const std::string& name, ta
     }
 
     tally.add(file.ended(), name + " has more bytes than it should");
+}
+
+void check_decode_file(device& device, reader& file, const std::string& name, tally& tally)
+{
+    int count = file.get<int>();
+    auto layout = (output_layout)file.get<int>();
+    auto type = (element_type)file.get<int>();
+    yzc_decode_params params = file.get<yzc_decode_params>();
+    std::vector<yzc_picture> pictures = read_pictures(file, count);
+    size_t bytes = (size_t)count * params.anchors * columns_of(layout, params.class_count) * element_bytes(type);
+    check_results(device, file, name, tally, count, pictures, bytes, params, [&](yzc_decode_params& all) {
+        device.launch(scan_kernel(layout, type == Float16), scan_grid(all, count), &all);
+    });
+}
+
+void check_head_file(device& device, reader& file, const std::string& name, tally& tally)
+{
+    int count = file.get<int>();
+    yzc_head_params params = file.get<yzc_head_params>();
+    std::vector<yzc_picture> pictures = read_pictures(file, count);
+    size_t bytes = (size_t)file.get<int>();
+    check_results(device, file, name, tally, count, pictures, bytes, params.decode, [&](yzc_decode_params& all) {
+        params.decode = all;
+        device.launch("yzc_scan_head_f16", scan_grid(all, count), &params);
+    });
+}
+
+void check_layer_file(device& device, reader& file, const std::string& name, tally& tally)
+{
+    std::string kernel((const char*)file.take(32), 32);
+    grid grid = file.get<struct grid>();
+    yzc_layer_params params = file.get<yzc_layer_params>();
+    size_t bytes = (size_t)file.get<int>();
+    buffer memory(device, bytes);
+    device.upload(memory.address, file.take(bytes), bytes);
+    params.input += memory.address;
+    params.second += memory.address;
+    params.output += memory.address;
+    params.third += memory.address;
+    device.launch(kernel.c_str(), grid, &params);
+    std::vector<uint16_t> got = memory.read<uint16_t>();
+    const uint8_t* wanted = file.take(bytes);
+    size_t wrong = 0;
+    size_t first = 0;
+    for (size_t i = got.size(); i-- > 0;) {
+        if (std::memcmp(&got[i], wanted + 2 * i, 2) != 0) {
+            wrong++;
+            first = i;
+        }
+    }
+
+    tally.add(file.ended() && wrong == 0, name + ": " + std::to_string(wrong) + " halves differ, the first at " + std::to_string(first));
 }
 
 }
@@ -136,6 +195,10 @@ void check_golden(device& device, const options& options, tally& tally)
             check_preprocess_file(device, file, name, tally);
         } else if (magic == "YZCD") {
             check_decode_file(device, file, name, tally);
+        } else if (magic == "YZCH") {
+            check_head_file(device, file, name, tally);
+        } else if (magic == "YZCL") {
+            check_layer_file(device, file, name, tally);
         } else {
             tally.add(false, name + " is no golden file");
         }

@@ -7,15 +7,18 @@
 #include <algorithm>
 #include <cmath>
 
-enum element_type { Float32, Float16, UInt8 };
+enum element_type { Float32, Float16, UInt8, Float16Last };
 enum output_layout { ChannelsFirst, AnchorsFirst, EndToEnd };
 
 inline const char* preprocess_kernel(element_type type)
 {
-    return type == Float32 ? "yzc_preprocess_f32" : type == Float16 ? "yzc_preprocess_f16" : "yzc_preprocess_u8";
+    return type == Float32 ? "yzc_preprocess_f32" : type == Float16 ? "yzc_preprocess_f16" : type == UInt8 ? "yzc_preprocess_u8" : "yzc_preprocess_f16_last";
 }
 
-inline int element_bytes(element_type type) { return type == Float32 ? 4 : type == Float16 ? 2 : 1; }
+inline int element_bytes(element_type type) { return type == Float32 ? 4 : type == UInt8 ? 1 : 2; }
+
+// Bytes of an input's pixel.
+inline int pixel_bytes(element_type type) { return type == Float16Last ? 8 : 3 * element_bytes(type); }
 
 inline grid preprocess_grid(int width, int height, int pictures)
 {

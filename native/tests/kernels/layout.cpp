@@ -74,6 +74,19 @@ int main()
     OFFSET(yzc_silu_params, elements);
     OFFSET(yzc_silu_params, scale);
     OFFSET(yzc_silu_params, reserved);
+    SIZE(yzc_layer_params);
+    OFFSET(yzc_layer_params, input);
+    OFFSET(yzc_layer_params, second);
+    OFFSET(yzc_layer_params, output);
+    OFFSET(yzc_layer_params, third);
+    OFFSET(yzc_layer_params, input_step);
+    OFFSET(yzc_layer_params, second_step);
+    OFFSET(yzc_layer_params, output_step);
+    OFFSET(yzc_layer_params, vectors);
+    OFFSET(yzc_layer_params, height);
+    OFFSET(yzc_layer_params, width);
+    OFFSET(yzc_layer_params, window);
+    OFFSET(yzc_layer_params, reserved);
     SIZE(yzc_result_header);
     OFFSET(yzc_result_header, count);
     OFFSET(yzc_result_header, candidates);
@@ -112,6 +125,8 @@ int main()
     LIMIT(YZC_SUPPRESS_THREADS);
     LIMIT(YZC_SILU_THREADS);
     LIMIT(YZC_SILU_VECTORS);
+    LIMIT(YZC_LAYER_THREADS);
+    LIMIT(YZC_POOL_TILE);
     struct shape {
         int anchors, segment;
     };

@@ -14,6 +14,9 @@ internal static class KernelSource
     /// <summary>Likewise, with the kernels that <see cref="SiluKernel"/> names.</summary>
     public static byte[] Activation() => Read("yzc.activation.ptx");
 
+    /// <summary>Likewise, with the kernels that <see cref="LayerKernels"/> names.</summary>
+    public static byte[] Layers() => Read("yzc.layers.ptx");
+
     private static byte[] Read(string name)
     {
         using Stream stream = typeof(KernelSource).Assembly.GetManifestResourceStream(name)

@@ -10,6 +10,9 @@ namespace YoloZeroCopy.Tests;
 /// </summary>
 public sealed class KernelGoldenTests
 {
+    // The element type that stands in a file for halves whose channels come last.
+    private const int Float16Last = 3;
+
     [Fact]
     public async Task Kernels_equal_the_cpu_code()
     {
@@ -25,6 +28,8 @@ public sealed class KernelGoldenTests
             _ = Directory.CreateDirectory(golden);
             WriteFrames(golden);
             WriteOutputs(golden);
+            HeadGolden.Write(golden);
+            LayerGolden.Write(golden);
             await build;
             string[] reports = await Task.WhenAll(
                 Task.Run(() => NativeProgram.Run(program, "--golden", golden)),
@@ -41,8 +46,15 @@ public sealed class KernelGoldenTests
     {
         foreach ((int width, int height) in new[] { (96, 64), (61, 83) })
         {
-            foreach (TensorElementType elementType in Enum.GetValues<TensorElementType>())
+            foreach ((TensorElementType elementType, InputLayout layout) in (ReadOnlySpan<(TensorElementType, InputLayout)>)
+            [
+                (TensorElementType.Float32, InputLayout.ChannelsFirst),
+                (TensorElementType.Float16, InputLayout.ChannelsFirst),
+                (TensorElementType.UInt8, InputLayout.ChannelsFirst),
+                (TensorElementType.Float16, InputLayout.ChannelsLast4),
+            ])
             {
+                string type = layout == InputLayout.ChannelsLast4 ? "last" : $"{elementType}";
                 List<FrameFormat> mixed = [];
                 foreach (PixelFormat pixelFormat in Enum.GetValues<PixelFormat>())
                 {
@@ -57,23 +69,24 @@ public sealed class KernelGoldenTests
                     }
 
                     mixed.Add(formats[(int)pixelFormat % formats.Count]);
-                    WriteBatch(Path.Combine(folder, $"preprocess_{pixelFormat}_{elementType}_{width}x{height}.bin"), formats, width, height,
-                        elementType);
+                    WriteBatch(
+                        Path.Combine(folder, $"preprocess_{pixelFormat}_{type}_{width}x{height}.bin"), formats, width, height, elementType, layout);
                 }
 
-                WriteBatch(Path.Combine(folder, $"preprocess_mixed_{elementType}_{width}x{height}.bin"), mixed, width, height, elementType);
+                WriteBatch(Path.Combine(folder, $"preprocess_mixed_{type}_{width}x{height}.bin"), mixed, width, height, elementType, layout);
             }
         }
     }
 
-    private static void WriteBatch(string path, List<FrameFormat> formats, int width, int height, TensorElementType elementType)
+    private static void WriteBatch(
+        string path, List<FrameFormat> formats, int width, int height, TensorElementType elementType, InputLayout layout)
     {
         using BinaryWriter file = new(File.Create(path));
         file.Write(Encoding.ASCII.GetBytes("YZCP"));
         file.Write(formats.Count);
         file.Write(width);
         file.Write(height);
-        file.Write((int)elementType);
+        file.Write(layout == InputLayout.ChannelsLast4 ? Float16Last : (int)elementType);
         CpuPreprocessor preprocessor = new(width, height, elementType);
         using MemoryStream tensors = new();
         foreach (FrameFormat format in formats)
@@ -83,10 +96,27 @@ public sealed class KernelGoldenTests
             file.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<KernelPicture>(in picture)));
             file.Write(frame.Length);
             file.Write(frame);
-            tensors.Write(PreprocessingTestFrames.Run(preprocessor, frame, format));
+            byte[] tensor = PreprocessingTestFrames.Run(preprocessor, frame, format);
+            tensors.Write(layout == InputLayout.ChannelsLast4 ? ChannelsLast(tensor, width * height) : tensor);
         }
 
         file.Write(tensors.ToArray());
+    }
+
+    /// <summary>A tensor of halves with its channels last, and a fourth one of zeros.</summary>
+    private static byte[] ChannelsLast(byte[] tensor, int pixels)
+    {
+        ReadOnlySpan<ushort> planes = MemoryMarshal.Cast<byte, ushort>(tensor);
+        ushort[] last = new ushort[4 * pixels];
+        for (int pixel = 0; pixel < pixels; pixel++)
+        {
+            for (int channel = 0; channel < 3; channel++)
+            {
+                last[(4 * pixel) + channel] = planes[(channel * pixels) + pixel];
+            }
+        }
+
+        return MemoryMarshal.AsBytes(last.AsSpan()).ToArray();
     }
 
     private static void WriteOutputs(string folder)

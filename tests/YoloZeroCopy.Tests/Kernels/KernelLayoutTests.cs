@@ -34,6 +34,7 @@ public sealed class KernelLayoutTests
         Describe<KernelHeadLevel>(lines, "yzc_head_level");
         Describe<HeadParameters>(lines, "yzc_head_params");
         Describe<SiluParameters>(lines, "yzc_silu_params");
+        Describe<LayerParameters>(lines, "yzc_layer_params");
         Describe<KernelResultHeader>(lines, "yzc_result_header");
         Describe<Detection>(lines, "yzc_detection");
         foreach ((string name, int value) in new (string, int)[]
@@ -51,6 +52,7 @@ public sealed class KernelLayoutTests
             ("YZC_SCAN_THREADS", DecodeKernels.ScanThreads), ("YZC_SCAN_ROWS", DecodeKernels.ScanRows),
                 ("YZC_SUPPRESS_THREADS", DecodeKernels.SuppressThreads),
             ("YZC_SILU_THREADS", SiluKernel.Threads), ("YZC_SILU_VECTORS", SiluKernel.Vectors),
+            ("YZC_LAYER_THREADS", LayerKernels.Threads), ("YZC_POOL_TILE", LayerKernels.PoolTile),
         })
         {
             lines.Add($"{name} {value}");

@@ -38,7 +38,9 @@ public class KernelSourceTests
         string activation = Text(KernelSource.Activation());
         Assert.Contains($".visible .entry {SiluKernel.NameOf(TensorElementType.Float32)}(", activation, StringComparison.Ordinal);
         Assert.Contains($".visible .entry {SiluKernel.NameOf(TensorElementType.Float16)}(", activation, StringComparison.Ordinal);
-        foreach (string text in (string[])[preprocess, decode, activation])
+        string layers = Text(KernelSource.Layers());
+        Assert.All(LayerKernels.Names, name => Assert.Contains($".visible .entry {name}(", layers, StringComparison.Ordinal));
+        foreach (string text in (string[])[preprocess, decode, activation, layers])
         {
             // PTX ISA 7.8 is CUDA 11.8's.
             double version = double.Parse(Regex.Match(text, @"\.version (\d+\.\d+)").Groups[1].Value, CultureInfo.InvariantCulture);
