@@ -90,11 +90,87 @@ internal sealed record ConvolutionLayer(
     public override ImmutableArray<LayerTensor> Inputs => Added is LayerTensor added ? [Input, added] : [Input];
 }
 
+/// <summary>Convolution of each channel by itself and bias, then the activation, then, where there is one, a tensor added. Accumulated in single
+/// precision.</summary>
+/// <param name="Input">What is convolved.</param>
+/// <param name="Output">The result, of as many channels.</param>
+/// <param name="Kernel">Height and width of the kernel.</param>
+/// <param name="Stride">Steps down and right.</param>
+/// <param name="Padding">Zeros on top and left; as many follow below and right as the output's size wants.</param>
+/// <param name="WeightsAt">Place of the weights: <c>[kernel height, kernel width, channels]</c>, channels filled up with zeros as tensors are.</param>
+/// <param name="BiasAt">Place of the bias, one number for each channel, filled up with zeros.</param>
+/// <param name="Activation">What follows.</param>
+/// <param name="Added">Tensor of the output's size that is added after the activation, or null.</param>
+internal sealed record DepthwiseLayer(
+    LayerTensor Input,
+    LayerTensor Output,
+    (int Height, int Width) Kernel,
+    (int Down, int Right) Stride,
+    (int Top, int Left) Padding,
+    int WeightsAt,
+    int BiasAt,
+    LayerActivation Activation,
+    LayerTensor? Added) : Layer(Output)
+{
+    public override ImmutableArray<LayerTensor> Inputs => Added is LayerTensor added ? [Input, added] : [Input];
+}
+
+/// <summary>
+/// Attention of cells to cells. For each head, the output of cell i is the sum over the cells j of <c>softmax over j(Scale * query i . key j) * value
+/// j</c>; products, softmax and sums in single precision.
+/// </summary>
+/// <remarks>
+/// The channels of a head lie together, heads lie one behind the other: head h has channels from <c>h * Channels / Heads</c> on. Those numbers of
+/// channels are multiples of <see cref="LayerNetwork.ChannelMultiple"/>. The three inputs are mostly ranges of one buffer.
+/// </remarks>
+/// <param name="Query">What a cell looks for.</param>
+/// <param name="Key">What a cell is found by; of as many channels.</param>
+/// <param name="Value">What a cell gives; often of more channels.</param>
+/// <param name="Output">The result, of the value's size.</param>
+/// <param name="Heads">How many attentions stand side by side.</param>
+/// <param name="Areas">Into how many parts of equal size the cells are divided, counted row by row; a cell sees those of its own part. Mostly
+/// 1.</param>
+/// <param name="Scale">Factor of the products.</param>
+internal sealed record AttentionLayer(
+    LayerTensor Query, LayerTensor Key, LayerTensor Value, LayerTensor Output, int Heads, int Areas, float Scale) : Layer(Output)
+{
+    public override ImmutableArray<LayerTensor> Inputs => [Query, Key, Value];
+}
+
 /// <summary>The largest value of a square window around each cell, of the same size as the input; what lies outside does not count.</summary>
 /// <param name="Input">What is pooled.</param>
 /// <param name="Output">The result.</param>
 /// <param name="Kernel">Side of the window, odd.</param>
 internal sealed record MaxPoolLayer(LayerTensor Input, LayerTensor Output, int Kernel) : Layer(Output)
+{
+    public override ImmutableArray<LayerTensor> Inputs => [Input];
+}
+
+/// <summary>What a window becomes.</summary>
+internal enum LayerPooling
+{
+    /// <summary>Its largest value.</summary>
+    Largest,
+
+    /// <summary>The mean of its values, reckoned in single precision.</summary>
+    Mean,
+}
+
+/// <summary>One value for each window that moves over a tensor; what lies outside does not count. Where the largest of a window around each cell is
+/// wanted, this is a <see cref="MaxPoolLayer"/>.</summary>
+/// <param name="Input">What is pooled.</param>
+/// <param name="Output">The result.</param>
+/// <param name="Pooling">What a window becomes.</param>
+/// <param name="Kernel">Height and width of the window.</param>
+/// <param name="Stride">Steps down and right.</param>
+/// <param name="Padding">Cells outside, on top and left, from which the first window begins.</param>
+internal sealed record PoolLayer(
+    LayerTensor Input,
+    LayerTensor Output,
+    LayerPooling Pooling,
+    (int Height, int Width) Kernel,
+    (int Down, int Right) Stride,
+    (int Top, int Left) Padding) : Layer(Output)
 {
     public override ImmutableArray<LayerTensor> Inputs => [Input];
 }

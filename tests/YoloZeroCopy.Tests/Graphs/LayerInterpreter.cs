@@ -73,8 +73,24 @@ internal static class LayerInterpreter
                     convolution, new View(network, convolution.Input, buffers), output,
                     convolution.Added is LayerTensor added ? new View(network, added, buffers) : null, weights);
                 break;
+            case DepthwiseLayer depthwise:
+                Convolve(
+                    depthwise, new View(network, depthwise.Input, buffers), output,
+                    depthwise.Added is LayerTensor summand ? new View(network, summand, buffers) : null, weights);
+                break;
+            case AttentionLayer attention:
+                Attend(
+                    attention, new View(network, attention.Query, buffers), new View(network, attention.Key, buffers),
+                    new View(network, attention.Value, buffers), output);
+                break;
             case MaxPoolLayer pool:
-                Pool(pool.Kernel, new View(network, pool.Input, buffers), output);
+                int side = pool.Kernel;
+                Pool(
+                    new PoolLayer(pool.Input, pool.Output, LayerPooling.Largest, (side, side), (1, 1), (side / 2, side / 2)),
+                    new View(network, pool.Input, buffers), output);
+                break;
+            case PoolLayer pool:
+                Pool(pool, new View(network, pool.Input, buffers), output);
                 break;
             case UpsampleLayer upsample:
                 View small = new(network, upsample.Input, buffers);
@@ -141,24 +157,97 @@ internal static class LayerInterpreter
                     }
                 }
 
-                if (layer.Activation == LayerActivation.Silu)
-                {
-                    foreach (ref float sum in sums)
-                    {
-                        sum /= 1 + MathF.Exp(-sum);
-                    }
-                }
+                Finish(sums, layer.Activation, added is View other ? other.Cell((row * output.Width) + column) : default);
+            }
+        });
+    }
 
-                if (added is View other)
+    private static void Convolve(DepthwiseLayer layer, View input, View output, View? added, float[] weights)
+    {
+        for (int cell = 0; cell < output.Height * output.Width; cell++)
+        {
+            Span<float> sums = output.Cell(cell);
+            weights.AsSpan(layer.BiasAt / sizeof(ushort), sums.Length).CopyTo(sums);
+            for (int tap = 0; tap < layer.Kernel.Height * layer.Kernel.Width; tap++)
+            {
+                int y = (cell / output.Width * layer.Stride.Down) - layer.Padding.Top + (tap / layer.Kernel.Width);
+                int x = (cell % output.Width * layer.Stride.Right) - layer.Padding.Left + (tap % layer.Kernel.Width);
+                if (y >= 0 && y < input.Height && x >= 0 && x < input.Width)
                 {
-                    ReadOnlySpan<float> summands = other.Cell((row * output.Width) + column);
+                    ReadOnlySpan<float> values = input.Cell((y * input.Width) + x);
+                    ReadOnlySpan<float> factors = weights.AsSpan((layer.WeightsAt / sizeof(ushort)) + (tap * sums.Length), sums.Length);
                     for (int channel = 0; channel < sums.Length; channel++)
                     {
-                        sums[channel] += summands[channel];
+                        sums[channel] += values[channel] * factors[channel];
                     }
                 }
             }
-        });
+
+            Finish(sums, layer.Activation, added is View other ? other.Cell(cell) : default);
+        }
+    }
+
+    private static void Finish(Span<float> sums, LayerActivation activation, ReadOnlySpan<float> added)
+    {
+        if (activation == LayerActivation.Silu)
+        {
+            foreach (ref float sum in sums)
+            {
+                sum /= 1 + MathF.Exp(-sum);
+            }
+        }
+
+        for (int channel = 0; channel < added.Length; channel++)
+        {
+            sums[channel] += added[channel];
+        }
+    }
+
+    private static void Attend(AttentionLayer layer, View query, View key, View value, View output)
+    {
+        int cells = output.Height * output.Width / layer.Areas;
+        int keys = layer.Key.Channels / layer.Heads;
+        int values = layer.Value.Channels / layer.Heads;
+        float[] matches = new float[cells];
+        for (int head = 0; head < layer.Heads; head++)
+        {
+            for (int cell = 0; cell < cells * layer.Areas; cell++)
+            {
+                int first = cell / cells * cells;
+                ReadOnlySpan<float> wanted = query.Cell(cell).Slice(head * keys, keys);
+                float largest = float.NegativeInfinity;
+                for (int other = 0; other < cells; other++)
+                {
+                    ReadOnlySpan<float> found = key.Cell(first + other).Slice(head * keys, keys);
+                    float product = 0;
+                    for (int channel = 0; channel < keys; channel++)
+                    {
+                        product += wanted[channel] * found[channel];
+                    }
+
+                    matches[other] = product * layer.Scale;
+                    largest = MathF.Max(largest, matches[other]);
+                }
+
+                float total = 0;
+                foreach (ref float match in matches.AsSpan())
+                {
+                    match = MathF.Exp(match - largest);
+                    total += match;
+                }
+
+                Span<float> sums = output.Cell(cell).Slice(head * values, values);
+                sums.Clear();
+                for (int other = 0; other < cells; other++)
+                {
+                    ReadOnlySpan<float> given = value.Cell(first + other).Slice(head * values, values);
+                    for (int channel = 0; channel < values; channel++)
+                    {
+                        sums[channel] += matches[other] / total * given[channel];
+                    }
+                }
+            }
+        }
     }
 
     private static void Accumulate(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<float> sums)
@@ -182,25 +271,31 @@ internal static class LayerInterpreter
         }
     }
 
-    private static void Pool(int kernel, View input, View output)
+    private static void Pool(PoolLayer layer, View input, View output)
     {
-        for (int row = 0; row < output.Height; row++)
+        bool isMean = layer.Pooling == LayerPooling.Mean;
+        for (int cell = 0; cell < output.Height * output.Width; cell++)
         {
-            for (int column = 0; column < output.Width; column++)
+            int top = (cell / output.Width * layer.Stride.Down) - layer.Padding.Top;
+            int left = (cell % output.Width * layer.Stride.Right) - layer.Padding.Left;
+            Span<float> result = output.Cell(cell);
+            result.Fill(isMean ? 0 : float.NegativeInfinity);
+            int count = 0;
+            for (int y = Math.Max(0, top); y < Math.Min(input.Height, top + layer.Kernel.Height); y++)
             {
-                Span<float> largest = output.Cell((row * output.Width) + column);
-                largest.Fill(float.NegativeInfinity);
-                for (int y = Math.Max(0, row - (kernel / 2)); y < Math.Min(input.Height, row + (kernel / 2) + 1); y++)
+                for (int x = Math.Max(0, left); x < Math.Min(input.Width, left + layer.Kernel.Width); x++, count++)
                 {
-                    for (int x = Math.Max(0, column - (kernel / 2)); x < Math.Min(input.Width, column + (kernel / 2) + 1); x++)
+                    ReadOnlySpan<float> values = input.Cell((y * input.Width) + x);
+                    for (int channel = 0; channel < result.Length; channel++)
                     {
-                        ReadOnlySpan<float> values = input.Cell((y * input.Width) + x);
-                        for (int channel = 0; channel < largest.Length; channel++)
-                        {
-                            largest[channel] = MathF.Max(largest[channel], values[channel]);
-                        }
+                        result[channel] = isMean ? result[channel] + values[channel] : MathF.Max(result[channel], values[channel]);
                     }
                 }
+            }
+
+            foreach (ref float value in result)
+            {
+                value /= isMean ? count : 1;
             }
         }
     }
