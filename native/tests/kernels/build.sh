@@ -4,8 +4,8 @@
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 output=$2
-sources=(main check_preprocess check_decode check_activation outputs golden measure)
-flags=(-std=c++17 -O2 -ffp-contract=off -Wall -Wextra -Werror)
+sources=(main check_preprocess check_decode check_activation outputs golden)
+flags=(-std=c++17 -O1 -ffp-contract=off -Wall -Wextra -Werror)
 libraries=()
 case "$1" in
 emulated)
@@ -14,7 +14,7 @@ emulated)
     ;;
 cuda)
     home=${CUDA_HOME:-/usr/local/cuda}
-    sources+=(cuda_device)
+    sources+=(cuda_device measure)
     flags+=(-I"$home/include")
     libraries=(-L"$home/lib64/stubs" -lcuda)
     ;;

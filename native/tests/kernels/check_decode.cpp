@@ -149,14 +149,15 @@ outcome reference(const yzc_picture& picture, const picture_output& output, cons
     return result;
 }
 
-void run_case(device& device, tally& tally, const decode_case& test, const std::vector<picture_output>& outputs)
+void run_case(device& device, tally& tally, const decode_case& test, const std::vector<picture_output>& outputs, int turns)
 {
     decode_buffers buffers(device, test, outputs);
     std::vector<uint8_t> first;
-    for (int turn = 0; turn < 2; turn++) {
+    for (int turn = 0; turn < turns; turn++) {
         // Leftovers of any kind in scratch memory and results must not matter.
-        buffers.scratch.fill(turn == 0 ? 0xFF : 0x5A);
-        buffers.results.fill(turn == 0 ? 0xEE : 0x11);
+        bool ones = (turn + test.classes) % 2 == 0;
+        buffers.scratch.fill(ones ? 0xFF : 0x5A);
+        buffers.results.fill(ones ? 0xEE : 0x11);
         buffers.launch();
         std::vector<uint8_t> got = buffers.results.read<uint8_t>();
         std::vector<uint8_t> written;
@@ -204,7 +205,8 @@ void check_decode(device& device, const options& options, tally& tally)
                     outputs.push_back(make_output(test, i));
                 }
 
-                run_case(device, tally, test, outputs);
+                // The emulated device does the same each time.
+                run_case(device, tally, test, outputs, device.emulated() ? 1 : 2);
             }
         }
     }

@@ -4,7 +4,7 @@
 #include "../../kernels/decode.cu"
 #include "../../kernels/activation.cu"
 #include "../../kernels/layers.cu"
-#include "device.h"
+#include "launches.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +18,8 @@ position current;
 
 namespace {
 
-constexpr size_t StackBytes = 64 * 1024;
+// Not a power of two: the stacks' ends would share a few lines of the cache.
+constexpr size_t StackBytes = 64 * 1024 + 13 * 64;
 constexpr int MaxThreads = 1024;
 
 struct meeting {
@@ -29,15 +30,19 @@ struct meeting {
 
 // A fiber starts by its ucontext, once, and lives on for later blocks. Switching is a long jump then: it makes no system call.
 struct fiber {
-    ucontext_t start;
     jmp_buf at;
     bool started = false;
     bool ended = false;
+    const meeting* waits_at = nullptr;
+    unsigned round = 0;
+
+    bool can_go_on() const { return !ended && (waits_at == nullptr || waits_at->round != round); }
 };
 
 struct block {
     jmp_buf finished;
     std::vector<fiber> fibers { MaxThreads };
+    std::vector<ucontext_t> starts { MaxThreads };
     std::vector<char> stacks = std::vector<char>(StackBytes * MaxThreads);
     int threads = 0;
     meeting all;
@@ -66,7 +71,7 @@ void advance(meeting& at)
     }
 }
 
-// Goes on with the next thread that has not ended, without coming back. Every thread has its turn before the first has another.
+// Goes on with the next thread that can, without coming back. Every thread has its turn before the first has another.
 [[noreturn]] void leave()
 {
     if (running->all.present == 0) {
@@ -83,7 +88,7 @@ void advance(meeting& at)
 
             running->progress = false;
         }
-    } while (running->fibers[current.thread].ended);
+    } while (!running->fibers[current.thread].can_go_on());
 
     fiber& fiber = running->fibers[current.thread];
     if (fiber.started) {
@@ -91,7 +96,7 @@ void advance(meeting& at)
     }
 
     fiber.started = true;
-    setcontext(&fiber.start);
+    setcontext(&running->starts[current.thread]);
     std::abort();
 }
 
@@ -108,9 +113,14 @@ void wait(meeting& at)
     unsigned round = at.round;
     at.arrived++;
     advance(at);
+    fiber& self = running->fibers[current.thread];
+    self.waits_at = &at;
+    self.round = round;
     while (at.round == round) {
         yield();
     }
+
+    self.waits_at = nullptr;
 }
 
 void enter()
@@ -163,12 +173,14 @@ static void run_block(block& block, int threads, int x, int y, int z)
     for (int i = 0; i < threads; i++) {
         fiber& fiber = block.fibers[i];
         fiber.ended = false;
+        fiber.waits_at = nullptr;
         if (!fiber.started) {
-            getcontext(&fiber.start);
-            fiber.start.uc_stack.ss_sp = &block.stacks[StackBytes * i];
-            fiber.start.uc_stack.ss_size = StackBytes;
-            fiber.start.uc_link = nullptr;
-            makecontext(&fiber.start, enter, 0);
+            ucontext_t& start = block.starts[i];
+            getcontext(&start);
+            start.uc_stack.ss_sp = &block.stacks[StackBytes * i];
+            start.uc_stack.ss_size = StackBytes;
+            start.uc_link = nullptr;
+            makecontext(&start, enter, 0);
         }
     }
 
@@ -256,3 +268,6 @@ private:
 }
 
 std::unique_ptr<device> open_device(const std::string&) { return std::make_unique<emulated_device>(); }
+
+// Times on the host say nothing.
+void measure(device&) { }

@@ -14,7 +14,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 namespace {
 
@@ -23,7 +22,8 @@ public:
     explicit reader(const std::filesystem::path& path)
     {
         std::ifstream file(path, std::ios::binary);
-        data.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+        data.resize((size_t)std::filesystem::file_size(path));
+        file.read(data.data(), (std::streamsize)data.size());
     }
 
     const uint8_t* take(size_t bytes)

@@ -39,7 +39,7 @@ void measure_preprocess(device& device, int format, int width, int height, int b
     }
 
     buffer descriptors(device, pictures);
-    size_t tensor_bytes = (size_t)3 * 640 * 640 * element_bytes(type) * batch;
+    size_t tensor_bytes = (size_t)pixel_bytes(type) * 640 * 640 * batch;
     buffer tensor(device, tensor_bytes * Turns);
     grid grid = preprocess_grid(640, 640, batch);
     auto issue = [&](int turn, bool warm) {
@@ -49,7 +49,7 @@ void measure_preprocess(device& device, int format, int width, int height, int b
     };
     double cold = device.time_graph(Turns, Replays, [&](int turn) { issue(turn, false); });
     double warm = device.time_graph(Turns, Replays, [&](int turn) { issue(turn, true); });
-    std::printf("%-22s %4dx%-4d -> 640x640 %s batch %2d: %7.2f us, same buffers %7.2f us\n", name, width, height, type == Float32 ? "f32" : type == Float16 ? "f16" : "u8 ", batch, cold, warm);
+    std::printf("%-22s %4dx%-4d -> 640x640 %s batch %2d: %7.2f us, same buffers %7.2f us\n", name, width, height, type == Float32 ? "f32" : type == Float16 ? "f16" : type == UInt8 ? "u8 " : "f16 last", batch, cold, warm);
 }
 
 void measure_decode(device& device, const char* name, output_layout layout, bool half, int anchors, int classes, int batch, int candidates, int clusters, int every_class = 0)
@@ -81,8 +81,177 @@ void measure_decode(device& device, const char* name, output_layout layout, bool
 
 }
 
+namespace {
+
+// Maps of a head at 640x640: three levels, halves, channels last. Logits lie far below the threshold but at the candidates.
+struct head_buffers {
+    static constexpr int Levels = 3;
+    static constexpr int SegmentVectors = 1024;
+
+    head_buffers(device& owner, int bins, int classes, int batch, int candidates)
+        : params(params_of(bins, classes, batch))
+        , pictures(owner, std::vector<yzc_picture>((size_t)batch, letterbox(YZC_BGR24, 1920, 1080, 640, 640)))
+        , output(owner, maps(params, bins, classes, batch, candidates))
+        , scratch(owner, params.decode.scratch_stride * (size_t)batch)
+        , results(owner, (size_t)params.decode.result_stride * (size_t)batch)
+    {
+        params.decode.pictures = pictures.address;
+        params.decode.output = output.address;
+        params.decode.scratch = scratch.address;
+        params.decode.results = results.address;
+    }
+
+    static int filled_up(int channels) { return (channels + 7) / 8 * 8; }
+
+    static yzc_head_params params_of(int bins, int classes, int batch)
+    {
+        yzc_head_params params = {};
+        params.batch = batch;
+        params.level_count = Levels;
+        params.bins = bins;
+        params.logit_threshold = std::log(0.25f / 0.75f) - 1e-3f;
+        yzc_decode_params& decode = params.decode;
+        decode.class_count = classes;
+        decode.segment_anchors = YZC_SCAN_THREADS;
+        while (decode.segment_anchors > 32 && decode.segment_anchors * filled_up(classes) / 8 > SegmentVectors) {
+            decode.segment_anchors /= 2;
+        }
+
+        int bytes = 0;
+        for (int i = 0; i < Levels; i++) {
+            int stride = 8 << i;
+            yzc_head_level& level = params.levels[i];
+            level.width = 640 / stride;
+            level.cells = level.width * level.width;
+            level.stride = stride;
+            level.first_anchor = decode.anchors;
+            level.first_segment = decode.segments;
+            level.sides = bytes;
+            bytes += 2 * level.cells * filled_up(4 * bins);
+            level.scores = bytes;
+            bytes += 2 * level.cells * filled_up(classes);
+            decode.anchors += level.cells;
+            decode.segments += (level.cells + decode.segment_anchors - 1) / decode.segment_anchors;
+        }
+
+        decode.scratch_stride = yzc_scratch_of(decode.anchors, decode.segments, decode.segment_anchors).bytes;
+        decode.result_stride = result_stride(300);
+        decode.score_threshold = 0.25f;
+        decode.iou_threshold = 0.7f;
+        decode.max_detections = 300;
+        return params;
+    }
+
+    static std::vector<uint16_t> maps(const yzc_head_params& params, int bins, int classes, int batch, int candidates)
+    {
+        std::mt19937 random(9);
+        auto unit = [&] { return (float)(random() >> 8) / 16777216.0f; };
+        std::vector<uint16_t> values;
+        for (int i = 0; i < Levels; i++) {
+            int cells = params.levels[i].cells;
+            for (int at = 0; at < batch * cells * filled_up(4 * bins); at++) {
+                values.push_back(to_half(unit() * 4));
+            }
+
+            for (int cell = 0; cell < batch * cells; cell++) {
+                int best = unit() < (float)candidates / (float)params.decode.anchors ? (int)(random() % (unsigned)classes) : -1;
+                for (int channel = 0; channel < filled_up(classes); channel++) {
+                    values.push_back(to_half(channel == best ? -1 + unit() * 4 : channel < classes ? -6 - unit() : 0));
+                }
+            }
+        }
+
+        return values;
+    }
+
+    yzc_head_params params;
+    buffer pictures;
+    buffer output;
+    buffer scratch;
+    buffer results;
+};
+
+void measure_head(device& device, const char* name, int bins, int classes, int batch, int candidates)
+{
+    constexpr int Turns = 16;
+    constexpr int Replays = 51;
+    std::vector<std::unique_ptr<head_buffers>> sets;
+    for (int i = 0; i < Turns; i++) {
+        sets.push_back(std::make_unique<head_buffers>(device, bins, classes, batch, candidates));
+    }
+
+    grid grid = scan_grid(sets[0]->params.decode, batch);
+    auto issue = [&](int turn) {
+        device.launch("yzc_scan_head_f16", grid, &sets[turn]->params);
+        device.launch("yzc_suppress", suppress_grid(batch), &sets[turn]->params.decode);
+    };
+    double both = device.time_graph(Turns, Replays, issue);
+    double warm = device.time_graph(Turns, Replays, [&](int) { issue(0); });
+    double scan = device.time_graph(Turns, Replays, [&](int turn) { device.launch("yzc_scan_head_f16", grid, &sets[turn]->params); });
+    yzc_result_header header;
+    device.download(&header, sets[0]->results.address, sizeof header);
+    std::printf("%-28s head of %d bins, %d classes, batch %2d, %4d candidates, %3d kept: %7.2f us (scan %.2f), same buffers %.2f us\n", name, bins, classes, batch,
+        header.candidates, header.count, both, scan, warm);
+}
+
+void measure_layer(device& device, const char* kernel, const char* name, int side, int channels, int batch)
+{
+    // Inputs and results lie in one buffer of four times as many channels, as in SPPF.
+    constexpr int Turns = 16;
+    constexpr int Replays = 51;
+    bool upsamples = std::string(kernel) == "yzc_upsample_f16";
+    bool chain = std::string(kernel) == "yzc_max_pool_chain_f16";
+    size_t bytes = (size_t)2 * batch * side * side * channels * 4 * (upsamples ? 4 : 1);
+    std::vector<uint16_t> noise(bytes / 2);
+    std::mt19937 random(3);
+    for (uint16_t& value : noise) {
+        value = (uint16_t)(random() & 0xBBFF);
+    }
+
+    std::vector<std::unique_ptr<buffer>> memory;
+    std::vector<yzc_layer_params> params;
+    for (int i = 0; i < Turns; i++) {
+        memory.push_back(std::make_unique<buffer>(device, noise));
+        uint64_t at = memory.back()->address;
+        uint64_t range = 2 * (uint64_t)channels;
+        int step = channels / 8 * 4;
+        params.push_back({ at, at + 2 * range, at + range, at + 3 * range, step, step, step, channels / 8, side, side, 5, 0 });
+        if (upsamples) {
+            // From the end of the block, which the result does not reach.
+            params.back().output = at;
+            params.back().output_step = channels / 8 * 2;
+            params.back().input = at + bytes / 2;
+            params.back().input_step = channels / 8;
+        }
+    }
+
+    int vectors = side * side * channels / 8;
+    int tiles = (side + YZC_POOL_TILE - 1) / YZC_POOL_TILE;
+    grid grid = chain ? ::grid { tiles * tiles, batch, channels / 8, YZC_LAYER_THREADS } : ::grid { (vectors + YZC_LAYER_THREADS - 1) / YZC_LAYER_THREADS, batch, 1, YZC_LAYER_THREADS };
+    double cold = device.time_graph(Turns, Replays, [&](int turn) { device.launch(kernel, grid, &params[turn]); });
+    double warm = device.time_graph(Turns, Replays, [&](int) { device.launch(kernel, grid, &params[0]); });
+    std::printf("%-28s %dx%d, %d channels, batch %2d: %7.2f us, same buffers %7.2f us\n", name, side, side, channels, batch, cold, warm);
+}
+
+}
+
 void measure(device& device)
 {
+    for (int batch : { 1, 8, 32 }) {
+        measure_preprocess(device, YZC_BGR24, 1920, 1080, batch, Float16Last, "Bgr24");
+        measure_preprocess(device, YZC_NV12, 1920, 1080, batch, Float16Last, "Nv12");
+        measure_head(device, "YOLO 640", 16, 80, batch, 300);
+        measure_head(device, "YOLO 640", 16, 80, batch, 30);
+        measure_head(device, "YOLO 640, one class", 16, 1, batch, 300);
+        measure_head(device, "YOLO26 640", 1, 80, batch, 300);
+        measure_layer(device, "yzc_max_pool_chain_f16", "three windows of 5", 20, 128, batch);
+        measure_layer(device, "yzc_max_pool_f16", "one window of 5", 20, 128, batch);
+        measure_layer(device, "yzc_upsample_f16", "upsampling", 20, 256, batch);
+        measure_layer(device, "yzc_upsample_f16", "upsampling", 40, 128, batch);
+        measure_layer(device, "yzc_copy_f16", "copy", 40, 128, batch);
+        measure_layer(device, "yzc_add_f16", "sum", 40, 128, batch);
+    }
+
     for (int batch : { 1, 8, 32 }) {
         measure_preprocess(device, YZC_BGR24, 1920, 1080, batch, Float16, "Bgr24");
     }

@@ -22,6 +22,62 @@ public class DecodeKernelsTests
     }
 
     [Fact]
+    public void Plans_a_head_with_segments_of_one_level_each()
+    {
+        DetectionHead head = DetectionHeadTests.ForInput(640, 640, bins: 16, classCount: 80) with
+        {
+            ElementType = TensorElementType.Float16,
+            IsChannelsLast = true,
+        };
+        DecodeKernels kernels = new(head, new DecodingOptions());
+        Assert.True(kernels.IsOfHead);
+        Assert.Equal(8400, kernels.Anchors);
+
+        // Ten vectors a cell: 64 cells to a block.
+        Assert.Equal(new KernelGrid(100 + 25 + 7, 8, 1, 256), kernels.ScanGrid(8));
+        HeadParameters parameters = kernels.HeadParametersFor(kernels.ParametersFor(1, 2, 3, 4), 8);
+        Assert.Equal((8, 3, 16), (parameters.Batch, parameters.LevelCount, parameters.Bins));
+        Assert.Equal(new KernelHeadLevel(80, 6400, 8, 0, 0, 0, 6400 * 128), parameters.Levels[0]);
+        Assert.Equal(new KernelHeadLevel(40, 1600, 16, 6400, 100, 6400 * 288, (6400 * 288) + (1600 * 128)), parameters.Levels[1]);
+        Assert.Equal(new KernelHeadLevel(20, 400, 32, 8000, 125, 8000 * 288, (8000 * 288) + (400 * 128)), parameters.Levels[2]);
+        Assert.Equal((ulong)2, parameters.Decode.Output);
+        Assert.False(Kernels.IsOfHead);
+    }
+
+    [Theory]
+    [InlineData(1, 256)]
+    [InlineData(32, 256)]
+    [InlineData(33, 128)]
+    [InlineData(80, 64)]
+    [InlineData(1024, 32)]
+    public void A_block_looks_at_some_16_kilobytes_of_logits(int classCount, int cells)
+    {
+        DetectionHead head = DetectionHeadTests.ForInput(64, 64, bins: 1, classCount) with
+        {
+            ElementType = TensorElementType.Float16,
+            IsChannelsLast = true,
+        };
+        Assert.Equal(cells, new DecodeKernels(head, new DecodingOptions()).ParametersFor(0, 0, 0, 0).SegmentAnchors);
+    }
+
+    [Fact]
+    public void Refuses_heads_of_another_kind()
+    {
+        DetectionHead head = DetectionHeadTests.ForInput(64, 64, bins: 16, classCount: 3) with
+        {
+            ElementType = TensorElementType.Float16,
+            IsChannelsLast = true,
+        };
+        DecodingOptions options = new();
+        Assert.Throws<ArgumentException>(() => new DecodeKernels(head with { IsChannelsLast = false }, options));
+        Assert.Throws<ArgumentException>(() => new DecodeKernels(head with { ElementType = TensorElementType.Float32 }, options));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(head with { Levels = [] }, options));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => new DecodeKernels(head with { Levels = [.. Enumerable.Repeat(head.Levels[0], DecodeKernels.LevelLimit + 1)] }, options));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(head with { ClassCount = DecodeKernels.ClassLimit + 1 }, options));
+    }
+
+    [Fact]
     public void Refuses_what_the_kernels_cannot_do()
     {
         DecodingOptions options = new();

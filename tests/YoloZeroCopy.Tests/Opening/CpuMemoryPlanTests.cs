@@ -6,6 +6,9 @@ namespace YoloZeroCopy.Tests;
 public sealed class CpuMemoryPlanTests
 {
     private const double Tolerance = 0.15;
+
+    // One process that is this close settles it; else the median of several counts, because what becomes resident differs from run to run.
+    private const double Close = 0.10;
     private const int Processes = 3;
 
     [Theory]
@@ -16,8 +19,13 @@ public sealed class CpuMemoryPlanTests
     public void The_plan_is_within_15_percent_of_what_becomes_resident(int batch, int lanes)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "What counts as resident differs from system to system.");
-        (double Planned, double Resident)[] runs = [.. Enumerable.Range(0, Processes).Select(_ => Measure(batch, lanes))];
-        (double planned, double resident) = runs.OrderBy(static run => run.Resident).ElementAt(Processes / 2);
+        (double planned, double resident) = Measure(batch, lanes);
+        if (Math.Abs(planned - resident) > Close * resident)
+        {
+            (double Planned, double Resident)[] runs = [(planned, resident), .. Enumerable.Range(1, Processes - 1).Select(_ => Measure(batch, lanes))];
+            (planned, resident) = runs.OrderBy(static run => run.Resident).ElementAt(Processes / 2);
+        }
+
         Assert.True(
             Math.Abs(planned - resident) <= Tolerance * resident,
             $"{planned / (1 << 20):F0} MiB are planned for batch {batch} in {lanes} lanes, and {resident / (1 << 20):F0} MiB are taken.");

@@ -1,0 +1,96 @@
+using System.Collections.Immutable;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>Grids and limits; what the kernels themselves do is in <see cref="KernelGoldenTests"/>.</summary>
+public sealed class LayerKernelsTests
+{
+    private static readonly LayerView View = new(4096, 128, 512, 20, 20);
+
+    [Fact]
+    public void A_thread_moves_one_vector_of_one_picture()
+    {
+        // 400 pixels of 16 vectors.
+        Assert.Equal(new KernelGrid(25, 8, 1, 256), LayerKernels.Copy(View, View with { Address = 0 }, 8).Grid);
+        Assert.Equal(new KernelGrid(25, 1, 1, 256), LayerKernels.Add(View, View, View, 1).Grid);
+        LayerView doubled = new(0, 128, 384, 40, 40);
+        Assert.Equal(new KernelGrid(25, 8, 1, 256), LayerKernels.Upsample(View, doubled, 8).Grid);
+
+        // A tile of 20 by 20, and a block for each vector.
+        Assert.Equal(new KernelGrid(1, 8, 16, 256), LayerKernels.MaxPoolChain(View, View, View, View, 8).Grid);
+        LayerView large = new(0, 8, 8, 41, 60);
+        Assert.Equal(new KernelGrid(9, 3, 1, 256), LayerKernels.MaxPoolChain(large, large, large, large, 3).Grid);
+    }
+
+    [Fact]
+    public void A_grid_holds_as_many_pictures_as_its_second_dimension()
+    {
+        Assert.Equal(65_535, LayerKernels.Copy(View, View, 65_535).Grid.Y);
+        Assert.Equal(65_535, LayerKernels.MaxPoolChain(View, View, View, View, 65_535).Grid.Y);
+        Assert.Throws<ArgumentOutOfRangeException>(() => LayerKernels.Copy(View, View, 65_536));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LayerKernels.Copy(View, View, 0));
+
+        // More vectors than 32 bits count.
+        LayerView huge = new(0, 1 << 16, 1 << 16, 8192, 8192);
+        Assert.Throws<ArgumentOutOfRangeException>(() => LayerKernels.Copy(huge, huge, 1));
+    }
+
+    [Fact]
+    public void Views_that_no_vector_fits_are_refused()
+    {
+        foreach (LayerView wrong in (LayerView[])
+        [
+            View with { Address = 8 }, View with { Step = 132 }, View with { Channels = 520 }, View with { Channels = 0 },
+            View with { Height = 0 }, View with { Height = 21 }, View with { Width = 10 }, View with { Channels = 64 },
+        ])
+        {
+            _ = Assert.Throws<ArgumentException>(() => LayerKernels.Copy(View, wrong, 1));
+            _ = Assert.Throws<ArgumentException>(() => LayerKernels.Upsample(View, wrong, 1));
+            _ = Assert.Throws<ArgumentException>(() => LayerKernels.MaxPool(wrong, View, 5, 1));
+            _ = Assert.Throws<ArgumentException>(() => LayerKernels.Add(View, wrong, View, 1));
+        }
+
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => LayerKernels.MaxPool(View, View, 4, 1));
+        _ = Assert.Throws<ArgumentException>(() => LayerKernels.MaxPoolChain(View, View, View with { Step = 1024 }, View, 1));
+    }
+
+    [Fact]
+    public void A_tensor_lies_where_its_channels_begin()
+    {
+        LayerView view = LayerView.Of(new LayerTensor(3, 64, 30), new LayerBuffer(128, 20, 10), 4096);
+        Assert.Equal(new LayerView(4096 + 128, 30, 128, 20, 10), view);
+        Assert.Equal((4, 16), (view.Vectors, view.StepVectors));
+    }
+
+    [Fact]
+    public void Every_layer_but_a_convolution_has_its_kernel()
+    {
+        LayerTensor first = new(0, 0, 16);
+        LayerTensor second = new(1, 8, 16);
+        LayerView ViewOf(LayerTensor tensor) => LayerView.Of(tensor, new LayerBuffer(32, 4, 4), (ulong)tensor.Buffer * 4096);
+        Assert.Equal("yzc_copy_f16", LayerKernels.Of(new CopyLayer(first, second), ViewOf, 1).Kernel);
+        Assert.Equal(LayerKernels.MaxPool(ViewOf(first), ViewOf(second), 7, 2), LayerKernels.Of(new MaxPoolLayer(first, second, 7), ViewOf, 2));
+        Assert.Equal(
+            LayerKernels.Add(ViewOf(first), ViewOf(second), ViewOf(first), 2), LayerKernels.Of(new AddLayer(first, second, first), ViewOf, 2));
+        LayerView doubled = LayerView.Of(second, new LayerBuffer(32, 8, 8), 4096);
+        Assert.Equal(
+            LayerKernels.Upsample(ViewOf(first), doubled, 2),
+            LayerKernels.Of(new UpsampleLayer(first, second), tensor => tensor == second ? doubled : ViewOf(tensor), 2));
+        ConvolutionLayer convolution = new(first, second, (1, 1), (1, 1), (0, 0), 0, 0, LayerActivation.None, null);
+        Assert.Throws<ArgumentException>(() => LayerKernels.Of(convolution, ViewOf, 1));
+    }
+
+    [Fact]
+    public void A_chain_is_three_windows_of_five_each_over_the_one_before_in_one_buffer()
+    {
+        LayerTensor T(int place, int buffer = 0) => new(buffer, 64 * place, 64);
+        MaxPoolLayer Pool(LayerTensor from, LayerTensor to, int window = 5) => new(from, to, window);
+        ImmutableArray<Layer> layers = [new CopyLayer(T(0), T(0, 1)), Pool(T(0), T(1)), Pool(T(1), T(2)), Pool(T(2), T(3))];
+        Assert.True(LayerKernels.IsMaxPoolChain(layers, 1));
+        Assert.False(LayerKernels.IsMaxPoolChain(layers, 0));
+        Assert.False(LayerKernels.IsMaxPoolChain(layers, 2));
+        Assert.False(LayerKernels.IsMaxPoolChain(layers.SetItem(2, Pool(T(1), T(2), window: 3)), 1));
+        Assert.False(LayerKernels.IsMaxPoolChain(layers.SetItem(3, Pool(T(1), T(3))), 1));
+        Assert.False(LayerKernels.IsMaxPoolChain(layers.SetItem(3, Pool(T(2), T(3, 1))), 1));
+    }
+}
