@@ -3,16 +3,31 @@ using System.Collections.Immutable;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// The raw maps that a detection head ends in, where the model is cut there: at every cell of every level the logits of all classes, and the
-/// distances of the four sides of a box from the cell's centre.
+/// The raw maps that a detection head ends in, where the model is cut there: at every cell of every level the logits of all classes, and where a
+/// box is.
 /// </summary>
 /// <remarks>
-/// A side is a distribution over <see cref="Bins"/> distances whose mean counts (distribution focal loss: YOLOv8, v9, 11, 12), or one number
-/// (YOLO26). Distances are in units of the level's stride; the order of sides is left, top, right, bottom. Immutable; any thread.
+/// Boxes are the distances of their four sides from the cell's centre. A side is a distribution over <see cref="Bins"/> distances whose mean counts
+/// (distribution focal loss: YOLOv8, v9, v10, 11, 12), or one number (YOLO26). Distances are in units of the level's stride; the order of sides is
+/// left, top, right, bottom. YOLOv5's head is of another kind (<see cref="OutputLayout.AnchorsFirst"/>): one map a level, with centre, size,
+/// objectness and class logits of every one of its <see cref="HeadLevel.AnchorBoxes"/>. Immutable; any thread.
 /// </remarks>
 internal sealed record DetectionHead
 {
     private const int Sides = 4;
+
+    // Of a box: centre, size, objectness.
+    private const int AnchorValues = 5;
+
+    /// <summary>
+    /// What detections are made of the maps: a box an anchor, overlaps suppressed (<see cref="OutputLayout.ChannelsFirst"/>); the same of anchor boxes
+    /// (<see cref="OutputLayout.AnchorsFirst"/>); or the best <see cref="Kept"/> pairs of an anchor and a class, and nothing suppressed
+    /// (<see cref="OutputLayout.EndToEnd"/>).
+    /// </summary>
+    public OutputLayout Layout { get; init; }
+
+    /// <summary>Pairs of an anchor and a class that the layout <see cref="OutputLayout.EndToEnd"/> gives; 0 in the others.</summary>
+    public int Kept { get; init; }
 
     /// <summary>Distances of a side's distribution; 1 where the side is one number.</summary>
     public required int Bins { get; init; }
@@ -32,14 +47,17 @@ internal sealed record DetectionHead
     /// <summary>Levels by rising stride.</summary>
     public required ImmutableArray<HeadLevel> Levels { get; init; }
 
-    /// <summary>Cells of all levels.</summary>
-    public int Anchors => Levels.Sum(static level => level.Cells);
+    /// <summary>Anchors of all levels.</summary>
+    public int Anchors => Levels.Sum(static level => level.Anchors);
 
     /// <summary>Bytes of all maps of one picture.</summary>
     public int PictureBytes => Maps.Sum(MapBytes);
 
     /// <summary>The maps in the order in which they lie in the output: all pictures of the first map, then all of the next one.</summary>
-    public IEnumerable<HeadMap> Maps => Levels.SelectMany(static level => (HeadMap[])[level.Sides, level.Scores]);
+    public IEnumerable<HeadMap> Maps => Levels.SelectMany(static level => (HeadMap[])[level.Sides, level.Scores]).Distinct();
+
+    /// <summary>Channels of an anchor box: centre, size, objectness, classes.</summary>
+    public int AnchorChannels => AnchorValues + ClassCount;
 
     /// <summary>Bytes of one of the maps for one picture.</summary>
     public int MapBytes(HeadMap map) => checked(map.Width * map.Height * CellBytes(map));
@@ -62,6 +80,7 @@ internal sealed record DetectionHead
     {
         List<HeadLevel> levels = [];
         int bins = 0;
+        reason = null;
         foreach (IGrouping<(int Width, int Height), HeadMap> level in maps.GroupBy(static map => (map.Width, map.Height)))
         {
             (int width, int height) = level.Key;
@@ -81,10 +100,9 @@ internal sealed record DetectionHead
                 return null;
             }
 
-            int stride = width == 0 ? 0 : input.Width / width;
-            if (stride == 0 || stride * width != input.Width || stride * height != input.Height)
+            if (StrideOf(sides, input) is not int stride)
             {
-                reason = $"its maps of {size} do not divide an input of {input.Width}x{input.Height}";
+                reason = WrongSize(sides, input);
                 return null;
             }
 
@@ -92,7 +110,6 @@ internal sealed record DetectionHead
             levels.Add(new HeadLevel(width, height, stride, sides, scores));
         }
 
-        reason = null;
         return new DetectionHead
         {
             Bins = bins,
@@ -101,14 +118,72 @@ internal sealed record DetectionHead
             Levels = [.. levels.OrderBy(static level => level.Stride)],
         };
     }
+
+    /// <summary>As the other, for heads with anchor boxes, whose sizes are left at 0: maps do not tell them.</summary>
+    public static DetectionHead? TryResolveAnchorBoxes(
+        IReadOnlyList<HeadMap> maps, TensorElementType type, (int Width, int Height) input, int classCount, out string? reason)
+    {
+        List<HeadLevel> levels = [];
+        reason = null;
+        int channels = AnchorValues + classCount;
+        foreach (HeadMap map in maps)
+        {
+            if (map.Channels % channels != 0)
+            {
+                reason = $"its map of {map.Width}x{map.Height} has {map.Channels} channels; a multiple of {channels} is wanted";
+                return null;
+            }
+
+            if (StrideOf(map, input) is not int stride)
+            {
+                reason = WrongSize(map, input);
+                return null;
+            }
+
+            if (levels.Any(level => level.Stride == stride))
+            {
+                reason = $"its head has several maps of {map.Width}x{map.Height}; 1 is wanted";
+                return null;
+            }
+
+            levels.Add(new HeadLevel(map.Width, map.Height, stride, map, map) { AnchorBoxes = [.. new AnchorBox[map.Channels / channels]] });
+        }
+
+        return new DetectionHead
+        {
+            Layout = OutputLayout.AnchorsFirst,
+            Bins = 1,
+            ClassCount = classCount,
+            ElementType = type,
+            Levels = [.. levels.OrderBy(static level => level.Stride)],
+        };
+    }
+
+    private static int? StrideOf(HeadMap map, (int Width, int Height) input)
+    {
+        int stride = map.Width == 0 ? 0 : input.Width / map.Width;
+        return stride > 0 && stride * map.Width == input.Width && stride * map.Height == input.Height ? stride : null;
+    }
+
+    private static string WrongSize(HeadMap map, (int Width, int Height) input) =>
+        $"its map of {map.Width}x{map.Height} does not divide an input of {input.Width}x{input.Height}";
 }
 
 /// <summary>One map; <see cref="DetectionHead.IsChannelsLast"/> tells how it lies.</summary>
 internal sealed record HeadMap(string Name, int Channels, int Width, int Height);
 
-/// <summary>The maps of one stride.</summary>
+/// <summary>The maps of one stride; one map is both where it has anchor boxes.</summary>
 internal sealed record HeadLevel(int Width, int Height, int Stride, HeadMap Sides, HeadMap Scores)
 {
-    /// <summary>Cells of the level, one anchor each.</summary>
+    /// <summary>The boxes of a cell that the map's numbers stretch, one behind the other in its channels; none where sides are distances.</summary>
+    public ImmutableArray<AnchorBox> AnchorBoxes { get; init; } = [];
+
+    /// <summary>Cells of the level.</summary>
     public int Cells => Width * Height;
+
+    /// <summary>Anchors of the level: one a cell, or all cells' first boxes, then all cells' second ones, and so on.</summary>
+    public int Anchors => Cells * Math.Max(1, AnchorBoxes.Length);
 }
+
+/// <summary>Size of an anchor box, in pixels of the input.</summary>
+internal readonly record struct AnchorBox(float Width, float Height);

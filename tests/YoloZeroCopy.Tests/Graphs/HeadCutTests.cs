@@ -164,37 +164,13 @@ public sealed class HeadCutTests : IDisposable
     private static OnnxRuntimeEngine Open(string path, bool cut, int width, int height) =>
         OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = (width, height), CutHead = cut });
 
-    private static unsafe Detection[][] Detect(string path, bool cut, int width, int height, int batch)
+    private static Detection[][] Detect(string path, bool cut, int width, int height, int batch)
     {
         using OnnxRuntimeEngine engine = Open(path, cut, width, height);
         Assert.Equal(cut && path == Sample, engine.Head is not null);
-        float[] input = new float[batch * engine.Model.InputBytes / sizeof(float)];
-        byte[] output = new byte[batch * engine.OutputBytes];
-        CpuPreprocessor preprocessor = new(width, height, engine.Model.InputType);
-        FrameFormat format = new(PixelFormat.Bgr24, width, height);
-        for (int picture = 0; picture < batch; picture++)
-        {
-            byte[] pixels = new byte[format.ByteCount];
-            new Random(picture).NextBytes(pixels);
-            preprocessor.Run(
-                pixels, format,
-                System.Runtime.InteropServices.MemoryMarshal.AsBytes(input.AsSpan(picture * input.Length / batch, input.Length / batch)));
-        }
-
-        fixed (float* from = input)
-        {
-            fixed (byte* to = output)
-            {
-                using EngineContext context = engine.CreateContext(batch, (nint)from, (nint)to, stream: 0);
-                context.Enqueue();
-            }
-        }
 
         // Noise shows the model nothing: the threshold is low, so that there is something to compare.
-        OutputDecoder decoder = OutputDecoder.For(engine, new DecodingOptions { ScoreThreshold = 0.0005f });
-        Detection[] found = new Detection[300];
-        return [.. Enumerable.Range(0, batch).Select(
-            picture => found[..Decode(decoder, output, batch, picture, new Letterbox(width, height, width, height), found)])];
+        return NoiseDetections.Of(engine, batch, new DecodingOptions { ScoreThreshold = 0.0005f });
     }
 
     private static unsafe int Decode<T>(OutputDecoder decoder, T[] output, int batch, int picture, in Letterbox letterbox, Detection[] found)

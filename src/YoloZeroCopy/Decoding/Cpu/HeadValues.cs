@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
@@ -71,6 +72,30 @@ internal static class HeadValues
             (x + Distance(sides, cells, bins, 2, cell)) * level.Stride,
             (y + Distance(sides, cells, bins, 3, cell)) * level.Stride);
     }
+
+    /// <summary>A box of a head with anchor boxes, in pixels of the input: centre and size.</summary>
+    /// <remarks>As YOLOv5 decodes: the centre is at most half a cell outside its cell, and the size at most four times the anchor box's.</remarks>
+    /// <param name="level">The level.</param>
+    /// <param name="anchor">The anchor box.</param>
+    /// <param name="channels">The map's channels for this anchor box, of which the first four count, <c>[4, cells]</c>.</param>
+    /// <param name="cell">The cell, row by row.</param>
+    public static (float X, float Y, float Width, float Height) CentreBox<T>(HeadLevel level, AnchorBox anchor, ReadOnlySpan<T> channels, int cell)
+        where T : unmanaged, INumberBase<T>
+    {
+        int cells = level.Cells;
+        float x = Twice(channels[cell]) + (cell % level.Width) - 0.5f;
+        float y = Twice(channels[cells + cell]) + (cell / level.Width) - 0.5f;
+        float width = Twice(channels[(2 * cells) + cell]);
+        float height = Twice(channels[(3 * cells) + cell]);
+        return (x * level.Stride, y * level.Stride, width * width * anchor.Width, height * height * anchor.Height);
+    }
+
+    /// <summary>An element of a map.</summary>
+    public static float At(ReadOnlySpan<byte> map, TensorElementType type, int index) =>
+        type == TensorElementType.Float32 ? MemoryMarshal.Cast<byte, float>(map)[index] : (float)MemoryMarshal.Cast<byte, Half>(map)[index];
+
+    private static float Twice<T>(T logit)
+        where T : unmanaged, INumberBase<T> => 2 * Score(float.CreateTruncating(logit));
 
     private static float PowerOfTwo(int exponent) => BitConverter.Int32BitsToSingle((exponent + 127) << 23);
 

@@ -19,7 +19,15 @@ internal abstract class OutputDecoder
     {
         ModelInfo model = engine.Model;
         return engine.Head is DetectionHead head
-            ? new HeadDecoder(head, options)
+            ? For(head, options)
             : new DetectionDecoder(model.Layout, model.OutputShape.Rows, model.OutputShape.Columns, model.ClassLimit, model.OutputType, options);
     }
+
+    /// <summary>The decoder for the maps of a head.</summary>
+    public static OutputDecoder For(DetectionHead head, DecodingOptions options) => head.Layout switch
+    {
+        OutputLayout.AnchorsFirst => new AnchorBoxDecoder(head, options),
+        OutputLayout.EndToEnd => new BestPairDecoder(head, options),
+        _ => new HeadDecoder(head, options),
+    };
 }

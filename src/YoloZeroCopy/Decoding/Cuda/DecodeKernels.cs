@@ -96,6 +96,11 @@ internal sealed class DecodeKernels
     public DecodeKernels(DetectionHead detectionHead, DecodingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (detectionHead.Layout != OutputLayout.ChannelsFirst)
+        {
+            throw new ArgumentException($"The head is of layout {detectionHead.Layout}; wanted is one of distances.", nameof(detectionHead));
+        }
+
         if (detectionHead.ElementType != TensorElementType.Float16 || !detectionHead.IsChannelsLast)
         {
             throw new ArgumentException(

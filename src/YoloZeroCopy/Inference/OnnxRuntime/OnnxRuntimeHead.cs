@@ -13,24 +13,12 @@ namespace YoloZeroCopy;
 /// </remarks>
 internal static unsafe class OnnxRuntimeHead
 {
-    // What a score and an edge in pixels may differ by. A model in half precision rounds its coordinates to half a pixel from 512 on.
-    private const float SingleScoreTolerance = 1e-4f;
-    private const float HalfScoreTolerance = 2e-3f;
-    private const float SinglePixelTolerance = 1e-2f;
-    private const float HalfPixelTolerance = 1.5f;
-
     /// <summary>Cuts a model.</summary>
     /// <param name="model">The model, opened whole.</param>
     /// <param name="reason">Why it stays whole, where this is null.</param>
     /// <returns>The network without its tail, which the caller disposes when its sessions are open, and the maps it gives.</returns>
     public static (ModelBytes Network, DetectionHead Head)? TryCut(OnnxRuntimeModel model, out string? reason)
     {
-        if (model.Info.Layout != OutputLayout.ChannelsFirst)
-        {
-            reason = $"its output is of layout {model.Info.Layout}";
-            return null;
-        }
-
         using OnnxModel? file = OnnxModel.TryRead(model.Source);
         if (file is null)
         {
@@ -55,7 +43,7 @@ internal static unsafe class OnnxRuntimeHead
         try
         {
             head = Resolve(model, ModelSource.InMemory(network.Memory, model.Source.Path), out reason);
-            reason ??= Compare(model.Library, model.Source.Path, cut.Tail(file), head!);
+            head = head is null ? null : Check(model, cut.Tail(file), head, out reason);
         }
         catch (YoloZeroCopyException error) when (error is ModelException or InferenceException)
         {
@@ -67,9 +55,9 @@ internal static unsafe class OnnxRuntimeHead
             throw;
         }
 
-        if (reason is null)
+        if (head is not null)
         {
-            return (network, head!);
+            return (network, head);
         }
 
         network.Dispose();
@@ -100,118 +88,53 @@ internal static unsafe class OnnxRuntimeHead
             return null;
         }
 
-        return DetectionHead.TryResolve(
-            maps, outputs[0].ElementType!.Value, (model.Info.InputWidth, model.Info.InputHeight), model.Info.ClassCount, out reason);
+        TensorElementType type = outputs[0].ElementType!.Value;
+        (int, int) input = (model.Info.InputWidth, model.Info.InputHeight);
+        return model.Info.Layout switch
+        {
+            OutputLayout.AnchorsFirst => DetectionHead.TryResolveAnchorBoxes(maps, type, input, model.Info.ClassCount, out reason),
+            OutputLayout.EndToEnd => DetectionHead.TryResolve(maps, type, input, model.Info.ClassCount, out reason) is DetectionHead head
+                ? head with { Layout = OutputLayout.EndToEnd, Kept = model.Info.OutputShape.Rows } : null,
+            _ => DetectionHead.TryResolve(maps, type, input, model.Info.ClassCount, out reason),
+        };
     }
 
-    /// <summary>Runs the tail on random maps. Gives what is wrong, or null.</summary>
-    private static string? Compare(OnnxRuntimeLibrary library, string path, ModelProto tail, DetectionHead head)
+    /// <summary>Runs the tail on random maps. Gives the head with all that is to be known of it, or null and what is wrong.</summary>
+    private static DetectionHead? Check(OnnxRuntimeModel model, ModelProto tail, DetectionHead head, out string? reason)
     {
+        OnnxRuntimeLibrary library = model.Library;
+        string path = model.Source.Path;
         using OrtHandle options = OnnxRuntimeSession.CreateOptions(library, path, OrtGraphOptimizationLevel.EnableBasic, threads: 1);
         using OrtHandle session = OnnxRuntimeSession.Open(library, ModelSource.InMemory(tail.ToByteArray(), path), options);
         OnnxTensor declared = new OrtSessionReader(library.Api, session.Value).Outputs()[0];
         TensorElementType type = declared.ElementType ?? head.ElementType;
-        int rows = 4 + head.ClassCount;
-        int anchors = head.Anchors;
-        byte* maps = (byte*)NativeMemory.Alloc((nuint)head.PictureBytes);
-        byte* output = (byte*)NativeMemory.Alloc((nuint)rows * (nuint)anchors * (nuint)type.ElementBytes());
+
+        // A model with a batch of its own has it in its tail, too.
+        int batch = Math.Max(1, model.Info.FixedBatch);
+        (int rows, int columns) = model.Info.OutputShape;
+        int mapBytes = checked(batch * head.PictureBytes);
+        int outputBytes = checked(batch * rows * columns * type.ElementBytes());
+        byte* maps = (byte*)NativeMemory.Alloc((nuint)mapBytes);
+        byte* output = (byte*)NativeMemory.Alloc((nuint)outputBytes);
         try
         {
-            Fill(new Span<byte>(maps, head.PictureBytes), head);
+            HeadCheck.Fill(new Span<byte>(maps, mapBytes), head, batch);
             using OnnxRuntimeBinding binding = OnnxRuntimeBinding.OnCpu(library, session);
             byte* at = maps;
             foreach (HeadMap map in head.Maps)
             {
-                binding.BindInput(map.Name, head.ElementType, [1, map.Channels, map.Height, map.Width], (nint)at);
-                at += (long)map.Channels * map.Width * map.Height * head.ElementType.ElementBytes();
+                binding.BindInput(map.Name, head.ElementType, [batch, map.Channels, map.Height, map.Width], (nint)at);
+                at += (long)batch * head.MapBytes(map);
             }
 
-            binding.BindOutput(declared.Name, type, [1, rows, anchors], (nint)output);
+            binding.BindOutput(declared.Name, type, [batch, rows, columns], (nint)output);
             binding.Run();
-            return Compare(
-                head, Floats(new ReadOnlySpan<byte>(maps, head.PictureBytes), head.ElementType),
-                Floats(new ReadOnlySpan<byte>(output, rows * anchors * type.ElementBytes()), type));
+            return HeadCheck.Complete(head, new ReadOnlySpan<byte>(maps, mapBytes), new ReadOnlySpan<byte>(output, outputBytes), type, batch, out reason);
         }
         finally
         {
             NativeMemory.Free(maps);
             NativeMemory.Free(output);
         }
-    }
-
-    // Logits of scores from 0.0001 to 0.9999, and distributions from flat to sharp.
-    private static void Fill(Span<byte> maps, DetectionHead head)
-    {
-        const float Spread = 18;
-        Random random = new(1);
-        for (int i = 0; i < maps.Length; i += head.ElementType.ElementBytes())
-        {
-            float value = (random.NextSingle() - 0.5f) * Spread;
-            if (head.ElementType == TensorElementType.Float16)
-            {
-                MemoryMarshal.Write(maps[i..], (Half)value);
-            }
-            else
-            {
-                MemoryMarshal.Write(maps[i..], value);
-            }
-        }
-    }
-
-    private static string? Compare(DetectionHead head, float[] maps, float[] expected)
-    {
-        bool half = head.ElementType == TensorElementType.Float16;
-        float scoreTolerance = half ? HalfScoreTolerance : SingleScoreTolerance;
-        float pixelTolerance = half ? HalfPixelTolerance : SinglePixelTolerance;
-        int anchors = head.Anchors;
-        int anchor = 0;
-        int start = 0;
-        foreach (HeadLevel level in head.Levels)
-        {
-            ReadOnlySpan<float> sides = maps.AsSpan(start, level.Sides.Channels * level.Cells);
-            ReadOnlySpan<float> logits = maps.AsSpan(start + sides.Length, head.ClassCount * level.Cells);
-            start += sides.Length + logits.Length;
-            for (int cell = 0; cell < level.Cells; cell++, anchor++)
-            {
-                (float left, float top, float right, float bottom) = HeadValues.Box(level, sides, head.Bins, cell);
-                ReadOnlySpan<float> box = [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top];
-                for (int row = 0; row < 4; row++)
-                {
-                    // Written so that NaN differs.
-                    float given = expected[(row * anchors) + anchor];
-                    if (!(Math.Abs(given - box[row]) <= pixelTolerance))
-                    {
-                        return FormattableString.Invariant(
-                            $"its head decodes otherwise: number {row} of the box of anchor {anchor} is {given}, here {box[row]}");
-                    }
-                }
-
-                for (int classId = 0; classId < head.ClassCount; classId++)
-                {
-                    float score = HeadValues.Score(logits[(classId * level.Cells) + cell]);
-                    float given = expected[((4 + classId) * anchors) + anchor];
-                    if (!(Math.Abs(given - score) <= scoreTolerance))
-                    {
-                        return FormattableString.Invariant(
-                            $"its head decodes otherwise: the score of class {classId} of anchor {anchor} is {given}, here {score}");
-                    }
-                }
-            }
-        }
-
-        return null;
-    }
-
-    private static float[] Floats(ReadOnlySpan<byte> values, TensorElementType type)
-    {
-        if (type == TensorElementType.Float32)
-        {
-            return MemoryMarshal.Cast<byte, float>(values).ToArray();
-        }
-
-        ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(values);
-        float[] floats = new float[halves.Length];
-        HalfToSingle.Convert(halves, floats);
-        return floats;
     }
 }
