@@ -364,7 +364,7 @@ public sealed class LayerLoweringTests
         return network;
     }
 
-    private static void CheckPlaces(LayerNetwork network)
+    internal static void CheckPlaces(LayerNetwork network)
     {
         foreach (LayerTensor tensor in network.Layers.SelectMany(static layer => layer.Inputs.Append(layer.Output)).Concat(network.Outputs))
         {

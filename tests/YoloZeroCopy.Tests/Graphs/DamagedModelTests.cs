@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>Damaged models through all that reads graphs: no crash, no endless work, and an error or a reason in words.</summary>
+public sealed class DamagedModelTests
+{
+    // What a model of some kilobytes may cost: managed memory, and what its weights become.
+    private const long MaxBytes = 64 << 20;
+
+    private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(20);
+
+    /// <summary>The variable YZC_DAMAGED_MODELS asks for another number than what is done each time.</summary>
+    private static readonly int Count =
+        int.TryParse(Environment.GetEnvironmentVariable("YZC_DAMAGED_MODELS"), CultureInfo.InvariantCulture, out int count) ? count : 400;
+
+    [Fact]
+    public void Damaged_models_give_an_error_or_a_reason_in_bounded_time_and_memory()
+    {
+        byte[] model = SmallDetector();
+        Assert.Null(Read(model));
+        Dictionary<string, int> results = [];
+        (TimeSpan Time, long Bytes) most = default;
+        for (int seed = 0; seed < Count; seed++)
+        {
+            byte[] damaged = ModelMutations.Mutate(model, new Random(seed));
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            long start = Stopwatch.GetTimestamp();
+            string result;
+            try
+            {
+                result = Read(damaged) ?? "lowered";
+            }
+            catch (Exception error)
+            {
+                throw new InvalidOperationException($"Seed {seed}.", error);
+            }
+
+            (TimeSpan Time, long Bytes) cost = (Stopwatch.GetElapsedTime(start), GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.True(cost.Time < MaxTime && cost.Bytes < MaxBytes, $"Seed {seed}: {cost.Time} and {cost.Bytes} bytes for '{result}'.");
+            most = (cost.Time > most.Time ? cost.Time : most.Time, Math.Max(cost.Bytes, most.Bytes));
+            result = result.Split('\'', ':')[0];
+            results[result] = results.GetValueOrDefault(result) + 1;
+        }
+
+        TestContext.Current.SendDiagnosticMessage($"{Count} models, at most {most.Time.TotalMilliseconds:F0} ms and {most.Bytes >> 10} KiB each");
+        foreach ((string result, int times) in results.OrderByDescending(static pair => pair.Value))
+        {
+            TestContext.Current.SendDiagnosticMessage($"{times,6} {result}");
+        }
+
+        // Damage of all kinds was there, and some of it did not matter.
+        Assert.InRange(results["lowered"], 1, Count / 2);
+        Assert.True(results.Count > 12, $"{results.Count} different results are too few.");
+    }
+
+    /// <summary>Reads, cuts and lowers; gives the error or the reason, or null where there is none.</summary>
+    private static string? Read(byte[] bytes)
+    {
+        try
+        {
+            using OnnxModel model = OnnxModel.Read(ModelSource.InMemory(bytes, "damaged"));
+            if (!OnnxGraph.TryCreate(model.Proto, out OnnxGraph? graph, out string? reason)
+                || HeadCut.TryCut(graph, "output0", out reason) is not HeadCut cut)
+            {
+                Assert.False(string.IsNullOrEmpty(reason));
+                return reason;
+            }
+
+            cut.Network(model).Dispose();
+            _ = cut.Tail(model).CalculateSize();
+            _ = model.Proto.AllTensors().Count();
+            LayerNetwork? network = LayerLowering.TryLower(model, graph, "images", (64, 64), cut.Maps.Select(static map => map.Name), out reason);
+            if (network is null)
+            {
+                Assert.False(string.IsNullOrEmpty(reason));
+                return reason;
+            }
+
+            using (network)
+            {
+                Assert.InRange(network.Weights.Span.Length, 0, MaxBytes);
+                LayerLoweringTests.CheckPlaces(network);
+                _ = LayerMemory.Plan(network, 8);
+                if (network.Buffers.Sum(static buffer => buffer.PictureBytes) < 4 << 20)
+                {
+                    _ = LayerInterpreter.Run(network, new float[3 * 64 * 64], rounds: true);
+                }
+            }
+
+            return null;
+        }
+        catch (ModelException error)
+        {
+            return error.Message;
+        }
+    }
+
+    /// <summary>A detector with all that the lowering knows, in some kilobytes.</summary>
+    private static byte[] SmallDetector()
+    {
+        LayerModel model = new(64, 64);
+        string stem = model.Block("images", 3, 8, 5, 2);
+        string enter = model.Block(stem, 8, 16, 3, 2);
+        string[] halves = model.Split(enter, 8, 8);
+        string inner = model.Node("Add", [halves[1], model.Block(model.Block(halves[1], 8, 8, 3), 8, 8, 3)]);
+        string fine = model.Block(model.Concatenation(halves[0], halves[1], inner), 24, 16);
+        string reduced = model.Silu(model.Node(
+            "BatchNormalization",
+            [model.Convolution(fine, 16, 16, 3, 2), model.Random([16], 1, 1), model.Random([16], 1), model.Random([16], 1), model.Random([16], 1, 2)]));
+        string pool = model.MaxPool(reduced, 5);
+        string coarse = model.Block(model.Concatenation(reduced, pool, model.MaxPool(pool, 5)), 48, 16);
+        string grown = model.Concatenation(model.Upsample(model.Node("Identity", [coarse])), fine);
+        string first = model.Block(model.Slice(grown, 8, 32), 24, 16, 3);
+        string flat = model.Constant(1, 12, -1);
+        string[] levels = [.. ((string[])[first, coarse]).Select(level =>
+        {
+            string boxes = model.Convolution(model.Block(level, 16, 8, 3), 8, 4);
+            string scores = model.Convolution(model.Block(level, 16, 8, 3), 8, 8);
+            return model.Node("Reshape", [model.Concatenation(boxes, scores), flat]);
+        })];
+        string all = model.Node("Sigmoid", [model.Node("Concat", levels, LayerModel.Integer("axis", 2))]);
+        model.Proto.Graph.Node[^1].Output[0] = "output0";
+        Assert.NotEqual("output0", all);
+        return Google.Protobuf.MessageExtensions.ToByteArray(model.Output("output0").Proto);
+    }
+}
