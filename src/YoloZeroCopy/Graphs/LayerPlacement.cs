@@ -17,6 +17,7 @@ internal sealed class LayerPlacement
     private readonly Dictionary<LayerStep, List<CopyLayer>> copies = [];
     private readonly Dictionary<LayerChannels, LayerTensor> arranged = [];
     private readonly List<(LayerPiece Piece, LayerTensor Target)> wanted = [];
+    private readonly Dictionary<LayerChannels, LayerChannels> ordered;
 
     public LayerPlacement(IEnumerable<LayerStep> steps, ImmutableArray<LayerChannels> outputs)
     {
@@ -26,16 +27,19 @@ internal sealed class LayerPlacement
         contents.Add([]);
         places.Add(input, new LayerTensor(0, 0, input.Channels));
 
-        Outputs = [.. outputs.Select(Arrange)];
-        foreach (LayerChannels tensor in this.steps.SelectMany(static step => step.Inputs).Distinct().Where(static tensor => tensor.Pieces.Length > 1)
+        HashSet<LayerChannels> tensors = [.. outputs, .. this.steps.SelectMany(static step => step.Inputs)];
+        ordered = LayerOrder.Arrange(tensors);
+        Outputs = [.. outputs.Select(output => Arrange(Ordered(output), isAlone: true))];
+        foreach (LayerChannels tensor in this.steps.SelectMany(static step => step.Inputs).Select(Ordered).Distinct()
+            .Where(static tensor => tensor.Pieces.Length > 1)
             .OrderByDescending(static tensor => (long)tensor.Channels * tensor.Height * tensor.Width))
         {
-            arranged.Add(tensor, Find(tensor) ?? Arrange(tensor));
+            arranged.Add(tensor, Find(tensor) ?? Arrange(tensor, isAlone: false));
         }
 
         foreach (LayerStep step in this.steps.Where(step => !places.ContainsKey(step)))
         {
-            _ = Arrange(LayerChannels.Of(step));
+            _ = Arrange(LayerChannels.Of(step), isAlone: true);
         }
 
         foreach ((LayerPiece piece, LayerTensor target) in wanted)
@@ -65,14 +69,16 @@ internal sealed class LayerPlacement
         return layers.Count <= LayerLowering.MaxLayers ? [.. layers] : throw new LoweringException($"it has {layers.Count} layers");
     }
 
+    private LayerChannels Ordered(LayerChannels tensor) => ordered.GetValueOrDefault(tensor, tensor);
+
     private LayerTensor PlaceOf(LayerStep reader, LayerChannels tensor)
     {
-        if (tensor.Pieces[0].Step is InputStep && !(reader is ConvolutionStep convolution && tensor == convolution.Input && tensor.WholeStep is not null))
+        if (tensor.Pieces[0].Step is InputStep && !(reader is ConvolutionStep { IsDepthwise: false } convolution && tensor == convolution.Input && tensor.WholeStep is not null))
         {
             throw new LoweringException("something other than a convolution reads the model's input, or only a part of it");
         }
 
-        return arranged.TryGetValue(tensor, out LayerTensor place) ? place : ViewOf(tensor.Pieces[0]);
+        return arranged.TryGetValue(Ordered(tensor), out LayerTensor place) ? place : ViewOf(Ordered(tensor).Pieces[0]);
     }
 
     private LayerTensor ViewOf(LayerPiece piece)
@@ -93,31 +99,40 @@ internal sealed class LayerPlacement
         }
     }
 
-    /// <summary>A new buffer that holds exactly a tensor.</summary>
-    private LayerTensor Arrange(LayerChannels tensor)
+    /// <summary>A new buffer that holds a tensor.</summary>
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="isAlone">Whether the buffer holds nothing else. Otherwise it may begin or end with more of a step of which the tensor has a
+    /// part.</param>
+    private LayerTensor Arrange(LayerChannels tensor, bool isAlone)
     {
         int buffer = buffers.Count;
         List<Part> parts = [];
-        int at = 0;
-        foreach (LayerPiece piece in tensor.Pieces)
+        LayerPiece head = tensor.Pieces[0];
+        LayerPiece tail = tensor.Pieces[^1];
+        int first = !isAlone && head.End == head.Step.Channels && head.First > 0 && TryPlace(head.Step, 0) ? head.First : 0;
+        int at = first;
+        for (int index = 0; index < tensor.Pieces.Length; index++)
         {
+            LayerPiece piece = tensor.Pieces[index];
             if (piece.Step is InputStep)
             {
                 throw new LoweringException("the model's input is part of a concatenation or an output");
             }
 
-            Check(piece, isLast: at + piece.Count == tensor.Channels);
-            LayerTensor place = new(buffer, at, piece.Count);
-            if (!piece.IsWhole || !places.TryAdd(piece.Step, place))
+            bool isLast = index == tensor.Pieces.Length - 1;
+            Check(piece, isLast);
+            bool canStay = piece.IsWhole || (isLast && !isAlone && piece.First == 0);
+            if (!(index == 0 && first > 0) && !(canStay && TryPlace(piece.Step, at)))
             {
-                wanted.Add((piece, place));
+                wanted.Add((piece, new LayerTensor(buffer, at, piece.Count)));
             }
 
             parts.Add(new Part(piece, at));
             at += piece.Count;
         }
 
-        LayerBuffer memory = new(Padded(tensor.Channels), tensor.Height, tensor.Width);
+        int end = places.TryGetValue(tail.Step, out LayerTensor last) && last.Buffer == buffer ? Math.Max(at, last.FirstChannel + last.Channels) : at;
+        LayerBuffer memory = new(Padded(end), tensor.Height, tensor.Width);
         if (memory.PictureBytes > int.MaxValue)
         {
             throw new LoweringException($"a tensor of {memory.Channels}x{memory.Height}x{memory.Width} takes more than two gigabytes");
@@ -125,7 +140,9 @@ internal sealed class LayerPlacement
 
         buffers.Add(memory);
         contents.Add(parts);
-        return new LayerTensor(buffer, 0, tensor.Channels);
+        return new LayerTensor(buffer, first, tensor.Channels);
+
+        bool TryPlace(LayerStep step, int channel) => step is not InputStep && places.TryAdd(step, new LayerTensor(buffer, channel, step.Channels));
     }
 
     /// <summary>Where a tensor already lies in one piece.</summary>

@@ -102,6 +102,9 @@ internal sealed class ConvolutionStep(LayerChannels input, int channels, int hei
 {
     public required string Name { get; init; }
 
+    /// <summary>Whether each channel is convolved by itself; the weights then have one input channel.</summary>
+    public required bool IsDepthwise { get; init; }
+
     /// <summary><c>[output channels, input channels, kernel height, kernel width]</c>.</summary>
     public required TensorProto Weights { get; init; }
 
@@ -126,13 +129,23 @@ internal sealed class ConvolutionStep(LayerChannels input, int channels, int hei
     /// <summary>Whether nothing behind it has become part of it.</summary>
     public bool IsBare => Activation == LayerActivation.None && Added is null;
 
+    /// <summary>The model's output channels in the order in which they are made, or null where it is the model's.</summary>
+    public ImmutableArray<int>? Order { get; set; }
+
     /// <summary>Place of its weights and its bias, set when they are written.</summary>
     public (int Weights, int Bias) At { get; set; }
 
     public override ImmutableArray<LayerChannels> Inputs => Added is null ? [Input] : [Input, Added];
 
-    public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output) => new ConvolutionLayer(
-        inputs[0], output, Kernel, Stride, Padding, At.Weights, At.Bias, Activation, Added is null ? null : inputs[1]);
+    /// <summary>The model's channel that is made at a place.</summary>
+    public int ChannelAt(int place) => Order is { } order ? order[place] : place;
+
+    public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output)
+    {
+        LayerTensor? added = Added is null ? null : inputs[1];
+        return IsDepthwise ? new DepthwiseLayer(inputs[0], output, Kernel, Stride, Padding, At.Weights, At.Bias, Activation, added)
+            : new ConvolutionLayer(inputs[0], output, Kernel, Stride, Padding, At.Weights, At.Bias, Activation, added);
+    }
 }
 
 /// <summary>What a batch normalization does to each channel: <c>x * Scale + Shift</c>.</summary>
@@ -143,6 +156,25 @@ internal sealed class MaxPoolStep(LayerChannels input, int kernel) : LayerStep(i
     public override ImmutableArray<LayerChannels> Inputs => [input];
 
     public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output) => new MaxPoolLayer(inputs[0], output, kernel);
+}
+
+internal sealed class PoolStep(
+    LayerChannels input, LayerPooling pooling, (int Height, int Width) kernel, (int Down, int Right) stride, (int Top, int Left) padding, int height, int width)
+    : LayerStep(input.Channels, height, width)
+{
+    public override ImmutableArray<LayerChannels> Inputs => [input];
+
+    public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output) =>
+        new PoolLayer(inputs[0], output, pooling, kernel, stride, padding);
+}
+
+internal sealed class AttentionStep(LayerChannels query, LayerChannels key, LayerChannels value, int heads, int areas, float scale)
+    : LayerStep(value.Channels, value.Height, value.Width)
+{
+    public override ImmutableArray<LayerChannels> Inputs => [query, key, value];
+
+    public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output) =>
+        new AttentionLayer(inputs[0], inputs[1], inputs[2], output, heads, areas, scale);
 }
 
 internal sealed class UpsampleStep(LayerChannels input) : LayerStep(input.Channels, input.Height * 2, input.Width * 2)

@@ -75,6 +75,19 @@ internal sealed class OnnxModel : IDisposable
     public TensorProto Complete(TensorProto tensor) =>
         large.TryGetValue(tensor, out ProtobufField field) ? TensorProto.Parser.ParseFrom(field.ContentOf(bytes.Span)) : tensor;
 
+    /// <summary>A tensor's raw data where it lies in the file; empty where it has its values in another form, or none.</summary>
+    public ReadOnlySpan<byte> RawDataOf(TensorProto tensor)
+    {
+        if (!large.TryGetValue(tensor, out ProtobufField field))
+        {
+            return tensor.RawData.Span;
+        }
+
+        ProtobufField data = ProtobufField.TryRead(bytes.Span, field.ContentStart, field.End)!
+            .LastOrDefault(static part => part is { Number: TensorProto.RawDataFieldNumber, IsMessage: true });
+        return data.ContentOf(bytes.Span);
+    }
+
     /// <summary>This model without some of its nodes and with other outputs; the caller disposes it.</summary>
     /// <param name="keeps">Whether a node stays, by its place in the graph.</param>
     /// <param name="newOutputs">What takes the place of the outputs.</param>

@@ -133,8 +133,13 @@ public sealed class LayerLoweringTests
         string turned = model.Concatenation(halves[1], halves[0]);
         string[] others = model.Split(model.Block("images", 3, 32, 3, 4), 8, 24);
         string twice = model.Concatenation(others[1], others[0], others[1]);
-        using LayerNetwork network = AssertSame(model.Output(model.Convolution(turned, 32, 8), model.Convolution(twice, 56, 8)));
-        Assert.Equal([24, 8, 24], network.Layers.OfType<CopyLayer>().Select(static copy => copy.Input.Channels));
+        string[] pools = model.Split(model.MaxPool(model.Block("images", 3, 24, 3, 4), 3), 8, 16);
+        string pooled = model.Concatenation(pools[1], pools[0]);
+        using LayerNetwork network = AssertSame(
+            model.Output(model.Convolution(turned, 32, 8), model.Convolution(twice, 56, 8), model.Convolution(pooled, 24, 8)));
+
+        // A convolution makes its channels in the order that is wanted; a part at an end lets all of its step lie there.
+        Assert.Equal([32, 8], network.Layers.OfType<CopyLayer>().Select(static copy => copy.Input.Channels));
     }
 
     [Fact]
@@ -292,6 +297,119 @@ public sealed class LayerLoweringTests
     }
 
     [Theory]
+    [InlineData(3, 1)]
+    [InlineData(3, 2)]
+    [InlineData(7, 1)]
+    public void Depthwise_convolutions_take_what_others_take(int kernel, int stride)
+    {
+        LayerModel model = new(64, 48);
+        string stem = model.Block("images", 3, 20, 3, 2);
+        string normalized = model.Silu(model.Node(
+            "BatchNormalization",
+            [model.Convolution(stem, 20, 20, kernel, stride, groups: 20), model.Random([20], 1, 1), model.Random([20], 1), model.Random([20], 1),
+                model.Random([20], 1, 2)]));
+        string sum = model.Node("Add", [normalized, model.Silu(model.Convolution(normalized, 20, 20, 3, groups: 20, bias: false))]);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(sum, 20, 8)), 0.02f);
+        Assert.Equal([false, true], network.Layers.OfType<DepthwiseLayer>().Select(static layer => layer.Added is not null));
+        Assert.Equal(4, network.Layers.Length);
+    }
+
+    [Fact]
+    public void Pools_that_move_take_the_largest_or_the_mean()
+    {
+        LayerModel model = new(64, 48);
+        string stem = model.Block("images", 3, 32, 3, 2);
+        string blurred = model.Node("AveragePool", [stem], LayerModel.Integers("kernel_shape", 2, 2), LayerModel.Integer("count_include_pad", 1));
+        string[] halves = model.Split(blurred, 16, 16);
+        string largest = model.Node(
+            "MaxPool", [halves[1]], LayerModel.Integers("kernel_shape", 3, 3), LayerModel.Integers("strides", 2, 2), LayerModel.Integers("pads", 1, 1, 1, 1));
+        string mean = model.Node(
+            "AveragePool", [halves[0]], LayerModel.Integers("kernel_shape", 3, 3), LayerModel.Integers("strides", 2, 2), LayerModel.Integers("pads", 1, 1, 1, 1));
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(model.Concatenation(largest, mean), 32, 8)));
+        Assert.Equal(3, network.Layers.OfType<PoolLayer>().Count());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Attention_of_interleaved_heads_is_one_layer_without_copies(bool weightsFirst)
+    {
+        // As YOLOv10 and YOLO11 write it: each head has its query, key and value side by side.
+        LayerModel model = new(64, 48);
+        string stem = model.Block("images", 3, 32, 3, 4);
+        string rows = model.Reshape(model.Convolution(stem, 32, 64), 1, 2, 32, 192);
+        string[] parts = model.Nodes("Split", [rows, model.Constant(8, 8, 16)], 3, LayerModel.Integer("axis", 2));
+        string seen = model.Reshape(model.Attention(parts[0], parts[1], parts[2], 0.35f, weightsFirst), 1, 32, 12, 16);
+        string place = model.Convolution(model.Reshape(parts[2], 1, 32, 12, 16), 32, 32, 3, groups: 32);
+        string sum = model.Node("Add", [stem, model.Convolution(model.Node("Add", [seen, place]), 32, 32)]);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(sum, 32, 8)));
+        Assert.Equal(
+            [typeof(ConvolutionLayer), typeof(ConvolutionLayer), typeof(AttentionLayer), typeof(DepthwiseLayer), typeof(ConvolutionLayer),
+                typeof(ConvolutionLayer)],
+            network.Layers.Select(static layer => layer.GetType()));
+        AttentionLayer attention = network.Layers.OfType<AttentionLayer>().Single();
+        Assert.Equal((2, 1, 0.35f), (attention.Heads, attention.Areas, attention.Scale));
+        Assert.Equal([16, 16, 32], attention.Inputs.Select(static tensor => tensor.Channels));
+        Assert.Single(attention.Inputs.Select(static tensor => tensor.Buffer).Distinct());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void Attention_within_areas_is_one_layer_without_copies(int areas)
+    {
+        // As YOLO12 writes it: cells before channels, and areas are pictures.
+        LayerModel model = new(64, 48);
+        string stem = model.Block("images", 3, 32, 3, 4);
+        string cells = model.Reshape(model.Reshape(model.Convolution(stem, 32, 96), 1, 96, -1), 0, 96, 192);
+        string strips = model.Reshape(model.Transpose(cells, 0, 2, 1), areas, 192 / areas, 96);
+        string rows = model.Transpose(model.Reshape(strips, areas, 192 / areas, 2, 48), 0, 2, 3, 1);
+        string[] parts = model.Nodes("Split", [rows], 3, LayerModel.Integer("axis", 2));
+        string seen = Picture(model.Attention(parts[0], parts[1], parts[2], 0.25f));
+        string sum = model.Node("Add", [seen, model.Convolution(Picture(parts[2]), 32, 32, 7, groups: 32)]);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(sum, 32, 8)));
+        Assert.Equal(areas, network.Layers.OfType<AttentionLayer>().Single().Areas);
+        Assert.DoesNotContain(network.Layers, static layer => layer is CopyLayer or AddLayer);
+
+        string Picture(string part) =>
+            model.Transpose(model.Reshape(model.Reshape(model.Transpose(part, 0, 3, 1, 2), 1, 192, 32), 1, 12, 16, 32), 0, 3, 1, 2);
+    }
+
+    [Fact]
+    public void Half_a_split_that_joins_a_concatenation_is_made_where_it_joins()
+    {
+        LayerModel model = new(64, 48);
+        string[] before = model.Split(model.Block("images", 3, 32, 3, 4), 16, 16);
+        string front = model.Concatenation(before[0], model.Block(before[1], 16, 24, 3));
+        string[] behind = model.Split(model.Block("images", 3, 32, 3, 4), 8, 24);
+        string back = model.Concatenation(model.Block(behind[0], 8, 24, 3), behind[1]);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(front, 40, 8), model.Convolution(back, 48, 8)));
+        Assert.All(network.Layers, static layer => Assert.IsType<ConvolutionLayer>(layer));
+    }
+
+    [Fact]
+    public void Shapes_that_are_reckoned_from_shapes_are_known()
+    {
+        LayerModel model = new(64, 48);
+        string stem = model.Block("images", 3, 32, 3, 4);
+        string shape = model.Node("Shape", [stem]);
+        string[] sizes = [.. Enumerable.Range(0, 4).Select(axis => model.Node("Gather", [shape, model.Constant(axis)], LayerModel.Integer("axis", 0)))];
+        string half = model.Node("Div", [sizes[1], model.Constant(2)]);
+        string first = model.Node("Slice", [stem, model.Constant(0), half, model.Constant(1)]);
+        string rows = model.Node("Mul", [sizes[2], sizes[3]]);
+        string wanted = model.Node("Concat", [sizes[0], model.Constant(2), model.Node("Sub", [half, model.Constant(8)]), rows], LayerModel.Integer("axis", 0));
+        string back = model.Node("Concat", [sizes[0], half, sizes[2], model.Constant(-1)], LayerModel.Integer("axis", 0));
+        string turned = model.Node("Reshape", [model.Node("Reshape", [first, wanted]), back]);
+        string ends = model.Node("Slice", [shape, model.Constant(2), model.Constant(long.MaxValue), model.Constant(0)]);
+        string twice = model.Node("Cast", [model.Node("Mul", [model.Node("Cast", [ends], LayerModel.Integer("to", 1)), model.Floats([1], 2)])], LayerModel.Integer("to", 7));
+        string grown = model.Node(
+            "Resize", [turned, string.Empty, string.Empty, model.Node("Concat", [sizes[0], half, twice], LayerModel.Integer("axis", 0))],
+            LayerModel.Text("coordinate_transformation_mode", "asymmetric"), LayerModel.Text("nearest_mode", "floor"));
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(grown, 16, 8, 3)));
+        Assert.Equal(3, network.Layers.Length);
+    }
+
+    [Theory]
     [InlineData("relu", "operator Relu ('Relu")]
     [InlineData("group", "in 2 groups")]
     [InlineData("dilation", "dilations [2, 2]")]
@@ -300,7 +418,7 @@ public sealed class LayerLoweringTests
     [InlineData("large", "too large for half precision")]
     [InlineData("short", "not as many as declared")]
     [InlineData("bias", "a bias of [8]")]
-    [InlineData("axis", "works on axis 2")]
+    [InlineData("axis", "something other than channels")]
     [InlineData("odd", "multiples of 8")]
     [InlineData("input", "part of a concatenation")]
     [InlineData("pool", "other than a convolution reads the model's input")]

@@ -66,10 +66,11 @@ internal sealed class LayerModel
         return [.. node.Output];
     }
 
-    public string Convolution(string input, int inputs, int outputs, int kernel = 1, int stride = 1, long[]? pads = null, bool bias = true)
+    public string Convolution(
+        string input, int inputs, int outputs, int kernel = 1, int stride = 1, long[]? pads = null, bool bias = true, int groups = 1)
     {
         long pad = kernel / 2;
-        List<string> from = [input, Random([outputs, inputs, kernel, kernel], 2 / MathF.Sqrt(inputs * kernel * kernel))];
+        List<string> from = [input, Random([outputs, inputs / groups, kernel, kernel], 4 / MathF.Sqrt(inputs / groups * kernel * kernel))];
         if (bias)
         {
             from.Add(Random([outputs], 1));
@@ -77,7 +78,7 @@ internal sealed class LayerModel
 
         return Node(
             "Conv", [.. from], Integers("kernel_shape", kernel, kernel), Integers("strides", stride, stride),
-            Integers("pads", pads ?? [pad, pad, pad, pad]));
+            Integers("pads", pads ?? [pad, pad, pad, pad]), Integer("group", groups));
     }
 
     public string Silu(string input, bool swapped = false)
@@ -99,6 +100,19 @@ internal sealed class LayerModel
     public string MaxPool(string input, int kernel) => Node(
         "MaxPool", [input], Integers("kernel_shape", kernel, kernel), Integers("strides", 1, 1),
         Integers("pads", kernel / 2, kernel / 2, kernel / 2, kernel / 2));
+
+    public string Reshape(string input, params long[] shape) => Node("Reshape", [input, Constant(shape)]);
+
+    public string Transpose(string input, params long[] order) => Node("Transpose", [input], Integers("perm", order));
+
+    /// <summary>Attention as exports write it; the inputs are <c>[pictures, heads, channels, cells]</c>.</summary>
+    public string Attention(string query, string key, string value, float scale, bool weightsFirst = false)
+    {
+        string products = Node("MatMul", [Transpose(query, 0, 1, 3, 2), key]);
+        string weights = Node("Softmax", [Node("Mul", [products, Floats([], scale)])], Integer("axis", -1));
+        return weightsFirst ? Transpose(Node("MatMul", [weights, Transpose(value, 0, 1, 3, 2)]), 0, 1, 3, 2)
+            : Node("MatMul", [value, Transpose(weights, 0, 1, 3, 2)]);
+    }
 
     public string Upsample(string input, string coordinates = "asymmetric", string nearest = "floor") => Node(
         "Resize", [input, Floats([0]), Floats([4], 1, 1, 2, 2)], Text("mode", "nearest"), Text("coordinate_transformation_mode", coordinates),
