@@ -72,8 +72,18 @@ internal sealed class OnnxModel : IDisposable
     }
 
     /// <summary>A tensor of this model with its values.</summary>
-    public TensorProto Complete(TensorProto tensor) =>
-        large.TryGetValue(tensor, out ProtobufField field) ? TensorProto.Parser.ParseFrom(field.ContentOf(bytes.Span)) : tensor;
+    /// <exception cref="ModelException">It is large, so that its values were not read before, and they are damaged.</exception>
+    public TensorProto Complete(TensorProto tensor)
+    {
+        try
+        {
+            return large.TryGetValue(tensor, out ProtobufField field) ? TensorProto.Parser.ParseFrom(field.ContentOf(bytes.Span)) : tensor;
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            throw new ModelException(Path, $"its tensor '{tensor.Name}' is damaged.");
+        }
+    }
 
     /// <summary>A tensor's raw data where it lies in the file; empty where it has its values in another form, or none.</summary>
     public ReadOnlySpan<byte> RawDataOf(TensorProto tensor)

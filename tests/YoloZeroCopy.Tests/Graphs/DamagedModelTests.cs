@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Google.Protobuf;
 
 namespace YoloZeroCopy.Tests;
 
@@ -53,6 +54,19 @@ public sealed class DamagedModelTests
         // Damage of all kinds was there, and some of it did not matter.
         Assert.InRange(results["lowered"], 1, Count / 2);
         Assert.True(results.Count > 12, $"{results.Count} different results are too few.");
+    }
+
+    [Fact]
+    public void A_large_tensor_with_damage_within_is_an_error_in_words()
+    {
+        // Large tensors are read late, when their values are wanted.
+        Onnx.ModelProto proto = Onnx.ModelProto.Parser.ParseFrom(SmallDetector());
+        Onnx.TensorProto weights = proto.Graph.Initializer.First(static tensor => tensor.RawData.Length > 4096);
+        Assert.True(proto.Graph.Initializer.Remove(weights));
+        weights.ClearRawData();
+        byte[] tensor = [.. weights.ToByteArray(), .. new ProtobufWriter().Bytes(4, new byte[4999]).ToArray()];
+        byte[] model = [.. proto.ToByteArray(), .. new ProtobufWriter().Message(7, graph => graph.Bytes(5, tensor)).ToArray()];
+        Assert.Contains("is damaged", Read(model), StringComparison.Ordinal);
     }
 
     /// <summary>Reads, cuts and lowers; gives the error or the reason, or null where there is none.</summary>
@@ -111,6 +125,17 @@ public sealed class DamagedModelTests
             [model.Convolution(fine, 16, 16, 3, 2), model.Random([16], 1, 1), model.Random([16], 1), model.Random([16], 1), model.Random([16], 1, 2)]));
         string pool = model.MaxPool(reduced, 5);
         string coarse = model.Block(model.Concatenation(reduced, pool, model.MaxPool(pool, 5)), 48, 16);
+        string shape = model.Node("Shape", [coarse]);
+        string pictures = model.Node("Slice", [shape, model.Constant(0), model.Constant(1), model.Constant(0)]);
+        string cells = model.Node("Mul", [.. ((long[])[2, 3]).Select(axis => model.Node("Gather", [shape, model.Constant(axis)]))]);
+        string[] parts = model.Nodes(
+            "Split",
+            [model.Node("Reshape", [model.Convolution(coarse, 16, 48), model.Node("Concat", [pictures, model.Constant(2, 24), cells], LayerModel.Integer("axis", 0))]),
+                model.Constant(8, 8, 8)],
+            3, LayerModel.Integer("axis", 2));
+        string seen = model.Node("Reshape", [model.Attention(parts[0], parts[1], parts[2], 0.35f), shape]);
+        seen = model.Node("Add", [seen, model.Convolution(model.Reshape(parts[2], 1, 16, 8, 8), 16, 16, 3, groups: 16)]);
+        coarse = model.Node("Add", [coarse, model.Node("AveragePool", [seen], LayerModel.Integers("kernel_shape", 1, 1))]);
         string grown = model.Concatenation(model.Upsample(model.Node("Identity", [coarse])), fine);
         string first = model.Block(model.Slice(grown, 8, 32), 24, 16, 3);
         string flat = model.Constant(1, 12, -1);
@@ -123,6 +148,6 @@ public sealed class DamagedModelTests
         string all = model.Node("Sigmoid", [model.Node("Concat", levels, LayerModel.Integer("axis", 2))]);
         model.Proto.Graph.Node[^1].Output[0] = "output0";
         Assert.NotEqual("output0", all);
-        return Google.Protobuf.MessageExtensions.ToByteArray(model.Output("output0").Proto);
+        return model.Output("output0").Proto.ToByteArray();
     }
 }
