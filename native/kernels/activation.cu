@@ -5,9 +5,6 @@
 
 namespace {
 
-// Exponential and reciprocal are the device's approximations, both within 2 units of the last place of a float.
-YZC_DEVICE float silu(float x, float exponent_scale) { return x * approximate_reciprocal(1.0f + approximate_exp2(exponent_scale * x)); }
-
 struct halves {
     static constexpr int PerVector = 8;
     using storage = uint16_t;

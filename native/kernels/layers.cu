@@ -1,65 +1,16 @@
 // Layers between convolutions, on channels-last tensors of halves: a view is some channels of a buffer [pictures, height, width, channels], all of
 // whose addresses and steps are multiples of 16 bytes. A thread moves 16 bytes, 8 channels of a pixel; those of a warp lie side by side.
-// Grid: y = picture, but of yzc_max_pool_chain_f16. Block: YZC_LAYER_THREADS.
-#include "yzc_device.h"
+// Grid: y = picture. Block: YZC_LAYER_THREADS, but of attention.
+#include "layer_device.cuh"
+#include "attention.cuh"
+#include "depthwise.cuh"
 
 namespace {
-
-// What a thread of a kernel over all vectors of a picture is about.
-struct place {
-    int vector;
-    int pixel;
-
-    // False: none.
-    YZC_DEVICE_MEMBER bool find(const yzc_layer_params& params)
-    {
-        uint32_t index = (uint32_t)block_x() * YZC_LAYER_THREADS + (uint32_t)thread_index();
-        uint32_t vectors = (uint32_t)params.vectors;
-        pixel = (int)(index / vectors);
-        vector = (int)(index - (uint32_t)pixel * vectors);
-        return pixel < params.height * params.width;
-    }
-};
-
-// Address of a vector of a pixel. Steps are vectors from pixel to pixel.
-YZC_DEVICE uint64_t at(uint64_t view, int step, int pixels, int picture, int pixel, int vector)
-{
-    return view + 16ull * (((uint64_t)picture * (uint64_t)pixels + (uint64_t)pixel) * (uint64_t)step + (uint64_t)vector);
-}
-
-// Halves in an order of signed whole numbers of 16 bits: the same function there and back. NaN is above or below all, by its sign.
-YZC_DEVICE words4 in_order(const words4& halves)
-{
-    words4 result;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        uint32_t negative = (halves.at[i] >> 15 & 0x00010001u) * 0x7FFFu;
-        result.at[i] = halves.at[i] ^ negative;
-    }
-
-    return result;
-}
-
-YZC_DEVICE int greater(int a, int b) { return a > b ? a : b; }
-
-// The larger of each two in order. The upper ones are compared with what lies below them, which decides only where they are equal.
-YZC_DEVICE words4 larger_of(const words4& a, const words4& b)
-{
-    words4 result;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        uint32_t upper = (uint32_t)greater((int)a.at[i], (int)b.at[i]);
-        uint32_t lower = (uint32_t)greater((int)(a.at[i] << 16), (int)(b.at[i] << 16));
-        result.at[i] = (upper & 0xFFFF0000u) | lower >> 16;
-    }
-
-    return result;
-}
 
 YZC_DEVICE void copy(const yzc_layer_params& params)
 {
     place to;
-    if (to.find(params)) {
+    if (to.find(params.vectors, params.height * params.width)) {
         int pixels = params.height * params.width;
         words4 value = read128(at(params.input, params.input_step, pixels, block_y(), to.pixel, to.vector));
         store128(at(params.output, params.output_step, pixels, block_y(), to.pixel, to.vector), value);
@@ -70,19 +21,17 @@ YZC_DEVICE void copy(const yzc_layer_params& params)
 YZC_DEVICE void add(const yzc_layer_params& params)
 {
     place to;
-    if (to.find(params)) {
+    if (to.find(params.vectors, params.height * params.width)) {
         int pixels = params.height * params.width;
         words4 first = read128(at(params.input, params.input_step, pixels, block_y(), to.pixel, to.vector));
         words4 second = read128(at(params.second, params.second_step, pixels, block_y(), to.pixel, to.vector));
-        words4 sum;
+        float sums[8];
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            uint32_t low = float_to_half(half_to_float(first.at[i] & 0xFFFF) + half_to_float(second.at[i] & 0xFFFF));
-            uint32_t high = float_to_half(half_to_float(first.at[i] >> 16) + half_to_float(second.at[i] >> 16));
-            sum.at[i] = low | high << 16;
+        for (int i = 0; i < 8; i++) {
+            sums[i] = half_of(first, i) + half_of(second, i);
         }
 
-        store128(at(params.output, params.output_step, pixels, block_y(), to.pixel, to.vector), sum);
+        store128(at(params.output, params.output_step, pixels, block_y(), to.pixel, to.vector), halves_of(sums));
     }
 }
 
@@ -90,7 +39,7 @@ YZC_DEVICE void add(const yzc_layer_params& params)
 YZC_DEVICE void upsample(const yzc_layer_params& params)
 {
     place from;
-    if (from.find(params)) {
+    if (from.find(params.vectors, params.height * params.width)) {
         int pixels = params.height * params.width;
         words4 value = read128(at(params.input, params.input_step, pixels, block_y(), from.pixel, from.vector));
         int y = from.pixel / params.width;
@@ -104,28 +53,50 @@ YZC_DEVICE void upsample(const yzc_layer_params& params)
     }
 }
 
-// A window of any odd side; its neighbours' loads come from the cache.
-YZC_DEVICE void max_pool(const yzc_layer_params& params)
+// Windows that move; neighbours' loads come from the cache.
+YZC_DEVICE void pool(const yzc_layer_params& params)
 {
     place to;
-    if (to.find(params)) {
-        int pixels = params.height * params.width;
-        int radius = params.window / 2;
-        int y = to.pixel / params.width;
-        int x = to.pixel - y * params.width;
-        int top = clamped(y - radius, 0, params.height - 1);
-        int bottom = clamped(y + radius, 0, params.height - 1);
-        int left = clamped(x - radius, 0, params.width - 1);
-        int right = clamped(x + radius, 0, params.width - 1);
-        words4 best = in_order(read128(at(params.input, params.input_step, pixels, block_y(), to.pixel, to.vector)));
-        for (int row = top; row <= bottom; row++) {
-            for (int column = left; column <= right; column++) {
-                best = larger_of(best, in_order(read128(at(params.input, params.input_step, pixels, block_y(), row * params.width + column, to.vector))));
+    if (!to.find(params.vectors, params.output_height * params.output_width)) {
+        return;
+    }
+
+    int pixels = params.height * params.width;
+    int y = to.pixel / params.output_width;
+    int x = to.pixel - y * params.output_width;
+    int top = y * params.stride_down - params.padding_top;
+    int left = x * params.stride_right - params.padding_left;
+    int bottom = lesser(top + params.kernel_height, params.height);
+    int right = lesser(left + params.kernel_width, params.width);
+    top = greater(top, 0);
+    left = greater(left, 0);
+    bool mean = (params.options & YZC_MEAN) != 0;
+    words4 best = { { LowestPair, LowestPair, LowestPair, LowestPair } };
+    float sums[8] = {};
+    for (int row = top; row < bottom; row++) {
+        for (int column = left; column < right; column++) {
+            words4 value = read128(at(params.input, params.input_step, pixels, block_y(), row * params.width + column, to.vector));
+            if (mean) {
+#pragma unroll
+                for (int i = 0; i < 8; i++) {
+                    sums[i] += half_of(value, i);
+                }
+            } else {
+                best = larger_of(best, in_order(value));
             }
         }
-
-        store128(at(params.output, params.output_step, pixels, block_y(), to.pixel, to.vector), in_order(best));
     }
+
+    if (mean) {
+        float count = (float)((bottom - top) * (right - left));
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            sums[i] /= count;
+        }
+    }
+
+    words4 result = mean ? halves_of(sums) : in_order(best);
+    store128(at(params.output, params.output_step, params.output_height * params.output_width, block_y(), to.pixel, to.vector), result);
 }
 
 // Three windows of five by five, one over the other, in one launch: a block takes one vector of a tile and of what lies up to six cells around it.
@@ -236,10 +207,24 @@ struct pool_chain {
 YZC_KERNEL(YZC_LAYER_THREADS) yzc_copy_f16(const yzc_layer_params params) { copy(params); }
 YZC_KERNEL(YZC_LAYER_THREADS) yzc_add_f16(const yzc_layer_params params) { add(params); }
 YZC_KERNEL(YZC_LAYER_THREADS) yzc_upsample_f16(const yzc_layer_params params) { upsample(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_max_pool_f16(const yzc_layer_params params) { max_pool(params); }
+YZC_KERNEL(YZC_LAYER_THREADS) yzc_pool_f16(const yzc_layer_params params) { pool(params); }
 
 YZC_KERNEL(YZC_LAYER_THREADS) yzc_max_pool_chain_f16(const yzc_layer_params params)
 {
     YZC_SHARED pool_chain::memory shared;
     pool_chain(params, shared).run();
+}
+
+YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_3x3_f16(const yzc_layer_params params) { depthwise<3, 1, YZC_DEPTHWISE_STRIP>(params); }
+YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_5x5_f16(const yzc_layer_params params) { depthwise<5, 1, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_7x7_f16(const yzc_layer_params params) { depthwise<7, 1, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_3x3_stride_2_f16(const yzc_layer_params params) { depthwise<3, 2, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_5x5_stride_2_f16(const yzc_layer_params params) { depthwise<5, 2, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_7x7_stride_2_f16(const yzc_layer_params params) { depthwise<7, 2, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_f16(const yzc_layer_params params) { depthwise_of_any_size(params); }
+
+YZC_KERNEL(YZC_ATTENTION_THREADS) yzc_attention_f16(const yzc_layer_params params)
+{
+    YZC_SHARED attention::memory shared;
+    attention(params, shared).run();
 }

@@ -26,6 +26,15 @@ YZC_DEVICE uint32_t warp_ballot(bool value) { return __nvvm_vote_ballot_sync(0xF
 YZC_DEVICE int warp_xor(int value, int lanes) { return __nvvm_shfl_sync_bfly_i32(0xFFFFFFFFu, value, lanes, 31); }
 YZC_DEVICE int warp_from(int value, int lane) { return __nvvm_shfl_sync_idx_i32(0xFFFFFFFFu, value, lane, 31); }
 
+// c += a * b: 16 by 8 halves times 8 by 8 halves, in single precision. Of lane 4 g + t, a has rows g and g + 8 at columns 2 t and 2 t + 1; b column g at
+// rows 2 t and 2 t + 1; c columns 2 t and 2 t + 1 of row g and then of row g + 8.
+YZC_DEVICE void warp_multiply_add(float (&c)[4], uint32_t a0, uint32_t a1, uint32_t b)
+{
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a0), "r"(a1), "r"(b));
+}
+
 // Lanes below the shift get their own value.
 YZC_DEVICE int warp_up(int value, int lanes) { return __nvvm_shfl_sync_up_i32(0xFFFFFFFFu, value, lanes, 0); }
 
@@ -128,6 +137,10 @@ YZC_DEVICE uint32_t float_to_bits(float value) { return __builtin_bit_cast(uint3
 YZC_DEVICE int bit_count(uint32_t bits) { return __builtin_popcount(bits); }
 
 #endif
+
+// x * sigmoid(scale * x), of exponent_scale = -scale * log2 e. Exponential and reciprocal are the device's approximations, both within 2 units of the last
+// place of a float.
+YZC_DEVICE float silu(float x, float exponent_scale) { return x * approximate_reciprocal(1.0f + approximate_exp2(exponent_scale * x)); }
 
 YZC_DEVICE int lesser(int a, int b) { return a < b ? a : b; }
 YZC_DEVICE int clamped(int value, int least, int most) { return value < least ? least : value > most ? most : value; }

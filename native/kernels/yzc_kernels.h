@@ -132,19 +132,39 @@ struct yzc_silu_params {
     int32_t reserved;
 };
 
+enum yzc_layer_options {
+    YZC_SILU = 1,           // yzc_depthwise_*: x * sigmoid(x) of the sum, before anything is added.
+    YZC_ADD = 2,            // yzc_depthwise_*: second is added.
+    YZC_MEAN = 4,           // yzc_pool_f16: the mean of a window instead of its largest value.
+};
+
 // The only parameter of the layers' kernels, by value. Addresses are multiples of 16; steps are vectors of 16 bytes, 8 halves, from pixel to pixel.
 struct yzc_layer_params {
-    uint64_t input;         // Device address of the first channel of the first pixel.
-    uint64_t second;        // yzc_add_f16: what is added. yzc_max_pool_chain_f16: the second result.
+    uint64_t input;         // Device address of the first channel of the first pixel. yzc_attention_f16: of the queries.
+    uint64_t second;        // What is added. yzc_max_pool_chain_f16: the second result. yzc_attention_f16: the keys.
+    uint64_t third;         // yzc_max_pool_chain_f16: the third result. yzc_attention_f16: the values.
     uint64_t output;
-    uint64_t third;         // yzc_max_pool_chain_f16: the third result.
+    uint64_t weights;       // yzc_depthwise_*: [kernel height, kernel width, channels].
+    uint64_t bias;          // yzc_depthwise_*: [channels].
     int32_t input_step;
-    int32_t second_step;    // yzc_add_f16.
-    int32_t output_step;    // Of all results.
-    int32_t vectors;        // Of a pixel: channels / 8.
+    int32_t second_step;    // Not of yzc_max_pool_chain_f16, all of whose results have output_step.
+    int32_t third_step;     // yzc_attention_f16.
+    int32_t output_step;
+    int32_t vectors;        // Of a pixel: channels / 8. yzc_attention_f16: of a head's values.
+    int32_t key_vectors;    // yzc_attention_f16: of a head's queries and keys.
     int32_t height;         // Of the input.
     int32_t width;
-    int32_t window;         // yzc_max_pool_f16: side of the window, odd.
+    int32_t output_height;  // Where windows move.
+    int32_t output_width;
+    int32_t kernel_height;  // Of a window.
+    int32_t kernel_width;
+    int32_t stride_down;
+    int32_t stride_right;
+    int32_t padding_top;
+    int32_t padding_left;
+    int32_t areas;          // yzc_attention_f16: parts of the cells, each of which sees itself only.
+    float scale;            // yzc_attention_f16: of products of queries and keys.
+    int32_t options;
     int32_t reserved;
 };
 
@@ -166,6 +186,11 @@ enum yzc_limits {
     YZC_SILU_VECTORS = 2,        // Of 16 bytes, a thread.
     YZC_LAYER_THREADS = 256,
     YZC_POOL_TILE = 20,          // Cells of a tile's side: an input of 640 has one at stride 32.
+    YZC_DEPTHWISE_STRIP = 4,     // Pixels side by side of a thread of yzc_depthwise_3x3_f16;
+    YZC_DEPTHWISE_PAIR = 2,      // of the other kernels of one size.
+    YZC_ATTENTION_THREADS = 128,
+    YZC_ATTENTION_QUERIES = 64,  // Cells of a block.
+    YZC_ATTENTION_VECTORS = 8,   // Most of a head's keys and values.
 };
 
 // Parts of a picture's scratch memory, in bytes from its start.

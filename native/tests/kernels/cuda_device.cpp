@@ -43,7 +43,9 @@ public:
         load(ptx_folder + "/decode.ptx", { "yzc_scan_channels_f32", "yzc_scan_channels_f16", "yzc_scan_anchors_f32", "yzc_scan_anchors_f16",
             "yzc_scan_finished_f32", "yzc_scan_finished_f16", "yzc_scan_head_f16", "yzc_suppress" });
         load(ptx_folder + "/activation.ptx", { "yzc_silu_f32", "yzc_silu_f16" });
-        load(ptx_folder + "/layers.ptx", { "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_max_pool_f16", "yzc_max_pool_chain_f16" });
+        load(ptx_folder + "/layers.ptx", { "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16",
+            "yzc_depthwise_f16", "yzc_depthwise_3x3_f16", "yzc_depthwise_5x5_f16", "yzc_depthwise_7x7_f16", "yzc_depthwise_3x3_stride_2_f16",
+            "yzc_depthwise_5x5_stride_2_f16", "yzc_depthwise_7x7_stride_2_f16" });
     }
 
     std::string name() const override { return title; }

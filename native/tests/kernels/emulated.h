@@ -148,6 +148,23 @@ YZC_DEVICE uint32_t float_to_half(float value)
     return sign | (units + ((uint32_t)(exponent + 14) << 10));
 }
 
+YZC_DEVICE void warp_multiply_add(float (&c)[4], uint32_t a0, uint32_t a1, uint32_t b)
+{
+    int upper[32], lower[32], right[32];
+    emulated::warp_exchange((int)a0, upper);
+    emulated::warp_exchange((int)a1, lower);
+    emulated::warp_exchange((int)b, right);
+    auto half = [](int word, int which) { return half_to_float((uint32_t)word >> 16 * which & 0xFFFF); };
+    int lane = emulated::current.thread & 31;
+    for (int i = 0; i < 4; i++) {
+        const int* left = i < 2 ? upper : lower;
+        int column = 2 * (lane % 4) + i % 2;
+        for (int k = 0; k < 8; k++) {
+            c[i] += half(left[lane / 4 * 4 + k / 2], k % 2) * half(right[column * 4 + k / 2], k % 2);
+        }
+    }
+}
+
 YZC_DEVICE int round_even(float value) { return (int)std::nearbyint(value); }
 YZC_DEVICE int round_down(float value) { return (int)std::floor(value); }
 YZC_DEVICE float approximate_exp2(float value) { return std::exp2(value); }

@@ -250,8 +250,16 @@ private:
         { "yzc_copy_f16", yzc_copy_f16 },
         { "yzc_add_f16", yzc_add_f16 },
         { "yzc_upsample_f16", yzc_upsample_f16 },
-        { "yzc_max_pool_f16", yzc_max_pool_f16 },
+        { "yzc_pool_f16", yzc_pool_f16 },
         { "yzc_max_pool_chain_f16", yzc_max_pool_chain_f16 },
+        { "yzc_attention_f16", yzc_attention_f16 },
+        { "yzc_depthwise_f16", yzc_depthwise_f16 },
+        { "yzc_depthwise_3x3_f16", yzc_depthwise_3x3_f16 },
+        { "yzc_depthwise_5x5_f16", yzc_depthwise_5x5_f16 },
+        { "yzc_depthwise_7x7_f16", yzc_depthwise_7x7_f16 },
+        { "yzc_depthwise_3x3_stride_2_f16", yzc_depthwise_3x3_stride_2_f16 },
+        { "yzc_depthwise_5x5_stride_2_f16", yzc_depthwise_5x5_stride_2_f16 },
+        { "yzc_depthwise_7x7_stride_2_f16", yzc_depthwise_7x7_stride_2_f16 },
     };
     const std::map<std::string, void (*)(yzc_decode_params)> decode_kernels {
         { "yzc_scan_channels_f32", yzc_scan_channels_f32 },

@@ -4,7 +4,8 @@
 //                   An element type of 3: halves, channels last.
 // head_*.bin:       "YZCH", pictures; yzc_head_params without addresses; yzc_picture for each; bytes of the batch's maps, the maps; results as below.
 // layer_*.bin:      "YZCL", the kernel's name in 32 bytes, its grid in three dimensions and threads; yzc_layer_params, whose addresses are places in
-//                   a block of memory; bytes of that, what it holds before, and what after.
+//                   a block of memory; how far a half may lie from the wanted one, absolutely, and whether beyond that by a unit of its last place;
+//                   bytes of the block, what it holds before, and what after. What is as before is that exactly.
 // decode_*.bin:     "YZCD", pictures, layout (0 [4 + C, A], 1 [A, 5 + C], 2 [K, 6]), element type; yzc_decode_params without addresses; yzc_picture
 // for each; the batch's                   output; for each picture yzc_result_header (only count, status, wrong anchor, element and value count) and
 // its detections.
@@ -150,25 +151,48 @@ void check_head_file(device& device, reader& file, const std::string& name, tall
     });
 }
 
+double value_of(uint16_t half)
+{
+    int exponent = half >> 10 & 31;
+    double fraction = half & 0x3FF;
+    double magnitude = exponent == 31 ? (fraction == 0 ? INFINITY : NAN) : exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(fraction + 1024, exponent - 25);
+    return half & 0x8000 ? -magnitude : magnitude;
+}
+
+bool is_close(uint16_t got, uint16_t want, float tolerance, bool rounds)
+{
+    double wanted = value_of(want);
+    double unit = std::ldexp(1, std::max(std::ilogb(wanted == 0 ? 1e-9 : std::fabs(wanted)), -14) - 10);
+    return std::fabs(value_of(got) - wanted) <= tolerance + (rounds ? unit * 1.001 : 0);
+}
+
 void check_layer_file(device& device, reader& file, const std::string& name, tally& tally)
 {
     std::string kernel((const char*)file.take(32), 32);
     grid grid = file.get<struct grid>();
     yzc_layer_params params = file.get<yzc_layer_params>();
+    float tolerance = file.get<float>();
+    bool rounds = file.get<int>() != 0;
     size_t bytes = (size_t)file.get<int>();
     buffer memory(device, bytes);
-    device.upload(memory.address, file.take(bytes), bytes);
+    const uint8_t* before = file.take(bytes);
+    device.upload(memory.address, before, bytes);
     params.input += memory.address;
     params.second += memory.address;
     params.output += memory.address;
     params.third += memory.address;
+    params.weights += memory.address;
+    params.bias += memory.address;
     device.launch(kernel.c_str(), grid, &params);
     std::vector<uint16_t> got = memory.read<uint16_t>();
     const uint8_t* wanted = file.take(bytes);
     size_t wrong = 0;
     size_t first = 0;
     for (size_t i = got.size(); i-- > 0;) {
-        if (std::memcmp(&got[i], wanted + 2 * i, 2) != 0) {
+        uint16_t want;
+        std::memcpy(&want, wanted + 2 * i, 2);
+        bool may_differ = (rounds || tolerance > 0) && std::memcmp(before + 2 * i, &want, 2) != 0;
+        if (got[i] != want && !(may_differ && is_close(got[i], want, tolerance, rounds))) {
             wrong++;
             first = i;
         }

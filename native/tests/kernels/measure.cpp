@@ -194,7 +194,7 @@ void measure_head(device& device, const char* name, int bins, int classes, int b
         header.candidates, header.count, both, scan, warm);
 }
 
-void measure_layer(device& device, const char* kernel, const char* name, int side, int channels, int batch)
+void measure_layer(device& device, const char* kernel, const char* name, int side, int channels, int batch, int window = 5, int strip = 1)
 {
     // Inputs and results lie in one buffer of four times as many channels, as in SPPF.
     constexpr int Turns = 16;
@@ -215,7 +215,20 @@ void measure_layer(device& device, const char* kernel, const char* name, int sid
         uint64_t at = memory.back()->address;
         uint64_t range = 2 * (uint64_t)channels;
         int step = channels / 8 * 4;
-        params.push_back({ at, at + 2 * range, at + range, at + 3 * range, step, step, step, channels / 8, side, side, 5, 0 });
+        yzc_layer_params layer = {};
+        layer.input = at;
+        layer.output = at + range;
+        layer.second = at + 2 * range;
+        layer.third = at + 3 * range;
+        layer.weights = layer.bias = at;
+        layer.input_step = layer.second_step = layer.third_step = layer.output_step = step;
+        layer.vectors = channels / 8;
+        layer.height = layer.width = layer.output_height = layer.output_width = side;
+        layer.kernel_height = layer.kernel_width = window;
+        layer.stride_down = layer.stride_right = 1;
+        layer.padding_top = layer.padding_left = window / 2;
+        layer.options = std::string(kernel).find("depthwise") != std::string::npos ? YZC_SILU : 0;
+        params.push_back(layer);
         if (upsamples) {
             // From the end of the block, which the result does not reach.
             params.back().output = at;
@@ -225,12 +238,51 @@ void measure_layer(device& device, const char* kernel, const char* name, int sid
         }
     }
 
-    int vectors = side * side * channels / 8;
+    int vectors = (side + strip - 1) / strip * side * channels / 8;
     int tiles = (side + YZC_POOL_TILE - 1) / YZC_POOL_TILE;
     grid grid = chain ? ::grid { tiles * tiles, batch, channels / 8, YZC_LAYER_THREADS } : ::grid { (vectors + YZC_LAYER_THREADS - 1) / YZC_LAYER_THREADS, batch, 1, YZC_LAYER_THREADS };
     double cold = device.time_graph(Turns, Replays, [&](int turn) { device.launch(kernel, grid, &params[turn]); });
     double warm = device.time_graph(Turns, Replays, [&](int) { device.launch(kernel, grid, &params[0]); });
     std::printf("%-28s %dx%d, %d channels, batch %2d: %7.2f us, same buffers %7.2f us\n", name, side, side, channels, batch, cold, warm);
+}
+
+// Queries, keys and values lie in one buffer, as a network has them.
+void measure_attention(device& device, int side, int areas, int heads, int key_channels, int value_channels, int batch)
+{
+    constexpr int Turns = 16;
+    constexpr int Replays = 51;
+    int channels = heads * (2 * key_channels + value_channels);
+    std::vector<uint16_t> noise((size_t)batch * side * side * (channels + heads * value_channels));
+    std::mt19937 random(3);
+    for (uint16_t& value : noise) {
+        value = to_half((float)(random() >> 8) / 16777216.0f - 0.5f);
+    }
+
+    std::vector<std::unique_ptr<buffer>> memory;
+    std::vector<yzc_layer_params> params;
+    for (int i = 0; i < Turns; i++) {
+        memory.push_back(std::make_unique<buffer>(device, noise));
+        yzc_layer_params layer = {};
+        layer.input = memory.back()->address;
+        layer.second = layer.input + (uint64_t)(2 * heads * key_channels);
+        layer.third = layer.second + (uint64_t)(2 * heads * key_channels);
+        layer.output = layer.input + (uint64_t)2 * batch * side * side * channels;
+        layer.input_step = layer.second_step = layer.third_step = channels / 8;
+        layer.output_step = heads * value_channels / 8;
+        layer.vectors = value_channels / 8;
+        layer.key_vectors = key_channels / 8;
+        layer.height = layer.width = side;
+        layer.areas = areas;
+        layer.scale = 1 / std::sqrt((float)key_channels);
+        params.push_back(layer);
+    }
+
+    int tiles = (side * side / areas + YZC_ATTENTION_QUERIES - 1) / YZC_ATTENTION_QUERIES;
+    grid grid = { tiles * areas, batch, heads, YZC_ATTENTION_THREADS };
+    double cold = device.time_graph(Turns, Replays, [&](int turn) { device.launch("yzc_attention_f16", grid, &params[turn]); });
+    double warm = device.time_graph(Turns, Replays, [&](int) { device.launch("yzc_attention_f16", grid, &params[0]); });
+    std::printf("attention %dx%d in %d areas, %d heads of %d and %d channels, batch %2d: %7.2f us, same buffers %7.2f us\n", side, side, areas, heads, key_channels,
+        value_channels, batch, cold, warm);
 }
 
 }
@@ -245,11 +297,17 @@ void measure(device& device)
         measure_head(device, "YOLO 640, one class", 16, 1, batch, 300);
         measure_head(device, "YOLO26 640", 1, 80, batch, 300);
         measure_layer(device, "yzc_max_pool_chain_f16", "three windows of 5", 20, 128, batch);
-        measure_layer(device, "yzc_max_pool_f16", "one window of 5", 20, 128, batch);
+        measure_layer(device, "yzc_pool_f16", "one window of 5", 20, 128, batch);
         measure_layer(device, "yzc_upsample_f16", "upsampling", 20, 256, batch);
         measure_layer(device, "yzc_upsample_f16", "upsampling", 40, 128, batch);
         measure_layer(device, "yzc_copy_f16", "copy", 40, 128, batch);
         measure_layer(device, "yzc_add_f16", "sum", 40, 128, batch);
+        measure_layer(device, "yzc_depthwise_3x3_f16", "depthwise 3x3", 80, 64, batch, 3, YZC_DEPTHWISE_STRIP);
+        measure_layer(device, "yzc_depthwise_5x5_f16", "depthwise 5x5", 40, 128, batch, 5, YZC_DEPTHWISE_PAIR);
+        measure_layer(device, "yzc_depthwise_7x7_f16", "depthwise 7x7", 20, 256, batch, 7, YZC_DEPTHWISE_PAIR);
+        measure_layer(device, "yzc_depthwise_f16", "depthwise 3x3, any size's", 80, 64, batch, 3);
+        measure_attention(device, 20, 1, 2, 32, 64, batch);
+        measure_attention(device, 40, 4, 4, 32, 32, batch);
     }
 
     for (int batch : { 1, 8, 32 }) {

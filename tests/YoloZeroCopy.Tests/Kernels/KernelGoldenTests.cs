@@ -69,6 +69,12 @@ public sealed class KernelGoldenTests
                     }
 
                     mixed.Add(formats[(int)pixelFormat % formats.Count]);
+                    if (layout == InputLayout.ChannelsLast4 && width % 32 == 0)
+                    {
+                        // Formats are read as for the other layout; the odd size is enough.
+                        continue;
+                    }
+
                     WriteBatch(
                         Path.Combine(folder, $"preprocess_{pixelFormat}_{type}_{width}x{height}.bin"), formats, width, height, elementType, layout);
                 }

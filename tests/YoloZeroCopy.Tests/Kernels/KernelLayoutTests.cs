@@ -53,6 +53,10 @@ public sealed class KernelLayoutTests
                 ("YZC_SUPPRESS_THREADS", DecodeKernels.SuppressThreads),
             ("YZC_SILU_THREADS", SiluKernel.Threads), ("YZC_SILU_VECTORS", SiluKernel.Vectors),
             ("YZC_LAYER_THREADS", LayerKernels.Threads), ("YZC_POOL_TILE", LayerKernels.PoolTile),
+            ("YZC_DEPTHWISE_STRIP", LayerKernels.DepthwiseStrip), ("YZC_DEPTHWISE_PAIR", LayerKernels.DepthwisePair),
+            ("YZC_ATTENTION_THREADS", LayerKernels.AttentionThreads), ("YZC_ATTENTION_QUERIES", LayerKernels.AttentionQueries),
+            ("YZC_ATTENTION_VECTORS", LayerKernels.AttentionVectors),
+            ("YZC_SILU", (int)LayerOptions.Silu), ("YZC_ADD", (int)LayerOptions.Add), ("YZC_MEAN", (int)LayerOptions.Mean),
         })
         {
             lines.Add($"{name} {value}");

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace YoloZeroCopy;
 
-/// <summary>How to launch the layers that are no convolutions: kernel, grid and parameters, which one launch takes for a batch.</summary>
+/// <summary>How to launch the layers that are no full convolutions: kernel, grid and parameters, which one launch takes for a batch.</summary>
 /// <remarks>
 /// Tensors are halves with their channels last. A result's channels are those of the tensor up to the next multiple of
 /// <see cref="LayerNetwork.ChannelMultiple"/>, all of which are written; the channels beside it in its buffer are not. Output and input are different
@@ -19,19 +19,36 @@ internal static class LayerKernels
     // As in yzc_kernels.h; a test compares.
     internal const int Threads = 256;
     internal const int PoolTile = 20;
+    internal const int DepthwiseStrip = 4;
+    internal const int DepthwisePair = 2;
+    internal const int AttentionThreads = 128;
+    internal const int AttentionQueries = 64;
+    internal const int AttentionVectors = 8;
     private const int VectorBytes = 16;
 
     /// <summary>Names of the kernels, in <see cref="KernelSource.Layers"/>.</summary>
     public static ImmutableArray<string> Names { get; } =
-        ["yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_max_pool_f16", "yzc_max_pool_chain_f16"];
+    [
+        "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16", "yzc_depthwise_f16",
+        "yzc_depthwise_3x3_f16", "yzc_depthwise_5x5_f16", "yzc_depthwise_7x7_f16",
+        "yzc_depthwise_3x3_stride_2_f16", "yzc_depthwise_5x5_stride_2_f16", "yzc_depthwise_7x7_stride_2_f16",
+    ];
 
-    /// <summary>A layer that is no convolution.</summary>
+    /// <summary>Whether there is a kernel for a layer.</summary>
+    public static bool Has(Layer layer) => layer is MaxPoolLayer or UpsampleLayer or CopyLayer or AddLayer or PoolLayer or DepthwiseLayer
+        || (layer is AttentionLayer attention && HeadVectors(attention.Key, attention) != 0 && HeadVectors(attention.Value, attention) != 0);
+
+    /// <summary>A layer of which <see cref="Has"/> is true.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="viewOf">Where a tensor lies.</param>
     /// <param name="batch">Pictures.</param>
-    /// <exception cref="ArgumentException">The layer is a convolution, or its views are none that the kernels can do.</exception>
-    public static LayerLaunch Of(Layer layer, Func<LayerTensor, LayerView> viewOf, int batch) => layer switch
+    /// <param name="weights">Device address of the network's weights.</param>
+    /// <exception cref="ArgumentException">The layer has no kernel, or its views are none that the kernels can do.</exception>
+    public static LayerLaunch Of(Layer layer, Func<LayerTensor, LayerView> viewOf, int batch, ulong weights) => layer switch
     {
+        DepthwiseLayer depthwise => Depthwise(depthwise, viewOf, batch, weights),
+        AttentionLayer attention when Has(attention) => Attention(attention, viewOf, batch),
+        PoolLayer pool => Pool(pool, viewOf(pool.Input), viewOf(pool.Output), batch),
         MaxPoolLayer pool => MaxPool(viewOf(pool.Input), viewOf(pool.Output), pool.Kernel, batch),
         UpsampleLayer upsample => Upsample(viewOf(upsample.Input), viewOf(upsample.Output), batch),
         CopyLayer copy => Copy(viewOf(copy.Input), viewOf(copy.Output), batch),
@@ -93,7 +110,96 @@ internal static class LayerKernels
             throw new ArgumentOutOfRangeException(nameof(window), window, $"The window's side is {window}; wanted is an odd number from 1 on.");
         }
 
-        return new LayerLaunch("yzc_max_pool_f16", VectorGrid(input, batch), ParametersOf(input, output) with { Window = window });
+        return new LayerLaunch("yzc_pool_f16", VectorGrid(output, batch), WindowOf(input, output, (window, window), (1, 1), (window / 2, window / 2)));
+    }
+
+    /// <summary>The largest value or the mean of windows that move; what lies outside does not count.</summary>
+    private static LayerLaunch Pool(PoolLayer layer, in LayerView input, in LayerView output, int batch)
+    {
+        ThrowIfUnlike(input with { Height = output.Height, Width = output.Width }, output);
+        ThrowIfUnfit(input);
+        return new LayerLaunch("yzc_pool_f16", VectorGrid(output, batch), WindowOf(input, output, layer.Kernel, layer.Stride, layer.Padding) with
+        {
+            Options = layer.Pooling == LayerPooling.Mean ? LayerOptions.Mean : LayerOptions.None,
+        });
+    }
+
+    /// <remarks>Sums begin with the bias and go through the window row by row, fused; SiLU as that of <see cref="SiluKernel"/>.</remarks>
+    private static LayerLaunch Depthwise(DepthwiseLayer layer, Func<LayerTensor, LayerView> viewOf, int batch, ulong weights)
+    {
+        LayerView input = viewOf(layer.Input);
+        LayerView output = viewOf(layer.Output);
+        LayerView added = layer.Added is LayerTensor summand ? viewOf(summand) : output;
+        ThrowIfUnlike(input with { Height = output.Height, Width = output.Width }, output);
+        ThrowIfUnlike(added, output);
+        ThrowIfUnfit(input);
+        (string kernel, int pixels) = DepthwiseKernel(layer);
+
+        // A thread's pixels lie side by side.
+        LayerView strips = output with { Width = (output.Width + pixels - 1) / pixels };
+        return new LayerLaunch(kernel, VectorGrid(strips, batch), WindowOf(input, output, layer.Kernel, layer.Stride, layer.Padding) with
+        {
+            Second = added.Address,
+            SecondStep = added.StepVectors,
+            Weights = weights + (ulong)layer.WeightsAt,
+            Bias = weights + (ulong)layer.BiasAt,
+            Options = (layer.Activation == LayerActivation.Silu ? LayerOptions.Silu : LayerOptions.None)
+                | (layer.Added is null ? LayerOptions.None : LayerOptions.Add),
+        });
+    }
+
+    private static (string Kernel, int Pixels) DepthwiseKernel(DepthwiseLayer layer)
+    {
+        (int height, int width) = layer.Kernel;
+        (int down, int right) = layer.Stride;
+        return height != width || down != right || height is not (3 or 5 or 7) || down is not (1 or 2)
+            ? ("yzc_depthwise_f16", 1)
+            : ($"yzc_depthwise_{height}x{height}{(down == 2 ? "_stride_2" : "")}_f16", height == 3 && down == 1 ? DepthwiseStrip : DepthwisePair);
+    }
+
+    /// <remarks>
+    /// Products and sums are of single precision; weights are rounded to half before they meet their values. So a result is within 2^-10 of the
+    /// largest value of its channel, and then rounded.
+    /// </remarks>
+    private static LayerLaunch Attention(AttentionLayer layer, Func<LayerTensor, LayerView> viewOf, int batch)
+    {
+        LayerView query = viewOf(layer.Query);
+        LayerView key = viewOf(layer.Key);
+        LayerView value = viewOf(layer.Value);
+        LayerView output = viewOf(layer.Output);
+        ThrowIfUnlike(query, key);
+        ThrowIfUnlike(value, output);
+        int cells = query.Height * query.Width;
+        if (layer.Areas < 1 || cells % layer.Areas != 0 || cells != value.Height * value.Width)
+        {
+            throw new ArgumentException($"Attention is of {cells} cells in {layer.Areas} areas, whose values are {value}.");
+        }
+
+        cells /= layer.Areas;
+        int tiles = (cells + AttentionQueries - 1) / AttentionQueries;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(layer.Heads, MaxBatch, nameof(layer));
+        return new LayerLaunch(
+            "yzc_attention_f16",
+            new KernelGrid(checked(tiles * layer.Areas), Checked(batch), layer.Heads, AttentionThreads),
+            ParametersOf(query, output) with
+            {
+                Second = key.Address,
+                SecondStep = key.StepVectors,
+                Third = value.Address,
+                ThirdStep = value.StepVectors,
+                Vectors = HeadVectors(layer.Value, layer),
+                KeyVectors = HeadVectors(layer.Key, layer),
+                Areas = layer.Areas,
+                Scale = layer.Scale,
+            });
+    }
+
+    /// <summary>Vectors of a head of a tensor; 0 where that is no whole number of them, or more than the kernel can do.</summary>
+    private static int HeadVectors(in LayerTensor tensor, AttentionLayer layer)
+    {
+        int multiple = layer.Heads * LayerNetwork.ChannelMultiple;
+        int vectors = layer.Heads > 0 && tensor.Channels % multiple == 0 ? tensor.Channels / multiple : 0;
+        return vectors <= AttentionVectors ? vectors : 0;
     }
 
     /// <summary>Three windows of <see cref="ChainWindow"/>, each over the result of the one before it: windows of 5, 9 and 13 over the input.</summary>
@@ -111,7 +217,7 @@ internal static class LayerKernels
         KernelGrid grid = new(checked((int)tiles), Checked(batch), input.Vectors, Threads);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(input.Vectors, MaxBatch, nameof(input));
         return new LayerLaunch(
-            "yzc_max_pool_chain_f16", grid, ParametersOf(input, first) with { Second = second.Address, Third = third.Address, Window = ChainWindow });
+            "yzc_max_pool_chain_f16", grid, ParametersOf(input, first) with { Second = second.Address, Third = third.Address });
     }
 
     private static int Tiles(int cells) => (cells + PoolTile - 1) / PoolTile;
@@ -126,6 +232,20 @@ internal static class LayerKernels
         Height = input.Height,
         Width = input.Width,
     };
+
+    private static LayerParameters WindowOf(
+        in LayerView input, in LayerView output, (int Height, int Width) kernel, (int Down, int Right) stride, (int Top, int Left) padding) =>
+        ParametersOf(input, output) with
+        {
+            OutputHeight = output.Height,
+            OutputWidth = output.Width,
+            KernelHeight = kernel.Height,
+            KernelWidth = kernel.Width,
+            StrideDown = stride.Down,
+            StrideRight = stride.Right,
+            PaddingTop = padding.Top,
+            PaddingLeft = padding.Left,
+        };
 
     /// <summary>A thread for each vector of a picture.</summary>
     private static KernelGrid VectorGrid(in LayerView view, int batch)

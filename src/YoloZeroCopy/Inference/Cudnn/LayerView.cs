@@ -38,24 +38,68 @@ internal readonly record struct LayerParameters
 
     public ulong Second { get; init; }
 
+    public ulong Third { get; init; }
+
     public ulong Output { get; init; }
 
-    public ulong Third { get; init; }
+    public ulong Weights { get; init; }
+
+    public ulong Bias { get; init; }
 
     public int InputStep { get; init; }
 
     public int SecondStep { get; init; }
 
+    public int ThirdStep { get; init; }
+
     public int OutputStep { get; init; }
 
     public int Vectors { get; init; }
+
+    public int KeyVectors { get; init; }
 
     public int Height { get; init; }
 
     public int Width { get; init; }
 
-    public int Window { get; init; }
+    public int OutputHeight { get; init; }
+
+    public int OutputWidth { get; init; }
+
+    public int KernelHeight { get; init; }
+
+    public int KernelWidth { get; init; }
+
+    public int StrideDown { get; init; }
+
+    public int StrideRight { get; init; }
+
+    public int PaddingTop { get; init; }
+
+    public int PaddingLeft { get; init; }
+
+    public int Areas { get; init; }
+
+    public float Scale { get; init; }
+
+    public LayerOptions Options { get; init; }
 
     // Keeps the size a multiple of the alignment without hidden bytes, which the native side has, too.
     private int Reserved { get; init; }
+}
+
+/// <summary>What is special about a layer: <c>yzc_layer_options</c>.</summary>
+[Flags]
+internal enum LayerOptions
+{
+    None = 0,
+
+    /// <summary>x * sigmoid(x) of a sum, before anything is added.</summary>
+    Silu = 1,
+
+    /// <summary>Something is added.</summary>
+    Add = 2,
+
+    /// <summary>The mean of a window instead of its largest value.</summary>
+    Mean = 4,
 }

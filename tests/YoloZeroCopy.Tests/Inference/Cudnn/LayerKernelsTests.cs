@@ -68,16 +68,53 @@ public sealed class LayerKernelsTests
         LayerTensor first = new(0, 0, 16);
         LayerTensor second = new(1, 8, 16);
         LayerView ViewOf(LayerTensor tensor) => LayerView.Of(tensor, new LayerBuffer(32, 4, 4), (ulong)tensor.Buffer * 4096);
-        Assert.Equal("yzc_copy_f16", LayerKernels.Of(new CopyLayer(first, second), ViewOf, 1).Kernel);
-        Assert.Equal(LayerKernels.MaxPool(ViewOf(first), ViewOf(second), 7, 2), LayerKernels.Of(new MaxPoolLayer(first, second, 7), ViewOf, 2));
+        Assert.Equal("yzc_copy_f16", LayerKernels.Of(new CopyLayer(first, second), ViewOf, 1, 0).Kernel);
+        Assert.Equal(LayerKernels.MaxPool(ViewOf(first), ViewOf(second), 7, 2), LayerKernels.Of(new MaxPoolLayer(first, second, 7), ViewOf, 2, 0));
         Assert.Equal(
-            LayerKernels.Add(ViewOf(first), ViewOf(second), ViewOf(first), 2), LayerKernels.Of(new AddLayer(first, second, first), ViewOf, 2));
+            LayerKernels.Add(ViewOf(first), ViewOf(second), ViewOf(first), 2), LayerKernels.Of(new AddLayer(first, second, first), ViewOf, 2, 0));
         LayerView doubled = LayerView.Of(second, new LayerBuffer(32, 8, 8), 4096);
         Assert.Equal(
             LayerKernels.Upsample(ViewOf(first), doubled, 2),
-            LayerKernels.Of(new UpsampleLayer(first, second), tensor => tensor == second ? doubled : ViewOf(tensor), 2));
+            LayerKernels.Of(new UpsampleLayer(first, second), tensor => tensor == second ? doubled : ViewOf(tensor), 2, 0));
         ConvolutionLayer convolution = new(first, second, (1, 1), (1, 1), (0, 0), 0, 0, LayerActivation.None, null);
-        Assert.Throws<ArgumentException>(() => LayerKernels.Of(convolution, ViewOf, 1));
+        Assert.Throws<ArgumentException>(() => LayerKernels.Of(convolution, ViewOf, 1, 0));
+    }
+
+    [Theory]
+    [InlineData(3, 1, "yzc_depthwise_3x3_f16", 4)]
+    [InlineData(5, 1, "yzc_depthwise_5x5_f16", 2)]
+    [InlineData(7, 2, "yzc_depthwise_7x7_stride_2_f16", 2)]
+    [InlineData(9, 1, "yzc_depthwise_f16", 1)]
+    public void A_thread_of_a_depthwise_convolution_has_pixels_side_by_side(int side, int stride, string kernel, int pixels)
+    {
+        LayerTensor from = new(0, 0, 64);
+        LayerTensor to = new(1, 64, 64);
+        DepthwiseLayer layer = new(from, to, (side, side), (stride, stride), (side / 2, side / 2), 256, 4096, LayerActivation.Silu, from);
+        Assert.True(LayerKernels.Has(layer));
+        LayerView ViewOf(LayerTensor tensor) => new(tensor.Buffer == 0 ? 0UL : 1 << 20, 64, 128, 40, 42);
+        LayerLaunch launch = LayerKernels.Of(layer, ViewOf, 3, 1 << 30);
+        Assert.Equal(kernel, launch.Kernel);
+        Assert.Equal(new KernelGrid(((40 * ((42 + pixels - 1) / pixels) * 8) + 255) / 256, 3, 1, 256), launch.Grid);
+        Assert.Equal(((1UL << 30) + 256, (1UL << 30) + 4096), (launch.Parameters.Weights, launch.Parameters.Bias));
+        Assert.Equal(LayerOptions.Silu | LayerOptions.Add, launch.Parameters.Options);
+    }
+
+    [Fact]
+    public void Attention_has_a_block_for_64_cells_of_a_head()
+    {
+        LayerTensor T(int channels) => new(0, 0, channels);
+        AttentionLayer Layer(int keys, int values, int heads, int areas = 1) => new(T(keys), T(keys), T(values), T(values), heads, areas, 0.5f);
+        Assert.Equal(
+            new KernelGrid(7, 8, 2, 128), LayerKernels.Of(Layer(64, 128, 2), tensor => new LayerView(0, tensor.Channels, 256, 20, 20), 8, 0).Grid);
+        Assert.Equal(
+            new KernelGrid(28, 8, 4, 128), LayerKernels.Of(Layer(128, 128, 4, 4), tensor => new LayerView(0, tensor.Channels, 256, 40, 40), 8, 0).Grid);
+        Assert.True(LayerKernels.Has(Layer(64, 64, 1)));
+        Assert.False(LayerKernels.Has(Layer(72, 64, 1)));
+        Assert.False(LayerKernels.Has(Layer(24, 24, 2)));
+        Assert.Throws<ArgumentException>(
+            () => LayerKernels.Of(Layer(72, 64, 1), tensor => new LayerView(0, tensor.Channels, 256, 20, 20), 8, 0));
+        Assert.Throws<ArgumentException>(
+            () => LayerKernels.Of(Layer(64, 64, 1, 3), tensor => new LayerView(0, tensor.Channels, 256, 20, 20), 8, 0));
     }
 
     [Fact]
