@@ -1,0 +1,90 @@
+using System.Runtime.InteropServices;
+using YoloZeroCopy.Interop;
+
+namespace YoloZeroCopy;
+
+/// <summary>cuDNN's native library, opened and checked. Loaded once per file and process, and never unloaded.</summary>
+/// <remarks>Any thread.</remarks>
+internal sealed class CudnnLibrary
+{
+    private const int VersionsPerMajor = 10_000;
+    private const int VersionsPerMinor = 100;
+    private const int Major = 9;
+
+    private static readonly Lock Gate = new();
+    private static readonly Dictionary<string, CudnnLibrary> Loaded = [];
+
+    private CudnnLibrary(string path, CudnnApi api)
+    {
+        Path = path;
+        Api = api;
+        int version = api.Version;
+        Version = $"{version / VersionsPerMajor}.{version % VersionsPerMajor / VersionsPerMinor}.{version % VersionsPerMinor}";
+    }
+
+    /// <summary>The file, or the bare name when the system's loader found it.</summary>
+    public string Path { get; }
+
+    /// <summary>Version of the library, as it says itself: <c>9.19.0</c>.</summary>
+    public string Version { get; }
+
+    public CudnnApi Api { get; }
+
+    /// <summary>Finds the library and opens it, or gives the one that is open already.</summary>
+    /// <exception cref="NativeLibraryException">No library was found, or what was found is not one this can use; the message names every place
+    /// and what to do.</exception>
+    public static CudnnLibrary Load(CudnnSearch search)
+    {
+        List<string> tried = [];
+        lock (Gate)
+        {
+            foreach (string candidate in search.Candidates())
+            {
+                if (Loaded.TryGetValue(candidate, out CudnnLibrary? known))
+                {
+                    return known;
+                }
+
+                bool isForSystem = NativeLibrarySearch.IsForSystem(candidate);
+                if ((isForSystem || File.Exists(candidate)) && NativeLibrary.TryLoad(candidate, out nint module))
+                {
+                    return Keep(candidate, module);
+                }
+
+                tried.Add(isForSystem ? $"{candidate}, by the system's own search" : candidate);
+            }
+        }
+
+        throw new NativeLibraryException(
+            CudnnSearch.LibraryName,
+            $"the native library was not found. Install cuDNN {Major} for the CUDA version in use, or set {CudnnSearch.VariableName} to "
+                + $"{CudnnSearch.FileNames[0]} or its folder. "
+                + $"Tried:{string.Concat(tried.Select(static place => $"{Environment.NewLine}  {place}"))}");
+    }
+
+    private static CudnnLibrary Keep(string path, nint module)
+    {
+        try
+        {
+            CudnnApi api = new(module);
+            if (api.Version / VersionsPerMajor != Major)
+            {
+                throw new NativeLibraryException(CudnnSearch.LibraryName, $"'{path}' is version {api.Version}; cuDNN {Major} is needed.");
+            }
+
+            CudnnLibrary library = new(path, api);
+            Loaded.Add(path, library);
+            return library;
+        }
+        catch (EntryPointNotFoundException error)
+        {
+            NativeLibrary.Free(module);
+            throw new NativeLibraryException(CudnnSearch.LibraryName, $"'{path}' is a library, but not cuDNN {Major}: {error.Message}", error);
+        }
+        catch
+        {
+            NativeLibrary.Free(module);
+            throw;
+        }
+    }
+}
