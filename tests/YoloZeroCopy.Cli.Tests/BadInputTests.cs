@@ -24,6 +24,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("bench --model m.onnx --frame 9000x100", "each side 1 to 8192")]
     [InlineData("bench --model m.onnx --format yuv", "nv12")]
     [InlineData("bench --model m.onnx --wait sleep", "block, yield, spin")]
+    [InlineData("detect --model m.onnx --input i --precision double", "auto, single, half")]
     [InlineData("bench --model m.onnx --soak -1", "--soak: '-1'")]
     [InlineData("bench --model m.onnx --producers 0", "--producers: '0'")]
     [InlineData("bench --model m.onnx --seconds 0", "--seconds: '0'")]

@@ -15,6 +15,7 @@ internal static class BenchCommand
     private static readonly Option<int> Threads = Options.Threads();
     private static readonly Option<int> Lanes = Options.Lanes();
     private static readonly Option<Device> Device = Options.Device();
+    private static readonly Option<Precision> Precision = Options.Precision();
     private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
     private static readonly Option<int> Slots =
         Options.Integer("--slots", "Slots of the detector. Default: enough for every lane and one batch more.", 1, 4096);
@@ -69,7 +70,7 @@ internal static class BenchCommand
             + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run "
             + "take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Wait, Inline, PlainEngine, ImageSize, SingleFrames, Ordinary,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames, Ordinary,
                 Producers, Soak, Timeline, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
@@ -97,6 +98,7 @@ internal static class BenchCommand
                 AllowSynchronousContinuations = arguments.GetValue(Inline),
                 ReplaceOperators = !arguments.GetValue(PlainEngine),
                 RewriteGraph = !arguments.GetValue(PlainEngine),
+                Precision = arguments.GetValue(Precision),
                 InputSize = arguments.GetValue(ImageSize),
                 Threads = arguments.GetValue(Threads),
                 TensorRtHostCodeAllowed = arguments.GetValue(HostCode),

@@ -102,6 +102,10 @@ internal static class OptionParsing
     public static bool TryWaitMode(string text, out WaitMode value, [NotNullWhen(false)] out string? error) =>
         TryName(text, "wait mode", out value, out error);
 
+    /// <summary>The name of a precision.</summary>
+    public static bool TryPrecision(string text, out Precision value, [NotNullWhen(false)] out string? error) =>
+        TryName(text, "precision", out value, out error);
+
     /// <summary>The name of a device.</summary>
     public static bool TryDevice(string text, out Device value, [NotNullWhen(false)] out string? error)
     {

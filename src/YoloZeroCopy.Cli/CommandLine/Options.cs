@@ -101,6 +101,9 @@ internal static class Options
     public static Option<WaitMode> Wait() => Parsed<WaitMode>(
         "--wait", "How threads wait for a GPU: block, yield or spin. Default: block.", "MODE", OptionParsing.TryWaitMode);
 
+    public static Option<Precision> Precision() => Parsed<Precision>(
+        "--precision", "Precision of an ONNX model on CUDA: auto (half), single (the file's own) or half.", "NAME", OptionParsing.TryPrecision);
+
     public static Option<float> Ratio(string name, string description, float standard)
     {
         Option<float> option = Parsed<float>(name, description, "RATIO", OptionParsing.TryRatio);

@@ -42,6 +42,7 @@ internal static class DetectCommand
     private static readonly Option<bool> Agnostic = new("--agnostic") { Description = "Boxes of different classes suppress each other, too." };
     private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
     private static readonly Option<Device> Device = Options.Device();
+    private static readonly Option<Precision> Precision = Options.Precision();
     private static readonly Option<int> Batch = Options.Batch();
     private static readonly Option<int> Threads = Options.Threads();
     private static readonly Option<bool> HostCode = Options.HostCode();
@@ -55,7 +56,7 @@ internal static class DetectCommand
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSize, Device, Batch, Threads,
+            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSize, Device, Precision, Batch, Threads,
             HostCode, Quiet,
         };
         ResultOptions.AddOptions(command);
@@ -276,6 +277,7 @@ internal static class DetectCommand
             Classes = classes,
             ClassAgnostic = arguments.GetValue(Agnostic),
             InputSize = arguments.GetValue(ImageSize),
+            Precision = arguments.GetValue(Precision),
             Threads = arguments.GetValue(Threads),
             TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
         };

@@ -11,6 +11,7 @@ internal static class InfoCommand
     private static readonly Option<string> Model = Options.Model();
     private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
     private static readonly Option<Device> Device = Options.Device();
+    private static readonly Option<Precision> Precision = Options.Precision();
     private static readonly Option<int> Batch = Options.Batch();
     private static readonly Option<bool> HostCode = Options.HostCode();
     private static readonly Option<bool> Json = Options.Json();
@@ -19,7 +20,7 @@ internal static class InfoCommand
     {
         Command command = new("info", "Describes a model: inputs, outputs, layout, names, memory. Exit codes: see `yzc --help`.")
         {
-            Model, ImageSize, Device, Batch, HostCode, Json,
+            Model, ImageSize, Device, Precision, Batch, HostCode, Json,
         };
         command.SetAction(RunAsync);
         return command;
@@ -32,6 +33,7 @@ internal static class InfoCommand
             Device = arguments.GetValue(Device),
             MaxBatch = arguments.GetValue(Batch),
             InputSize = arguments.GetValue(ImageSize),
+            Precision = arguments.GetValue(Precision),
             TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
         };
         string model = arguments.GetRequiredValue(Model);

@@ -80,6 +80,12 @@ public record DetectorOptions
     /// </summary>
     public bool RewriteGraph { get; set; } = true;
 
+    /// <summary>
+    /// Precision in which an ONNX model is computed on CUDA, whatever its file is in. The CPU computes in the file's own, a TensorRT engine in what it
+    /// was built for.
+    /// </summary>
+    public Precision Precision { get; set; }
+
     /// <summary>Threads the engine computes with on the CPU; 0 takes one per core.</summary>
     public int Threads { get; set; }
 
@@ -109,6 +115,19 @@ public record DetectorOptions
     /// File of ONNX Runtime's native library; null looks at <c>YZC_ONNXRUNTIME</c>, then beside the application, then in the system.
     /// </summary>
     public string? OnnxRuntimePath { get; set; }
+
+    /// <summary>
+    /// File or folder of cuDNN's native library, for ONNX models on CUDA; null looks at <c>YZC_CUDNN</c>, then beside the application, then in the
+    /// system.
+    /// </summary>
+    public string? CudnnPath { get; set; }
+
+    /// <summary>
+    /// Folder in which what was compiled for a device is kept, so that the next opening on this machine takes a part of the time; several processes
+    /// may share it, and it may be deleted at any time. Null takes <c>YoloZeroCopy/engines</c> in the user's cache folder, an empty text keeps
+    /// nothing. Who can write to it can change what runs on the device.
+    /// </summary>
+    public string? EngineCacheFolder { get; set; }
 
     /// <summary>
     /// File or folder of TensorRT, for engines; null looks at <c>YZC_TENSORRT</c>, then beside the application, then in the system.

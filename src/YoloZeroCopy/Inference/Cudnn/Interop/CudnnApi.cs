@@ -9,6 +9,7 @@ internal sealed unsafe class CudnnApi
     private const int MaxMessageLength = 4096;
 
     private readonly delegate* unmanaged<nuint> getVersion;
+    private readonly delegate* unmanaged<nuint> getCudaVersion;
     private readonly delegate* unmanaged<CudnnStatus, byte*> getErrorString;
     private readonly delegate* unmanaged<byte*, nuint, void> getLastErrorString;
 
@@ -17,6 +18,7 @@ internal sealed unsafe class CudnnApi
     public CudnnApi(nint module)
     {
         getVersion = (delegate* unmanaged<nuint>)Export(module, "cudnnGetVersion");
+        getCudaVersion = (delegate* unmanaged<nuint>)Export(module, "cudnnGetCudartVersion");
         getErrorString = (delegate* unmanaged<CudnnStatus, byte*>)Export(module, "cudnnGetErrorString");
         getLastErrorString = (delegate* unmanaged<byte*, nuint, void>)Export(module, "cudnnGetLastErrorString");
         Create = (delegate* unmanaged<nint*, CudnnStatus>)Export(module, "cudnnCreate");
@@ -34,6 +36,9 @@ internal sealed unsafe class CudnnApi
 
     /// <summary>Version as major x 10,000 + minor x 100 + patch.</summary>
     public int Version => (int)getVersion();
+
+    /// <summary>Version of CUDA that the library was built with, as major x 1,000 + minor x 10.</summary>
+    public int CudaVersion => (int)getCudaVersion();
 
     public delegate* unmanaged<nint*, CudnnStatus> Create { get; }
 

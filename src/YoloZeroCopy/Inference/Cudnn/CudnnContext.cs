@@ -1,0 +1,30 @@
+namespace YoloZeroCopy;
+
+/// <summary>One batch size of a <see cref="CudnnEngine"/>: its layers, bound to their tensors and their stream. It keeps the engine's plans and
+/// weights.</summary>
+internal sealed class CudnnContext(CudnnStep[] steps, Action release) : EngineContext
+{
+    private bool disposed;
+
+    /// <inheritdoc/>
+    public override bool CanCapture => true;
+
+    /// <inheritdoc/>
+    /// <remarks>Returns when the run is queued. Allocates no managed memory.</remarks>
+    public override void Enqueue()
+    {
+        foreach (CudnnStep step in steps)
+        {
+            step.Enqueue();
+        }
+    }
+
+    public override void Dispose()
+    {
+        if (!disposed)
+        {
+            disposed = true;
+            release();
+        }
+    }
+}

@@ -1,0 +1,272 @@
+using System.Collections.Immutable;
+using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Interop;
+
+namespace YoloZeroCopy;
+
+/// <summary>
+/// A detection model as layers of our own on a CUDA device, in half precision with channels last: cuDNN computes the convolutions, each in one kernel
+/// with its bias, activation and sum, and kernels of the library do what little lies between.
+/// </summary>
+/// <remarks>
+/// Weights lie on the device once, and a plan serves every stream; contexts of one stream share its activations. The head ends in its raw maps.
+/// Thread-safe; contexts are created and run by one thread, on which the CUDA context is current.
+/// </remarks>
+internal sealed class CudnnEngine : InferenceEngine
+{
+    // Code that CUDA, cuDNN and its compiler bring onto the device once.
+    private const long LibraryBytes = 512L << 20;
+
+    private readonly OnnxRuntimeModel model;
+    private readonly CudaContext context;
+    private readonly CudnnLibrary library;
+    private readonly LayerNetwork network;
+    private readonly ImmutableArray<int> batches;
+    private readonly Lock gate = new();
+    private readonly Dictionary<nint, CudnnWorkspace> workspaces = [];
+    private readonly CudnnPlans plans;
+    private readonly CudaModule kernels;
+    private readonly CudaDeviceMemory weights;
+    private readonly long weightBytes;
+    private int users = 1;
+    private bool disposed;
+
+    private CudnnEngine(
+        OnnxRuntimeModel model, CudaContext context, CudnnLibrary library, LayerNetwork network, DetectionHead head, CudnnEngineOptions options)
+    {
+        this.model = model;
+        this.context = context;
+        this.library = library;
+        this.network = network;
+        batches = options.Batches;
+        Head = head with { IsChannelsLast = true, ElementType = TensorElementType.Float16 };
+        plans = CudnnPlans.Make(library, context, Shapes(network, batches), OpenCache(library, context, options), options.ThrowIfCancelled);
+        try
+        {
+            kernels = new CudaModule(context, KernelSource.Layers());
+            weightBytes = network.Weights.Span.Length;
+            weights = new CudaDeviceMemory(context, (nuint)weightBytes);
+            Upload(network.Weights);
+        }
+        catch
+        {
+            CudnnPlans.Release(context, Free);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override ModelInfo Model => model.Info;
+
+    /// <inheritdoc/>
+    public override DetectionHead Head { get; }
+
+    /// <inheritdoc/>
+    public override InputLayout InputLayout => InputLayout.ChannelsLast4;
+
+    /// <inheritdoc/>
+    public override string GraphChanges =>
+        $"the end of the head is decoded by the library; {network.Layers.Length} layers in half precision with channels last";
+
+    /// <inheritdoc/>
+    public override string Description => $"cuDNN {library.Version} in half precision on CUDA device {context.Device.Ordinal} ({library.Path})";
+
+    /// <summary>Opens a model, if it is one that can be run so: reads it, makes layers of it, and compiles them.</summary>
+    /// <param name="model">The model, read by ONNX Runtime, which stays the engine for what this cannot run.</param>
+    /// <param name="context">The device's context; the caller disposes it after the engine and its contexts.</param>
+    /// <param name="options">How to open it.</param>
+    /// <param name="reason">Why the model is not run so, where this gives null.</param>
+    /// <exception cref="CudaException">The device failed.</exception>
+    /// <exception cref="CudaOutOfMemoryException">The device has too little memory for the weights.</exception>
+    /// <exception cref="NativeLibraryException">The options or the environment name a cuDNN that is none.</exception>
+    public static CudnnEngine? TryOpen(OnnxRuntimeModel model, CudaContext context, CudnnEngineOptions options, out string? reason)
+    {
+        CudnnLibrary library;
+        try
+        {
+            library = CudnnLibrary.Load(options.Search);
+        }
+        catch (NativeLibraryException error) when (!options.Search.IsNamed)
+        {
+            reason = error.Message;
+            return null;
+        }
+
+        if (OnnxRuntimeHead.TryCut(model, out reason) is not (ModelBytes bytes, DetectionHead head))
+        {
+            return null;
+        }
+
+        using ModelBytes cut = bytes;
+        using LayerNetwork? network = TryLower(model, cut, head, out reason);
+        if (network is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return new CudnnEngine(model, context, library, network, head, options);
+        }
+        catch (InferenceException error)
+        {
+            reason = error.Message;
+            return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batchSizes, int streams)
+    {
+        int largest = batchSizes[^1];
+        return
+        [
+            new MemoryPlanEntry("engine weights on the device", weightBytes, IsOnDevice: true),
+            new MemoryPlanEntry($"engine activations on the device ({streams} streams, batch {largest})", streams * WorkspaceBytes(), IsOnDevice: true),
+            new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true),
+        ];
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">The engine was not opened for the batch, or an address or the stream is null.</exception>
+    /// <exception cref="InferenceException">cuDNN refused the tensors.</exception>
+    /// <exception cref="InsufficientMemoryException">The device's memory does not suffice.</exception>
+    /// <exception cref="ObjectDisposedException">The engine is disposed.</exception>
+    public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
+    {
+        model.CheckTensors(batch, input, output);
+        ArgumentOutOfRangeException.ThrowIfZero(stream);
+        if (!batches.Contains(batch))
+        {
+            throw new ArgumentOutOfRangeException(nameof(batch), batch, $"The engine was opened for batches of {string.Join(", ", batches)}.");
+        }
+
+        CudnnWorkspace workspace = Rent(stream);
+        List<CudnnStep> steps = [];
+        try
+        {
+            CudnnBinding binding = new(network, plans, kernels, workspace, weights.Address.Value, batch, (ulong)input, (ulong)output, stream);
+            binding.AddSteps(steps);
+            return new CudnnContext([.. steps], () =>
+            {
+                steps.ForEach(static step => step.Dispose());
+                Return(stream, workspace);
+            });
+        }
+        catch
+        {
+            steps.ForEach(static step => step.Dispose());
+            Return(stream, workspace);
+            throw;
+        }
+    }
+
+    /// <summary>Closes the engine; plans and weights go when the last context does.</summary>
+    public override void Dispose()
+    {
+        lock (gate)
+        {
+            if (disposed)
+            {
+                return;
+            }
+
+            disposed = true;
+            if (--users > 0)
+            {
+                return;
+            }
+        }
+
+        CudnnPlans.Release(context, Free);
+    }
+
+    private static LayerNetwork? TryLower(OnnxRuntimeModel model, ModelBytes cut, DetectionHead head, out string? reason)
+    {
+        using OnnxModel file = OnnxModel.Read(ModelSource.InMemory(cut.Memory, model.Info.Path));
+        return !OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
+            ? null
+            : LayerLowering.TryLower(
+                file, graph, model.Input.Tensor.Name, (model.Info.InputWidth, model.Info.InputHeight), head.Maps.Select(static map => map.Name),
+                out reason);
+    }
+
+    private static IEnumerable<ConvolutionShape> Shapes(LayerNetwork network, ImmutableArray<int> batches) => batches.SelectMany(
+        batch => network.Layers.OfType<ConvolutionLayer>().Select(layer => ConvolutionShape.Of(network, layer, batch)));
+
+    private static EngineCache? OpenCache(CudnnLibrary library, CudaContext context, CudnnEngineOptions options) => EngineCache.TryOpen(
+        options.CacheFolder,
+        $"cuDNN {library.Version} for CUDA {library.Api.CudaVersion}, driver {CudaDriver.Version}, {context.Device.Name}, "
+            + $"compute capability {context.Device.ComputeCapability}");
+
+    private unsafe void Upload(ModelBytes source) => OwnThread.Run("YoloZeroCopy cuDNN", () =>
+    {
+        context.MakeCurrent();
+        using CudaStream stream = new(context);
+        fixed (byte* bytes = source.Span)
+        {
+            stream.CopyToDevice(weights.Address, bytes, weights.Bytes);
+            stream.Synchronize();
+        }
+    });
+
+    private long WorkspaceBytes() =>
+        CudaLaneMemory.Align(new LayerMemory(network, batches[^1]).Bytes) + CudaLaneMemory.Align(Math.Max(1, plans.WorkspaceBytes));
+
+    private CudnnWorkspace Rent(nint stream)
+    {
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            if (!workspaces.TryGetValue(stream, out CudnnWorkspace? workspace))
+            {
+                try
+                {
+                    workspace = new CudnnWorkspace(context, library.Api, stream, WorkspaceBytes());
+                }
+                catch (CudaOutOfMemoryException error)
+                {
+                    throw new InsufficientMemoryException(error.Message, error);
+                }
+
+                workspaces.Add(stream, workspace);
+            }
+
+            workspace.Users++;
+            users++;
+            return workspace;
+        }
+    }
+
+    private void Return(nint stream, CudnnWorkspace workspace)
+    {
+        bool isLastOfStream;
+        bool isLast;
+        lock (gate)
+        {
+            isLastOfStream = --workspace.Users == 0;
+            isLast = --users == 0;
+            if (isLastOfStream)
+            {
+                _ = workspaces.Remove(stream);
+            }
+        }
+
+        if (isLastOfStream)
+        {
+            CudnnPlans.Release(context, workspace.Dispose);
+        }
+
+        if (isLast)
+        {
+            CudnnPlans.Release(context, Free);
+        }
+    }
+
+    private void Free()
+    {
+        plans.Dispose();
+        weights?.Dispose();
+        kernels?.Dispose();
+    }
+}

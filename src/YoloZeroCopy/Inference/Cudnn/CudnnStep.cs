@@ -1,0 +1,31 @@
+using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Interop;
+
+namespace YoloZeroCopy;
+
+/// <summary>A layer, bound to its tensors and its stream.</summary>
+internal abstract class CudnnStep : IDisposable
+{
+    /// <summary>Queues a run. Allocates nothing.</summary>
+    public abstract void Enqueue();
+
+    public virtual void Dispose()
+    {
+    }
+}
+
+/// <summary>A convolution that cuDNN runs.</summary>
+internal sealed class CudnnConvolutionStep(CudnnPlan plan, CudnnHandle handle, CudnnDescriptor tensors) : CudnnStep
+{
+    public override void Enqueue() => plan.Execute(handle, tensors);
+
+    public override void Dispose() => tensors.Dispose();
+}
+
+/// <summary>A kernel of ours.</summary>
+internal sealed class KernelStep<T>(CudaKernel kernel, CUstream stream, KernelGrid grid, T parameters) : CudnnStep
+    where T : unmanaged
+{
+    public override void Enqueue() =>
+        kernel.Launch(stream, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), parameters);
+}
