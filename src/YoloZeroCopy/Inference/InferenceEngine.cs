@@ -43,7 +43,10 @@ internal abstract class InferenceEngine : IDisposable
     public virtual int MinBatch => Math.Max(1, Model.FixedBatch);
 
     /// <summary>Largest batch that the engine takes.</summary>
-    public virtual int MaxBatch => Model.FixedBatch == 0 ? PictureInput.MaxBatch : Model.FixedBatch;
+    public virtual int MaxBatch => MaxBatchOf(Model);
+
+    /// <summary>Largest batch of an engine that takes what its model takes.</summary>
+    public static int MaxBatchOf(ModelInfo model) => model.FixedBatch == 0 ? PictureInput.MaxBatch : model.FixedBatch;
 
     /// <summary>What the engine takes of memory to run, added up before the contexts take it.</summary>
     /// <param name="batches">Batch sizes that each stream has a context for, in rising order.</param>

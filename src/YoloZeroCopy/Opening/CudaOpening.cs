@@ -32,9 +32,8 @@ internal static class CudaOpening
         {
             steps.Begin(OpeningStep.LoadEngine);
             (InferenceEngine engine, CudaContext context, OnnxRuntimeOperators? operators) = isTensorRt
-                ? OpenTensorRt(source, options, device, made)
-                : OpenOnnxRuntime(source, options, device, made);
-            steps.Advance();
+                ? OpenTensorRt(source, options, device, made, steps)
+                : OpenOnnxRuntime(source, options, device, made, steps);
             ModelInfo model = engine.Model;
             int maxBatch = Opening.MaxBatchOf(engine, options, DefaultBatch);
             int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
@@ -123,19 +122,44 @@ internal static class CudaOpening
     }
 
     private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenOnnxRuntime(
-        ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
+        ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made, OpeningSteps steps)
     {
         // Read and checked on the CPU, so that a bad model costs no device memory.
-        OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(source, new OnnxRuntimeCudaOptions
+        bool mayChange = options.RewriteGraph && options.Precision != Precision.Single;
+        OnnxRuntimeCudaOptions runtimeOptions = new()
         {
             LibraryPath = options.OnnxRuntimePath,
             DeviceOrdinal = device.Ordinal,
             ImageSize = options.InputSize,
-        });
+            HalfPrecision = mayChange,
+        };
+        CudaContext? context = null;
+        if (mayChange)
+        {
+            OnnxRuntimeModel model = OnnxRuntimeCudaEngine.ReadModel(source, runtimeOptions);
+            ThrowIfNotDecodable(model.Info, options);
+            context = device.OpenContext();
+            made.Add(context);
+            steps.Advance();
+            if (CudnnEngine.TryOpen(model, context, CudnnOptions(model, options, steps), out string? reason) is CudnnEngine own)
+            {
+                made.Add(own);
+                return (own, context, null);
+            }
+
+            runtimeOptions = runtimeOptions with { Because = reason };
+        }
+
+        OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(source, runtimeOptions);
         made.Add(engine);
         ThrowIfNotDecodable(engine.Model, options);
-        CudaContext context = device.OpenContext();
-        made.Add(context);
+        if (context is null)
+        {
+            context = device.OpenContext();
+            made.Add(context);
+            steps.Advance();
+        }
+
         if (options.ReplaceOperators)
         {
             engine.Operators = OnnxRuntimeOperators.ForCuda(engine.Library, context);
@@ -145,8 +169,27 @@ internal static class CudaOpening
         return (engine, context, engine.Operators);
     }
 
+    private static CudnnEngineOptions CudnnOptions(OnnxRuntimeModel model, DetectorOptions options, OpeningSteps steps) => new()
+    {
+        Search = CudnnSearch.ForThisProcess(options.CudnnPath),
+        CacheFolder = options.EngineCacheFolder,
+        Batches = [.. BatchBucket.SizesFor(
+            Opening.MaxBatchOf(model.Info, InferenceEngine.MaxBatchOf(model.Info), options, DefaultBatch), model.Info.FixedBatch)],
+        OnProgress = (done, total) =>
+        {
+            if (done == 0)
+            {
+                steps.Begin(OpeningStep.CompileKernels, total);
+            }
+            else
+            {
+                steps.Advance();
+            }
+        },
+    };
+
     private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenTensorRt(
-        ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made)
+        ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made, OpeningSteps steps)
     {
         CudaContext context = device.OpenContext();
         made.Add(context);
@@ -158,8 +201,27 @@ internal static class CudaOpening
         });
         made.Add(engine);
         ThrowIfNotDecodable(engine.Model, options);
+        steps.Advance();
         return (engine, context, null);
     }
+
+    private static CudnnEngineOptions CudnnOptions(InferenceEngine engine, DetectorOptions options, OpeningSteps steps) => new()
+    {
+        Search = CudnnSearch.ForThisProcess(options.CudnnPath),
+        CacheFolder = options.EngineCacheFolder,
+        Batches = [.. BatchBucket.SizesFor(Opening.MaxBatchOf(engine, options, DefaultBatch), engine.Model.FixedBatch, engine.MinBatch)],
+        OnProgress = (done, total) =>
+        {
+            if (done == 0)
+            {
+                steps.Begin(OpeningStep.CompileKernels, total);
+            }
+            else
+            {
+                steps.Advance();
+            }
+        },
+    };
 
     private static CudaLaneSizes SizesOf(InferenceEngine engine, DecodeKernels decode, int maxBatch, int slotBytes) => new(
         maxBatch,

@@ -7,20 +7,22 @@ internal static class Opening
     // latter.
     private static readonly TimeSpan DispatcherSpin = TimeSpan.FromMilliseconds(2);
 
-    public static int MaxBatchOf(InferenceEngine engine, DetectorOptions options, int defaultBatch)
+    public static int MaxBatchOf(InferenceEngine engine, DetectorOptions options, int defaultBatch) =>
+        MaxBatchOf(engine.Model, engine.MaxBatch, options, defaultBatch);
+
+    public static int MaxBatchOf(ModelInfo model, int engineMaxBatch, DetectorOptions options, int defaultBatch)
     {
-        ModelInfo model = engine.Model;
-        if (options.MaxBatch > engine.MaxBatch)
+        if (options.MaxBatch > engineMaxBatch)
         {
             throw new ArgumentException(
                 model.FixedBatch == 0
-                    ? $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' takes batches up to {engine.MaxBatch}; build it for larger ones."
+                    ? $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' takes batches up to {engineMaxBatch}; build it for larger ones."
                     : $"MaxBatch is {options.MaxBatch}, and model '{model.Path}' is exported for batches of {model.FixedBatch}; "
                         + $"export it with a dynamic batch for more.",
                 nameof(options));
         }
 
-        return options.MaxBatch != 0 ? options.MaxBatch : model.FixedBatch != 0 ? model.FixedBatch : Math.Min(defaultBatch, engine.MaxBatch);
+        return options.MaxBatch != 0 ? options.MaxBatch : model.FixedBatch != 0 ? model.FixedBatch : Math.Min(defaultBatch, engineMaxBatch);
     }
 
     /// <summary>Where the caller leaves it to us: slots for a batch in every lane and, behind them, for one batch more, or for one frame more than

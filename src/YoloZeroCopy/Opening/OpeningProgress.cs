@@ -10,10 +10,16 @@ public enum OpeningStep
     LoadEngine = 1,
 
     /// <summary>
+    /// On CUDA the model's convolutions are compiled for the device, or read from <see cref="DetectorOptions.EngineCacheFolder"/>; not for engines
+    /// that bring their own.
+    /// </summary>
+    CompileKernels = 2,
+
+    /// <summary>
     /// Lanes are made ready: on CUDA a context of the engine for each lane and batch bucket is made, warmed up and captured, on the CPU one for each
     /// lane.
     /// </summary>
-    PrepareLanes = 2,
+    PrepareLanes = 3,
 }
 
 /// <summary>How far opening a detector is.</summary>
@@ -30,6 +36,7 @@ public readonly record struct OpeningProgress(OpeningStep Step, int Done, int To
         {
             OpeningStep.ReadModel => "reading the model",
             OpeningStep.LoadEngine => "loading the engine",
+            OpeningStep.CompileKernels => "compiling kernels",
             _ => "preparing lanes",
         };
         return Total > 1 ? $"{words}, {Done} of {Total}" : words;

@@ -40,7 +40,7 @@ internal sealed class CudnnEngine : InferenceEngine
         this.network = network;
         batches = options.Batches;
         Head = head with { IsChannelsLast = true, ElementType = TensorElementType.Float16 };
-        plans = CudnnPlans.Make(library, context, Shapes(network, batches), OpenCache(library, context, options), options.ThrowIfCancelled);
+        plans = CudnnPlans.Make(library, context, Shapes(network, batches), OpenCache(library, context, options), options.OnProgress);
         try
         {
             kernels = new CudaModule(context, KernelSource.Layers());
@@ -210,8 +210,7 @@ internal sealed class CudnnEngine : InferenceEngine
         }
     });
 
-    private long WorkspaceBytes() =>
-        CudaLaneMemory.Align(new LayerMemory(network, batches[^1]).Bytes) + CudaLaneMemory.Align(Math.Max(1, plans.WorkspaceBytes));
+    private long WorkspaceBytes() => CudnnBinding.WorkspaceBytes(network, plans, batches[^1]);
 
     private CudnnWorkspace Rent(nint stream)
     {

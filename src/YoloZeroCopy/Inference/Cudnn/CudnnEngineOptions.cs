@@ -14,6 +14,6 @@ internal sealed record CudnnEngineOptions
     /// <summary>Batch sizes that there will be contexts for, in rising order.</summary>
     public required ImmutableArray<int> Batches { get; init; }
 
-    /// <summary>Called between two parts of the work, on one thread of several; throws to end it.</summary>
-    public Action ThrowIfCancelled { get; init; } = static () => { };
+    /// <summary>Told on the calling thread how many of how many convolutions are compiled, from 0 on; what it throws ends the opening.</summary>
+    public Action<int, int> OnProgress { get; init; } = static (_, _) => { };
 }

@@ -33,18 +33,18 @@ internal sealed class CudnnPlans : IDisposable
     /// <param name="context">The device's context.</param>
     /// <param name="shapes">What to compile.</param>
     /// <param name="cache">Where plans of earlier openings lie, or null.</param>
-    /// <param name="throwIfCancelled">Called between two parts on one thread of several, throws to end it.</param>
+    /// <param name="onProgress">Told on the calling thread how many of how many shapes are compiled, from 0 on; what it throws ends the work.</param>
     /// <exception cref="CudaException">The device failed.</exception>
     /// <exception cref="InferenceException">cuDNN cannot compute one of the shapes on this device.</exception>
     public static CudnnPlans Make(
-        CudnnLibrary library, CudaContext context, IEnumerable<ConvolutionShape> shapes, EngineCache? cache, Action throwIfCancelled)
+        CudnnLibrary library, CudaContext context, IEnumerable<ConvolutionShape> shapes, EngineCache? cache, Action<int, int> onProgress)
     {
         ConvolutionShape[] distinct = [.. shapes.Distinct()];
         List<CudnnPlan>?[] found = new List<CudnnPlan>?[distinct.Length];
         try
         {
-            Compile(library, context, distinct, found, cache, throwIfCancelled);
-            Choose(library, context, distinct, found, throwIfCancelled);
+            Compile(library, context, distinct, found, cache, onProgress);
+            Choose(library, context, distinct, found);
             for (int i = 0; i < distinct.Length; i++)
             {
                 if (!found[i]![0].IsStored && found[i]![0].ToJson() is byte[] json)
@@ -92,10 +92,13 @@ internal sealed class CudnnPlans : IDisposable
     }
 
     private static void Compile(
-        CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, List<CudnnPlan>?[] found, EngineCache? cache, Action throwIfCancelled)
+        CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, List<CudnnPlan>?[] found, EngineCache? cache, Action<int, int> onProgress)
     {
         int next = -1;
+        bool stopped = false;
         ConcurrentQueue<Exception> failures = [];
+        using SemaphoreSlim finished = new(0);
+        onProgress(0, shapes.Length);
         Thread[] threads = new Thread[Math.Clamp(Math.Min(Environment.ProcessorCount, shapes.Length), 1, MaxThreads)];
         for (int number = 0; number < threads.Length; number++)
         {
@@ -103,14 +106,26 @@ internal sealed class CudnnPlans : IDisposable
             threads[number].Start();
         }
 
-        foreach (Thread thread in threads)
+        try
         {
-            thread.Join();
-        }
+            for (int done = 1; done <= shapes.Length; done++)
+            {
+                finished.Wait();
+                if (failures.TryPeek(out Exception? failure))
+                {
+                    ExceptionDispatchInfo.Throw(failure);
+                }
 
-        if (failures.TryDequeue(out Exception? failure))
+                onProgress(done, shapes.Length);
+            }
+        }
+        finally
         {
-            ExceptionDispatchInfo.Throw(failure);
+            Volatile.Write(ref stopped, true);
+            foreach (Thread thread in threads)
+            {
+                thread.Join();
+            }
         }
 
         void Work()
@@ -120,15 +135,16 @@ internal sealed class CudnnPlans : IDisposable
                 context.MakeCurrent();
                 using CudnnHandle handle = new(library.Api);
                 int index;
-                while (failures.IsEmpty && (index = Interlocked.Increment(ref next)) < shapes.Length)
+                while (!Volatile.Read(ref stopped) && (index = Interlocked.Increment(ref next)) < shapes.Length)
                 {
-                    throwIfCancelled();
                     found[index] = ReadOrCompile(library.Api, handle, shapes[index], cache);
+                    finished.Release();
                 }
             }
             catch (Exception error)
             {
                 failures.Enqueue(error);
+                finished.Release();
             }
         }
     }
@@ -139,7 +155,7 @@ internal sealed class CudnnPlans : IDisposable
 
     /// <summary>Times the plans of each shape and keeps the fastest.</summary>
     private static void Choose(
-        CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, List<CudnnPlan>?[] found, Action throwIfCancelled)
+        CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, List<CudnnPlan>?[] found)
     {
         if (found.All(static plans => plans!.Count == 1))
         {
@@ -155,7 +171,6 @@ internal sealed class CudnnPlans : IDisposable
             using PlanTimer timer = new(context, stream, shapes, found);
             for (int i = 0; i < shapes.Length; i++)
             {
-                throwIfCancelled();
                 List<CudnnPlan> plans = found[i]!;
                 if (plans.Count > 1)
                 {

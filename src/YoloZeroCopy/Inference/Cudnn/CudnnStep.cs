@@ -23,9 +23,8 @@ internal sealed class CudnnConvolutionStep(CudnnPlan plan, CudnnHandle handle, C
 }
 
 /// <summary>A kernel of ours.</summary>
-internal sealed class KernelStep<T>(CudaKernel kernel, CUstream stream, KernelGrid grid, T parameters) : CudnnStep
-    where T : unmanaged
+internal sealed class KernelStep(CudaKernel kernel, CUstream stream, LayerLaunch launch) : CudnnStep
 {
     public override void Enqueue() =>
-        kernel.Launch(stream, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), parameters);
+        kernel.Launch(stream, new CudaSize(launch.Grid.X, launch.Grid.Y, launch.Grid.Z), new CudaSize(launch.Grid.Threads), launch.Parameters);
 }

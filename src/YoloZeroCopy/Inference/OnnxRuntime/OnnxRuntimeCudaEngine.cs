@@ -35,7 +35,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         model = openModel;
         options = openOptions;
         changed = changedModel;
-        GraphChanges = graphChanges;
+        GraphChanges = openOptions.Because is null ? graphChanges : $"{graphChanges}; run by ONNX Runtime: {openOptions.Because}";
         graphFallbackReason = ReasonOf(model.Source);
         graphRefused = graphFallbackReason is not null;
     }
@@ -146,7 +146,9 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         changed?.Dispose();
     }
 
-    private static OnnxRuntimeModel ReadModel(ModelSource source, OnnxRuntimeCudaOptions options)
+    /// <summary>Reads a model as <see cref="Open"/> does, for an engine of another kind.</summary>
+    /// <inheritdoc cref="Open"/>
+    public static OnnxRuntimeModel ReadModel(ModelSource source, OnnxRuntimeCudaOptions options)
     {
         (OnnxRuntimeModel model, OrtHandle session) = OnnxRuntimeModel.Open(
             source, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, source, input));

@@ -14,4 +14,7 @@ internal sealed record OnnxRuntimeCudaOptions
 
     /// <summary>Whether a model in single precision is run in half, where <see cref="YoloZeroCopy.HalfPrecision"/> can make it so.</summary>
     public bool HalfPrecision { get; init; }
+
+    /// <summary>Why it is this engine that runs the model, where another one was to; for reports.</summary>
+    public string? Because { get; init; }
 }

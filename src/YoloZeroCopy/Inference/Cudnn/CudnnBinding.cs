@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>Binds the layers of a network to the tensors of one batch size and to a stream.</summary>
+internal sealed class CudnnBinding
+{
+    private readonly LayerNetwork network;
+    private readonly CudnnPlans plans;
+    private readonly CudaModule kernels;
+    private readonly CudnnWorkspace workspace;
+    private readonly ulong weights;
+    private readonly int batch;
+    private readonly CUstream stream;
+    private readonly ulong[] buffers;
+    private readonly ulong scratch;
+
+    /// <param name="network">The network.</param>
+    /// <param name="plans">Its convolutions, compiled.</param>
+    /// <param name="kernels">The module of <see cref="LayerKernels"/>.</param>
+    /// <param name="workspace">What the contexts of the stream share; of at least <see cref="WorkspaceBytes"/>.</param>
+    /// <param name="weights">Device address of the weights.</param>
+    /// <param name="batch">Pictures.</param>
+    /// <param name="input">Device address of the input.</param>
+    /// <param name="output">Device address of the maps, all pictures of the first one, then all of the next.</param>
+    /// <param name="stream">The stream.</param>
+    public CudnnBinding(
+        LayerNetwork network, CudnnPlans plans, CudaModule kernels, CudnnWorkspace workspace, ulong weights, int batch, ulong input, ulong output,
+        nint stream)
+    {
+        this.network = network;
+        this.plans = plans;
+        this.kernels = kernels;
+        this.workspace = workspace;
+        this.weights = weights;
+        this.batch = batch;
+        this.stream = new CUstream(stream);
+        LayerMemory memory = LayerMemory.Plan(network, batch);
+        buffers = [.. memory.Places.Select(place => place < 0 ? 0 : workspace.Address + (ulong)place)];
+        buffers[0] = input;
+        foreach (LayerTensor map in network.Outputs)
+        {
+            buffers[map.Buffer] = output;
+            output += (ulong)(batch * network.Buffers[map.Buffer].PictureBytes);
+        }
+
+        scratch = workspace.Address + (ulong)CudaLaneMemory.Align(memory.Bytes);
+    }
+
+    /// <summary>Bytes that the contexts of a stream share for batches up to a size.</summary>
+    public static long WorkspaceBytes(LayerNetwork network, CudnnPlans plans, int largestBatch) =>
+        CudaLaneMemory.Align(LayerMemory.Plan(network, largestBatch).Bytes) + CudaLaneMemory.Align(Math.Max(1, plans.WorkspaceBytes));
+
+    /// <summary>Adds a step for each launch, in order. The caller disposes them, also those that are there when this throws.</summary>
+    public void AddSteps(List<CudnnStep> steps)
+    {
+        ImmutableArray<Layer> layers = network.Layers;
+        for (int index = 0; index < layers.Length; index++)
+        {
+            if (layers[index] is ConvolutionLayer convolution)
+            {
+                steps.Add(Bind(convolution));
+            }
+            else if (LayerKernels.IsMaxPoolChain(layers, index))
+            {
+                LayerTensor input = ((MaxPoolLayer)layers[index]).Input;
+                steps.Add(Bind(LayerKernels.MaxPoolChain(
+                    ViewOf(input), ViewOf(layers[index].Output), ViewOf(layers[index + 1].Output), ViewOf(layers[index + 2].Output), batch)));
+                index += 2;
+            }
+            else
+            {
+                steps.Add(Bind(LayerKernels.Of(layers[index], ViewOf, batch)));
+            }
+        }
+    }
+
+    private CudnnConvolutionStep Bind(ConvolutionLayer layer)
+    {
+        CudnnPlan plan = plans[ConvolutionShape.Of(network, layer, batch)];
+        return new CudnnConvolutionStep(plan, workspace.Handle, plan.Bind(
+            ViewOf(layer.Input).Address,
+            weights + (ulong)layer.WeightsAt,
+            weights + (ulong)layer.BiasAt,
+            ViewOf(layer.Output).Address,
+            layer.Added is LayerTensor added ? ViewOf(added).Address : 0,
+            plan.WorkspaceBytes == 0 ? 0 : scratch));
+    }
+
+    private KernelStep Bind(LayerLaunch launch) => new(kernels.GetKernel(launch.Kernel), stream, launch);
+
+    private LayerView ViewOf(LayerTensor tensor) => LayerView.Of(tensor, network.Buffers[tensor.Buffer], buffers[tensor.Buffer]);
+}
