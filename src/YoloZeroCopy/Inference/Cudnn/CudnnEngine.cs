@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using YoloZeroCopy.Cuda;
-using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 

@@ -9,9 +9,8 @@ internal abstract class CudnnStep : IDisposable
     /// <summary>Queues a run. Allocates nothing.</summary>
     public abstract void Enqueue();
 
-    public virtual void Dispose()
-    {
-    }
+    /// <summary>Gives back what binds it. The plan or kernel is the engine's.</summary>
+    public abstract void Dispose();
 }
 
 /// <summary>A convolution that cuDNN runs.</summary>
@@ -27,4 +26,8 @@ internal sealed class KernelStep(CudaKernel kernel, CUstream stream, LayerLaunch
 {
     public override void Enqueue() =>
         kernel.Launch(stream, new CudaSize(launch.Grid.X, launch.Grid.Y, launch.Grid.Z), new CudaSize(launch.Grid.Threads), launch.Parameters);
+
+    public override void Dispose()
+    {
+    }
 }
