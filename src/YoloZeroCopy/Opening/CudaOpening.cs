@@ -205,24 +205,6 @@ internal static class CudaOpening
         return (engine, context, null);
     }
 
-    private static CudnnEngineOptions CudnnOptions(InferenceEngine engine, DetectorOptions options, OpeningSteps steps) => new()
-    {
-        Search = CudnnSearch.ForThisProcess(options.CudnnPath),
-        CacheFolder = options.EngineCacheFolder,
-        Batches = [.. BatchBucket.SizesFor(Opening.MaxBatchOf(engine, options, DefaultBatch), engine.Model.FixedBatch, engine.MinBatch)],
-        OnProgress = (done, total) =>
-        {
-            if (done == 0)
-            {
-                steps.Begin(OpeningStep.CompileKernels, total);
-            }
-            else
-            {
-                steps.Advance();
-            }
-        },
-    };
-
     private static CudaLaneSizes SizesOf(InferenceEngine engine, DecodeKernels decode, int maxBatch, int slotBytes) => new(
         maxBatch,
         Math.Max(maxBatch, engine.MinBatch),
