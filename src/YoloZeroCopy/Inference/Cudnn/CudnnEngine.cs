@@ -76,7 +76,7 @@ internal sealed class CudnnEngine : InferenceEngine
     /// <param name="options">How to open it.</param>
     /// <param name="reason">Why the model is not run so, where this gives null.</param>
     /// <exception cref="CudaException">The device failed.</exception>
-    /// <exception cref="CudaOutOfMemoryException">The device has too little memory for the weights.</exception>
+    /// <exception cref="InsufficientMemoryException">The device has too little memory for the weights, or to time its plans.</exception>
     /// <exception cref="NativeLibraryException">The options or the environment name a cuDNN that is none.</exception>
     public static CudnnEngine? TryOpen(OnnxRuntimeModel model, CudaContext context, CudnnEngineOptions options, out string? reason)
     {
@@ -103,6 +103,12 @@ internal sealed class CudnnEngine : InferenceEngine
             return null;
         }
 
+        if (network.Layers.FirstOrDefault(static layer => layer is not ConvolutionLayer && !LayerKernels.Has(layer)) is Layer unknown)
+        {
+            reason = $"there is no kernel for its {unknown.GetType().Name}";
+            return null;
+        }
+
         try
         {
             return new CudnnEngine(model, context, library, network, head, options);
@@ -111,6 +117,10 @@ internal sealed class CudnnEngine : InferenceEngine
         {
             reason = error.Message;
             return null;
+        }
+        catch (CudaOutOfMemoryException error)
+        {
+            throw new InsufficientMemoryException(error.Message, error);
         }
     }
 
@@ -195,7 +205,7 @@ internal sealed class CudnnEngine : InferenceEngine
 
     private static EngineCache? OpenCache(CudnnLibrary library, CudaContext context, CudnnEngineOptions options) => EngineCache.TryOpen(
         options.CacheFolder,
-        $"cuDNN {library.Version} for CUDA {library.Api.CudaVersion}, driver {CudaDriver.Version}, {context.Device.Name}, "
+        $"cuDNN {library.Version} for CUDA {library.Api.CudaVersion}, {context.Device.Name}, "
             + $"compute capability {context.Device.ComputeCapability}");
 
     private unsafe void Upload(ModelBytes source) => OwnThread.Run("YoloZeroCopy cuDNN", () =>

@@ -6,17 +6,18 @@ namespace YoloZeroCopy.Tests;
 /// <summary>The stand-in for cuDNN (native/tests/cudnn_double), in a file of its own, so that it has a state of its own.</summary>
 internal sealed unsafe class CudnnDouble
 {
-    private readonly string file;
     private readonly nint module;
 
     public CudnnDouble(CompiledSources sources)
     {
-        file = sources.Library("cudnn_double/cudnn_double.c", "-lm");
-        module = NativeLibrary.Load(file);
+        File = sources.Library("cudnn_double/cudnn_double.c", "-lm");
+        module = NativeLibrary.Load(File);
     }
 
+    public string File { get; }
+
     /// <summary>A search that finds it and nothing else.</summary>
-    public CudnnSearch Search => new() { Variable = file, ApplicationDirectory = Path.GetDirectoryName(file)!, UseSystem = false };
+    public CudnnSearch Search => new() { Variable = File, ApplicationDirectory = Path.GetDirectoryName(File)!, UseSystem = false };
 
     public CudnnLibrary Library => CudnnLibrary.Load(Search);
 
@@ -26,7 +27,7 @@ internal sealed unsafe class CudnnDouble
     /// <summary>A count: descriptors, handles, compiled, stored, executed.</summary>
     public long Get(string name) => WithText(name, text => ((delegate* unmanaged<byte*, long>)Export("yzc_get"))((byte*)text));
 
-    /// <summary>Sets version, or configs: how many ways the heuristics propose.</summary>
+    /// <summary>Sets version, configs (how many ways the heuristics propose), or computes (0: runs are checked and counted only).</summary>
     public void Set(string name, long value) => WithText(name, text =>
     {
         ((delegate* unmanaged<byte*, long, void>)Export("yzc_set"))((byte*)text, value);

@@ -1,0 +1,155 @@
+using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Cuda.Tests;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>Opening the sample model with the engine on cuDNN, over the stand-ins for driver and cuDNN, which count what is not given back.</summary>
+[Collection(CudaTests.Name)]
+public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
+{
+    private static readonly string Sample = Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx");
+
+    private readonly ModelFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Lanes_run_the_layers_and_say_so()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        StepRecorder recorder = new();
+        await using (YoloDetector detector = Open(driver, cudnn, recorder))
+        {
+            Assert.Contains("cuDNN 9.19.0 in half precision", detector.Device, StringComparison.Ordinal);
+            Assert.Contains("68 layers in half precision", detector.GraphChanges, StringComparison.Ordinal);
+            Assert.Contains(detector.Memory.Entries, static entry => entry.Name == "engine weights on the device" && entry.Bytes > 6_000_000);
+            Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
+            OpeningProgress[] compiling = [.. recorder.Steps.Where(static step => step.Step == OpeningStep.CompileKernels)];
+            Assert.Equal(Enumerable.Range(0, compiling[0].Total + 1), compiling.Select(static step => step.Done));
+
+            // Convolutions of 63 layers, of which some are alike, in two batch sizes.
+            Assert.InRange(compiling[0].Total, 2 * 30, 2 * 63);
+            FrameFormat format = new(PixelFormat.Gray8, 32, 32);
+            using DetectionResult result = await detector.DetectAsync(new byte[format.ByteCount], format);
+            Assert.True(cudnn.Get("executed") > 63);
+        }
+
+        Assert.Equal(0, cudnn.Live);
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public async Task A_second_detector_compiles_nothing()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        await using (YoloDetector first = Open(driver, cudnn))
+        {
+            long compiled = cudnn.Get("compiled");
+            Assert.True(compiled > 0);
+            await using YoloDetector second = Open(driver, cudnn);
+            Assert.Equal(compiled, cudnn.Get("compiled"));
+            await second.DisposeAsync();
+            FrameFormat format = new(PixelFormat.Gray8, 32, 32);
+            using DetectionResult result = await first.DetectAsync(new byte[format.ByteCount], format);
+        }
+
+        Assert.Equal(0, cudnn.Live);
+        driver.AssertClean();
+    }
+
+    [Theory]
+    [InlineData(true, Precision.Single)]
+    [InlineData(false, Precision.Auto)]
+    public void It_is_left_alone_where_the_options_say_so(bool rewrite, Precision precision)
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+
+        // The runtime that the tests have knows no CUDA.
+        _ = Assert.Throws<NativeLibraryException>(() => Open(driver, cudnn, change: options =>
+        {
+            options.RewriteGraph = rewrite;
+            options.Precision = precision;
+        }));
+        Assert.Equal(0, cudnn.Get("compiled"));
+        driver.AssertClean();
+    }
+
+    [Theory]
+    [InlineData("cudnnCreate")]
+    [InlineData("cudnnBackendSetAttribute")]
+    [InlineData("cudnnBackendExecute")]
+    public async Task What_cuDNN_refuses_ends_in_ONNX_Runtime_or_in_its_words_and_loses_nothing(string function)
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        await Open(driver, cudnn).DisposeAsync();
+        for (int nth = 1; nth < 4000; nth *= 3)
+        {
+            cudnn.Fail(function, nth);
+            Exception? error = await Record.ExceptionAsync(async () => await Open(driver, cudnn).DisposeAsync());
+            cudnn.Fail(function, 0);
+            Assert.True(error is null or NativeLibraryException or InferenceException, error?.ToString());
+            Assert.Equal(0, cudnn.Live);
+            driver.AssertClean();
+        }
+    }
+
+    [Fact]
+    public async Task Too_little_memory_at_any_place_is_told_and_loses_nothing()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        int told = 0;
+        for (int nth = 1; nth <= 12; nth++)
+        {
+            driver.Fail("cuMemAlloc_v2", CUresult.CUDA_ERROR_OUT_OF_MEMORY, nth);
+            Exception? error = await Record.ExceptionAsync(async () => await Open(driver, cudnn).DisposeAsync());
+            driver.Fail("cuMemAlloc_v2", 0, 0);
+            told += error is null ? 0 : 1;
+            Assert.True(error is null or InsufficientMemoryException or CudaOutOfMemoryException, error?.ToString());
+            Assert.Equal(0, cudnn.Live);
+            driver.AssertClean();
+        }
+
+        Assert.InRange(told, 5, 11);
+    }
+
+    [Fact]
+    public void Cancelled_while_it_compiles_it_frees_everything()
+    {
+        foreach (int step in (int[])[5, 6, 7, 30, 60])
+        {
+            DriverDouble driver = new(sources);
+            CudnnDouble cudnn = new(sources);
+            using CancellationTokenSource cancellation = new();
+            StepRecorder recorder = new(step, cancellation.Cancel);
+            _ = Assert.Throws<OperationCanceledException>(() => Open(driver, cudnn, recorder, cache: "", cancellationToken: cancellation.Token));
+            Assert.Equal(OpeningStep.CompileKernels, recorder.Steps[^1].Step);
+            Assert.Equal(0, cudnn.Live);
+            driver.AssertClean();
+        }
+    }
+
+    private YoloDetector Open(
+        DriverDouble driver, CudnnDouble cudnn, StepRecorder? recorder = null, string? cache = null, Action<DetectorOptions>? change = null,
+        CancellationToken cancellationToken = default)
+    {
+        DetectorOptions options = new()
+        {
+            Device = Device.Cuda(),
+            Lanes = 3,
+            MaxBatch = 4,
+            InputSize = (32, 32),
+            SlotBytes = 4096,
+            MemoryMargin = 0,
+            CudnnPath = cudnn.File,
+            EngineCacheFolder = cache ?? folder.File("engines"),
+        };
+        change?.Invoke(options);
+        cudnn.Set("computes", 0);
+        return CudaOpening.Open(Sample, options, () => driver.Device, why: "", new OpeningSteps(recorder, cancellationToken));
+    }
+}
