@@ -71,7 +71,7 @@ internal sealed class CudnnBinding
             }
             else
             {
-                steps.Add(Bind(LayerKernels.Of(layers[index], ViewOf, batch)));
+                steps.Add(Bind(LayerKernels.Of(layers[index], ViewOf, batch, weights)));
             }
         }
     }

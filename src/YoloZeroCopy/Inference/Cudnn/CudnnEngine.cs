@@ -97,6 +97,12 @@ internal sealed class CudnnEngine : InferenceEngine
         }
 
         using ModelBytes cut = bytes;
+        if (head.Layout != OutputLayout.ChannelsFirst)
+        {
+            reason = $"its head is of layout {head.Layout}, whose maps are decoded on the CPU only";
+            return null;
+        }
+
         using LayerNetwork? network = TryLower(model, cut, head, out reason);
         if (network is null)
         {
