@@ -48,6 +48,7 @@ internal static class Tool
             BenchCommand.Create(),
             BuildCommand.Create(),
             OptimizeCommand.Create(),
+            QuantizeCommand.Create(),
             SelfTestCommand.Create(),
             CompletionCommand.Create(),
         };

@@ -75,7 +75,7 @@ public sealed class OptimizeTests : IDisposable
         Assert.Equal("old", File.ReadAllText(output));
     }
 
-    private static Dictionary<string, FoundObject[]> Detect(string model)
+    internal static Dictionary<string, FoundObject[]> Detect(string model)
     {
         string[] lines = YzcProcess.Run("detect", "--model", model, "--device", "cpu", "--input", SampleAssets.Pictures, "--quiet", "--json", "-").Succeeded().Lines;
         return lines.Select(static line => JsonDocument.Parse(line).RootElement).ToDictionary(

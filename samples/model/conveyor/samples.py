@@ -9,7 +9,7 @@ import numpy as np
 from .letterbox import letterbox
 from .scenes import SceneObject, scene
 
-TRAINING, HELD_OUT, MEDIA = 1, 2, 3  # first member of every seed
+TRAINING, HELD_OUT, MEDIA, CALIBRATION = 1, 2, 3, 4  # first member of every seed
 
 MOST_OBJECTS = 32
 
@@ -35,7 +35,7 @@ def training_sample(seed: tuple[int, ...], side: int) -> tuple[np.ndarray, np.nd
     return picture[..., ::-1], labels
 
 
-def held_out_sample(index: int) -> tuple[np.ndarray, list[SceneObject]]:
+def held_out_sample(index: int, split: int = HELD_OUT) -> tuple[np.ndarray, list[SceneObject]]:
     """A BGR picture as a camera gives it, half of them square, and its objects."""
     width, height = _HELD_OUT_SIZES[0] if index % 2 == 0 else _HELD_OUT_SIZES[index // 2 % len(_HELD_OUT_SIZES)]
-    return scene((HELD_OUT, index), width, height)
+    return scene((split, index), width, height)

@@ -106,6 +106,10 @@ internal static class OptionParsing
     public static bool TryPrecision(string text, out Precision value, [NotNullWhen(false)] out string? error) =>
         TryName(text, "precision", out value, out error);
 
+    /// <summary>The name of a way to choose ranges, in any case.</summary>
+    public static bool TryQuantizationRange(string text, out QuantizationRange value, [NotNullWhen(false)] out string? error) =>
+        TryName(text, "way to choose ranges", out value, out error);
+
     /// <summary>The name of a device.</summary>
     public static bool TryDevice(string text, out Device value, [NotNullWhen(false)] out string? error)
     {

@@ -57,6 +57,9 @@ internal static class Options
         "--hardware", "GPUs that the engine is for: thiskind, ampereplus or samecomputecapability. Default: thiskind.", "NAME",
             OptionParsing.TryHardware);
 
+    public static Option<QuantizationRange> QuantizationRange() => Parsed<QuantizationRange>(
+        "--range", "How ranges are chosen: leasterror, percentile or full. Default: leasterror.", "NAME", OptionParsing.TryQuantizationRange);
+
     public static Option<int?> OptimizationLevel() => Parsed(
         "--opt-level",
         "How hard to search for the fastest algorithms. Default: TensorRT's own.",

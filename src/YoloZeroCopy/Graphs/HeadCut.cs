@@ -124,7 +124,7 @@ internal sealed class HeadCut
     /// <summary>
     /// Whether a convolution is the mean of a distribution over distances: one channel out, and its weights 0, 1, 2 and so on. Exports write it so.
     /// </summary>
-    private static bool IsMeanOfBins(OnnxGraph graph, NodeProto node)
+    internal static bool IsMeanOfBins(OnnxGraph graph, NodeProto node)
     {
         if (node.Input.Count < 2 || graph.ConstantOf(node.Input[1]) is not { Dims: [1, > 1 and <= 256, 1, 1] } weights)
         {

@@ -39,8 +39,11 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>The file, or what messages call it.</summary>
     public string Path { get; }
 
-    /// <summary>The model's bytes as they are.</summary>
+    /// <summary>The model's bytes as they are, until it is disposed.</summary>
     public ReadOnlySpan<byte> Bytes => bytes.Span;
+
+    /// <summary>The same.</summary>
+    public ReadOnlyMemory<byte> Memory => bytes.Memory;
 
     /// <summary>The model. Tensors of more than some kilobytes have no values here: <see cref="Complete"/> gives them.</summary>
     public ModelProto Proto { get; } = new();

@@ -113,6 +113,9 @@ internal sealed unsafe class OnnxRuntimeBinding : IDisposable
     /// <summary>Shape of the first bound output after a run.</summary>
     public ImmutableArray<long> OutputShape() => new OrtSessionReader(api, session.Value).FirstOutputShape(binding);
 
+    /// <summary>Reads the bound outputs after a run: number, address and elements of each, valid for the length of the call.</summary>
+    public void ReadOutputs(Action<int, nint, long> read) => new OrtSessionReader(api, session.Value).ReadOutputs(binding, read);
+
     /// <summary>Bytes of a tensor; the shape is known to be positive.</summary>
     public static long ByteCount(TensorElementType type, ReadOnlySpan<long> shape)
     {

@@ -31,9 +31,9 @@ internal static unsafe class TensorRtBuild
         context?.MakeCurrent();
         byte[] timings = ReadTimings(options.TimingCachePath);
         using TensorRtBuildMonitor monitor = new(progress, stop);
-        using HalfModel half = HalfModel.For(modelPath, outputPath, options);
-        using TrtHandle builder = CreateBuilder(library, options, plan, timings, monitor, modelPath, half.Path is not null);
-        Parse(library.Api, builder, half.Path ?? modelPath, modelPath, stop);
+        using TensorRtInput input = TensorRtInput.For(modelPath, outputPath, options.HalfPrecision);
+        using TrtHandle builder = CreateBuilder(library, options, plan, timings, monitor, modelPath, input.IsHalf);
+        Parse(library.Api, builder, input.Path, modelPath, stop);
         AddProfiles(library.Api, builder, plan, modelPath);
         using TrtHandle blob = BuildPlan(library.Api, builder, monitor, modelPath, stop);
         void* data;
@@ -45,7 +45,7 @@ internal static unsafe class TensorRtBuild
         return new TensorRtBuildReport
         {
             Library = $"{library.Name} ({library.Path})",
-            GraphChanges = half.Changes,
+            GraphChanges = input.Changes,
             PlanBytes = (long)length,
             Profiles = plan.Profiles,
             NodeCount = model.NodeCount,

@@ -66,6 +66,19 @@ public sealed class TensorRtBuilderTests : IDisposable
     }
 
     [Fact]
+    public void A_model_of_integers_is_built_with_signed_ones()
+    {
+        TensorRtBuildOptions options = Options() with { Sizes = [(320, 320)], MaxBatch = 2 };
+        string integers = folder.File("integers.onnx");
+        _ = ModelQuantizer.Quantize(Sample, integers, ModelQuantizerTests.Noise(2), new QuantizationOptions { InputSize = (96, 96) });
+        TensorRtBuildReport report = TensorRtBuilder.Build(integers, Output, options);
+        Assert.Equal("integers are signed, as TensorRT wants them", report.GraphChanges);
+        TensorRtBuildReport half = TensorRtBuilder.Build(integers, Output, options with { HalfPrecision = true });
+        Assert.EndsWith("the model stays in its precision: it is quantized", half.GraphChanges, StringComparison.Ordinal);
+        Assert.Equal([integers, Output], Directory.GetFiles(folder.Path).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void A_bare_plan_is_written_where_that_is_asked()
     {
         _ = TensorRtBuilder.Build(Model("tiny"), Output, Options() with { WriteMetadata = false, MaxBatch = 2, WorkspaceBytes = 64 << 20 });

@@ -6,7 +6,7 @@ namespace YoloZeroCopy.Interop;
 internal readonly unsafe ref struct OrtSessionReader
 {
     // What a detector's own graph never comes near; a file that does is damaged.
-    private const int MaxTensors = 256;
+    private const int MaxTensors = 4096;
     private const int MaxRank = 32;
     private const int MaxNameBytes = 1024;
     private const int MaxMetadataKeys = 4096;
@@ -65,30 +65,67 @@ internal readonly unsafe ref struct OrtSessionReader
     /// <summary>Shape of the first output that a binding was run with.</summary>
     public ImmutableArray<long> FirstOutputShape(nint binding)
     {
-        nint* values = null;
-        nuint count = 0;
-        api->GetBoundOutputValues(binding, allocator, &values, &count).ThrowIfFailed(api);
+        nint* values = Values(binding, out nuint count);
         try
         {
-            if (count == 0)
-            {
-                throw new InferenceException("The run gave no output.");
-            }
-
-            nint info;
-            api->GetTensorTypeAndShape(values[0], &info).ThrowIfFailed(api);
-            using OrtHandle owned = new(info, api->ReleaseTensorTypeAndShapeInfo);
-            return Shape(info);
+            return count > 0 ? ShapeOf(values[0]) : throw new InferenceException("The run gave no output.");
         }
         finally
         {
+            Release(values, count);
+        }
+    }
+
+    /// <summary>Reads every output of a run: its number, address and elements, valid for the length of the call.</summary>
+    public void ReadOutputs(nint binding, Action<int, nint, long> read)
+    {
+        nint* values = Values(binding, out nuint count);
+        try
+        {
             for (nuint i = 0; i < count; i++)
             {
-                api->ReleaseValue(values[i]);
-            }
+                void* data;
+                api->GetTensorMutableData(values[i], &data).ThrowIfFailed(api);
+                long elements = 1;
+                foreach (long dimension in ShapeOf(values[i]))
+                {
+                    elements = checked(elements * dimension);
+                }
 
-            Free(values);
+                read((int)i, (nint)data, elements);
+            }
         }
+        finally
+        {
+            Release(values, count);
+        }
+    }
+
+    private nint* Values(nint binding, out nuint count)
+    {
+        nint* values = null;
+        nuint found = 0;
+        api->GetBoundOutputValues(binding, allocator, &values, &found).ThrowIfFailed(api);
+        count = found;
+        return values;
+    }
+
+    private ImmutableArray<long> ShapeOf(nint value)
+    {
+        nint info;
+        api->GetTensorTypeAndShape(value, &info).ThrowIfFailed(api);
+        using OrtHandle owned = new(info, api->ReleaseTensorTypeAndShapeInfo);
+        return Shape(info);
+    }
+
+    private void Release(nint* values, nuint count)
+    {
+        for (nuint i = 0; i < count; i++)
+        {
+            api->ReleaseValue(values[i]);
+        }
+
+        Free(values);
     }
 
     private ImmutableArray<OnnxTensor> Tensors(
