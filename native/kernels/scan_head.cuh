@@ -68,9 +68,9 @@ struct head_scan {
             }
         }
 
-        cell_vectors = (params.decode.class_count + HalvesOfVector - 1) / HalvesOfVector;
+        cell_vectors = vectors_of(params.decode.class_count);
         uint64_t scores_bytes = 16ull * (uint64_t)cell_vectors;
-        sides_bytes = 16ull * (uint64_t)((4 * params.bins + HalvesOfVector - 1) / HalvesOfVector);
+        sides_bytes = 16ull * (uint64_t)vectors_of(4 * params.bins);
         uint64_t batch = (uint64_t)params.batch;
         uint64_t before = (uint64_t)level.cells * (uint64_t)block_y();
         sides = params.decode.output + batch * (uint64_t)level.sides + before * sides_bytes;
@@ -78,6 +78,8 @@ struct head_scan {
         first_cell = (block_x() - level.first_segment) * params.decode.segment_anchors;
         cells = lesser(params.decode.segment_anchors, level.cells - first_cell);
     }
+
+    YZC_DEVICE_MEMBER static int vectors_of(int channels) { return (channels + HalvesOfVector - 1) / HalvesOfVector; }
 
     YZC_DEVICE_MEMBER void flag(int cell, uint32_t element) const { shared_min(&shared.wrong, (uint64_t)(level.first_anchor + first_cell + cell) << 32 | element); }
 
@@ -167,19 +169,20 @@ struct head_scan {
         }
     }
 
-    YZC_DEVICE_MEMBER float score_of(uint32_t best) const { return 1 / (1 + exponential(-half_to_float(from_order(best >> 16)))); }
+    YZC_DEVICE_MEMBER static float score_of(float logit) { return 1 / (1 + exponential(-logit)); }
+    YZC_DEVICE_MEMBER static float best_score(uint32_t best) { return score_of(half_to_float(from_order(best >> 16))); }
     YZC_DEVICE_MEMBER static int class_of(uint32_t best) { return 0xFFFF - (int)(best & 0xFFFF); }
 
-    YZC_DEVICE_MEMBER bool counts(int class_id) const
+    YZC_DEVICE_MEMBER static bool counts(const yzc_decode_params& params, int class_id)
     {
-        return (params.decode.flags & YZC_SOME_CLASSES) == 0 || (params.decode.class_bits[class_id / 32] >> class_id % 32 & 1) != 0;
+        return (params.flags & YZC_SOME_CLASSES) == 0 || (params.class_bits[class_id / 32] >> class_id % 32 & 1) != 0;
     }
 
     YZC_DEVICE_MEMBER void find_candidates() const
     {
         int cell = thread_index();
         uint32_t best = cell < cells ? shared.best[cell] : 0;
-        if (best != 0 && score_of(best) > params.decode.score_threshold && counts(class_of(best))) {
+        if (best != 0 && best_score(best) > params.decode.score_threshold && (params.kept != 0 || counts(params.decode, class_of(best)))) {
             shared.candidates[shared_add(&shared.count, 1)] = cell;
         }
     }
@@ -227,7 +230,7 @@ struct head_scan {
     {
         int cell = shared.candidates[index];
         int anchor = level.first_anchor + first_cell + cell;
-        if (is_not_finite(box[0] + box[1] + box[2] + box[3])) {
+        if (params.kept == 0 && is_not_finite(box[0] + box[1] + box[2] + box[3])) {
             for (int side = 3; side >= 0; side--) {
                 if (is_not_finite(box[side])) {
                     flag(cell, (uint32_t)side);
@@ -237,7 +240,7 @@ struct head_scan {
 
         uint32_t best = shared.best[cell];
         store_box(scratch + at.boxes, anchor, { box[0], box[1], box[2], box[3] });
-        uint64_t key = (uint64_t)~float_to_bits(score_of(best)) << 32 | (uint64_t)anchor << 10 | (uint64_t)class_of(best);
+        uint64_t key = (uint64_t)~float_to_bits(best_score(best)) << 32 | (uint64_t)anchor << 10 | (uint64_t)class_of(best);
         global<uint64_t>(scratch + at.keys)[(uint64_t)block_x() * (uint64_t)params.decode.segment_anchors + (uint64_t)index] = key;
     }
 

@@ -639,6 +639,22 @@ struct suppression {
         return taken;
     }
 
+    // One thread's work. A class that is unknown is one of a model that has suppressed already.
+    YZC_DEVICE_MEMBER void write_header(int count, int candidates, int cut, uint64_t wrong, uint32_t wrong_value, bool knows_classes = true) const
+    {
+        bool failed = wrong != ~0ull;
+        bool unknown_class = !knows_classes && (uint32_t)wrong == 5;
+        YZC_GLOBAL yzc_result_header* header = global<yzc_result_header>(params.results + (uint64_t)params.result_stride * (uint64_t)block_x());
+        header->count = failed ? 0 : count;
+        header->candidates = candidates;
+        header->cut = cut;
+        header->status = !failed ? YZC_DECODED : unknown_class ? YZC_UNKNOWN_CLASS : YZC_NOT_FINITE;
+        header->wrong_anchor = failed ? (int)(wrong >> 32) : -1;
+        header->wrong_element = failed ? (int)(uint32_t)wrong : -1;
+        header->wrong_value = failed ? wrong_value : 0;
+        header->reserved = 0;
+    }
+
     // The lowest anchor's wrong value is one segment's.
     YZC_DEVICE_MEMBER void find_wrong_value() const
     {
@@ -681,17 +697,7 @@ YZC_DEVICE void suppress(const yzc_decode_params& params)
     }
 
     if (thread_index() == 0) {
-        bool failed = wrong != ~0ull;
-        bool unknown_class = (params.flags & YZC_END_TO_END) != 0 && (uint32_t)wrong == 5;
-        YZC_GLOBAL yzc_result_header* header = global<yzc_result_header>(params.results + (uint64_t)params.result_stride * (uint64_t)block_x());
-        header->count = count;
-        header->candidates = candidates;
-        header->cut = cut;
-        header->status = !failed ? YZC_DECODED : unknown_class ? YZC_UNKNOWN_CLASS : YZC_NOT_FINITE;
-        header->wrong_anchor = failed ? (int)(wrong >> 32) : -1;
-        header->wrong_element = failed ? (int)(uint32_t)wrong : -1;
-        header->wrong_value = failed ? shared.wrong_value : 0;
-        header->reserved = 0;
+        work.write_header(count, candidates, cut, wrong, shared.wrong_value, (params.flags & YZC_END_TO_END) == 0);
     }
 }
 

@@ -88,13 +88,15 @@ struct yzc_head_level {
     int32_t reserved;
 };
 
-// The only parameter of yzc_scan_head_f16, by value.
+// The only parameter of yzc_scan_head_f16 and yzc_choose_pairs, by value.
 struct yzc_head_params {
     yzc_decode_params decode; // As yzc_suppress gets it. output: all pictures of the first map, then all of the next one.
     int32_t batch;          // Pictures in each map.
     int32_t level_count;    // 1 to YZC_MAX_LEVELS.
     int32_t bins;           // Distances of a side's distribution; 1 where a side is one number.
     float logit_threshold;  // No logit up to this has a score above score_threshold.
+    int32_t kept;           // 0: yzc_suppress follows. Else yzc_choose_pairs does, with so many pairs, up to YZC_MAX_DETECTIONS.
+    int32_t reserved;
     yzc_head_level levels[8];
 };
 

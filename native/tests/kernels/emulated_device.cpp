@@ -213,14 +213,15 @@ public:
         auto preprocess = preprocess_kernels.find(kernel);
         auto activation = activation_kernels.find(kernel);
         auto layer = layer_kernels.find(kernel);
+        auto head = head_kernels.find(kernel);
         if (preprocess != preprocess_kernels.end()) {
             block.body = [=] { preprocess->second(*(const yzc_preprocess_params*)params); };
         } else if (activation != activation_kernels.end()) {
             block.body = [=] { activation->second(*(const yzc_silu_params*)params); };
         } else if (layer != layer_kernels.end()) {
             block.body = [=] { layer->second(*(const yzc_layer_params*)params); };
-        } else if (std::string(kernel) == "yzc_scan_head_f16") {
-            block.body = [=] { yzc_scan_head_f16(*(const yzc_head_params*)params); };
+        } else if (head != head_kernels.end()) {
+            block.body = [=] { head->second(*(const yzc_head_params*)params); };
         } else {
             auto decode = decode_kernels.at(kernel);
             block.body = [=] { decode(*(const yzc_decode_params*)params); };
@@ -260,6 +261,10 @@ private:
         { "yzc_depthwise_3x3_stride_2_f16", yzc_depthwise_3x3_stride_2_f16 },
         { "yzc_depthwise_5x5_stride_2_f16", yzc_depthwise_5x5_stride_2_f16 },
         { "yzc_depthwise_7x7_stride_2_f16", yzc_depthwise_7x7_stride_2_f16 },
+    };
+    const std::map<std::string, void (*)(yzc_head_params)> head_kernels {
+        { "yzc_scan_head_f16", yzc_scan_head_f16 },
+        { "yzc_choose_pairs", yzc_choose_pairs },
     };
     const std::map<std::string, void (*)(yzc_decode_params)> decode_kernels {
         { "yzc_scan_channels_f32", yzc_scan_channels_f32 },

@@ -93,9 +93,9 @@ std::vector<yzc_picture> read_pictures(reader& file, int count)
 }
 
 // Decodes the output that comes next in the file and compares with the results behind it.
-template <class Scan>
+template <class Launch>
 void check_results(
-    device& device, reader& file, const std::string& name, tally& tally, int count, const std::vector<yzc_picture>& pictures, size_t bytes, yzc_decode_params params, Scan scan)
+    device& device, reader& file, const std::string& name, tally& tally, int count, const std::vector<yzc_picture>& pictures, size_t bytes, yzc_decode_params params, Launch launch)
 {
     buffer descriptors(device, pictures);
     buffer output(device, bytes);
@@ -108,8 +108,7 @@ void check_results(
     params.output = output.address;
     params.scratch = scratch.address;
     params.results = results.address;
-    scan(params);
-    device.launch("yzc_suppress", suppress_grid(count), &params);
+    launch(params);
     std::vector<uint8_t> got = results.read<uint8_t>();
     for (int i = 0; i < count; i++) {
         auto wanted = file.get<yzc_result_header>();
@@ -136,6 +135,7 @@ void check_decode_file(device& device, reader& file, const std::string& name, ta
     size_t bytes = (size_t)count * params.anchors * columns_of(layout, params.class_count) * element_bytes(type);
     check_results(device, file, name, tally, count, pictures, bytes, params, [&](yzc_decode_params& all) {
         device.launch(scan_kernel(layout, type == Float16), scan_grid(all, count), &all);
+        device.launch("yzc_suppress", suppress_grid(count), &all);
     });
 }
 
@@ -148,6 +148,11 @@ void check_head_file(device& device, reader& file, const std::string& name, tall
     check_results(device, file, name, tally, count, pictures, bytes, params.decode, [&](yzc_decode_params& all) {
         params.decode = all;
         device.launch("yzc_scan_head_f16", scan_grid(all, count), &params);
+        if (params.kept != 0) {
+            device.launch("yzc_choose_pairs", suppress_grid(count), &params);
+        } else {
+            device.launch("yzc_suppress", suppress_grid(count), &all);
+        }
     });
 }
 

@@ -67,6 +67,8 @@ int main()
     OFFSET(yzc_head_params, level_count);
     OFFSET(yzc_head_params, bins);
     OFFSET(yzc_head_params, logit_threshold);
+    OFFSET(yzc_head_params, kept);
+    OFFSET(yzc_head_params, reserved);
     OFFSET(yzc_head_params, levels);
     SIZE(yzc_silu_params);
     OFFSET(yzc_silu_params, input);

@@ -12,7 +12,7 @@ public class DecodeKernelsTests
     {
         Assert.Equal("yzc_scan_channels_f16", Kernels.ScanName);
         Assert.Equal(new KernelGrid(33, 8, 1, 256), Kernels.ScanGrid(8));
-        Assert.Equal(new KernelGrid(8, 1, 1, 1024), DecodeKernels.SuppressGrid(8));
+        Assert.Equal(new KernelGrid(8, 1, 1, 1024), DecodeKernels.RankGrid(8));
         Assert.Equal(300, Kernels.MaxDetections);
         Assert.True(Kernels.ResultBytes >= 32 + (300 * 24) && Kernels.ResultBytes % 32 == 0);
         Assert.True(Kernels.ScratchBytes % 256 == 0 && Kernels.ScratchBytes < 256 * 1024, $"{Kernels.ScratchBytes} bytes of scratch memory.");
@@ -44,6 +44,22 @@ public class DecodeKernelsTests
         Assert.False(Kernels.IsOfHead);
     }
 
+    [Fact]
+    public void A_head_that_needs_no_suppression_gives_as_many_detections_as_it_keeps()
+    {
+        DetectionHead head = DetectionHeadTests.ForInput(640, 640, bins: 1, classCount: 80) with
+        {
+            ElementType = TensorElementType.Float16,
+            IsChannelsLast = true,
+            Layout = OutputLayout.EndToEnd,
+            Kept = 300,
+        };
+        Assert.Equal(300, new DecodeKernels(head, new DecodingOptions { MaxDetections = 1000 }).MaxDetections);
+        Assert.Equal(10, new DecodeKernels(head, new DecodingOptions { MaxDetections = 10 }).MaxDetections);
+        Assert.Equal(300, new DecodeKernels(head, new DecodingOptions()).HeadParametersFor(default, 1).Kept);
+        Assert.Equal("yzc_choose_pairs", new DecodeKernels(head, new DecodingOptions()).RankName);
+    }
+
     [Theory]
     [InlineData(1, 256)]
     [InlineData(32, 256)]
@@ -69,12 +85,19 @@ public class DecodeKernelsTests
             IsChannelsLast = true,
         };
         DecodingOptions options = new();
-        Assert.Throws<ArgumentException>(() => new DecodeKernels(head with { IsChannelsLast = false }, options));
-        Assert.Throws<ArgumentException>(() => new DecodeKernels(head with { ElementType = TensorElementType.Float32 }, options));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(head with { Levels = [] }, options));
-        Assert.Throws<ArgumentOutOfRangeException>(
-            () => new DecodeKernels(head with { Levels = [.. Enumerable.Repeat(head.Levels[0], DecodeKernels.LevelLimit + 1)] }, options));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new DecodeKernels(head with { ClassCount = DecodeKernels.ClassLimit + 1 }, options));
+        foreach (DetectionHead wrong in (DetectionHead[])
+        [
+            head with { IsChannelsLast = false }, head with { ElementType = TensorElementType.Float32 }, head with { Levels = [] },
+            head with { Levels = [.. Enumerable.Repeat(head.Levels[0], DecodeKernels.LevelLimit + 1)] },
+            head with { ClassCount = DecodeKernels.ClassLimit + 1 }, head with { Layout = OutputLayout.AnchorsFirst },
+            head with { Layout = OutputLayout.EndToEnd }, head with { Layout = OutputLayout.EndToEnd, Kept = DecodeKernels.DetectionLimit + 1 },
+        ])
+        {
+            Assert.NotNull(DecodeKernels.WhyNot(wrong));
+            Assert.Throws<ArgumentException>(() => new DecodeKernels(wrong, options));
+        }
+
+        Assert.Null(DecodeKernels.WhyNot(head));
     }
 
     [Fact]

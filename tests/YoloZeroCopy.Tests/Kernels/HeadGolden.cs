@@ -43,7 +43,34 @@ internal static class HeadGolden
             number++;
         }
 
-        WriteWrong(folder);
+        WriteWrong(folder, OutputLayout.ChannelsFirst);
+        WriteWrong(folder, OutputLayout.EndToEnd);
+        WritePairs(folder);
+    }
+
+    /// <summary>Heads that need no suppression: fewer and more anchors and pairs than are kept.</summary>
+    private static void WritePairs(string folder)
+    {
+        (DetectionHead Head, double Candidates, int Kept, DecodingOptions Options)[] cases =
+        [
+            (DetectionHeadTests.ForInput(64, 64, bins: 1, classCount: 80), 0.3, 300, new()),
+            (DetectionHeadTests.ForInput(64, 64, bins: 16, classCount: 5), 0.8, 20, new()),
+            (DetectionHeadTests.ForInput(320, 320, bins: 1, classCount: 80), 0.5, 300, new()),
+            (DetectionHeadTests.ForInput(64, 64, bins: 1, classCount: 3), 0.9, 1, new() { ScoreThreshold = 0.5f }),
+
+            // Every pair is above the threshold, and they are more than can be sorted; nearly all of the same score.
+            (DetectionHeadTests.ForInput(96, 96, bins: 1, classCount: 80), 0.9, 300, new() { ScoreThreshold = 0, MaxDetections = 100 }),
+            (DetectionHeadTests.ForInput(320, 320, bins: 1, classCount: 9), 0.4, 1024, new() { ScoreThreshold = 0.0001f, MaxDetections = 1024 }),
+        ];
+        int number = 0;
+        foreach ((DetectionHead head, double candidates, int kept, DecodingOptions options) in cases)
+        {
+            DetectionHead ofPairs = head with { Layout = OutputLayout.EndToEnd, Kept = kept };
+            DecodingOptions some = options with { Classes = [.. Enumerable.Range(0, head.ClassCount).Where(static id => id % 3 != 1)] };
+            Write(Path.Combine(folder, $"head_pairs_{number}.bin"), HeadMaps.Random(ofPairs, 2, candidates, options, number), 2, options);
+            Write(Path.Combine(folder, $"head_pairs_{number}_some.bin"), HeadMaps.Random(ofPairs, 1, candidates, some, number + 50), 1, some);
+            number++;
+        }
     }
 
     // Sizes that no two neighbours of a network have: nothing of a level follows from another's.
@@ -65,9 +92,9 @@ internal static class HeadGolden
     }
 
     /// <summary>Maps with one wrong value each: the processor's exception and the one made of the kernel's header say the same.</summary>
-    private static void WriteWrong(string folder)
+    private static void WriteWrong(string folder, OutputLayout layout)
     {
-        DetectionHead head = DetectionHeadTests.ForInput(64, 64, bins: 16, classCount: 9);
+        DetectionHead head = DetectionHeadTests.ForInput(64, 64, bins: 16, classCount: 9) with { Layout = layout, Kept = 100 };
         DecodingOptions options = new();
         (int Level, int Cell, int Element, Half Value)[] places =
         [
@@ -95,15 +122,16 @@ internal static class HeadGolden
             headers[picture] = new KernelResultHeader(0, 0, 0, KernelDecodeStatus.NotFinite, firstAnchors[level] + cell, element, bits, 0);
         }
 
-        Write(Path.Combine(folder, "head_wrong.bin"), maps, places.Length, options, headers);
+        Write(Path.Combine(folder, $"head_wrong_{layout}.bin"), maps, places.Length, options, headers);
 
         // Where a side is one number, it is the corner that is infinite.
-        HeadMaps plain = HeadMaps.Random(DetectionHeadTests.ForInput(64, 64, bins: 1, classCount: 2), 1, 0.2, options, seed: 6);
+        HeadMaps plain = HeadMaps.Random(
+            DetectionHeadTests.ForInput(64, 64, bins: 1, classCount: 2) with { Layout = layout, Kept = 100 }, 1, 0.2, options, seed: 6);
         plain.Logits(0, 0, 9)[1] = (Half)2f;
         plain.Sides(0, 0, 9)[1] = Half.PositiveInfinity;
         KernelResultHeader corner = new(
             0, 0, 0, KernelDecodeStatus.NotFinite, 9, 1, BitConverter.SingleToUInt32Bits(float.NegativeInfinity), 0);
-        Write(Path.Combine(folder, "head_wrong_plain.bin"), plain, 1, options, [corner]);
+        Write(Path.Combine(folder, $"head_wrong_plain_{layout}.bin"), plain, 1, options, [corner]);
     }
 
     private static void Write(string path, HeadMaps maps, int pictures, DecodingOptions options, KernelResultHeader[]? wrong = null)

@@ -118,7 +118,7 @@ internal sealed class HeadMaps
         Detection[] detections = new Detection[options.MaxDetections];
         fixed (Half* address = output)
         {
-            return detections[..new HeadDecoder(first, options).Decode((nint)address, 1, 0, letterbox, detections)];
+            return detections[..OutputDecoder.For(first, options).Decode((nint)address, 1, 0, letterbox, detections)];
         }
     }
 

@@ -25,13 +25,15 @@ public class KernelSourceTests
             IsChannelsLast = true,
         };
         Assert.Contains($".visible .entry {new DecodeKernels(head, new DecodingOptions()).ScanName}(", decode, StringComparison.Ordinal);
-        Assert.Contains($".visible .entry {DecodeKernels.SuppressName}(", decode, StringComparison.Ordinal);
+        DecodeKernels ofPairs = new(head with { Layout = OutputLayout.EndToEnd, Kept = 10 }, new DecodingOptions());
+        Assert.Contains($".visible .entry {ofPairs.RankName}(", decode, StringComparison.Ordinal);
         foreach (OutputLayout layout in Enum.GetValues<OutputLayout>())
         {
             foreach (TensorElementType elementType in (TensorElementType[])[TensorElementType.Float32, TensorElementType.Float16])
             {
                 DecodeKernels kernels = new(layout, 100, 3, elementType, new DecodingOptions());
                 Assert.Contains($".visible .entry {kernels.ScanName}(", decode, StringComparison.Ordinal);
+                Assert.Contains($".visible .entry {kernels.RankName}(", decode, StringComparison.Ordinal);
             }
         }
 

@@ -107,7 +107,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
 
         using CudaDeviceMemory pictures = Pictures(batch, _ => outputs.Address.Value);
         CudaKernel scan = decodeModule.GetKernel(decode.ScanName);
-        CudaKernel suppress = decodeModule.GetKernel(DecodeKernels.SuppressName);
+        CudaKernel rank = decodeModule.GetKernel(decode.RankName);
         double median = Time(sets, repeats, Queue, stop);
         KernelResultHeader header;
         stream.CopyToHost(&header, results.Address, (nuint)sizeof(KernelResultHeader));
@@ -121,16 +121,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
                 outputs.Address.Value + (ulong)(set * outputStep),
                 scratch.Address.Value + (ulong)(set * scratchStep),
                 results.Address.Value + (ulong)(set * resultStep));
-            if (decode.IsOfHead)
-            {
-                Launch(scan, decode.ScanGrid(batch), decode.HeadParametersFor(parameters, batch));
-            }
-            else
-            {
-                Launch(scan, decode.ScanGrid(batch), parameters);
-            }
-
-            Launch(suppress, DecodeKernels.SuppressGrid(batch), parameters);
+            decode.Launch(stream, scan, rank, parameters, batch);
         }
     }
 

@@ -1,14 +1,15 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
 /// <summary>How to launch decoding and suppression for one model: two launches on one stream for a batch, and how to read what they wrote.</summary>
 /// <remarks>
-/// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="SuppressName"/> ranks and suppresses; both take the same
-/// parameters, the first of a head <see cref="HeadParameters"/>, and neither needs the host between, so both can be captured. Scratch memory needs no
-/// initialisation. Detections equal <see cref="DetectionDecoder"/>'s and, of a head, <see cref="HeadDecoder"/>'s, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's
+/// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="RankName"/> ranks and, where the model has not, suppresses;
+/// neither needs the host between, so both can be captured. Scratch memory needs no
+/// initialisation. Detections equal <see cref="DetectionDecoder"/>'s and, of a head, <see cref="HeadDecoder"/>'s or <see cref="BestPairDecoder"/>'s, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's
 /// limit is
 /// <see cref="DecodingOptions.CandidateLimit"/>): those with the lowest scores, of equal ones those with the highest anchors, take no part, and the
 /// result says how many. Boxes so large that a difference of corners overflows binary32 are not covered by that promise.
@@ -29,9 +30,6 @@ internal sealed class DecodeKernels
 
     /// <summary>Most levels of a head.</summary>
     public const int LevelLimit = 8;
-
-    /// <summary>Name of the second kernel, in <see cref="KernelSource.Decode"/>.</summary>
-    public const string SuppressName = "yzc_suppress";
 
     // As in yzc_kernels.h; a test compares.
     internal const int ScanThreads = 256;
@@ -88,7 +86,7 @@ internal sealed class DecodeKernels
     }
 
     /// <summary>Plans for the maps of a head.</summary>
-    /// <param name="detectionHead">The head: halves, channels last, at most <see cref="LevelLimit"/> levels.</param>
+    /// <param name="detectionHead">The head; <see cref="WhyNot"/> is null.</param>
     /// <param name="options">As the other constructor's.</param>
     /// <exception cref="ArgumentException">The head is of another kind, or one of <see cref="DecodingOptions.Classes"/> is none of the
     /// model's.</exception>
@@ -96,22 +94,14 @@ internal sealed class DecodeKernels
     public DecodeKernels(DetectionHead detectionHead, DecodingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (detectionHead.Layout != OutputLayout.ChannelsFirst)
+        if (WhyNot(detectionHead) is string reason)
         {
-            throw new ArgumentException($"The head is of layout {detectionHead.Layout}; wanted is one of distances.", nameof(detectionHead));
+            throw new ArgumentException($"The head cannot be decoded on CUDA: {reason}.", nameof(detectionHead));
         }
 
-        if (detectionHead.ElementType != TensorElementType.Float16 || !detectionHead.IsChannelsLast)
-        {
-            throw new ArgumentException(
-                $"The head's maps are {detectionHead.ElementType}, channels {(detectionHead.IsChannelsLast ? "last" : "first")}; "
-                + $"wanted is {TensorElementType.Float16}, channels last.",
-                nameof(detectionHead));
-        }
-
-        ThrowIfOutside(detectionHead.Levels.Length, LevelLimit, "number of levels");
-        ThrowIfOutside(detectionHead.ClassCount, ClassLimit, nameof(detectionHead.ClassCount));
         ScanName = "yzc_scan_head_f16";
+        bool choosesPairs = detectionHead.Layout == OutputLayout.EndToEnd;
+        RankName = choosesPairs ? "yzc_choose_pairs" : RankName;
         int cellVectors = (detectionHead.ClassCount + LayerNetwork.ChannelMultiple - 1) / LayerNetwork.ChannelMultiple;
         int segmentCells = ScanThreads;
         while (segmentCells > LeastHeadCells && segmentCells * cellVectors > HeadVectors)
@@ -135,15 +125,28 @@ internal sealed class DecodeKernels
             bytes = checked(bytes + sidesBytes + detectionHead.MapBytes(level.Scores));
         }
 
-        parameters = ParametersOf(anchors, detectionHead.ClassCount, segments, segmentCells, options);
+        parameters = ParametersOf(anchors, detectionHead.ClassCount, segments, segmentCells, options, choosesPairs ? detectionHead.Kept : anchors);
         head = new HeadParameters
         {
+            Kept = choosesPairs ? detectionHead.Kept : 0,
             LevelCount = detectionHead.Levels.Length,
             Bins = detectionHead.Bins,
             LogitThreshold = HeadDecoder.LogitThresholdOf(options),
             Levels = levels,
         };
     }
+
+    /// <summary>Why the kernels cannot decode a head; null where they can.</summary>
+    public static string? WhyNot(DetectionHead head) => head switch
+    {
+        { Layout: OutputLayout.AnchorsFirst } => "it has anchor boxes",
+        { Layout: OutputLayout.EndToEnd, Kept: < 1 or > DetectionLimit } => $"it gives {head.Kept} detections; wanted is 1 to {DetectionLimit}",
+        { ElementType: not TensorElementType.Float16 } or { IsChannelsLast: false } =>
+            $"its maps are {head.ElementType}, channels {(head.IsChannelsLast ? "last" : "first")}; wanted is {TensorElementType.Float16}, channels last",
+        { ClassCount: < 1 or > ClassLimit } => $"it has {head.ClassCount} classes; wanted is 1 to {ClassLimit}",
+        { Levels.Length: < 1 or > LevelLimit } => $"it has {head.Levels.Length} levels; wanted is 1 to {LevelLimit}",
+        _ => null,
+    };
 
     /// <summary>The kernels for an engine's output.</summary>
     public static DecodeKernels For(InferenceEngine engine, DecodingOptions options)
@@ -157,6 +160,9 @@ internal sealed class DecodeKernels
 
     /// <summary>Name of the first kernel, in <see cref="KernelSource.Decode"/>.</summary>
     public string ScanName { get; }
+
+    /// <summary>Name of the second kernel, likewise.</summary>
+    public string RankName { get; } = "yzc_suppress";
 
     /// <summary>Whether the output is the maps of a head, and the first kernel takes <see cref="HeadParametersFor"/>.</summary>
     public bool IsOfHead => layout is null;
@@ -182,8 +188,38 @@ internal sealed class DecodeKernels
     public DecodeParameters ParametersFor(ulong pictures, ulong output, ulong scratch, ulong results) =>
         parameters with { Pictures = pictures, Output = output, Scratch = scratch, Results = results };
 
-    /// <summary>Parameters of the first kernel of a head.</summary>
-    /// <param name="decode">Those of the second one.</param>
+    /// <summary>Queues both kernels.</summary>
+    /// <param name="stream">Stream, whose context is current.</param>
+    /// <param name="scan">The kernel <see cref="ScanName"/>.</param>
+    /// <param name="rank">The kernel <see cref="RankName"/>.</param>
+    /// <param name="decode">What <see cref="ParametersFor"/> gave.</param>
+    /// <param name="batch">Pictures of the batch.</param>
+    public void Launch(CudaStream stream, CudaKernel scan, CudaKernel rank, in DecodeParameters decode, int batch)
+    {
+        KernelGrid scanGrid = ScanGrid(batch);
+        CudaSize scanSize = new(scanGrid.X, scanGrid.Y, scanGrid.Z);
+        CudaSize rankSize = new(RankGrid(batch).X);
+        if (!IsOfHead)
+        {
+            scan.Launch(stream, scanSize, new CudaSize(ScanThreads), decode);
+            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), decode);
+            return;
+        }
+
+        HeadParameters ofHead = HeadParametersFor(decode, batch);
+        scan.Launch(stream, scanSize, new CudaSize(ScanThreads), ofHead);
+        if (ofHead.Kept == 0)
+        {
+            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), decode);
+        }
+        else
+        {
+            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), ofHead);
+        }
+    }
+
+    /// <summary>Parameters of the first kernel of a head, and of the second one where that chooses pairs.</summary>
+    /// <param name="decode">Those of the second one otherwise.</param>
     /// <param name="batch">Pictures of the batch: a map's address depends on it.</param>
     public HeadParameters HeadParametersFor(in DecodeParameters decode, int batch) => head with { Decode = decode, Batch = batch };
 
@@ -195,7 +231,7 @@ internal sealed class DecodeKernels
     }
 
     /// <summary>Grid of the second kernel.</summary>
-    public static KernelGrid SuppressGrid(int batch)
+    public static KernelGrid RankGrid(int batch)
     {
         ThrowIfOutside(batch, PreprocessKernel.MaxBatch, nameof(batch));
         return new KernelGrid(batch, 1, 1, SuppressThreads);
@@ -249,12 +285,13 @@ internal sealed class DecodeKernels
 
     private static int SegmentsOf(int anchors, int segmentAnchors) => (anchors + segmentAnchors - 1) / segmentAnchors;
 
-    private DecodeParameters ParametersOf(int anchors, int classCount, int segments, int segmentAnchors, DecodingOptions options)
+    private DecodeParameters ParametersOf(
+        int anchors, int classCount, int segments, int segmentAnchors, DecodingOptions options, int mostDetections = int.MaxValue)
     {
         ThrowIfOutside(anchors, AnchorLimit, nameof(anchors));
         ThrowIfOutside(classCount, ClassLimit, nameof(classCount));
         ThrowIfOutside(options.MaxDetections, DetectionLimit, nameof(DecodingOptions.MaxDetections));
-        int maxDetections = Math.Min(options.MaxDetections, anchors);
+        int maxDetections = Math.Min(options.MaxDetections, Math.Min(anchors, mostDetections));
         bool[]? counting = options.CountingClasses(classCount);
         return new DecodeParameters
         {

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>The only parameter of the kernel that scans the maps of a head, by value: <c>yzc_head_params</c>. <see cref="DecodeKernels"/> makes
+/// <summary>The only parameter of the kernels that scan the maps of a head and choose pairs, by value: <c>yzc_head_params</c>. <see cref="DecodeKernels"/> makes
 /// it.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly struct HeadParameters
@@ -17,6 +17,11 @@ internal readonly struct HeadParameters
     public int Bins { get; init; }
 
     public float LogitThreshold { get; init; }
+
+    public int Kept { get; init; }
+
+    // Keeps the size a multiple of the alignment without hidden bytes, which the native side has, too.
+    private int Reserved { get; init; }
 
     public HeadLevels Levels { get; init; }
 }

@@ -328,16 +328,7 @@ internal sealed unsafe class CudaLane : Lane
             new PreprocessParameters(memory.Pictures, compute.Input, model.InputWidth, model.InputHeight));
         context.Enqueue();
         DecodeParameters decode = device.Decode.ParametersFor(memory.Pictures, compute.Output, compute.Scratch, memory.Results);
-        if (device.Decode.IsOfHead)
-        {
-            Launch(device.Scan, device.Decode.ScanGrid(size), device.Decode.HeadParametersFor(decode, size));
-        }
-        else
-        {
-            Launch(device.Scan, device.Decode.ScanGrid(size), decode);
-        }
-
-        Launch(device.Suppress, DecodeKernels.SuppressGrid(size), decode);
+        device.Decode.Launch(stream, device.Scan, device.Rank, decode, size);
         stream.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)size * (nuint)sizes.ResultBytes);
     }
 

@@ -20,7 +20,7 @@ internal sealed class CudaSharedResources : IDisposable
             decodeModule = new CudaModule(context, KernelSource.Decode());
             Preprocess = preprocessModule.GetKernel(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
             Scan = decodeModule.GetKernel(Decode.ScanName);
-            Suppress = decodeModule.GetKernel(DecodeKernels.SuppressName);
+            Rank = decodeModule.GetKernel(Decode.RankName);
             CopyStream = new CudaStream(context);
             Uploads = new EventWaiter(context, waitMode, "YoloZeroCopy uploads");
             Results = new EventWaiter(context, waitMode, "YoloZeroCopy results");
@@ -52,7 +52,7 @@ internal sealed class CudaSharedResources : IDisposable
 
     public CudaKernel Scan { get; }
 
-    public CudaKernel Suppress { get; }
+    public CudaKernel Rank { get; }
 
     public EventWaiter Uploads { get; }
 
