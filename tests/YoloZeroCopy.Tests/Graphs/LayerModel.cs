@@ -210,7 +210,8 @@ internal sealed class LayerModel
         return (network!, difference);
     }
 
-    private static unsafe float[][] RunInOnnxRuntime(ModelProto proto, LayerNetwork network, (int Width, int Height) size, float[] picture)
+    /// <summary>The outputs of a model, in shapes that a network of it has.</summary>
+    public static unsafe float[][] RunInOnnxRuntime(ModelProto proto, LayerNetwork network, (int Width, int Height) size, float[] picture)
     {
         OnnxRuntimeLibrary library = OnnxRuntimeLibrary.Load();
         using OrtHandle options = OnnxRuntimeSession.CreateOptions(library, "test", OrtGraphOptimizationLevel.EnableBasic, threads: 1);
