@@ -12,26 +12,26 @@ internal sealed partial class LayerReader
     {
         MapView from = ViewOf(node, 0);
         int axis = AxisOf(node, node.Integer("axis", 0), from.Rank);
-        int whole = from.Shape[axis];
+        long whole = from.Shape[axis];
         long[] sizes = node.Integers("split") ?? (node.InputAt(1).Length > 0 ? IntegersOf(node, 1) : EqualParts(whole, node.Output.Count));
         if (sizes.Length != node.Output.Count || sizes.Any(static part => part is <= 0 or > MaxSize) || sizes.Sum() != whole)
         {
             throw Unsupported(node, $"splits {whole} of axis {axis} into {Join(sizes)}");
         }
 
-        int first = 0;
+        long first = 0;
         foreach ((string output, long count) in node.Output.Zip(sizes))
         {
-            Add(node, output, PartOf(node, from, axis, first, (int)count));
-            first += (int)count;
+            Add(node, output, PartOf(node, from, axis, first, count));
+            first += count;
         }
     }
 
     // The last part is smaller where they cannot be equal.
-    private static long[] EqualParts(int whole, int parts)
+    private static long[] EqualParts(long whole, int parts)
     {
-        int part = (whole + parts - 1) / Math.Max(1, parts);
-        return [.. Enumerable.Range(0, parts).Select(index => (long)Math.Min(part, whole - (index * (long)part)))];
+        long part = (whole + parts - 1) / Math.Max(1, parts);
+        return [.. Enumerable.Range(0, parts).Select(index => Math.Min(part, whole - (index * part)))];
     }
 
     private void ReadSlice(NodeProto node)
@@ -54,13 +54,13 @@ internal sealed partial class LayerReader
             int axis = AxisOf(node, axes[i], taken.Rank);
             long start = PlaceIn(starts[i], taken.Shape[axis]);
             long count = PlaceIn(ends[i], taken.Shape[axis]) - start;
-            taken = PartOf(node, taken, axis, (int)start, (int)count);
+            taken = PartOf(node, taken, axis, start, count);
         }
 
         Add(node, taken);
     }
 
-    private static MapView PartOf(NodeProto node, MapView view, int axis, int first, int count) =>
+    private static MapView PartOf(NodeProto node, MapView view, int axis, long first, long count) =>
         (count > 0 ? view.Slice(axis, first, count) : null) ?? throw Unsupported(node, $"takes {count} of {view.Shape[axis]} of axis {axis}");
 
     // From the end where it is negative.
@@ -73,10 +73,10 @@ internal sealed partial class LayerReader
         Add(node, from.Reshape(shape, node.Integer("allowzero", 0) != 0) ?? throw Unsupported(node, $"makes {Join(shape)} of {Join(from.Shape)}"));
     }
 
-    private static long[] Flat(ReadOnlySpan<int> outer)
+    private static long[] Flat(ReadOnlySpan<long> outer)
     {
         long rows = 1;
-        foreach (int size in outer)
+        foreach (long size in outer)
         {
             rows *= size;
         }
@@ -143,7 +143,7 @@ internal sealed partial class LayerReader
 
         AttentionStep step = new(weights.Query.Channels, weights.Key.Channels, value.Channels, value.Count, value.Areas, weights.Scale);
         AddStep(step);
-        Add(node, MapView.OfHeads(step, value.Count, value.Areas, cellsFirst: isFirst));
+        Add(node, MapView.OfHeads(step, pictures, value.Count, value.Areas, cellsFirst: isFirst));
     }
 
     private void ReadSoftmax(NodeProto node)
@@ -182,7 +182,7 @@ internal sealed partial class LayerReader
         return heads;
     }
 
-    private MapView ViewOf(NodeProto node, int index) => views.GetValueOrDefault(RootOf(node.InputAt(index))) ?? MapView.Of(InputOf(node, index));
+    private MapView ViewOf(NodeProto node, int index) => views.GetValueOrDefault(RootOf(node.InputAt(index))) ?? MapView.Of(InputOf(node, index), pictures);
 
     private void Add(NodeProto node, MapView view) => Add(node, OutputOf(node), view);
 

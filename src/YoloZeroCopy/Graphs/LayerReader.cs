@@ -15,6 +15,9 @@ internal sealed partial class LayerReader
     private const int MaxSize = 1 << 16;
     private const int MaxKernel = 64;
 
+    // Of one tensor of one picture.
+    private const int MaxElements = 1 << 29;
+
     // Concatenations of concatenations could have more parts than memory holds.
     private const int MaxPieces = 256;
     private const int MaxAllPieces = 1 << 16;
@@ -35,6 +38,9 @@ internal sealed partial class LayerReader
     // By what they make, what they are the sigmoid of.
     private readonly Dictionary<string, string> sigmoids = [];
     private int pieces;
+
+    // Of a model for a fixed number of pictures, which its shapes then have in them; others are read as for one.
+    private int pictures = 1;
 
     public LayerReader(OnnxGraph graph, string input, (int Width, int Height) size)
     {
@@ -114,9 +120,15 @@ internal sealed partial class LayerReader
             TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue => shape.Dim[axis].DimValue == wanted[axis],
             _ => axis > 1,
         });
-        if (!isSo || size.Width is <= 0 or > MaxSize || size.Height is <= 0 or > MaxSize)
+        if (!isSo || size.Width is <= 0 or > MaxSize || size.Height is <= 0 or > MaxSize || (long)size.Width * size.Height > MaxElements / LayerNetwork.InputChannels)
         {
             throw new LoweringException($"its input is not of shape [batch, 3, {size.Height}, {size.Width}]");
+        }
+
+        if (type.Shape.Dim[0].ValueCase == TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue)
+        {
+            pictures = type.Shape.Dim[0].DimValue is > 0 and <= MaxSize and long fixedCount ? (int)fixedCount
+                : throw new LoweringException($"its input is for {type.Shape.Dim[0].DimValue} pictures");
         }
 
         InputStep step = new(size.Height, size.Width);
@@ -124,8 +136,12 @@ internal sealed partial class LayerReader
         tensors.Add(input, LayerChannels.Of(step));
     }
 
-    private static bool IsAlias(NodeProto node) => IsStandard(node) && (node.OpType is "Identity" or "Dropout"
+    private bool IsAlias(NodeProto node) => IsStandard(node) && (node.OpType is "Identity" or "Dropout" || IsEmptyPad(node)
         || (node.OpType == "Cast" && (OrtElementType)node.Integer("to", 0) is OrtElementType.Float or OrtElementType.Float16));
+
+    // What PyTorch writes before a mean pool without padding.
+    private bool IsEmptyPad(NodeProto node) => node.OpType == "Pad" && graph.ConstantOf(node.InputAt(1)) is TensorProto pads
+        && OnnxTensorData.Integers(pads) is long[] numbers && numbers.All(static number => number == 0);
 
     private static bool IsStandard(NodeProto node) => node.Domain is "" or "ai.onnx";
 
@@ -250,6 +266,11 @@ internal sealed partial class LayerReader
 
     private void Count(NodeProto node, LayerChannels tensor)
     {
+        if ((long)tensor.Channels * tensor.Height * tensor.Width > MaxElements)
+        {
+            throw Unsupported(node, $"makes a tensor of {tensor.Channels}x{tensor.Height}x{tensor.Width}, more than a gigabyte");
+        }
+
         pieces += tensor.Pieces.Length;
         if (tensor.Pieces.Length > MaxPieces || pieces > MaxAllPieces)
         {

@@ -4,8 +4,8 @@ namespace YoloZeroCopy;
 
 /// <summary>A tensor of any shape whose elements are some of a map's, in another arrangement: what reshapes, transposes and parts make of it.</summary>
 /// <remarks>
-/// Every axis of the tensor is made of factors. A factor is a number of steps over the map's channels or over its cells, which are counted row by row.
-/// Factors of one step are left out. The axis of pictures has none: there is one picture.
+/// Every axis of the tensor is made of factors. A factor is a number of steps over pictures, over the map's channels or over its cells, which are counted
+/// row by row. Factors of one step are left out.
 /// </remarks>
 internal sealed class MapView
 {
@@ -25,28 +25,31 @@ internal sealed class MapView
 
     public int Rank => axes.Length;
 
-    public ImmutableArray<int> Shape => [.. axes.Select(SizeOf)];
+    public ImmutableArray<long> Shape => [.. axes.Select(SizeOf)];
 
-    /// <summary>A map as it is: picture, channels, rows, columns.</summary>
-    public static MapView Of(LayerChannels map) =>
-        new(map, 0, [[], Factors(new Factor(true, map.Channels, 1)), Factors(new Factor(false, map.Height, map.Width)), Factors(new Factor(false, map.Width, 1))]);
+    /// <summary>A map as it is: pictures, channels, rows, columns.</summary>
+    public static MapView Of(LayerChannels map, int pictures) => new(
+        map, 0,
+        [Pictures(pictures), Channels(map.Channels, 1), Cells(map.Height, map.Width), Cells(map.Width, 1)]);
 
-    /// <summary>What an attention makes: areas, heads, and for each the cells and its channels, in this order or the other.</summary>
-    public static MapView OfHeads(LayerStep step, int heads, int areas, bool cellsFirst)
+    /// <summary>What an attention makes: pictures and areas, heads, and for each the cells and its channels, in this order or the other.</summary>
+    public static MapView OfHeads(LayerStep step, int pictures, int heads, int areas, bool cellsFirst)
     {
         int cells = step.Height * step.Width / areas;
-        ImmutableArray<Factor> channels = Factors(new Factor(true, step.Channels / heads, 1));
-        ImmutableArray<Factor> places = Factors(new Factor(false, cells, 1));
+        ImmutableArray<Factor> channels = Channels(step.Channels / heads, 1);
+        ImmutableArray<Factor> places = Cells(cells, 1);
         return new MapView(
             LayerChannels.Of(step), 0,
-            [Factors(new Factor(false, areas, cells)), Factors(new Factor(true, heads, step.Channels / heads)),
-                cellsFirst ? places : channels, cellsFirst ? channels : places]);
+            [
+                [.. Pictures(pictures), .. Cells(areas, cells)], Channels(heads, step.Channels / heads), cellsFirst ? places : channels,
+                cellsFirst ? channels : places,
+            ]);
     }
 
     /// <summary>Some of an axis that is one step over channels, or all of any axis; null for other parts.</summary>
-    public MapView? Slice(int axis, int first, int count) => count == SizeOf(axes[axis]) ? this
-        : axes[axis] is [{ IsChannels: true } factor]
-            ? new MapView(source, firstChannel + (first * factor.Step), axes.SetItem(axis, Factors(factor with { Count = count }))) : null;
+    public MapView? Slice(int axis, long first, long count) => count == SizeOf(axes[axis]) ? this
+        : axes[axis] is [{ Kind: FactorKind.Channels } factor]
+            ? new MapView(source, firstChannel + ((int)first * factor.Step), axes.SetItem(axis, Factors(factor with { Count = (int)count }))) : null;
 
     /// <summary>The same elements in the same order in other axes; null where an axis would take a part of a factor.</summary>
     public MapView? Reshape(IReadOnlyList<long> shape, bool zeroIsZero)
@@ -73,7 +76,7 @@ internal sealed class MapView
                 else if (next.Count % wanted == 0)
                 {
                     int inner = next.Count / (int)wanted;
-                    factors.Add(new Factor(next.IsChannels, (int)wanted, next.Step * inner));
+                    factors.Add(new Factor(next.Kind, (int)wanted, next.Step * inner));
                     rest.Add(next with { Count = inner });
                     wanted = 1;
                 }
@@ -95,9 +98,9 @@ internal sealed class MapView
     /// <summary>This as a map, where rows and columns are the source's: channels in the order that the view has them.</summary>
     public LayerChannels? AsChannels()
     {
-        if (axes is not [[], var channels, var rows, var columns] || SizeOf(rows) != source.Height || SizeOf(columns) != source.Width
-            || !Merge(rows.Concat(columns)).SequenceEqual(Factors(new Factor(false, source.Height * source.Width, 1)))
-            || !channels.All(static factor => factor.IsChannels))
+        if (axes is not [[] or [{ Kind: FactorKind.Pictures }], var channels, var rows, var columns] || SizeOf(rows) != source.Height || SizeOf(columns) != source.Width
+            || !Merge(rows.Concat(columns)).SequenceEqual(Cells(source.Height * source.Width, 1))
+            || !channels.All(static factor => factor.Kind == FactorKind.Channels))
         {
             return null;
         }
@@ -116,27 +119,28 @@ internal sealed class MapView
         return LayerChannels.Concatenate(starts.Select(start => source.Slice(start, run)));
     }
 
-    /// <summary>This as <c>[areas, heads, cells, channels]</c>, or with the last two exchanged; null where it is nothing of that kind.</summary>
+    /// <summary>This as <c>[pictures and areas, heads, cells, channels]</c>, or with the last two exchanged; null where it is nothing of that kind.</summary>
     public LayerHeads? AsHeads(bool cellsFirst)
     {
-        if (Rank != 4 || (cellsFirst ? axes[2] : axes[3]) is not [{ IsChannels: false, Step: 1 } cells]
-            || (cellsFirst ? axes[3] : axes[2]) is not [{ IsChannels: true, Step: 1 } channels])
+        if (Rank != 4 || (cellsFirst ? axes[2] : axes[3]) is not [{ Kind: FactorKind.Cells, Step: 1 } cells]
+            || (cellsFirst ? axes[3] : axes[2]) is not [{ Kind: FactorKind.Channels, Step: 1 } channels])
         {
             return null;
         }
 
-        (int areas, int total) = (SizeOf(axes[0]), source.Height * source.Width);
-        bool areAreas = axes[0] is [] || axes[0] is [{ IsChannels: false } area] && area.Step == cells.Count;
-        bool areHeads = axes[1] is [] or [{ IsChannels: true }];
-        if (!areAreas || !areHeads || (long)areas * cells.Count != total || SizeOf(axes[1]) > MaxPieces)
+        ImmutableArray<Factor> areaFactors = axes[0] is [{ Kind: FactorKind.Pictures }, .. var others] ? others : axes[0];
+        (long areas, long total) = (SizeOf(areaFactors), (long)source.Height * source.Width);
+        bool areAreas = areaFactors is [] || (areaFactors is [{ Kind: FactorKind.Cells } area] && area.Step == cells.Count);
+        bool areHeads = axes[1] is [] or [{ Kind: FactorKind.Channels }];
+        if (!areAreas || !areHeads || areas * cells.Count != total || SizeOf(axes[1]) > MaxPieces)
         {
             return null;
         }
 
-        int step = axes[1] is [Factor head] ? head.Step : 0;
+        (int heads, int step) = axes[1] is [Factor head] ? (head.Count, head.Step) : (1, 0);
         return new LayerHeads(
-            LayerChannels.Concatenate(Enumerable.Range(0, SizeOf(axes[1])).Select(index => source.Slice(firstChannel + (index * step), channels.Count))),
-            SizeOf(axes[1]), areas, channels.Count, cells.Count);
+            LayerChannels.Concatenate(Enumerable.Range(0, heads).Select(index => source.Slice(firstChannel + (index * step), channels.Count))),
+            heads, (int)areas, channels.Count, cells.Count);
     }
 
     // Zero is the size that the axis has, -1 what is left.
@@ -175,7 +179,7 @@ internal sealed class MapView
         List<Factor> merged = [];
         foreach (Factor factor in factors)
         {
-            if (merged.Count > 0 && merged[^1].IsChannels == factor.IsChannels && merged[^1].Step == factor.Count * factor.Step)
+            if (merged.Count > 0 && merged[^1].Kind == factor.Kind && merged[^1].Step == factor.Count * factor.Step)
             {
                 merged[^1] = factor with { Count = merged[^1].Count * factor.Count };
             }
@@ -188,11 +192,24 @@ internal sealed class MapView
         return [.. merged];
     }
 
+    private static ImmutableArray<Factor> Pictures(int count) => Factors(new Factor(FactorKind.Pictures, count, 1));
+
+    private static ImmutableArray<Factor> Channels(int count, int step) => Factors(new Factor(FactorKind.Channels, count, step));
+
+    private static ImmutableArray<Factor> Cells(int count, int step) => Factors(new Factor(FactorKind.Cells, count, step));
+
     private static ImmutableArray<Factor> Factors(Factor factor) => factor.Count == 1 ? [] : [factor];
 
-    private static int SizeOf(ImmutableArray<Factor> factors) => factors.Aggregate(1, static (product, factor) => product * factor.Count);
+    private static long SizeOf(ImmutableArray<Factor> factors) => factors.Aggregate(1L, static (product, factor) => product * factor.Count);
 
-    private readonly record struct Factor(bool IsChannels, int Count, int Step);
+    private enum FactorKind
+    {
+        Pictures,
+        Channels,
+        Cells,
+    }
+
+    private readonly record struct Factor(FactorKind Kind, int Count, int Step);
 }
 
 /// <summary>Channels of several heads over the cells of several areas.</summary>

@@ -219,14 +219,18 @@ internal sealed class LayerModel
         using OnnxRuntimeBinding binding = OnnxRuntimeBinding.OnCpu(library, session);
         bool isHalf = proto.Graph.Input[0].Type.TensorType.ElemType == (int)OrtElementType.Float16;
         TensorElementType type = isHalf ? TensorElementType.Float16 : TensorElementType.Float32;
+
+        // A model for a fixed number of pictures gets the picture that often; the first one's maps are given.
+        long pictures = Math.Clamp(proto.Graph.Input[0].Type.TensorType.Shape.Dim[0].DimValue, 1, 16);
+        picture = [.. Enumerable.Repeat(picture, (int)pictures).SelectMany(static values => values)];
         byte[] input = isHalf ? MemoryMarshal.AsBytes<Half>(Array.ConvertAll(picture, static value => (Half)value)).ToArray()
             : MemoryMarshal.AsBytes<float>(picture).ToArray();
         long[][] shapes = [.. network.Outputs.Select(
-            tensor => new long[] { 1, tensor.Channels, network.Buffers[tensor.Buffer].Height, network.Buffers[tensor.Buffer].Width })];
+            tensor => new[] { pictures, tensor.Channels, network.Buffers[tensor.Buffer].Height, network.Buffers[tensor.Buffer].Width })];
         byte[][] outputs = [.. shapes.Select(shape => GC.AllocateArray<byte>((int)OnnxRuntimeBinding.ByteCount(type, shape), pinned: true))];
         fixed (byte* from = input)
         {
-            binding.BindInput(proto.Graph.Input[0].Name, type, [1, 3, size.Height, size.Width], (nint)from);
+            binding.BindInput(proto.Graph.Input[0].Name, type, [pictures, 3, size.Height, size.Width], (nint)from);
             for (int i = 0; i < outputs.Length; i++)
             {
                 binding.BindOutput(proto.Graph.Output[i].Name, type, shapes[i], Marshal.UnsafeAddrOfPinnedArrayElement(outputs[i], 0));
@@ -235,7 +239,7 @@ internal sealed class LayerModel
             binding.Run();
         }
 
-        return [.. outputs.Select(bytes => isHalf ? Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(bytes).ToArray(), static value => (float)value)
+        return [.. outputs.Select(bytes => bytes[..(int)(bytes.Length / pictures)]).Select(bytes => isHalf ? Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(bytes).ToArray(), static value => (float)value)
             : MemoryMarshal.Cast<byte, float>(bytes).ToArray())];
     }
 }
