@@ -19,16 +19,9 @@ internal static unsafe class OnnxRuntimeHead
     /// <returns>The network without its tail, which the caller disposes when its sessions are open, and the maps it gives.</returns>
     public static (ModelBytes Network, DetectionHead Head)? TryCut(OnnxRuntimeModel model, out string? reason)
     {
-        using OnnxModel? file = OnnxModel.TryRead(model.Source);
+        using OnnxModel? file = TryRead(model.Source, out reason);
         if (file is null)
         {
-            reason = "its file cannot be read without the runtime";
-            return null;
-        }
-
-        if (file.Proto.AllTensors().Any(static tensor => tensor.ExternalData.Count > 0))
-        {
-            reason = "its weights lie in other files";
             return null;
         }
 
@@ -47,6 +40,7 @@ internal static unsafe class OnnxRuntimeHead
         }
         catch (YoloZeroCopyException error) when (error is ModelException or InferenceException)
         {
+            head = null;
             reason = $"the runtime does not take it in two parts: {error.Message}";
         }
         catch
@@ -62,6 +56,21 @@ internal static unsafe class OnnxRuntimeHead
 
         network.Dispose();
         return null;
+    }
+
+    private static OnnxModel? TryRead(ModelSource source, out string? reason)
+    {
+        try
+        {
+            // Bytes in memory have no folder where the runtime could find the files of their weights.
+            reason = null;
+            return OnnxModel.ReadWhole(source);
+        }
+        catch (ModelException error)
+        {
+            reason = $"it cannot be read without the runtime: {error.Message}";
+            return null;
+        }
     }
 
     private static DetectionHead? Resolve(OnnxRuntimeModel model, ModelSource network, out string? reason)
