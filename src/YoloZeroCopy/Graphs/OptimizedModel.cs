@@ -81,10 +81,7 @@ internal sealed class OptimizedModel : IDisposable
         try
         {
             // What the runtime makes of it is the proof that it is a model still.
-            (_, Interop.OrtHandle session) = OnnxRuntimeModel.Open(
-                ModelSource.InMemory(bytes.Memory, path), libraryPath: null, imageSize: null,
-                (library, input) => OnnxRuntimeSession.OpenForShapes(library, ModelSource.InMemory(bytes.Memory, path), input));
-            session.Dispose();
+            OnnxRuntimeModel.Open(ModelSource.InMemory(bytes.Memory, path), libraryPath: null, imageSize: null);
             summary = changes;
             return bytes;
         }

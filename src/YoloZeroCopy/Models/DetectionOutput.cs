@@ -7,7 +7,7 @@ namespace YoloZeroCopy;
 /// <summary>A model's detection output with its whole shape known.</summary>
 /// <param name="Name">Name in the model.</param>
 /// <param name="ElementType">Its element type.</param>
-/// <param name="Shape">Batch (1 where it is free), rows, columns.</param>
+/// <param name="Shape">Batch (1 or -1 where it is free), rows, columns.</param>
 /// <param name="FixedBatch">Batch size that input or output fix, or 0.</param>
 internal sealed record DetectionOutput(string Name, TensorElementType ElementType, ImmutableArray<long> Shape, int FixedBatch)
 {
@@ -18,14 +18,19 @@ internal sealed record DetectionOutput(string Name, TensorElementType ElementTyp
     /// Finds the detection output among a session's outputs: the first with three dimensions. Runs the model once when the session does not know its
     /// shape.
     /// </summary>
+    /// <param name="path">File of the model, for messages.</param>
+    /// <param name="library">The runtime.</param>
+    /// <param name="session">A session that was opened for shapes.</param>
+    /// <param name="input">The model's input.</param>
     /// <exception cref="ModelException">There is no such output, or it cannot be one of a detection model.</exception>
     /// <exception cref="InferenceException">The model could not be run to learn its output's shape.</exception>
     public static unsafe DetectionOutput Resolve(string path, OnnxRuntimeLibrary library, OrtHandle session, PictureInput input)
     {
         OnnxTensor output = Choose(path, new OrtSessionReader(library.Api, session.Value).Outputs(), input);
-        int batch = BatchOf(output, input, out int fixedBatch);
-        ImmutableArray<long> shape = output.Shape[1] > 0 && output.Shape[2] > 0 ? output.Shape : Probe(library, session, input, output.Name, batch);
-        return Create(path, output, shape, batch, fixedBatch);
+        int batch = BatchOf(output with { Shape = WithoutTrial(output.Shape, input) }, input, out int fixedBatch);
+        ImmutableArray<long> shape = output.Shape[1] > 0 && output.Shape[2] > 0 ? output.Shape
+            : Probe(library, session, input, output.Name, Math.Max(batch, input.TrialBatch));
+        return Create(path, output, WithoutTrial(shape, input), batch, fixedBatch);
     }
 
     /// <summary>Finds the detection output among outputs whose shapes are all known.</summary>
@@ -62,6 +67,9 @@ internal sealed record DetectionOutput(string Name, TensorElementType ElementTyp
         fixedBatch = input.FixedBatch != 0 ? input.FixedBatch : (int)Math.Clamp(output.Shape[0], 0, PictureInput.MaxBatch);
         return Math.Max(1, fixedBatch);
     }
+
+    private static ImmutableArray<long> WithoutTrial(ImmutableArray<long> shape, PictureInput input) =>
+        input.TrialBatch != 0 && shape.Length > 0 && shape[0] == input.TrialBatch ? shape.SetItem(0, -1) : shape;
 
     private static DetectionOutput Create(string path, OnnxTensor output, ImmutableArray<long> shape, int batch, int fixedBatch)
     {

@@ -118,15 +118,20 @@ internal sealed record PictureInput(OnnxTensor Tensor, TensorElementType Element
             : null;
     }
 
+    /// <summary>A batch that models with a free one are tried with; 0 where it cannot be fixed by name. Not 1, which some fix in their middle.</summary>
+    public int TrialBatch => BatchHasName ? 2 : 0;
+
+    // A batch of the same name as another dimension cannot be fixed: the name has one value only.
+    private bool BatchHasName => Tensor.Shape[Batch] < 0 && Tensor.Symbols[Batch].Length > 0
+        && Tensor.Symbols.Count(name => name == Tensor.Symbols[Batch]) == 1;
+
     /// <summary>Free dimensions to fix by name, so that the runtime can fold all shape arithmetic.</summary>
     /// <param name="batch">Batch to fix, too; 0 leaves it free.</param>
     public IEnumerable<(string Name, int Value)> Overrides(int batch = 0)
     {
         HashSet<string> seen = [string.Empty, Tensor.Shape[Batch] < 0 ? Tensor.Symbols[Batch] : string.Empty];
 
-        // A batch of the same name as another dimension cannot be fixed: the name has one value only.
-        if (batch != 0 && Tensor.Shape[Batch] < 0 && Tensor.Symbols[Batch].Length > 0
-            && Tensor.Symbols.Count(name => name == Tensor.Symbols[Batch]) == 1)
+        if (batch != 0 && BatchHasName)
         {
             yield return (Tensor.Symbols[Batch], batch);
         }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
@@ -53,9 +52,7 @@ public static class ModelQuantizer
         (OnnxGraph graph, QuantizationPlan plan) = Plan(model);
 
         ModelSource source = ModelSource.InMemory(model.Memory, modelPath);
-        (OnnxRuntimeModel opened, OrtHandle described) = OnnxRuntimeModel.Open(
-            source, options.OnnxRuntimePath, options.InputSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, source, input));
-        described.Dispose();
+        OnnxRuntimeModel opened = OnnxRuntimeModel.Open(source, options.OnnxRuntimePath, options.InputSize);
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         Dictionary<string, double> limits;
         int count = 0;

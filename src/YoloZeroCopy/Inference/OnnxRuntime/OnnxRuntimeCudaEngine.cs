@@ -148,13 +148,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
 
     /// <summary>Reads a model as <see cref="Open"/> does, for an engine of another kind.</summary>
     /// <inheritdoc cref="Open"/>
-    public static OnnxRuntimeModel ReadModel(ModelSource source, OnnxRuntimeCudaOptions options)
-    {
-        (OnnxRuntimeModel model, OrtHandle session) = OnnxRuntimeModel.Open(
-            source, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, source, input));
-        session.Dispose();
-        return model;
-    }
+    public static OnnxRuntimeModel ReadModel(ModelSource source, OnnxRuntimeCudaOptions options) =>
+        OnnxRuntimeModel.Open(source, options.LibraryPath, options.ImageSize);
 
     private static (ModelBytes Bytes, string Summary)? TryMakeHalf(ModelSource source, out string? reason)
     {

@@ -76,9 +76,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 
         // Left to itself, ONNX Runtime counts the machine's cores, not those a container may use, and pins a thread to each.
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
-        (OnnxRuntimeModel model, OrtHandle described) = OnnxRuntimeModel.Open(
-            source, options.LibraryPath, options.ImageSize, (library, input) => OnnxRuntimeSession.OpenForShapes(library, source, input));
-        described.Dispose();
+        OnnxRuntimeModel model = OnnxRuntimeModel.Open(source, options.LibraryPath, options.ImageSize);
         string? wholeBecause = null;
         (ModelBytes Network, DetectionHead Head)? cut = options.CutHead ? OnnxRuntimeHead.TryCut(model, out wholeBecause) : null;
         using ModelBytes? network = cut?.Network;

@@ -35,13 +35,10 @@ internal sealed class OnnxRuntimeModel
     /// <param name="source">ONNX model; external data lies beside its file.</param>
     /// <param name="libraryPath">File or folder of ONNX Runtime's native library; null to search for it.</param>
     /// <param name="imageSize">Size of the model's input that the caller asks for; null leaves it to the model.</param>
-    /// <param name="openSession">Opens the session that tells the output's shape.</param>
-    /// <returns>The model, and that session, which is the caller's.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The size is out of its range.</exception>
     /// <exception cref="ModelException">The file is no model, or no detection model this library can run.</exception>
     /// <exception cref="NativeLibraryException">ONNX Runtime's library is missing or is not one this can use.</exception>
-    public static (OnnxRuntimeModel Model, OrtHandle Session) Open(
-        ModelSource source, string? libraryPath, (int Width, int Height)? imageSize, Func<OnnxRuntimeLibrary, PictureInput, OrtHandle> openSession)
+    public static OnnxRuntimeModel Open(ModelSource source, string? libraryPath, (int Width, int Height)? imageSize)
     {
         ArgumentException.ThrowIfNullOrEmpty(source.Path);
         CheckSize(imageSize);
@@ -49,7 +46,7 @@ internal sealed class OnnxRuntimeModel
         OnnxRuntimeLibrary library = OnnxRuntimeLibrary.Load(libraryPath);
         try
         {
-            return Open(library, source, fileBytes, imageSize, openSession);
+            return Open(library, source, fileBytes, imageSize);
         }
         catch (InferenceException error)
         {
@@ -90,12 +87,7 @@ internal sealed class OnnxRuntimeModel
         binding.BindOutput(OutputName, Info.OutputType, [batch, Info.OutputShape.Rows, Info.OutputShape.Columns], output);
     }
 
-    private static (OnnxRuntimeModel Model, OrtHandle Session) Open(
-        OnnxRuntimeLibrary library,
-        ModelSource source,
-        long fileBytes,
-        (int Width, int Height)? imageSize,
-        Func<OnnxRuntimeLibrary, PictureInput, OrtHandle> openSession)
+    private static OnnxRuntimeModel Open(OnnxRuntimeLibrary library, ModelSource source, long fileBytes, (int Width, int Height)? imageSize)
     {
         string path = source.Path;
         Declaration declared = Describe(library, source);
@@ -104,25 +96,17 @@ internal sealed class OnnxRuntimeModel
 
         int stride = ModelMetadata.StrideOf(metadata);
         PictureInput input = PictureInput.Resolve(path, declared.Inputs, imageSize, metadata, stride);
-        OrtHandle session = openSession(library, input);
-        try
-        {
-            DetectionOutput output = DetectionOutput.Resolve(path, library, session, input);
-            ModelInfo info = ModelDescription.Create(
-                path,
-                [.. declared.Inputs.Select(static tensor => tensor.ToInfo())],
-                [.. declared.Outputs.Select(static tensor => tensor.ToInfo())],
-                metadata,
-                stride,
-                input,
-                output);
-            return (new OnnxRuntimeModel(library, source, info, fileBytes, input, output.Name), session);
-        }
-        catch
-        {
-            session.Dispose();
-            throw;
-        }
+        using OrtHandle session = OnnxRuntimeSession.OpenForShapes(library, source, input);
+        DetectionOutput output = DetectionOutput.Resolve(path, library, session, input);
+        ModelInfo info = ModelDescription.Create(
+            path,
+            [.. declared.Inputs.Select(static tensor => tensor.ToInfo())],
+            [.. declared.Outputs.Select(static tensor => tensor.ToInfo())],
+            metadata,
+            stride,
+            input,
+            output);
+        return new OnnxRuntimeModel(library, source, info, fileBytes, input, output.Name);
     }
 
     private static unsafe Declaration Describe(OnnxRuntimeLibrary library, ModelSource source)

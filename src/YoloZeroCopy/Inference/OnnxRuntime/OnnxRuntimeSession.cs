@@ -30,13 +30,16 @@ internal static unsafe class OnnxRuntimeSession
         return Open(library, source, options);
     }
 
-    /// <summary>Opens a session that folds the model's shape arithmetic to tell its output's shape, and is hardly ever run.</summary>
+    /// <summary>
+    /// Opens a session that folds the model's shape arithmetic to tell its output's shape, and is hardly ever run. Its batch is <see
+    /// cref="PictureInput.TrialBatch"/>, since a free one keeps most exports' shapes from being folded.
+    /// </summary>
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
     public static OrtHandle OpenForShapes(OnnxRuntimeLibrary library, ModelSource source, PictureInput input)
     {
         using OrtHandle options = CreateOptions(library, source.Path, OrtGraphOptimizationLevel.EnableBasic, threads: 1);
         Configure(library, source.Path, options, "session.disable_prepacking"u8, "1"u8);
-        Override(library, source.Path, options, input.Overrides());
+        Override(library, source.Path, options, input.Overrides(input.TrialBatch));
         return Open(library, source, options);
     }
 
