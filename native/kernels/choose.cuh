@@ -53,6 +53,7 @@ struct choosing {
             uint64_t from = logits_of(anchors()[rank]);
             for (int vector = lane_index(); vector < vectors; vector += 32) {
                 words4 logits = read128(from + 16ull * (uint64_t)vector);
+#pragma unroll
                 for (int j = 0; j < Halves; j++) {
                     int class_id = Halves * vector + j;
                     float logit = half_to_float(head_scan::part(logits, j));
@@ -99,6 +100,7 @@ struct choosing {
             int anchor = anchors()[(uint32_t)key >> 10];
             box4 box = load_box(work.scratch + work.at.boxes, anchor);
             const float sides[4] = { box.x1, box.y1, box.x2, box.y2 };
+#pragma unroll
             for (int side = 0; side < 4; side++) {
                 if (head_scan::is_not_finite(sides[side])) {
                     shared_min(&shared.wrong, (uint64_t)anchor << 32 | (uint64_t)side);

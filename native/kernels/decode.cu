@@ -1,11 +1,12 @@
-// From a model's output to detections, in two launches on one stream, with the results of the C# DetectionDecoder or
-// HeadDecoder, bit for bit.
+// From a model's output to detections, in two launches on one stream, with the results of the C# OutputDecoders, bit
+// for bit.
 // yzc_scan_*: many blocks find the candidates. Grid: x = segments, y = picture. Block: YZC_SCAN_THREADS.
 // yzc_choose_pairs: likewise where a head needs no suppression.
 // yzc_suppress: one block for each picture ranks them, suppresses and maps back. Grid: x = picture. Block: YZC_SUPPRESS_THREADS.
 #include "scan.cuh"
 #include "scan_head.cuh"
 #include "suppress.cuh"
+#include "scan_anchor_boxes.cuh"
 #include "choose.cuh"
 
 YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_channels_f32(const yzc_decode_params params) { scan_channels<element32>(params); }
@@ -15,5 +16,6 @@ YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_anchors_f16(const yzc_decode_params params
 YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_finished_f32(const yzc_decode_params params) { scan_finished<element32>(params); }
 YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_finished_f16(const yzc_decode_params params) { scan_finished<element16>(params); }
 YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_head_f16(const yzc_head_params params) { scan_head(params); }
+YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_anchor_boxes_f16(const yzc_head_params params) { scan_anchor_boxes(params); }
 YZC_KERNEL(YZC_SUPPRESS_THREADS) yzc_suppress(const yzc_decode_params params) { suppress(params); }
 YZC_KERNEL(YZC_SUPPRESS_THREADS) yzc_choose_pairs(const yzc_head_params params) { choose(params); }

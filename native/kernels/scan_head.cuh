@@ -231,7 +231,8 @@ struct head_scan {
         int cell = shared.candidates[index];
         int anchor = level.first_anchor + first_cell + cell;
         if (params.kept == 0 && is_not_finite(box[0] + box[1] + box[2] + box[3])) {
-            for (int side = 3; side >= 0; side--) {
+#pragma unroll
+            for (int side = 0; side < 4; side++) {
                 if (is_not_finite(box[side])) {
                     flag(cell, (uint32_t)side);
                 }
@@ -255,8 +256,11 @@ struct head_scan {
         }
 
         uint32_t half = read16(scores + 16ull * (uint64_t)cell_vectors * (uint64_t)(first_cell + cell) + 2ull * (uint64_t)(element - 4));
-        return (half & 0x8000u) << 16 | 0x7F800000u | (half & 0x03FFu) << 13;
+        return widen(half);
     }
+
+    // The bits as binary32 of a half that is not finite.
+    YZC_DEVICE_MEMBER static uint32_t widen(uint32_t half) { return (half & 0x8000u) << 16 | 0x7F800000u | (half & 0x03FFu) << 13; }
 
     YZC_DEVICE_MEMBER void run() const
     {

@@ -56,7 +56,7 @@ enum yzc_decode_flags {
     YZC_SOME_CLASSES = 4,   // Only anchors whose best class has its bit in class_bits are candidates.
 };
 
-// The only parameter of yzc_scan_*, but yzc_scan_head_f16, and of yzc_suppress, by value; the same for both.
+// The only parameter of yzc_scan_* but those of heads, and of yzc_suppress, by value; the same for both.
 struct yzc_decode_params {
     uint64_t pictures;      // Device address of yzc_picture[batch], aligned to 16 bytes.
     uint64_t output;        // Device address of the model's output [batch, ...], aligned to 16 bytes.
@@ -81,14 +81,14 @@ struct yzc_head_level {
     int32_t width;          // Cells of a row.
     int32_t cells;
     int32_t stride;         // Pixels of the input from cell to cell.
-    int32_t first_anchor;   // Cells of the levels before it.
+    int32_t first_anchor;   // Anchors of the levels before it.
     int32_t first_segment;  // Segments of the levels before it: a segment lies in one level.
     int32_t sides;          // Bytes that the maps before its map of sides have for one picture.
-    int32_t scores;         // Likewise, its map of scores.
-    int32_t reserved;
+    int32_t scores;         // Likewise, its map of scores; the same map where there are anchor boxes.
+    int32_t boxes;          // Anchor boxes of a cell, up to YZC_MAX_ANCHOR_BOXES; 0: sides are distances.
 };
 
-// The only parameter of yzc_scan_head_f16 and yzc_choose_pairs, by value.
+// The only parameter of yzc_scan_head_f16, yzc_scan_anchor_boxes_f16 and yzc_choose_pairs, by value.
 struct yzc_head_params {
     yzc_decode_params decode; // As yzc_suppress gets it. output: all pictures of the first map, then all of the next one.
     int32_t batch;          // Pictures in each map.
@@ -98,6 +98,7 @@ struct yzc_head_params {
     int32_t kept;           // 0: yzc_suppress follows. Else yzc_choose_pairs does, with so many pairs, up to YZC_MAX_DETECTIONS.
     int32_t reserved;
     yzc_head_level levels[8];
+    float anchor_boxes[8][6][2]; // Of each level: widths and heights in pixels of the input.
 };
 
 enum yzc_decode_status {
@@ -114,7 +115,7 @@ struct yzc_result_header {
     int32_t status;
     int32_t wrong_anchor;   // What the status is about, of several the lowest anchor and then the lowest element; -1 when decoded.
     int32_t wrong_element;  // Row (channels first) or column (other layouts) of the output; -1: the product of objectness and class score.
-                            // Of a head: 0 to 3 a side of the box, as computed; from 4 on the logits.
+                            // Of a head: 0 to 3 a side, or centre and size, of the box, as computed; from 4 on the logits.
     uint32_t wrong_value;   // The value's bits as binary32.
     int32_t reserved;
 };
@@ -176,6 +177,7 @@ enum yzc_limits {
     YZC_MAX_ANCHORS = 1 << 22,   // A key has 22 bits for the anchor
     YZC_MAX_CLASSES = 1 << 10,   // and 10 for the class.
     YZC_MAX_LEVELS = 8,
+    YZC_MAX_ANCHOR_BOXES = 6,
     YZC_PREPROCESS_ROWS = 8,     // Warps of a block, each a row of the input.
     YZC_PREPROCESS_THREADS = 32 * YZC_PREPROCESS_ROWS,
 #ifndef YZC_PREPROCESS_PIXELS

@@ -41,7 +41,7 @@ public:
         CHECK(cuEventCreate(&stop, CU_EVENT_DEFAULT));
         load(ptx_folder + "/preprocess.ptx", { "yzc_preprocess_f32", "yzc_preprocess_f16", "yzc_preprocess_u8", "yzc_preprocess_f16_last" });
         load(ptx_folder + "/decode.ptx", { "yzc_scan_channels_f32", "yzc_scan_channels_f16", "yzc_scan_anchors_f32", "yzc_scan_anchors_f16",
-            "yzc_scan_finished_f32", "yzc_scan_finished_f16", "yzc_scan_head_f16", "yzc_suppress", "yzc_choose_pairs" });
+            "yzc_scan_finished_f32", "yzc_scan_finished_f16", "yzc_scan_head_f16", "yzc_scan_anchor_boxes_f16", "yzc_suppress", "yzc_choose_pairs" });
         load(ptx_folder + "/activation.ptx", { "yzc_silu_f32", "yzc_silu_f16" });
         load(ptx_folder + "/layers.ptx", { "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16",
             "yzc_depthwise_f16", "yzc_depthwise_3x3_f16", "yzc_depthwise_5x5_f16", "yzc_depthwise_7x7_f16", "yzc_depthwise_3x3_stride_2_f16",

@@ -264,6 +264,7 @@ private:
     };
     const std::map<std::string, void (*)(yzc_head_params)> head_kernels {
         { "yzc_scan_head_f16", yzc_scan_head_f16 },
+        { "yzc_scan_anchor_boxes_f16", yzc_scan_anchor_boxes_f16 },
         { "yzc_choose_pairs", yzc_choose_pairs },
     };
     const std::map<std::string, void (*)(yzc_decode_params)> decode_kernels {

@@ -147,7 +147,7 @@ void check_head_file(device& device, reader& file, const std::string& name, tall
     size_t bytes = (size_t)file.get<int>();
     check_results(device, file, name, tally, count, pictures, bytes, params.decode, [&](yzc_decode_params& all) {
         params.decode = all;
-        device.launch("yzc_scan_head_f16", scan_grid(all, count), &params);
+        device.launch(params.levels[0].boxes != 0 ? "yzc_scan_anchor_boxes_f16" : "yzc_scan_head_f16", scan_grid(all, count), &params);
         if (params.kept != 0) {
             device.launch("yzc_choose_pairs", suppress_grid(count), &params);
         } else {

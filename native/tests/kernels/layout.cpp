@@ -60,7 +60,7 @@ int main()
     OFFSET(yzc_head_level, first_segment);
     OFFSET(yzc_head_level, sides);
     OFFSET(yzc_head_level, scores);
-    OFFSET(yzc_head_level, reserved);
+    OFFSET(yzc_head_level, boxes);
     SIZE(yzc_head_params);
     OFFSET(yzc_head_params, decode);
     OFFSET(yzc_head_params, batch);
@@ -70,6 +70,7 @@ int main()
     OFFSET(yzc_head_params, kept);
     OFFSET(yzc_head_params, reserved);
     OFFSET(yzc_head_params, levels);
+    OFFSET(yzc_head_params, anchor_boxes);
     SIZE(yzc_silu_params);
     OFFSET(yzc_silu_params, input);
     OFFSET(yzc_silu_params, output);
@@ -133,6 +134,7 @@ int main()
     LIMIT(YZC_MAX_ANCHORS);
     LIMIT(YZC_MAX_CLASSES);
     LIMIT(YZC_MAX_LEVELS);
+    LIMIT(YZC_MAX_ANCHOR_BOXES);
     LIMIT(YZC_PREPROCESS_ROWS);
     LIMIT(YZC_PREPROCESS_PIXELS);
     LIMIT(YZC_PREPROCESS_THREADS);

@@ -45,6 +45,25 @@ public class DecodeKernelsTests
     }
 
     [Fact]
+    public void A_head_with_anchor_boxes_has_as_many_anchors_as_boxes()
+    {
+        DetectionHead head = DetectionHeadTests.OfAnchorBoxes(640, 640, boxes: 3, classCount: 80) with
+        {
+            ElementType = TensorElementType.Float16,
+            IsChannelsLast = true,
+        };
+        DecodeKernels kernels = new(head, new DecodingOptions());
+        Assert.Equal(("yzc_scan_anchor_boxes_f16", "yzc_suppress"), (kernels.ScanName, kernels.RankName));
+        Assert.Equal((6400 * 2) + (1600 * 3) + (400 * 3), kernels.Anchors);
+        Assert.Equal(50 + 19 + 5, kernels.ScanGrid(1).X);
+        HeadParameters parameters = kernels.HeadParametersFor(default, 1);
+
+        // 2 and 3 times 85 channels, filled up to 176 and 256.
+        Assert.Equal(new KernelHeadLevel(40, 1600, 16, 12800, 50, 6400 * 352, 6400 * 352, 3), parameters.Levels[1]);
+        Assert.Equal(new AnchorBox(16 * 2.5f, 16 * 1.5f), parameters.AnchorBoxes[DecodeKernels.AnchorBoxLimit + 1]);
+    }
+
+    [Fact]
     public void A_head_that_needs_no_suppression_gives_as_many_detections_as_it_keeps()
     {
         DetectionHead head = DetectionHeadTests.ForInput(640, 640, bins: 1, classCount: 80) with
@@ -90,6 +109,11 @@ public class DecodeKernelsTests
             head with { IsChannelsLast = false }, head with { ElementType = TensorElementType.Float32 }, head with { Levels = [] },
             head with { Levels = [.. Enumerable.Repeat(head.Levels[0], DecodeKernels.LevelLimit + 1)] },
             head with { ClassCount = DecodeKernels.ClassLimit + 1 }, head with { Layout = OutputLayout.AnchorsFirst },
+            DetectionHeadTests.OfAnchorBoxes(64, 64, DecodeKernels.AnchorBoxLimit + 1, 3) with
+            {
+                ElementType = TensorElementType.Float16,
+                IsChannelsLast = true,
+            },
             head with { Layout = OutputLayout.EndToEnd }, head with { Layout = OutputLayout.EndToEnd, Kept = DecodeKernels.DetectionLimit + 1 },
         ])
         {

@@ -46,6 +46,48 @@ internal static class HeadGolden
         WriteWrong(folder, OutputLayout.ChannelsFirst);
         WriteWrong(folder, OutputLayout.EndToEnd);
         WritePairs(folder);
+        WriteAnchorBoxes(folder);
+    }
+
+    private static void WriteAnchorBoxes(string folder)
+    {
+        (DetectionHead Head, double Candidates, DecodingOptions Options)[] cases =
+        [
+            (DetectionHeadTests.OfAnchorBoxes(64, 64, boxes: 3, classCount: 80), 0.3, new()),
+            (DetectionHeadTests.OfAnchorBoxes(96, 64, boxes: 1, classCount: 1), 0.9, new() { ClassAgnostic = true }),
+            (DetectionHeadTests.OfAnchorBoxes(64, 64, boxes: DecodeKernels.AnchorBoxLimit, classCount: 7), 0.5, new() { ScoreThreshold = 0.5f }),
+            (DetectionHeadTests.OfAnchorBoxes(256, 320, boxes: 3, classCount: 80), 0.05, new()),
+            (DetectionHeadTests.OfAnchorBoxes(64, 32, boxes: 2, classCount: 1024), 0.9, new() { ScoreThreshold = 0, MaxDetections = 100 }),
+        ];
+        int number = 0;
+        foreach ((DetectionHead head, double candidates, DecodingOptions options) in cases)
+        {
+            DecodingOptions some = options with { Classes = [.. Enumerable.Range(0, head.ClassCount).Where(static id => id % 3 != 1)] };
+            Write(Path.Combine(folder, $"head_boxes_{number}.bin"), HeadMaps.Random(head, 2, candidates, options, number), 2, options);
+            Write(Path.Combine(folder, $"head_boxes_{number}_some.bin"), HeadMaps.Random(head, 1, candidates, some, number + 50), 1, some);
+            number++;
+        }
+
+        // In a level all cells' second boxes come behind all cells' first ones.
+        DetectionHead wrong = DetectionHeadTests.OfAnchorBoxes(64, 64, boxes: 3, classCount: 9);
+        (int Element, Half Value, float Given)[] places =
+        [
+            (4, Half.NaN, (float)Half.NaN), (5 + 8, Half.NegativeInfinity, float.NegativeInfinity), (2, Half.NaN, float.NaN),
+        ];
+        HeadMaps maps = HeadMaps.Random(wrong, places.Length, 0.2, new DecodingOptions(), seed: 8);
+        KernelResultHeader[] headers = new KernelResultHeader[places.Length];
+        for (int picture = 0; picture < places.Length; picture++)
+        {
+            (int element, Half value, float given) = places[picture];
+            Span<Half> channels = maps.AnchorBox(1, picture, cell: 5, box: 2);
+            (channels[4], channels[5 + 2]) = ((Half)4f, (Half)5f);
+            channels[element] = value;
+            uint bits = element == 2 ? NotANumber : BitConverter.SingleToUInt32Bits(given);
+            int anchor = wrong.Levels[0].Anchors + (2 * 16) + 5;
+            headers[picture] = new KernelResultHeader(0, 0, 0, KernelDecodeStatus.NotFinite, anchor, element, bits, 0);
+        }
+
+        Write(Path.Combine(folder, "head_boxes_wrong.bin"), maps, places.Length, new DecodingOptions(), headers);
     }
 
     /// <summary>Heads that need no suppression: fewer and more anchors and pairs than are kept.</summary>

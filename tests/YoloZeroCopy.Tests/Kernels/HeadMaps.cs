@@ -26,6 +26,12 @@ internal sealed class HeadMaps
         Random random = new(seed);
         HeadMaps maps = new(head with { ElementType = TensorElementType.Float16, IsChannelsLast = true }, pictures);
         float threshold = HeadValues.Logit(Math.Clamp(options.ScoreThreshold, 1e-5f, 1 - 1e-5f));
+        if (head.Layout == OutputLayout.AnchorsFirst)
+        {
+            maps.FillAnchorBoxes(random, candidates, threshold);
+            return maps;
+        }
+
         for (int level = 0; level < head.Levels.Length; level++)
         {
             for (int picture = 0; picture < pictures; picture++)
@@ -62,6 +68,10 @@ internal sealed class HeadMaps
 
         return maps;
     }
+
+    /// <summary>Centre, size, objectness and class logits of one of a cell's anchor boxes.</summary>
+    public Span<Half> AnchorBox(int level, int picture, int cell, int box) =>
+        values[level][picture].AsSpan((cell * Head.Levels[level].Sides.Channels) + (box * Head.AnchorChannels), Head.AnchorChannels);
 
     /// <summary>Logits of a cell.</summary>
     public Span<Half> Logits(int level, int picture, int cell) => Of((2 * level) + 1, picture, cell, Head.ClassCount);
@@ -119,6 +129,30 @@ internal sealed class HeadMaps
         fixed (Half* address = output)
         {
             return detections[..OutputDecoder.For(first, options).Decode((nint)address, 1, 0, letterbox, detections)];
+        }
+    }
+
+    private void FillAnchorBoxes(Random random, double candidates, float threshold)
+    {
+        for (int level = 0; level < Head.Levels.Length; level++)
+        {
+            for (int index = 0; index < pictures * Head.Levels[level].Anchors; index++)
+            {
+                int anchor = index / pictures;
+                Span<Half> channels = AnchorBox(
+                    level, index % pictures, anchor % Head.Levels[level].Cells, anchor / Head.Levels[level].Cells);
+                foreach (ref Half value in channels)
+                {
+                    value = (Half)((random.NextSingle() * 8) - 4);
+                }
+
+                // Objectness around the threshold or nearly sure, and two equal classes.
+                channels[4] = random.NextDouble() >= candidates ? (Half)(-12 + random.NextSingle())
+                    : random.Next(2) == 0 ? Neighbour((Half)threshold, random.Next(9) - 4) : (Half)(threshold + 6);
+                Half best = (Half)(random.Next(4) == 0 ? 0 : threshold + (random.NextSingle() * 8));
+                channels[5 + random.Next(Head.ClassCount)] = best;
+                channels[5 + random.Next(Head.ClassCount)] = best == Half.Zero ? -best : best;
+            }
         }
     }
 

@@ -46,7 +46,7 @@ public sealed class KernelLayoutTests
             ("YZC_NOT_FINITE", (int)KernelDecodeStatus.NotFinite), ("YZC_UNKNOWN_CLASS", (int)KernelDecodeStatus.UnknownClass),
             ("YZC_MAX_CANDIDATES", DecodeKernels.CandidateLimit), ("YZC_MAX_DETECTIONS", DecodeKernels.DetectionLimit),
             ("YZC_MAX_ANCHORS", DecodeKernels.AnchorLimit), ("YZC_MAX_CLASSES", DecodeKernels.ClassLimit),
-            ("YZC_MAX_LEVELS", DecodeKernels.LevelLimit),
+            ("YZC_MAX_LEVELS", DecodeKernels.LevelLimit), ("YZC_MAX_ANCHOR_BOXES", DecodeKernels.AnchorBoxLimit),
             ("YZC_PREPROCESS_ROWS", PreprocessKernel.Rows), ("YZC_PREPROCESS_PIXELS", PreprocessKernel.Pixels),
                 ("YZC_PREPROCESS_THREADS", PreprocessKernel.Threads),
             ("YZC_SCAN_THREADS", DecodeKernels.ScanThreads), ("YZC_SCAN_ROWS", DecodeKernels.ScanRows),

@@ -27,6 +27,10 @@ public class KernelSourceTests
         Assert.Contains($".visible .entry {new DecodeKernels(head, new DecodingOptions()).ScanName}(", decode, StringComparison.Ordinal);
         DecodeKernels ofPairs = new(head with { Layout = OutputLayout.EndToEnd, Kept = 10 }, new DecodingOptions());
         Assert.Contains($".visible .entry {ofPairs.RankName}(", decode, StringComparison.Ordinal);
+        DecodeKernels ofBoxes = new(
+            DetectionHeadTests.OfAnchorBoxes(64, 32, boxes: 3, classCount: 3) with { ElementType = TensorElementType.Float16, IsChannelsLast = true },
+            new DecodingOptions());
+        Assert.Contains($".visible .entry {ofBoxes.ScanName}(", decode, StringComparison.Ordinal);
         foreach (OutputLayout layout in Enum.GetValues<OutputLayout>())
         {
             foreach (TensorElementType elementType in (TensorElementType[])[TensorElementType.Float32, TensorElementType.Float16])

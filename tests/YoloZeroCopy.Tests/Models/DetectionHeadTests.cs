@@ -25,6 +25,29 @@ public sealed class DetectionHeadTests
     public void The_processor_decodes_no_maps_whose_channels_come_last() => Assert.Throws<ArgumentException>(
         () => new HeadDecoder(ForInput(64, 32, bins: 1, classCount: 1) with { IsChannelsLast = true }, new DecodingOptions()));
 
+    /// <summary>A head with anchor boxes: of the first level one less than of the others.</summary>
+    internal static DetectionHead OfAnchorBoxes(int width, int height, int boxes, int classCount)
+    {
+        HeadLevel Level(int stride)
+        {
+            int count = stride == 8 ? Math.Max(1, boxes - 1) : boxes;
+            HeadMap map = new($"map{stride}", count * (5 + classCount), width / stride, height / stride);
+            return new HeadLevel(width / stride, height / stride, stride, map, map)
+            {
+                AnchorBoxes = [.. Enumerable.Range(1, count).Select(number => new AnchorBox(stride * 1.25f * number, stride * 0.75f * number))],
+            };
+        }
+
+        return new DetectionHead
+        {
+            Layout = OutputLayout.AnchorsFirst,
+            Bins = 1,
+            ClassCount = classCount,
+            ElementType = TensorElementType.Float32,
+            Levels = [Level(8), Level(16), Level(32)],
+        };
+    }
+
     /// <summary>A head of single precision with strides of 8, 16 and 32.</summary>
     internal static DetectionHead ForInput(int width, int height, int bins, int classCount)
     {

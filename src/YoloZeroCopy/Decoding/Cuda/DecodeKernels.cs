@@ -9,7 +9,7 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="RankName"/> ranks and, where the model has not, suppresses;
 /// neither needs the host between, so both can be captured. Scratch memory needs no
-/// initialisation. Detections equal <see cref="DetectionDecoder"/>'s and, of a head, <see cref="HeadDecoder"/>'s or <see cref="BestPairDecoder"/>'s, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's
+/// initialisation. Detections equal <see cref="DetectionDecoder"/>'s and, of a head, <see cref="HeadDecoder"/>'s and its like, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's
 /// limit is
 /// <see cref="DecodingOptions.CandidateLimit"/>): those with the lowest scores, of equal ones those with the highest anchors, take no part, and the
 /// result says how many. Boxes so large that a difference of corners overflows binary32 are not covered by that promise.
@@ -31,6 +31,9 @@ internal sealed class DecodeKernels
     /// <summary>Most levels of a head.</summary>
     public const int LevelLimit = 8;
 
+    /// <summary>Most anchor boxes of a level.</summary>
+    public const int AnchorBoxLimit = 6;
+
     // As in yzc_kernels.h; a test compares.
     internal const int ScanThreads = 256;
     internal const int ScanRows = 64;
@@ -44,8 +47,7 @@ internal sealed class DecodeKernels
     private static readonly string[] CentreBox = ["centre x", "centre y", "width", "height"];
     private static readonly string[] CornerBox = ["x1", "y1", "x2", "y2"];
 
-    // Null of a head.
-    private readonly OutputLayout? layout;
+    private readonly OutputLayout layout;
     private readonly DecodeParameters parameters;
     private readonly HeadParameters head;
 
@@ -99,30 +101,35 @@ internal sealed class DecodeKernels
             throw new ArgumentException($"The head cannot be decoded on CUDA: {reason}.", nameof(detectionHead));
         }
 
-        ScanName = "yzc_scan_head_f16";
-        bool choosesPairs = detectionHead.Layout == OutputLayout.EndToEnd;
+        layout = detectionHead.Layout;
+        IsOfHead = true;
+        bool hasAnchorBoxes = layout == OutputLayout.AnchorsFirst;
+        ScanName = hasAnchorBoxes ? "yzc_scan_anchor_boxes_f16" : "yzc_scan_head_f16";
+        bool choosesPairs = layout == OutputLayout.EndToEnd;
         RankName = choosesPairs ? "yzc_choose_pairs" : RankName;
         int cellVectors = (detectionHead.ClassCount + LayerNetwork.ChannelMultiple - 1) / LayerNetwork.ChannelMultiple;
         int segmentCells = ScanThreads;
-        while (segmentCells > LeastHeadCells && segmentCells * cellVectors > HeadVectors)
+        while (!hasAnchorBoxes && segmentCells > LeastHeadCells && segmentCells * cellVectors > HeadVectors)
         {
             segmentCells /= 2;
         }
 
         // A segment lies in one level.
         HeadLevels levels = default;
+        HeadAnchorBoxes anchorBoxes = default;
         int anchors = 0;
         int segments = 0;
         int bytes = 0;
         for (int number = 0; number < detectionHead.Levels.Length; number++)
         {
             HeadLevel level = detectionHead.Levels[number];
-            int sidesBytes = detectionHead.MapBytes(level.Sides);
+            int scores = hasAnchorBoxes ? bytes : checked(bytes + detectionHead.MapBytes(level.Sides));
+            level.AnchorBoxes.CopyTo(((Span<AnchorBox>)anchorBoxes)[(number * AnchorBoxLimit)..]);
             levels[number] = new KernelHeadLevel(
-                level.Width, level.Cells, level.Stride, FirstAnchor: anchors, FirstSegment: segments, Sides: bytes, Scores: bytes + sidesBytes);
-            anchors = checked(anchors + level.Cells);
-            segments += SegmentsOf(level.Cells, segmentCells);
-            bytes = checked(bytes + sidesBytes + detectionHead.MapBytes(level.Scores));
+                level.Width, level.Cells, level.Stride, FirstAnchor: anchors, FirstSegment: segments, Sides: bytes, scores, level.AnchorBoxes.Length);
+            anchors = checked(anchors + level.Anchors);
+            segments += SegmentsOf(level.Anchors, segmentCells);
+            bytes = checked(scores + detectionHead.MapBytes(level.Scores));
         }
 
         parameters = ParametersOf(anchors, detectionHead.ClassCount, segments, segmentCells, options, choosesPairs ? detectionHead.Kept : anchors);
@@ -133,13 +140,15 @@ internal sealed class DecodeKernels
             Bins = detectionHead.Bins,
             LogitThreshold = HeadDecoder.LogitThresholdOf(options),
             Levels = levels,
+            AnchorBoxes = anchorBoxes,
         };
     }
 
     /// <summary>Why the kernels cannot decode a head; null where they can.</summary>
     public static string? WhyNot(DetectionHead head) => head switch
     {
-        { Layout: OutputLayout.AnchorsFirst } => "it has anchor boxes",
+        { Layout: OutputLayout.AnchorsFirst } when head.Levels.Any(static level => level.AnchorBoxes.Length is < 1 or > AnchorBoxLimit) =>
+            $"it has {head.Levels.Max(static level => level.AnchorBoxes.Length)} anchor boxes; wanted is 1 to {AnchorBoxLimit}",
         { Layout: OutputLayout.EndToEnd, Kept: < 1 or > DetectionLimit } => $"it gives {head.Kept} detections; wanted is 1 to {DetectionLimit}",
         { ElementType: not TensorElementType.Float16 } or { IsChannelsLast: false } =>
             $"its maps are {head.ElementType}, channels {(head.IsChannelsLast ? "last" : "first")}; wanted is {TensorElementType.Float16}, channels last",
@@ -165,7 +174,7 @@ internal sealed class DecodeKernels
     public string RankName { get; } = "yzc_suppress";
 
     /// <summary>Whether the output is the maps of a head, and the first kernel takes <see cref="HeadParametersFor"/>.</summary>
-    public bool IsOfHead => layout is null;
+    public bool IsOfHead { get; }
 
     /// <summary>Anchors of one picture's output.</summary>
     public int Anchors => parameters.Anchors;
@@ -305,7 +314,7 @@ internal sealed class DecodeKernels
             IouThreshold = options.IouThreshold,
             MaxDetections = maxDetections,
             Flags = (options.ClassAgnostic ? DecodeFlags.ClassAgnostic : 0)
-                | (layout == OutputLayout.EndToEnd ? DecodeFlags.EndToEnd : 0)
+                | (layout == OutputLayout.EndToEnd && !IsOfHead ? DecodeFlags.EndToEnd : 0)
                 | (counting is null ? 0 : DecodeFlags.SomeClasses),
             ClassBits = BitsOf(counting),
         };
@@ -348,15 +357,23 @@ internal sealed class DecodeKernels
 
     private string NameOfElement(int element)
     {
-        int firstScore = layout is OutputLayout.ChannelsFirst or null ? 4 : 5;
+        int firstScore = layout == OutputLayout.ChannelsFirst || (IsOfHead && layout == OutputLayout.EndToEnd) ? 4 : 5;
+        string value = IsOfHead ? "logit" : "score";
         return element switch
         {
             -1 => "product of objectness and class score",
-            >= 0 and < 4 when layout is null => HeadValues.SideNames[element] + " of the box",
-            >= 0 and < 4 => $"{(layout == OutputLayout.EndToEnd ? CornerBox : CentreBox)[element]} of the box",
-            4 when layout == OutputLayout.EndToEnd => "score",
-            4 when layout == OutputLayout.AnchorsFirst => "objectness",
-            _ => $"{(layout is null ? "logit" : "score")} of class {element - firstScore}",
+            >= 0 and < 4 => $"{BoxNames()[element]} of the box",
+            4 when layout == OutputLayout.EndToEnd && !IsOfHead => "score",
+            4 when layout == OutputLayout.AnchorsFirst => IsOfHead ? "objectness logit" : "objectness",
+            _ => $"{value} of class {element - firstScore}",
         };
     }
+
+    private string[] BoxNames() => layout switch
+    {
+        OutputLayout.AnchorsFirst => CentreBox,
+        _ when IsOfHead => HeadValues.SideNames,
+        OutputLayout.EndToEnd => CornerBox,
+        _ => CentreBox,
+    };
 }

@@ -97,9 +97,9 @@ internal sealed class CudnnEngine : InferenceEngine
         }
 
         using ModelBytes cut = bytes;
-        if (head.Layout != OutputLayout.ChannelsFirst)
+        if (DecodeKernels.WhyNot(head with { ElementType = TensorElementType.Float16, IsChannelsLast = true }) is string notDecodable)
         {
-            reason = $"its head is of layout {head.Layout}, whose maps are decoded on the CPU only";
+            reason = $"its head cannot be decoded on CUDA: {notDecodable}";
             return null;
         }
 
