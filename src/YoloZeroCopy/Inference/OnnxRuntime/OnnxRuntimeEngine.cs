@@ -78,12 +78,14 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         OnnxRuntimeModel model = OnnxRuntimeModel.Open(source, options.LibraryPath, options.ImageSize);
         string? wholeBecause = null;
-        (ModelBytes Network, DetectionHead Head)? cut = options.CutHead ? OnnxRuntimeHead.TryCut(model, out wholeBecause) : null;
-        using ModelBytes? network = cut?.Network;
-        ModelSource run = network is null ? source : ModelSource.InMemory(network.Memory, source.Path);
+        if (options.CutHead && OnnxRuntimeHead.TryOpen(model, threads, out wholeBecause) is (OrtHandle session, DetectionHead head))
+        {
+            return new OnnxRuntimeEngine(model, session, head, null);
+        }
+
         try
         {
-            return new OnnxRuntimeEngine(model, OnnxRuntimeSession.OpenToRun(model.Library, run, model.Input, threads), cut?.Head, wholeBecause);
+            return new OnnxRuntimeEngine(model, OnnxRuntimeSession.OpenToRun(model.Library, source, model.Input, threads), null, wholeBecause);
         }
         catch (InferenceException error)
         {

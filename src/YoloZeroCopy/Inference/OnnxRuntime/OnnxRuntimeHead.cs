@@ -19,42 +19,69 @@ internal static unsafe class OnnxRuntimeHead
     /// <returns>The network without its tail, which the caller disposes when its sessions are open, and the maps it gives.</returns>
     public static (ModelBytes Network, DetectionHead Head)? TryCut(OnnxRuntimeModel model, out string? reason)
     {
-        using OnnxModel? file = TryRead(model.Source, out reason);
-        if (file is null)
+        if (TryCut(model, network => OnnxRuntimeSession.OpenForShapes(model.Library, network, model.Input), out reason)
+            is not (ModelBytes network, OrtHandle session, DetectionHead head))
         {
             return null;
         }
 
-        if (!OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
+        session.Dispose();
+        return (network, head);
+    }
+
+    /// <summary>Cuts a model and opens what is left of it to run.</summary>
+    /// <param name="model">The model, opened whole.</param>
+    /// <param name="threads">Threads to run with.</param>
+    /// <param name="reason">Why it stays whole, where this is null.</param>
+    /// <returns>A session of the network without its tail, and the maps it gives.</returns>
+    public static (OrtHandle Session, DetectionHead Head)? TryOpen(OnnxRuntimeModel model, int threads, out string? reason)
+    {
+        if (TryCut(model, network => OnnxRuntimeSession.OpenToRun(model.Library, network, model.Input, threads), out reason)
+            is not (ModelBytes network, OrtHandle session, DetectionHead head))
+        {
+            return null;
+        }
+
+        network.Dispose();
+        return (session, head);
+    }
+
+    private static (ModelBytes Network, OrtHandle Session, DetectionHead Head)? TryCut(
+        OnnxRuntimeModel model, Func<ModelSource, OrtHandle> open, out string? reason)
+    {
+        using OnnxModel? file = TryRead(model.Source, out reason);
+        if (file is null
+            || !OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
             || HeadCut.TryCut(graph, model.OutputName, out reason) is not HeadCut cut)
         {
             return null;
         }
 
         ModelBytes network = cut.Network(file);
-        DetectionHead? head = null;
+        OrtHandle? session = null;
+        bool isCut = false;
         try
         {
-            head = Resolve(model, ModelSource.InMemory(network.Memory, model.Source.Path), out reason);
-            head = head is null ? null : Check(model, cut.Tail(file), head, out reason);
+            session = open(ModelSource.InMemory(network.Memory, model.Source.Path));
+            if (Resolve(model, session, out reason) is DetectionHead resolved && Check(model, cut.Tail(file), resolved, out reason) is DetectionHead head)
+            {
+                isCut = true;
+                return (network, session, head);
+            }
         }
         catch (YoloZeroCopyException error) when (error is ModelException or InferenceException)
         {
-            head = null;
             reason = $"the runtime does not take it in two parts: {error.Message}";
         }
-        catch
+        finally
         {
-            network.Dispose();
-            throw;
+            if (!isCut)
+            {
+                session?.Dispose();
+                network.Dispose();
+            }
         }
 
-        if (head is not null)
-        {
-            return (network, head);
-        }
-
-        network.Dispose();
         return null;
     }
 
@@ -73,9 +100,8 @@ internal static unsafe class OnnxRuntimeHead
         }
     }
 
-    private static DetectionHead? Resolve(OnnxRuntimeModel model, ModelSource network, out string? reason)
+    private static DetectionHead? Resolve(OnnxRuntimeModel model, OrtHandle session, out string? reason)
     {
-        using OrtHandle session = OnnxRuntimeSession.OpenForShapes(model.Library, network, model.Input);
         ImmutableArray<OnnxTensor> outputs = new OrtSessionReader(model.Library.Api, session.Value).Outputs();
         List<HeadMap> maps = [];
         foreach (OnnxTensor output in outputs)
