@@ -89,22 +89,7 @@ internal sealed class HeadCut
 
     /// <summary>The model without its tail; the caller disposes it. Its outputs are the maps, in the order in which the model computes
     /// them.</summary>
-    public ModelBytes Network(OnnxModel model)
-    {
-        HashSet<string> wanted = [.. maps.Select(static map => map.Name)];
-        HashSet<int> needed = [];
-        for (int index = model.Proto.Graph.Node.Count - 1; index >= 0; index--)
-        {
-            NodeProto node = model.Proto.Graph.Node[index];
-            if (node.Output.Any(wanted.Contains))
-            {
-                needed.Add(index);
-                wanted.UnionWith(NamesIn(node));
-            }
-        }
-
-        return model.Change(needed.Contains, maps.Select(map => Declare(map.Name, ElementTypeOf(model.Proto))));
-    }
+    public ModelBytes Network(OnnxModel model) => model.Outputs([.. maps.Select(map => Declare(map.Name, ElementTypeOf(model.Proto)))]);
 
     /// <summary>The tail. Its inputs are the maps, its output the model's.</summary>
     public ModelProto Tail(OnnxModel model)
@@ -138,12 +123,6 @@ internal sealed class HeadCut
     private static HeadConvolution Describe(OnnxGraph graph, NodeProto node) => new(
         node.Output[0],
         node.Input.Count > 1 && graph.ConstantOf(node.Input[1]) is { Dims: [> 0 and <= int.MaxValue, ..] } weights ? (int)weights.Dims[0] : 0);
-
-    // A graph within a node may name any tensor outside it.
-    private static IEnumerable<string> NamesIn(NodeProto node) => node.Input.Concat(node.Attribute
-        .SelectMany(static attribute => attribute.G is null ? attribute.Graphs : attribute.Graphs.Prepend(attribute.G))
-        .SelectMany(static graph => graph.Node)
-        .SelectMany(NamesIn));
 
     private static ValueInfoProto Declare(string name, int elementType) =>
         new() { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = elementType } } };

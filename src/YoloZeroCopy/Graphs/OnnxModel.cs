@@ -101,6 +101,24 @@ internal sealed class OnnxModel : IDisposable
         return data.ContentOf(bytes.Span);
     }
 
+    /// <summary>This model with other outputs, and without the nodes that those do not need; the caller disposes it.</summary>
+    public ModelBytes Outputs(IReadOnlyList<ValueInfoProto> newOutputs)
+    {
+        HashSet<string> wanted = [.. newOutputs.Select(static output => output.Name)];
+        HashSet<int> needed = [];
+        for (int index = Proto.Graph.Node.Count - 1; index >= 0; index--)
+        {
+            NodeProto node = Proto.Graph.Node[index];
+            if (node.Output.Any(wanted.Contains))
+            {
+                needed.Add(index);
+                wanted.UnionWith(node.NamesIn());
+            }
+        }
+
+        return Change(needed.Contains, newOutputs);
+    }
+
     /// <summary>This model without some of its nodes and with other outputs; the caller disposes it.</summary>
     /// <param name="keeps">Whether a node stays, by its place in the graph.</param>
     /// <param name="newOutputs">What takes the place of the outputs.</param>
@@ -344,6 +362,10 @@ internal static class OnnxWalk
     public static IEnumerable<TensorProto> AllTensors(this ModelProto model) => model.Graph.Initializer.Concat(model.AllNodes()
         .SelectMany(static node => node.Attribute)
         .SelectMany(static attribute => Tensors(attribute).Concat(Graphs(attribute).SelectMany(static graph => graph.Initializer))));
+
+    /// <summary>Every tensor that a node reads. A graph within it may name any tensor outside.</summary>
+    public static IEnumerable<string> NamesIn(this NodeProto node) =>
+        node.Input.Concat(node.Attribute.SelectMany(Graphs).SelectMany(static graph => graph.Node).SelectMany(NamesIn));
 
     private static IEnumerable<NodeProto> Within(NodeProto node) =>
         node.Attribute.SelectMany(Graphs).SelectMany(static graph => graph.Node).SelectMany(Within).Prepend(node);

@@ -14,7 +14,7 @@ internal static class OnnxOperators
     private static readonly FrozenSet<string> Arithmetic = FrozenSet.Create(
         "Abs", "Add", "ArgMax", "ArgMin", "Ceil", "Cos", "Div", "Equal", "Exp", "Floor", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Log",
         "Max", "Mean", "Min", "Mod", "Mul", "Neg", "NonMaxSuppression", "Not", "And", "Or", "Pow", "Range", "Reciprocal", "ReduceMean", "ReduceProd",
-        "ReduceSum", "Round", "Sin", "Sqrt", "Sub", "Sum", "TopK", "Where");
+        "ReduceSum", "Round", "Sign", "Sin", "Sqrt", "Sub", "Sum", "TopK", "Where", "Xor");
 
     /// <summary>Move numbers, or bring them into a range that half precision has many numbers in.</summary>
     private static readonly FrozenSet<string> Others = FrozenSet.Create(
@@ -61,7 +61,7 @@ internal static class OnnxOperators
             case "Shape" or "Size" or "ArgMax" or "ArgMin" or "NonZero" or "NonMaxSuppression":
             case "TopK" or "MaxPool" when output == 1:
                 return OrtElementType.Int64;
-            case "Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" or "And" or "Or" or "Not":
+            case "Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" or "And" or "Or" or "Not" or "Xor":
             case "Dropout" when output == 1:
                 return OrtElementType.Bool;
             case "Cast":

@@ -31,11 +31,7 @@ internal sealed unsafe class Calibration : IDisposable
         ModelInfo info = opened.Info;
         batch = Math.Max(1, info.FixedBatch);
         preprocessor = new CpuPreprocessor(info.InputWidth, info.InputHeight, info.InputType);
-        using (ModelBytes observed = model.Change(static _ => true, tensors.Select(static name => new ValueInfoProto
-        {
-            Name = name,
-            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)OrtElementType.Float } },
-        })))
+        using (ModelBytes observed = model.Outputs([.. tensors.Select(Declare)]))
         {
             session = OnnxRuntimeSession.OpenToRun(opened.Library, ModelSource.InMemory(observed.Memory, path), opened.Input, threads);
         }
@@ -92,6 +88,9 @@ internal sealed unsafe class Calibration : IDisposable
         session.Dispose();
         NativeMemory.Free(input);
     }
+
+    private static ValueInfoProto Declare(string name) =>
+        new() { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)OrtElementType.Float } } };
 
     private void Bind(OnnxRuntimeModel opened)
     {

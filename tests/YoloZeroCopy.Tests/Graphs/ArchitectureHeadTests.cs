@@ -93,7 +93,7 @@ public sealed class ArchitectureHeadTests : IDisposable
         Assert.Contains("its head decodes otherwise", engine.GraphChanges, StringComparison.Ordinal);
     }
 
-    private static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "architectures", $"{name}.onnx");
+    internal static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "architectures", $"{name}.onnx");
 
     private static OnnxRuntimeEngine Open(string path, bool cut, int width, int height) =>
         OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = (width, height), CutHead = cut });

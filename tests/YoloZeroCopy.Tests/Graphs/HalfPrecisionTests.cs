@@ -58,6 +58,29 @@ public sealed class HalfPrecisionTests : IDisposable
         }
     }
 
+    [Theory]
+    [MemberData(nameof(ArchitectureHeadTests.Models), MemberType = typeof(ArchitectureHeadTests))]
+    public void Every_architecture_has_nearly_the_same_maps_in_half(string name, string layout)
+    {
+        Assert.NotEmpty(layout);
+        string path = ArchitectureHeadTests.PathOf(name);
+        string half = SaveHalf(path);
+        float[] wanted = ArchitectureMaps.Of(path, out TensorElementType type);
+        Assert.Equal(TensorElementType.Float32, type);
+        float[] found = ArchitectureMaps.Of(half, out type);
+        Assert.Equal(TensorElementType.Float16, type);
+
+        // These networks are not trained, and a small difference in front is a large one behind: how large, rounded weights alone show.
+        double ofWeights = ArchitectureMaps.Difference(wanted, ArchitectureMaps.OfWeights(path, folder.File("rounded.onnx"), static values =>
+        {
+            foreach (ref float value in values)
+            {
+                value = (float)(Half)value;
+            }
+        }));
+        Assert.InRange(ArchitectureMaps.Difference(wanted, found), 0.5 * ofWeights, 5 * ofWeights);
+    }
+
     [Fact]
     public void A_half_model_is_left_alone()
     {

@@ -64,6 +64,31 @@ public sealed class ModelQuantizerTests : IDisposable
         Assert.All(wanted.Zip(found).Skip(4 * anchors), static pair => Assert.InRange(pair.Second, pair.First - 0.1f, pair.First + 0.1f));
     }
 
+    [Theory]
+    [MemberData(nameof(ArchitectureHeadTests.Models), MemberType = typeof(ArchitectureHeadTests))]
+    public void Every_architecture_computes_in_integers(string name, string layout)
+    {
+        Assert.NotEmpty(layout);
+        string path = ArchitectureHeadTests.PathOf(name);
+        QuantizationReport report = ModelQuantizer.Quantize(
+            path, Output, Noise(4, 320, 256), new QuantizationOptions { Threads = 1, InputSize = (320, 256) });
+        Assert.True(report.IntegerConvolutions >= 50, $"{report.IntegerConvolutions} convolutions are of integers.");
+        Assert.InRange(report.SingleConvolutions.Length, 4, 7);
+        float[] wanted = ArchitectureMaps.Of(path, out _);
+        float[] found = ArchitectureMaps.Of(Output, out _);
+
+        // These networks are not trained, and a small difference in front is a large one behind: how large, rounded weights alone show.
+        double ofWeights = ArchitectureMaps.Difference(wanted, ArchitectureMaps.OfWeights(path, folder.File("rounded.onnx"), static values =>
+        {
+            float step = Math.Max(1e-9f, Largest(values) / 63);
+            foreach (ref float value in values)
+            {
+                value = step * (float)Math.Round(value / step);
+            }
+        }));
+        Assert.InRange(ArchitectureMaps.Difference(wanted, found), 0.5 * ofWeights, 6 * ofWeights);
+    }
+
     [Fact]
     public void Pictures_are_used_one_by_one_from_one_buffer()
     {
@@ -205,15 +230,26 @@ public sealed class ModelQuantizerTests : IDisposable
         Assert.Null(SignedIntegers.TryChange(shifted));
     }
 
-    internal static IEnumerable<(FrameFormat Format, ReadOnlyMemory<byte> Pixels)> Noise(int count)
+    internal static IEnumerable<(FrameFormat Format, ReadOnlyMemory<byte> Pixels)> Noise(int count, int width = Side, int height = Side)
     {
-        FrameFormat format = new(PixelFormat.Bgr24, Side, Side);
+        FrameFormat format = new(PixelFormat.Bgr24, width, height);
         return Enumerable.Range(0, count).Select(seed =>
         {
             byte[] pixels = new byte[format.ByteCount];
             new Random(seed).NextBytes(pixels);
             return (format, (ReadOnlyMemory<byte>)pixels);
         });
+    }
+
+    private static float Largest(ReadOnlySpan<float> values)
+    {
+        float most = 0;
+        foreach (float value in values)
+        {
+            most = Math.Max(most, Math.Abs(value));
+        }
+
+        return most;
     }
 
     private static unsafe float[] Run(string path)

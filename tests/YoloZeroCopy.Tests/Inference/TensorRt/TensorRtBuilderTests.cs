@@ -65,6 +65,21 @@ public sealed class TensorRtBuilderTests : IDisposable
             Sample, Output, options with { HalfPrecision = true, Precisions = TensorRtPrecisions.Float16 })).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("yolov5n")]
+    [InlineData("yolo12n")]
+    [InlineData("yolo26n")]
+    public void Other_architectures_are_built_in_half_and_in_integers(string name)
+    {
+        TensorRtBuildOptions options = Options() with { Sizes = [(320, 320)], MaxBatch = 1 };
+        string path = ArchitectureHeadTests.PathOf(name);
+        Assert.StartsWith(
+            "half precision in", TensorRtBuilder.Build(path, Output, options with { HalfPrecision = true }).GraphChanges, StringComparison.Ordinal);
+        string integers = folder.File("integers.onnx");
+        _ = ModelQuantizer.Quantize(path, integers, ModelQuantizerTests.Noise(1), new QuantizationOptions { InputSize = (160, 160) });
+        Assert.StartsWith("integers are signed", TensorRtBuilder.Build(integers, Output, options).GraphChanges, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_model_of_integers_is_built_with_signed_ones()
     {
