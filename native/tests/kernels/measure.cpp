@@ -88,13 +88,14 @@ struct head_buffers {
     static constexpr int Levels = 3;
     static constexpr int SegmentVectors = 1024;
 
-    head_buffers(device& owner, int bins, int classes, int batch, int candidates)
+    head_buffers(device& owner, int bins, int classes, int batch, int candidates, int kept)
         : params(params_of(bins, classes, batch))
         , pictures(owner, std::vector<yzc_picture>((size_t)batch, letterbox(YZC_BGR24, 1920, 1080, 640, 640)))
         , output(owner, maps(params, bins, classes, batch, candidates))
         , scratch(owner, params.decode.scratch_stride * (size_t)batch)
         , results(owner, (size_t)params.decode.result_stride * (size_t)batch)
     {
+        params.kept = kept;
         params.decode.pictures = pictures.address;
         params.decode.output = output.address;
         params.decode.scratch = scratch.address;
@@ -171,19 +172,23 @@ struct head_buffers {
     buffer results;
 };
 
-void measure_head(device& device, const char* name, int bins, int classes, int batch, int candidates)
+void measure_head(device& device, const char* name, int bins, int classes, int batch, int candidates, int kept = 0)
 {
     constexpr int Turns = 16;
     constexpr int Replays = 51;
     std::vector<std::unique_ptr<head_buffers>> sets;
     for (int i = 0; i < Turns; i++) {
-        sets.push_back(std::make_unique<head_buffers>(device, bins, classes, batch, candidates));
+        sets.push_back(std::make_unique<head_buffers>(device, bins, classes, batch, candidates, kept));
     }
 
     grid grid = scan_grid(sets[0]->params.decode, batch);
     auto issue = [&](int turn) {
         device.launch("yzc_scan_head_f16", grid, &sets[turn]->params);
-        device.launch("yzc_suppress", suppress_grid(batch), &sets[turn]->params.decode);
+        if (kept != 0) {
+            device.launch("yzc_choose_pairs", suppress_grid(batch), &sets[turn]->params);
+        } else {
+            device.launch("yzc_suppress", suppress_grid(batch), &sets[turn]->params.decode);
+        }
     };
     double both = device.time_graph(Turns, Replays, issue);
     double warm = device.time_graph(Turns, Replays, [&](int) { issue(0); });
@@ -295,7 +300,9 @@ void measure(device& device)
         measure_head(device, "YOLO 640", 16, 80, batch, 300);
         measure_head(device, "YOLO 640", 16, 80, batch, 30);
         measure_head(device, "YOLO 640, one class", 16, 1, batch, 300);
-        measure_head(device, "YOLO26 640", 1, 80, batch, 300);
+        measure_head(device, "YOLO26 640, suppressed", 1, 80, batch, 300);
+        measure_head(device, "YOLO26 640", 1, 80, batch, 100, 300);
+        measure_head(device, "YOLO26 640, crowded", 1, 80, batch, 1000, 300);
         measure_layer(device, "yzc_max_pool_chain_f16", "three windows of 5", 20, 128, batch);
         measure_layer(device, "yzc_pool_f16", "one window of 5", 20, 128, batch);
         measure_layer(device, "yzc_upsample_f16", "upsampling", 20, 256, batch);
