@@ -41,7 +41,7 @@ internal sealed class HeadCut
         {
             if (tensor.Length == 0 || !seen.Add(tensor) || graph.ProducerOf(tensor) is not NodeProto node)
             {
-                if (graph.Model.Graph.Input.Any(input => input.Name == tensor) && graph.ConstantOf(tensor) is null)
+                if (graph.ConstantOf(tensor) is null && graph.Model.Graph.Input.Any(input => input.Name == tensor))
                 {
                     reason = $"what follows its head reads the model's input '{tensor}' itself";
                     return null;

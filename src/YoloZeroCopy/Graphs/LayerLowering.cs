@@ -5,8 +5,8 @@ namespace YoloZeroCopy;
 /// <summary>Makes layers of a model's operators.</summary>
 /// <remarks>
 /// In three passes: the operators become steps over tensors without memory (<see cref="LayerReader"/>), the tensors get their places in buffers
-/// (<see cref="LayerPlacement"/>), and the weights are written as the layers want them (<see cref="LayerWeights"/>). A model is untrusted: every number is checked before it is
-/// used, what a network may have in layers, channels and bytes is bounded, and nothing recurses.
+/// (<see cref="LayerPlacement"/>), and the weights are written as the layers want them (<see cref="LayerWeights"/>). A model is untrusted: every
+/// number is checked before it is used, what a network may have in layers, channels and bytes is bounded, and nothing recurses.
 /// </remarks>
 internal static class LayerLowering
 {

@@ -71,8 +71,8 @@ internal enum LayerActivation
 /// <param name="Kernel">Height and width of the kernel.</param>
 /// <param name="Stride">Steps down and right.</param>
 /// <param name="Padding">Zeros on top and left; as many follow below and right as the output's size wants.</param>
-/// <param name="WeightsAt">Place of the weights: <c>[output channels, kernel height, kernel width, input channels]</c>, both numbers of channels filled
-/// up with zeros as tensors are (an input of three to <see cref="LayerNetwork.InputChannels"/>).</param>
+/// <param name="WeightsAt">Place of the weights: <c>[output channels, kernel height, kernel width, input channels]</c>, both numbers of channels
+/// filled up with zeros as tensors are (an input of three to <see cref="LayerNetwork.InputChannels"/>).</param>
 /// <param name="BiasAt">Place of the bias, one number for each output channel, filled up with zeros.</param>
 /// <param name="Activation">What follows.</param>
 /// <param name="Added">Tensor of the output's size that is added after the activation, or null.</param>
@@ -97,7 +97,8 @@ internal sealed record ConvolutionLayer(
 /// <param name="Kernel">Height and width of the kernel.</param>
 /// <param name="Stride">Steps down and right.</param>
 /// <param name="Padding">Zeros on top and left; as many follow below and right as the output's size wants.</param>
-/// <param name="WeightsAt">Place of the weights: <c>[kernel height, kernel width, channels]</c>, channels filled up with zeros as tensors are.</param>
+/// <param name="WeightsAt">Place of the weights: <c>[kernel height, kernel width, channels]</c>, channels filled up with zeros as tensors
+/// are.</param>
 /// <param name="BiasAt">Place of the bias, one number for each channel, filled up with zeros.</param>
 /// <param name="Activation">What follows.</param>
 /// <param name="Added">Tensor of the output's size that is added after the activation, or null.</param>

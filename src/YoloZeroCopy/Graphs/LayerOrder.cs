@@ -41,7 +41,8 @@ internal static class LayerOrder
         return tensors.Where(tensor => tensor.Pieces.Any(piece => ordered.ContainsKey(piece.Step))).ToDictionary(
             static tensor => tensor,
             tensor => LayerChannels.Concatenate(tensor.Pieces.SelectMany(
-                piece => ordered.TryGetValue(piece.Step, out Parts? parts) ? parts.Find(piece) : [LayerChannels.Of(piece.Step).Slice(piece.First, piece.Count)])));
+                piece => ordered.TryGetValue(piece.Step, out Parts? parts) ? parts.Find(piece)
+                    : [LayerChannels.Of(piece.Step).Slice(piece.First, piece.Count)])));
     }
 
     private static IEnumerable<Run> RunsOf(LayerChannels tensor)
@@ -84,8 +85,13 @@ internal static class LayerOrder
 
         public static Parts? TryCreate(LayerStep step, List<Run> runs)
         {
-            ImmutableArray<int> cuts =
-                [.. runs.SelectMany(static run => run.Pieces).SelectMany(static piece => (int[])[piece.First, piece.End]).Append(0).Append(step.Channels).Distinct().Order()];
+            SortedSet<int> ends = [0, step.Channels];
+            foreach (LayerPiece piece in runs.SelectMany(static run => run.Pieces))
+            {
+                ends.UnionWith([piece.First, piece.End]);
+            }
+
+            ImmutableArray<int> cuts = [.. ends];
             return cuts.Length <= MaxParts && cuts.All(static cut => cut % LayerNetwork.ChannelMultiple == 0) ? new Parts(step, cuts) : null;
         }
 

@@ -73,7 +73,8 @@ internal sealed class LayerPlacement
 
     private LayerTensor PlaceOf(LayerStep reader, LayerChannels tensor)
     {
-        if (tensor.Pieces[0].Step is InputStep && !(reader is ConvolutionStep { IsDepthwise: false } convolution && tensor == convolution.Input && tensor.WholeStep is not null))
+        bool isConvolved = reader is ConvolutionStep { IsDepthwise: false } convolution && tensor == convolution.Input;
+        if (tensor.Pieces[0].Step is InputStep && (!isConvolved || tensor.WholeStep is null))
         {
             throw new LoweringException("something other than a convolution reads the model's input, or only a part of it");
         }

@@ -3,21 +3,26 @@ using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy;
 
-/// <content>Arithmetic with sizes: exports whose sizes are free reckon shapes from shapes. Here all sizes are known, and there is one picture.</content>
+/// <content>Arithmetic with sizes: exports whose sizes are free reckon shapes from shapes. Here all sizes are known.</content>
 internal sealed partial class LayerReader
 {
     // A shape has few numbers.
     private const int MaxNumbers = 64;
 
     private static readonly HashSet<string> NumberOperators =
-        ["Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Cast", "Identity", "Add", "Sub", "Mul", "Div", "Floor"];
+        ["Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Cast", "Add", "Sub", "Mul", "Div", "Floor"];
 
     private readonly HashSet<string> numberNames = [];
     private readonly Dictionary<string, Numbers> numbers = [];
 
     /// <summary>Whether a node reckons with sizes and constants only, and not with a tensor's values.</summary>
-    private bool IsNumbers(NodeProto node) => IsStandard(node) && (node.OpType == "Shape"
-        || (NumberOperators.Contains(node.OpType) && node.Input.All(name => numberNames.Contains(name) || graph.ConstantOf(name) is not null)));
+    private bool IsNumbers(NodeProto node) => IsStandard(node)
+        && (node.OpType == "Shape" || (NumberOperators.Contains(node.OpType) && node.Input.All(name => AreNumbers(name, node.OpType != "Cast"))));
+
+    // Weights may be cast, too.
+    private bool AreNumbers(string name, bool includesFloats) => numberNames.Contains(RootOf(name))
+        || (graph.ConstantOf(RootOf(name)) is TensorProto constant
+            && ((OrtElementType)constant.DataType == OrtElementType.Int64 || (includesFloats && constant.Dims.Count <= 1)));
 
     private void ReadNumbers(NodeProto node)
     {
@@ -94,8 +99,8 @@ internal sealed partial class LayerReader
             ? OnnxTensorData.Integers(constant) is long[] integers ? [.. integers.Select(static number => (double)number)]
                 : OnnxTensorData.Floats(constant) is float[] floats ? [.. floats.Select(static number => (double)number)] : null
             : null;
-        return new Numbers(
-            values ?? throw Unsupported(node, $"has no short list of numbers as input {index}"), (OrtElementType)constant.DataType == OrtElementType.Int64);
+        return values is null ? throw Unsupported(node, $"has no short list of numbers as input {index}")
+            : new Numbers(values, (OrtElementType)constant.DataType == OrtElementType.Int64);
     }
 
     private long[] IntegersOf(NodeProto node, int index) => numbers.TryGetValue(RootOf(node.InputAt(index)), out Numbers known)

@@ -138,7 +138,8 @@ internal sealed partial class LayerReader
 
         if (weights.Key.Width % LayerNetwork.ChannelMultiple != 0 || value.Width % LayerNetwork.ChannelMultiple != 0)
         {
-            throw Unsupported(node, $"has heads of {weights.Key.Width} and {value.Width} channels; multiples of {LayerNetwork.ChannelMultiple} are wanted");
+            throw Unsupported(
+                node, $"has heads of {weights.Key.Width} and {value.Width} channels; multiples of {LayerNetwork.ChannelMultiple} are wanted");
         }
 
         AttentionStep step = new(weights.Query.Channels, weights.Key.Channels, value.Channels, value.Count, value.Areas, weights.Scale);
@@ -149,7 +150,7 @@ internal sealed partial class LayerReader
     private void ReadSoftmax(NodeProto node)
     {
         Matches products = matches.GetValueOrDefault(RootOf(node.InputAt(0))) ?? throw Unsupported(node, "is no part of an attention");
-        if (products.IsWeights || products.IsTurned || node.Integer("axis", -1) is not (3 or -1))
+        if (products.IsWeights || products.IsTurned || node.Integer("axis", 1) is not (3 or -1))
         {
             throw Unsupported(node, "is not over the cells that an attention looks at");
         }
@@ -182,7 +183,8 @@ internal sealed partial class LayerReader
         return heads;
     }
 
-    private MapView ViewOf(NodeProto node, int index) => views.GetValueOrDefault(RootOf(node.InputAt(index))) ?? MapView.Of(InputOf(node, index), pictures);
+    private MapView ViewOf(NodeProto node, int index) =>
+        views.GetValueOrDefault(RootOf(node.InputAt(index))) ?? MapView.Of(InputOf(node, index), pictures);
 
     private void Add(NodeProto node, MapView view) => Add(node, OutputOf(node), view);
 

@@ -32,6 +32,7 @@ internal sealed partial class LayerReader
         ConvolutionStep step = new(from, (int)channels, window.OutputHeight, window.OutputWidth)
         {
             Name = node.Name,
+            Result = OutputOf(node),
             IsDepthwise = isDepthwise,
             Weights = weights,
             Bias = bias,
@@ -90,7 +91,7 @@ internal sealed partial class LayerReader
     private void ReadNormalization(NodeProto node)
     {
         float[][] numbers = [.. Enumerable.Range(1, 4).Select(index => OnnxTensorData.Floats(ConstantOf(node, index)) ?? [])];
-        if (SoleConvolution(node.InputAt(0)) is not { IsBare: true, Normalization: null } convolution
+        if (ConvolutionOf(node.InputAt(0), readers: 1) is not { IsBare: true, Normalization: null } convolution
             || numbers.Any(values => values.Length != convolution.Channels) || node.Integer("training_mode", 0) != 0)
         {
             throw Unsupported(node, "does not follow a convolution as a part of it can");
@@ -100,7 +101,7 @@ internal sealed partial class LayerReader
         float[] scale = [.. numbers[0].Zip(numbers[3], (factor, variance) => factor / MathF.Sqrt(variance + epsilon))];
         float[] shift = [.. Enumerable.Range(0, scale.Length).Select(channel => numbers[1][channel] - (numbers[2][channel] * scale[channel]))];
         convolution.Normalization = new LayerNormalization(scale, shift);
-        Add(node, LayerChannels.Of(convolution));
+        Join(node, convolution);
     }
 
     private void ReadActivation(NodeProto node)
@@ -113,14 +114,13 @@ internal sealed partial class LayerReader
             throw Unsupported(node, "is no part of an activation");
         }
 
-        if (tensors.GetValueOrDefault(factor)?.WholeStep is not ConvolutionStep { IsBare: true } convolution
-            || uses[factor] != 2 || uses[sigmoid] != 1)
+        if (ConvolutionOf(factor, readers: 2) is not { IsBare: true } convolution || uses[sigmoid] != 1)
         {
             throw Unsupported(node, "is an activation of something other than a convolution, or not its only use");
         }
 
         convolution.Activation = LayerActivation.Silu;
-        Add(node, LayerChannels.Of(convolution));
+        Join(node, convolution);
     }
 
     private void ReadSum(NodeProto node)
@@ -132,8 +132,8 @@ internal sealed partial class LayerReader
         }
 
         // A convolution whose sum is its only use can run where the sum does: then both summands are there.
-        ConvolutionStep? convolution = SoleConvolution(node.InputAt(1)) is { Added: null } one ? one
-            : SoleConvolution(node.InputAt(0)) is { Added: null } other ? other : null;
+        ConvolutionStep? convolution = ConvolutionOf(node.InputAt(1), readers: 1) is { Added: null } one ? one
+            : ConvolutionOf(node.InputAt(0), readers: 1) is { Added: null } other ? other : null;
         if (convolution is null)
         {
             Add(node, new AddStep(first, second));
@@ -141,8 +141,9 @@ internal sealed partial class LayerReader
         }
 
         convolution.Added = second.WholeStep == convolution ? first : second;
-        Move(convolution);
-        Add(node, LayerChannels.Of(convolution));
+        _ = steps.Remove(convolution);
+        steps.Add(convolution);
+        Join(node, convolution);
     }
 
     private void ReadPool(NodeProto node, LayerPooling pooling)
@@ -164,10 +165,16 @@ internal sealed partial class LayerReader
             throw Unsupported(node, "counts what lies outside");
         }
 
-        bool isSame = pooling == LayerPooling.Largest && height == width && window.Stride == (1, 1)
+        bool isSame = pooling == LayerPooling.Largest && height == width && height % 2 == 1 && window.Stride == (1, 1)
             && window.Padding == ((int)height / 2, (int)width / 2) && (window.OutputHeight, window.OutputWidth) == (from.Height, from.Width);
         Add(node, isSame ? new MaxPoolStep(from, (int)height)
-            : new PoolStep(from, pooling, ((int)height, (int)width), window.Stride, window.Padding, window.OutputHeight, window.OutputWidth));
+            : new PoolStep(from, window.OutputHeight, window.OutputWidth)
+            {
+                Pooling = pooling,
+                Kernel = ((int)height, (int)width),
+                Stride = window.Stride,
+                Padding = window.Padding,
+            });
     }
 
     private void ReadUpsampling(NodeProto node)
@@ -204,14 +211,15 @@ internal sealed partial class LayerReader
             _ => false,
         };
 
-    /// <summary>The convolution that makes all of a tensor which is used once.</summary>
-    private ConvolutionStep? SoleConvolution(string tensor) =>
-        uses.GetValueOrDefault(RootOf(tensor)) == 1 ? tensors.GetValueOrDefault(RootOf(tensor))?.WholeStep as ConvolutionStep : null;
+    /// <summary>The convolution whose result a tensor is, where no more read it than those that are to become part of it.</summary>
+    private ConvolutionStep? ConvolutionOf(string tensor, int readers) => tensors.GetValueOrDefault(RootOf(tensor))?.WholeStep
+        is ConvolutionStep step && step.Result == RootOf(tensor) && uses.GetValueOrDefault(step.Result) == readers ? step : null;
 
-    private void Move(ConvolutionStep step)
+    /// <summary>An operator becomes part of a convolution, whose result is the operator's then.</summary>
+    private void Join(NodeProto node, ConvolutionStep convolution)
     {
-        _ = steps.Remove(step);
-        steps.Add(step);
+        convolution.Result = OutputOf(node);
+        Add(node, LayerChannels.Of(convolution));
     }
 
     /// <param name="OutputHeight">Windows from top to bottom.</param>

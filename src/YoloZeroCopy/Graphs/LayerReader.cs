@@ -120,7 +120,8 @@ internal sealed partial class LayerReader
             TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue => shape.Dim[axis].DimValue == wanted[axis],
             _ => axis > 1,
         });
-        if (!isSo || size.Width is <= 0 or > MaxSize || size.Height is <= 0 or > MaxSize || (long)size.Width * size.Height > MaxElements / LayerNetwork.InputChannels)
+        bool isLarge = size.Width > MaxSize || size.Height > MaxSize || (long)size.Width * size.Height > MaxElements / LayerNetwork.InputChannels;
+        if (!isSo || isLarge || size.Width <= 0 || size.Height <= 0)
         {
             throw new LoweringException($"its input is not of shape [batch, 3, {size.Height}, {size.Width}]");
         }
@@ -136,7 +137,8 @@ internal sealed partial class LayerReader
         tensors.Add(input, LayerChannels.Of(step));
     }
 
-    private bool IsAlias(NodeProto node) => IsStandard(node) && (node.OpType is "Identity" or "Dropout" || IsEmptyPad(node)
+    private bool IsAlias(NodeProto node) => IsStandard(node) && (node.OpType == "Identity" || IsEmptyPad(node)
+        || (node.OpType == "Dropout" && node.InputAt(2).Length == 0)
         || (node.OpType == "Cast" && (OrtElementType)node.Integer("to", 0) is OrtElementType.Float or OrtElementType.Float16));
 
     // What PyTorch writes before a mean pool without padding.

@@ -94,13 +94,17 @@ internal sealed class LayerChannels
 /// <summary>The network's input.</summary>
 internal sealed class InputStep(int height, int width) : LayerStep(channels: 3, height, width)
 {
-    public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output) => throw new InvalidOperationException("The input is no layer.");
+    public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output) =>
+        throw new InvalidOperationException("The input is no layer.");
 }
 
 /// <summary>A convolution, and what of the operators behind it became part of it.</summary>
 internal sealed class ConvolutionStep(LayerChannels input, int channels, int height, int width) : LayerStep(channels, height, width)
 {
     public required string Name { get; init; }
+
+    /// <summary>The model's name of what it makes. Parts that are all of it may have other names.</summary>
+    public required string Result { get; set; }
 
     /// <summary>Whether each channel is convolved by itself; the weights then have one input channel.</summary>
     public required bool IsDepthwise { get; init; }
@@ -158,14 +162,20 @@ internal sealed class MaxPoolStep(LayerChannels input, int kernel) : LayerStep(i
     public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output) => new MaxPoolLayer(inputs[0], output, kernel);
 }
 
-internal sealed class PoolStep(
-    LayerChannels input, LayerPooling pooling, (int Height, int Width) kernel, (int Down, int Right) stride, (int Top, int Left) padding, int height, int width)
-    : LayerStep(input.Channels, height, width)
+internal sealed class PoolStep(LayerChannels input, int height, int width) : LayerStep(input.Channels, height, width)
 {
+    public required LayerPooling Pooling { get; init; }
+
+    public required (int Height, int Width) Kernel { get; init; }
+
+    public required (int Down, int Right) Stride { get; init; }
+
+    public required (int Top, int Left) Padding { get; init; }
+
     public override ImmutableArray<LayerChannels> Inputs => [input];
 
     public override Layer Place(ReadOnlySpan<LayerTensor> inputs, LayerTensor output) =>
-        new PoolLayer(inputs[0], output, pooling, kernel, stride, padding);
+        new PoolLayer(inputs[0], output, Pooling, Kernel, Stride, Padding);
 }
 
 internal sealed class AttentionStep(LayerChannels query, LayerChannels key, LayerChannels value, int heads, int areas, float scale)

@@ -22,7 +22,10 @@ internal static class LayerWeights
             bool isPlain = step is { Normalization: null, Order: null };
             if (!isPlain || !shared.TryGetValue(step.Weights, out int weightsAt))
             {
-                weightsAt = Reserve((long)Padded(step.Channels) * step.Kernel.Height * step.Kernel.Width * (step.IsDepthwise ? 1 : InputChannels(step)));
+                // Before memory is taken for what a few bytes say: are they there?
+                _ = new Numbers(model, step, step.Weights);
+                int inputs = step.IsDepthwise ? 1 : InputChannels(step);
+                weightsAt = Reserve((long)Padded(step.Channels) * step.Kernel.Height * step.Kernel.Width * inputs);
                 written.Add(step);
                 if (isPlain)
                 {
@@ -107,7 +110,8 @@ internal static class LayerWeights
     private static Half Narrow(ConvolutionStep step, float value)
     {
         Half half = (Half)value;
-        return Half.IsFinite(half) ? half : throw new LoweringException($"convolution '{step.Name}' has a weight that is too large for half precision");
+        return Half.IsFinite(half) ? half
+            : throw new LoweringException($"convolution '{step.Name}' has a weight that is too large for half precision");
     }
 
     private static int InputChannels(ConvolutionStep step) =>
@@ -135,7 +139,8 @@ internal static class LayerWeights
             bool isKnown = areHalves || (OrtElementType)tensor.DataType == OrtElementType.Float;
             if (values is null && (!isKnown || raw.Length != count * (areHalves ? sizeof(ushort) : sizeof(float))))
             {
-                throw new LoweringException($"the weights of convolution '{step.Name}' are not of single or half precision, or not as many as declared");
+                throw new LoweringException(
+                    $"the weights of convolution '{step.Name}' are not of single or half precision, or not as many as declared");
             }
         }
 

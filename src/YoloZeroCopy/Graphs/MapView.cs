@@ -2,10 +2,11 @@ using System.Collections.Immutable;
 
 namespace YoloZeroCopy;
 
-/// <summary>A tensor of any shape whose elements are some of a map's, in another arrangement: what reshapes, transposes and parts make of it.</summary>
+/// <summary>A tensor of any shape whose elements are some of a map's, in another arrangement: what reshapes, transposes and parts make of
+/// it.</summary>
 /// <remarks>
-/// Every axis of the tensor is made of factors. A factor is a number of steps over pictures, over the map's channels or over its cells, which are counted
-/// row by row. Factors of one step are left out.
+/// Every axis of the tensor is made of factors. A factor is a number of steps over pictures, over the map's channels or over its cells, which are
+/// counted row by row. Factors of one step are left out.
 /// </remarks>
 internal sealed class MapView
 {
@@ -98,7 +99,8 @@ internal sealed class MapView
     /// <summary>This as a map, where rows and columns are the source's: channels in the order that the view has them.</summary>
     public LayerChannels? AsChannels()
     {
-        if (axes is not [[] or [{ Kind: FactorKind.Pictures }], var channels, var rows, var columns] || SizeOf(rows) != source.Height || SizeOf(columns) != source.Width
+        if (axes is not [[] or [{ Kind: FactorKind.Pictures }], var channels, var rows, var columns]
+            || SizeOf(rows) != source.Height || SizeOf(columns) != source.Width
             || !Merge(rows.Concat(columns)).SequenceEqual(Cells(source.Height * source.Width, 1))
             || !channels.All(static factor => factor.Kind == FactorKind.Channels))
         {
@@ -119,7 +121,8 @@ internal sealed class MapView
         return LayerChannels.Concatenate(starts.Select(start => source.Slice(start, run)));
     }
 
-    /// <summary>This as <c>[pictures and areas, heads, cells, channels]</c>, or with the last two exchanged; null where it is nothing of that kind.</summary>
+    /// <summary>This as <c>[pictures and areas, heads, cells, channels]</c>, or with the last two exchanged; null where it is nothing of that
+    /// kind.</summary>
     public LayerHeads? AsHeads(bool cellsFirst)
     {
         if (Rank != 4 || (cellsFirst ? axes[2] : axes[3]) is not [{ Kind: FactorKind.Cells, Step: 1 } cells]

@@ -172,6 +172,39 @@ public sealed class LayerLoweringTests
     }
 
     [Fact]
+    public void Nothing_joins_a_convolution_that_others_read_under_another_name()
+    {
+        LayerModel model = new(64, 64);
+        string stem = model.Block("images", 3, 16, 3, 4);
+        string[] halves = model.Split(model.Block(stem, 16, 16), 8, 8);
+        string sum = model.Node("Add", [stem, model.Concatenation(halves[0], halves[1])]);
+        string plain = model.Convolution(stem, 16, 16);
+        string other = model.Node("Add", [stem, model.Slice(plain, 0, 16)]);
+        string both = model.Concatenation(sum, halves[1], plain, other);
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(both, 56, 8)));
+        Assert.Equal(2, network.Layers.OfType<AddLayer>().Count());
+
+        LayerModel activated = new(64, 64);
+        plain = activated.Convolution("images", 3, 16, 3, 4);
+        both = activated.Concatenation(activated.Silu(activated.Slice(plain, 0, 16)), plain);
+        Assert.Null(activated.Output(activated.Convolution(both, 32, 8)).TryLower(out string? reason));
+        Assert.Contains("not its only use", reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Weights_may_come_through_identities_and_casts()
+    {
+        LayerModel model = new(64, 64);
+        string stem = model.Block("images", 3, 16, 3, 4);
+        string first = model.Convolution(stem, 16, 16, 3);
+        NodeProto node = model.Proto.Graph.Node[^1];
+        string shared = model.Node("Identity", [node.Input[1]]);
+        string cast = model.Node("Cast", [model.Node("Cast", [node.Input[2]], LayerModel.Integer("to", 10))], LayerModel.Integer("to", 1));
+        string second = model.Node("Conv", [first, shared, cast], LayerModel.Integers("pads", 1, 1, 1, 1));
+        AssertSame(model.Output(second)).Dispose();
+    }
+
+    [Fact]
     public void Batch_normalizations_become_part_of_their_convolution()
     {
         LayerModel model = new(64, 64);
@@ -325,8 +358,10 @@ public sealed class LayerLoweringTests
             "MaxPool", [halves[1]], LayerModel.Integers("kernel_shape", 3, 3), LayerModel.Integers("strides", 2, 2), LayerModel.Integers("pads", 1, 1, 1, 1));
         string mean = model.Node(
             "AveragePool", [halves[0]], LayerModel.Integers("kernel_shape", 3, 3), LayerModel.Integers("strides", 2, 2), LayerModel.Integers("pads", 1, 1, 1, 1));
-        using LayerNetwork network = AssertSame(model.Output(model.Convolution(model.Concatenation(largest, mean), 32, 8)));
-        Assert.Equal(3, network.Layers.OfType<PoolLayer>().Count());
+        string both = model.Concatenation(largest, mean);
+        string even = model.Node("MaxPool", [both], LayerModel.Integers("kernel_shape", 2, 2), LayerModel.Integers("pads", 1, 1, 0, 0));
+        using LayerNetwork network = AssertSame(model.Output(model.Convolution(model.Concatenation(both, even), 64, 8)));
+        Assert.Equal(4, network.Layers.OfType<PoolLayer>().Count());
     }
 
     [Theory]
