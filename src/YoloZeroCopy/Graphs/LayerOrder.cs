@@ -20,7 +20,8 @@ internal static class LayerOrder
         Dictionary<ConvolutionStep, List<Run>> runs = [];
         foreach (Run run in tensors.SelectMany(RunsOf))
         {
-            if (run.Pieces[0].Step is ConvolutionStep { IsDepthwise: false } step)
+            // What is added to a result has its channels in the model's order, and a depthwise convolution those of its input.
+            if (run.Pieces[0].Step is ConvolutionStep { IsDepthwise: false, Added: null } step)
             {
                 runs.TryAdd(step, []);
                 runs[step].Add(run);

@@ -445,6 +445,144 @@ public sealed class LayerLoweringTests
     }
 
     [Theory]
+    [InlineData("layers", "more than 4096 layers")]
+    [InlineData("parts", "too many parts")]
+    [InlineData("channels", "more than 65536 channels")]
+    [InlineData("gigabyte", "more than a gigabyte")]
+    [InlineData("weights", "not as many as declared")]
+    public void Networks_beyond_all_measure_have_a_reason(string what, string reason)
+    {
+        LayerModel model = new(64, 64);
+        string end = model.Block("images", 3, 16, 3);
+        switch (what)
+        {
+            case "layers":
+                for (int i = 0; i <= LayerLowering.MaxLayers; i++)
+                {
+                    end = model.MaxPool(end, 3);
+                }
+
+                break;
+            case "parts":
+                string[] halves = model.Split(model.MaxPool(end, 3), 8, 8);
+                for (int i = 0; i < 20; i++)
+                {
+                    halves = [model.Concatenation(halves), model.Concatenation(halves[1], halves[0])];
+                }
+
+                end = halves[0];
+                break;
+            case "channels":
+                for (int i = 0; i < 14; i++)
+                {
+                    end = model.Concatenation(end, end);
+                    end = model.MaxPool(end, 3);
+                }
+
+                break;
+            case "gigabyte":
+                for (int i = 0; i < 9; i++)
+                {
+                    end = model.Upsample(end);
+                }
+
+                break;
+            default:
+                // Weights of a gigabyte, says the model.
+                TensorProto weights = model.Proto.Graph.Initializer.Single(tensor => tensor.Name == model.Proto.Graph.Node[0].Input[1]);
+                weights.Dims[0] = 65536;
+                weights.Dims[2] = 51;
+                weights.Dims[3] = 50;
+                model.Proto.Graph.Node[0].Attribute.Clear();
+                model.Proto.Graph.Node[0].Input.RemoveAt(2);
+                break;
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Null(model.Output(end).TryLower(out string? given));
+        Assert.Contains(reason, given, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+    }
+
+    [Fact]
+    public void Channels_of_a_sum_stay_in_the_order_of_what_is_added()
+    {
+        LayerModel model = new(64, 48);
+        string stem = model.Block("images", 3, 24, 3, 4);
+        string[] parts = model.Split(model.Node("Add", [stem, model.Block(stem, 24, 24, 3)]), 8, 16);
+        AssertSame(model.Output(model.Convolution(model.Concatenation(parts[1], parts[0]), 24, 8))).Dispose();
+    }
+
+    [Fact]
+    public void Random_networks_give_what_ONNX_Runtime_gives()
+    {
+        for (int seed = 0; seed < 150; seed++)
+        {
+            LayerModel model = RandomModel(new Random(seed));
+            (LayerNetwork network, float difference) = model.Compare();
+            using (network)
+            {
+                CheckPlaces(network);
+                Assert.True(difference < 2e-3f, $"Seed {seed}: a map differs by {difference}.");
+            }
+        }
+    }
+
+    private static LayerModel RandomModel(Random random)
+    {
+        LayerModel model = new(48, 32, seed: random.Next());
+        List<(string Name, int Channels, int Level)> tensors = [(model.Block("images", 3, 16, 3, 2), 16, 1), (model.Block("images", 3, 32, 3, 4), 32, 2)];
+        for (int step = random.Next(4, 24); step > 0; step--)
+        {
+            // Mostly what was made lately, so that chains become long.
+            (string from, int channels, int level) = tensors[random.Next(random.Next(tensors.Count), tensors.Count)];
+            (string Name, int Channels, int Level)[] equal = [.. tensors.Where(tensor => tensor.Level == level)];
+            int outputs = 8 * random.Next(1, 5);
+            switch (random.Next(10))
+            {
+                case 0:
+                    tensors.Add((model.Convolution(from, channels, outputs, 1 + (2 * random.Next(2))), outputs, level));
+                    break;
+                case 1 or 2:
+                    tensors.Add((model.Silu(model.Convolution(from, channels, outputs, 3), random.Next(2) == 0), outputs, level));
+                    break;
+                case 3:
+                    tensors.Add((model.Silu(model.Convolution(from, channels, channels, 3, groups: channels)), channels, level));
+                    break;
+                case 4 when channels > 8:
+                    int first = 8 * random.Next(1, channels / 8);
+                    string[] parts = model.Split(from, first, channels - first);
+                    tensors.AddRange([(parts[0], first, level), (parts[1], channels - first, level)]);
+                    break;
+                case 5 or 6:
+                    (string Name, int Channels, int Level)[] some = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => equal[random.Next(equal.Length)])];
+                    tensors.Add((model.Concatenation([from, .. some.Select(static part => part.Name)]), channels + some.Sum(static part => part.Channels), level));
+                    break;
+                case 7 when equal.Where(tensor => tensor.Channels == channels).ToArray() is { Length: > 0 } like:
+                    string[] summands = [from, like[random.Next(like.Length)].Name];
+                    random.Shuffle(summands);
+                    tensors.Add((model.Node("Add", summands), channels, level));
+                    break;
+                case 8:
+                    tensors.Add((model.MaxPool(from, 3 + (2 * random.Next(2))), channels, level));
+                    break;
+                case 9 when level > 1:
+                    tensors.Add((model.Upsample(from), channels, level - 1));
+                    break;
+                default:
+                    int start = 8 * random.Next(channels / 8);
+                    tensors.Add((model.Slice(from, start, start + 8), 8, level));
+                    break;
+            }
+        }
+
+        // What nobody read is an output, scaled so that chains of sums do not grow out of all measure.
+        HashSet<string> read = [.. model.Proto.Graph.Node.SelectMany(static node => node.Input)];
+        return model.Output([.. tensors.Where(tensor => !read.Contains(tensor.Name)).ToArray()
+            .Select(tensor => model.Convolution(tensor.Name, tensor.Channels, random.Next(1, 20)))]);
+    }
+
+    [Theory]
     [InlineData("relu", "operator Relu ('Relu")]
     [InlineData("group", "in 2 groups")]
     [InlineData("dilation", "dilations [2, 2]")]
