@@ -35,7 +35,7 @@ internal static class HeadCheck
         }
     }
 
-    /// <summary>Compares, and solves for what maps do not tell.</summary>
+    /// <summary>Compares the first picture and the last, and solves for what maps do not tell.</summary>
     /// <param name="head">The head.</param>
     /// <param name="maps">What <see cref="Fill"/> gave.</param>
     /// <param name="given">What the tail made of it: the model's output for the batch.</param>
@@ -48,7 +48,7 @@ internal static class HeadCheck
     {
         reason = null;
         DetectionHead complete = head;
-        for (int picture = 0; picture < batch && reason is null; picture++)
+        for (int picture = 0; picture < batch && reason is null; picture += Math.Max(1, batch - 1))
         {
             ReadOnlySpan<byte> output = given.Slice(picture * (given.Length / batch), given.Length / batch);
             switch (head.Layout)
@@ -209,8 +209,9 @@ internal static class HeadCheck
         DecodingOptions options = new() { ScoreThreshold = 0.02f, MaxDetections = head.Kept };
         Detection[] whole = new Detection[head.Kept];
         Detection[] cut = new Detection[head.Kept];
-        int wholeCount = new DetectionDecoder(OutputLayout.EndToEnd, head.Kept, output.Length / head.Kept / type.ElementBytes(), head.ClassCount, type, options)
-            .Decode(output, letterbox, whole);
+        int columns = output.Length / head.Kept / type.ElementBytes();
+        DetectionDecoder decoder = new(OutputLayout.EndToEnd, head.Kept, columns, head.ClassCount, type, options);
+        int wholeCount = decoder.Decode(output, letterbox, whole);
         int cutCount;
         fixed (byte* address = maps)
         {

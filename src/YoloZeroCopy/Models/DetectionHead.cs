@@ -20,8 +20,8 @@ internal sealed record DetectionHead
     private const int AnchorValues = 5;
 
     /// <summary>
-    /// What detections are made of the maps: a box an anchor, overlaps suppressed (<see cref="OutputLayout.ChannelsFirst"/>); the same of anchor boxes
-    /// (<see cref="OutputLayout.AnchorsFirst"/>); or the best <see cref="Kept"/> pairs of an anchor and a class, and nothing suppressed
+    /// What detections are made of the maps: a box an anchor, overlaps suppressed (<see cref="OutputLayout.ChannelsFirst"/>); the same of anchor
+    /// boxes (<see cref="OutputLayout.AnchorsFirst"/>); or the best <see cref="Kept"/> pairs of an anchor and a class, and nothing suppressed
     /// (<see cref="OutputLayout.EndToEnd"/>).
     /// </summary>
     public OutputLayout Layout { get; init; }
@@ -117,6 +117,24 @@ internal sealed record DetectionHead
             ElementType = type,
             Levels = [.. levels.OrderBy(static level => level.Stride)],
         };
+    }
+
+    /// <summary>As the other, for heads that give the best pairs of an anchor and a class.</summary>
+    public static DetectionHead? TryResolveBest(
+        IReadOnlyList<HeadMap> maps, TensorElementType type, (int Width, int Height) input, int classCount, int kept, out string? reason)
+    {
+        if (TryResolve(maps, type, input, classCount, out reason) is not DetectionHead head)
+        {
+            return null;
+        }
+
+        if (kept <= head.Anchors)
+        {
+            return head with { Layout = OutputLayout.EndToEnd, Kept = kept };
+        }
+
+        reason = $"it gives {kept} detections of {head.Anchors} anchors";
+        return null;
     }
 
     /// <summary>As the other, for heads with anchor boxes, whose sizes are left at 0: maps do not tell them.</summary>

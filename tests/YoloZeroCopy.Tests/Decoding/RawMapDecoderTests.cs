@@ -53,7 +53,8 @@ public sealed class RawMapDecoderTests
     {
         float[] maps = AnchorMaps(-9);
         const int Anchor = Cells + 19;
-        Set(maps, Anchor, HeadValues.Logit(0.75f), 0, HeadValues.Logit(0.75f), HeadValues.Logit(0.25f), HeadValues.Logit(0.9f), -9, HeadValues.Logit(0.8f));
+        float large = HeadValues.Logit(0.75f);
+        Set(maps, Anchor, large, 0, large, -large, HeadValues.Logit(0.9f), -9, HeadValues.Logit(0.8f));
         Detection found = Assert.Single(Detect(AnchorHead(), maps, new DecodingOptions()));
 
         // Cell (3, 2) of stride 8: centre (3 + 1.5 - 0.5, 2 + 1 - 0.5) x 8; sizes 1.5^2 x 20 and 0.5^2 x 40.
@@ -97,10 +98,11 @@ public sealed class RawMapDecoderTests
         Random random = new(5);
         float[] pairs = [.. PairMaps(_ => (random.NextSingle() - 0.6f) * 6).Select(static value => (float)(Half)value)];
         float[] boxes = [.. AnchorMaps(0).Select(_ => (float)(Half)((random.NextSingle() - 0.4f) * 6))];
-        Assert.NotEmpty(Detect(AnchorHead(), boxes, new DecodingOptions()));
-        Assert.Equal(Detect(AnchorHead(), boxes, new DecodingOptions()), Detect(Halved(AnchorHead()), Halves(boxes), new DecodingOptions()));
-        Assert.Equal(5, Detect(PairHead(kept: 5), pairs, new DecodingOptions()).Length);
-        Assert.Equal(Detect(PairHead(kept: 5), pairs, new DecodingOptions()), Detect(Halved(PairHead(kept: 5)), Halves(pairs), new DecodingOptions()));
+        DecodingOptions options = new();
+        Assert.NotEmpty(Detect(AnchorHead(), boxes, options));
+        Assert.Equal(Detect(AnchorHead(), boxes, options), Detect(Halved(AnchorHead()), Halves(boxes), options));
+        Assert.Equal(5, Detect(PairHead(kept: 5), pairs, options).Length);
+        Assert.Equal(Detect(PairHead(kept: 5), pairs, options), Detect(Halved(PairHead(kept: 5)), Halves(pairs), options));
 
         static DetectionHead Halved(DetectionHead head) => head with { ElementType = TensorElementType.Float16 };
         static Half[] Halves(float[] values) => Array.ConvertAll(values, static value => (Half)value);

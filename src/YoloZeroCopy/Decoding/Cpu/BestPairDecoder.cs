@@ -4,7 +4,8 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// As the tails of such models choose: the anchors whose best class is best, as many as there are detections, and of their pairs with every class
 /// the best ones. Of anchors with equal scores the lower ranks higher, of pairs that of the anchor that does, then that of the lower class. Scores
-/// here and in the tail may differ by a rounding: where more are above the threshold than are kept, which of two is kept that differ by no more is open.
+/// here and in the tail may differ by a rounding: where more are above the threshold than are kept, which of two is kept that differ by no more is
+/// open.
 /// </remarks>
 internal sealed class BestPairDecoder : RawMapDecoder
 {

@@ -52,7 +52,7 @@ internal sealed class ScoreRanking
         RadixSort();
     }
 
-    /// <summary>Least significant digit first over the score's bits only: the sort is stable and the keys come in the order of their numbers.</summary>
+    /// <summary>Least significant digit first over the score's bits only: the sort is stable and the keys come by their numbers.</summary>
     private void RadixSort()
     {
         Span<int> histogram = histograms;

@@ -63,7 +63,8 @@ internal static unsafe class OnnxRuntimeHead
         try
         {
             session = open(ModelSource.InMemory(network.Memory, model.Source.Path));
-            if (Resolve(model, session, out reason) is DetectionHead resolved && Check(model, cut.Tail(file), resolved, out reason) is DetectionHead head)
+            if (Resolve(model, session, out reason) is DetectionHead resolved
+                && Check(model, cut.Tail(file), resolved, out reason) is DetectionHead head)
             {
                 isCut = true;
                 return (network, session, head);
@@ -72,6 +73,10 @@ internal static unsafe class OnnxRuntimeHead
         catch (YoloZeroCopyException error) when (error is ModelException or InferenceException)
         {
             reason = $"the runtime does not take it in two parts: {error.Message}";
+        }
+        catch (OverflowException)
+        {
+            reason = "its maps are too large";
         }
         finally
         {
@@ -128,8 +133,7 @@ internal static unsafe class OnnxRuntimeHead
         return model.Info.Layout switch
         {
             OutputLayout.AnchorsFirst => DetectionHead.TryResolveAnchorBoxes(maps, type, input, model.Info.ClassCount, out reason),
-            OutputLayout.EndToEnd => DetectionHead.TryResolve(maps, type, input, model.Info.ClassCount, out reason) is DetectionHead head
-                ? head with { Layout = OutputLayout.EndToEnd, Kept = model.Info.OutputShape.Rows } : null,
+            OutputLayout.EndToEnd => DetectionHead.TryResolveBest(maps, type, input, model.Info.ClassCount, model.Info.OutputShape.Rows, out reason),
             _ => DetectionHead.TryResolve(maps, type, input, model.Info.ClassCount, out reason),
         };
     }
@@ -164,7 +168,8 @@ internal static unsafe class OnnxRuntimeHead
 
             binding.BindOutput(declared.Name, type, [batch, rows, columns], (nint)output);
             binding.Run();
-            return HeadCheck.Complete(head, new ReadOnlySpan<byte>(maps, mapBytes), new ReadOnlySpan<byte>(output, outputBytes), type, batch, out reason);
+            ReadOnlySpan<byte> given = new(output, outputBytes);
+            return HeadCheck.Complete(head, new ReadOnlySpan<byte>(maps, mapBytes), given, type, batch, out reason);
         }
         finally
         {
