@@ -114,24 +114,16 @@ internal sealed partial class LayerReader
             throw new LoweringException("its input is not of single or half precision");
         }
 
-        int[] wanted = [0, 3, size.Height, size.Width];
-        bool isSo = type.Shape is { Dim.Count: 4 } shape && Enumerable.Range(1, 3).All(axis => shape.Dim[axis].ValueCase switch
-        {
-            TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue => shape.Dim[axis].DimValue == wanted[axis],
-            _ => axis > 1,
-        });
+        // Sizes that are free have a name, none, or a number below one.
+        long[] declared = [.. (type.Shape?.Dim ?? []).Select(static dimension => Math.Max(0, dimension.DimValue))];
+        bool isSo = declared is [<= MaxSize, 3, long height, long width] && (height == 0 || height == size.Height) && (width == 0 || width == size.Width);
         bool isLarge = size.Width > MaxSize || size.Height > MaxSize || (long)size.Width * size.Height > MaxElements / LayerNetwork.InputChannels;
         if (!isSo || isLarge || size.Width <= 0 || size.Height <= 0)
         {
             throw new LoweringException($"its input is not of shape [batch, 3, {size.Height}, {size.Width}]");
         }
 
-        if (type.Shape.Dim[0].ValueCase == TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue)
-        {
-            pictures = type.Shape.Dim[0].DimValue is > 0 and <= MaxSize and long fixedCount ? (int)fixedCount
-                : throw new LoweringException($"its input is for {type.Shape.Dim[0].DimValue} pictures");
-        }
-
+        pictures = (int)Math.Max(1, declared[0]);
         InputStep step = new(size.Height, size.Width);
         steps.Add(step);
         tensors.Add(input, LayerChannels.Of(step));

@@ -582,6 +582,17 @@ public sealed class LayerLoweringTests
             .Select(tensor => model.Convolution(tensor.Name, tensor.Channels, random.Next(1, 20)))]);
     }
 
+    [Fact]
+    public void Free_sizes_may_be_numbers_below_one()
+    {
+        LayerModel model = new(64, 32);
+        _ = model.Output(model.Convolution("images", 3, 8, 3));
+        model.Proto.Graph.Input[0] = LayerModel.Declare("images", OrtElementType.Float, -1, 3, 0, -1);
+        using LayerNetwork? network = model.TryLower(out string? reason);
+        Assert.Null(reason);
+        Assert.Equal(new LayerBuffer(4, 32, 64), network!.Buffers[0]);
+    }
+
     [Theory]
     [InlineData("relu", "operator Relu ('Relu")]
     [InlineData("group", "in 2 groups")]
