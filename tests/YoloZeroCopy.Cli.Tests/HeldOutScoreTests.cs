@@ -31,7 +31,8 @@ public sealed class HeldOutScoreTests : IDisposable
             source = $"some/folder/{scene.Name}",
             detections = scene.Found.Select(static one => new { @class = one.Class, score = one.Score, box = Edges(one) }),
         }) + "\n")));
-        string coco = inputs.Text("found.json", "{\"annotations\":" + JsonSerializer.Serialize(scenes.SelectMany(static scene => scene.Found.Select(one => new
+        string coco =
+            inputs.Text("found.json", "{\"annotations\":" + JsonSerializer.Serialize(scenes.SelectMany(static scene => scene.Found.Select(one => new
         {
             image_id = scene.Index,
             category_id = one.Class,
@@ -51,7 +52,8 @@ public sealed class HeldOutScoreTests : IDisposable
 
         // A picture that nobody looked at is no picture without objects.
         string fewer = inputs.Text("fewer.jsonl", string.Join('\n', File.ReadAllLines(lines).Skip(1)));
-        YzcResult refused = YzcProcess.RunShell($"python3 -B '{SampleAssets.Find("samples/model/held_out.py")}' score --truth '{truth}' --detections '{fewer}'");
+        YzcResult refused =
+            YzcProcess.RunShell($"python3 -B '{SampleAssets.Find("samples/model/held_out.py")}' score --truth '{truth}' --detections '{fewer}'");
         Assert.NotEqual(0, refused.ExitCode);
         Assert.Contains($"lack picture {scenes[0].Name}", refused.Error, StringComparison.Ordinal);
     }
@@ -62,8 +64,10 @@ public sealed class HeldOutScoreTests : IDisposable
     {
         double[] thresholds = [.. Enumerable.Range(0, 10).Select(static index => 0.5 + (0.05 * index))];
         double[] first = [.. Enumerable.Range(0, Classes).Select(kind => Precision(scenes, kind, thresholds[0], largest))];
-        double[] mean = [.. Enumerable.Range(0, Classes).Select(kind => thresholds.Average(threshold => Precision(scenes, kind, threshold, largest)))];
-        Assert.Equal(scenes.Sum(scene => scene.Objects.Count(one => Area(one) * scene.Gain * scene.Gain < largest)), given.GetProperty("objects").GetInt32());
+        double[] mean =
+            [.. Enumerable.Range(0, Classes).Select(kind => thresholds.Average(threshold => Precision(scenes, kind, threshold, largest)))];
+        Assert.Equal(
+            scenes.Sum(scene => scene.Objects.Count(one => Area(one) * scene.Gain * scene.Gain < largest)), given.GetProperty("objects").GetInt32());
         Assert.Equal(first.Average(), given.GetProperty("ap50").GetDouble(), 1e-9);
         Assert.Equal(mean.Average(), given.GetProperty("ap50_95").GetDouble(), 1e-9);
         Assert.InRange(mean.Average(), 0.2, 0.9);

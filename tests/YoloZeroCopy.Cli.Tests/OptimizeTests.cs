@@ -77,7 +77,8 @@ public sealed class OptimizeTests : IDisposable
 
     internal static Dictionary<string, FoundObject[]> Detect(string model)
     {
-        string[] lines = YzcProcess.Run("detect", "--model", model, "--device", "cpu", "--input", SampleAssets.Pictures, "--quiet", "--json", "-").Succeeded().Lines;
+        string[] lines = YzcProcess.Run(
+            "detect", "--model", model, "--device", "cpu", "--input", SampleAssets.Pictures, "--quiet", "--json", "-").Succeeded().Lines;
         return lines.Select(static line => JsonDocument.Parse(line).RootElement).ToDictionary(
             static frame => frame.GetProperty("source").GetString()!,
             static frame => frame.GetProperty("detections").EnumerateArray().Select(FoundObject.Of).ToArray());

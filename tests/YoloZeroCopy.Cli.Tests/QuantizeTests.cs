@@ -25,7 +25,8 @@ public sealed class QuantizeTests : IDisposable
         Dictionary<string, FoundObject[]> found = OptimizeTests.Detect(output);
         Assert.Equal(wanted.Keys, found.Keys);
         int right = wanted.Sum(one => one.Value.Count(
-            one2 => found[one.Key].Any(other => other.Class == one2.Class && other.Overlap(one2) >= 0.85 && Math.Abs(other.Score - one2.Score) <= 0.1)));
+            one2 => found[one.Key].Any(
+                other => other.Class == one2.Class && other.Overlap(one2) >= 0.85 && Math.Abs(other.Score - one2.Score) <= 0.1)));
         int all = wanted.Values.Sum(static objects => objects.Length);
 
         // Of 82 objects some are near the threshold, or small.
@@ -38,7 +39,8 @@ public sealed class QuantizeTests : IDisposable
     {
         string output = inputs.File("m.onnx");
         string[] quantize = ["quantize", "--model", SampleAssets.Model, "--calibration", SampleAssets.Pictures, "--output", output];
-        using JsonDocument json = JsonDocument.Parse(YzcProcess.Run([.. quantize, "--imgsz", "96", "--pictures", "3", "--range", "full", "--json"]).Succeeded().Output);
+        using JsonDocument json =
+            JsonDocument.Parse(YzcProcess.Run([.. quantize, "--imgsz", "96", "--pictures", "3", "--range", "full", "--json"]).Succeeded().Output);
         Assert.Equal(3, json.RootElement.GetProperty("pictures").GetInt32());
         Assert.Equal(new FileInfo(output).Length, json.RootElement.GetProperty("bytes").GetInt64());
         Assert.Equal(56, json.RootElement.GetProperty("integer_convolutions").GetInt32());

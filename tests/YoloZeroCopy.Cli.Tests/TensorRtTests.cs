@@ -160,6 +160,22 @@ public sealed class TensorRtTests : IDisposable
             ExitCode.WrongArguments, "batches up to 4");
     }
 
+    [Theory]
+    [InlineData(10)]
+    [InlineData(11)]
+    public void Every_major_builds_a_single_precision_model_in_half(int major)
+    {
+        (string, string)[] environment = [.. StandIns(out string folder), ("YZC_TENSORRT", Path.Combine(folder, $"libnvinfer.so.{major}"))];
+        string engine = inputs.File("m.engine");
+        string text = YzcProcess.Run(
+            environment, "build", "--model", SampleAssets.Model, "--output", engine, "--imgsz", "64", "--batch", "1", "--half").Succeeded().Output;
+        Assert.Contains("graph       half precision in ", text, StringComparison.Ordinal);
+        string info = YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Succeeded().Output;
+        Assert.Contains("64x64 (Float16)", info, StringComparison.Ordinal);
+        YzcProcess.Run(environment, "build", "--model", SampleAssets.Model, "--output", engine, "--half", "--fp16").Failed(
+            ExitCode.WrongArguments, "decides all types");
+    }
+
     [Fact]
     public void A_version_compatible_engine_runs_its_own_code_only_where_that_is_allowed()
     {

@@ -9,7 +9,8 @@ internal static class OnnxOutput
         if (ModelFile.IsTensorRt(model))
         {
             throw new CliException(
-                ExitCode.ModelUnusable, $"'{model}' is a TensorRT engine, which cannot be changed.", "Change the ONNX file that it was built from, and build it again.");
+                ExitCode.ModelUnusable, $"'{model}' is a TensorRT engine, which cannot be changed.",
+                    "Change the ONNX file that it was built from, and build it again.");
         }
     }
 

@@ -12,7 +12,8 @@ internal static class OptimizeCommand
 
     public static Command Create()
     {
-        Command command = new("optimize", "Writes a model with its weights in one file and, with --half, in half precision. Exit codes: see `yzc --help`.")
+        Command command =
+            new("optimize", "Writes a model with its weights in one file and, with --half, in half precision. Exit codes: see `yzc --help`.")
         {
             Model, Output, Half, Json,
         };

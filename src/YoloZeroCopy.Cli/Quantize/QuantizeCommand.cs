@@ -59,7 +59,8 @@ internal static class QuantizeCommand
         QuantizationReport report;
         try
         {
-            report = await ModelQuantizer.QuantizeAsync(model, output, pictures.Read(), options, json ? null : new QuantizeProgress(pictures.Paths.Count), stop);
+            report = await ModelQuantizer.QuantizeAsync(
+                model, output, pictures.Read(), options, json ? null : new QuantizeProgress(pictures.Paths.Count), stop);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -17,10 +17,12 @@ internal static class ExternalData
     public static ModelBytes PutInside(OnnxModel model)
     {
         GraphProto graph = model.Proto.Graph;
-        HashSet<TensorProto> outside = new(graph.Initializer.Where(static tensor => tensor.ExternalData.Count > 0), ReferenceEqualityComparer.Instance);
+        HashSet<TensorProto> outside =
+            new(graph.Initializer.Where(static tensor => tensor.ExternalData.Count > 0), ReferenceEqualityComparer.Instance);
         if (model.Proto.AllTensors().FirstOrDefault(tensor => tensor.ExternalData.Count > 0 && !outside.Contains(tensor)) is TensorProto within)
         {
-            throw new ModelException(model.Path, $"constant '{within.Name}' of one of its nodes lies in another file, which only weights of the graph may.");
+            throw new ModelException(
+                model.Path, $"constant '{within.Name}' of one of its nodes lies in another file, which only weights of the graph may.");
         }
 
         return model.Change(new OnnxChange
@@ -54,7 +56,8 @@ internal static class ExternalData
         if (bytes is < 0 or > int.MaxValue || offset < 0 || Number("length", bytes) != bytes)
         {
             throw new ModelException(path, string.Create(
-                CultureInfo.InvariantCulture, $"weights '{tensor.Name}' of {bytes} bytes are said to be {Number("length", bytes)} bytes from {offset} on."));
+                CultureInfo.InvariantCulture,
+                    $"weights '{tensor.Name}' of {bytes} bytes are said to be {Number("length", bytes)} bytes from {offset} on."));
         }
 
         string file = Path.Combine(folder, location);

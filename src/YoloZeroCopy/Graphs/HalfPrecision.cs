@@ -11,7 +11,8 @@ namespace YoloZeroCopy;
 /// The picture, the weights and everything between them and the last convolutions become half. These stay in single precision, with casts around
 /// them:
 /// <list type="bullet">
-/// <item>what depends on sizes and constants only, as the grid of anchors: it takes no time, and the format wants some of it so (the scales of Resize);</item>
+/// <item>what depends on sizes and constants only, as the grid of anchors: it takes no time, and the format wants some of it so (the scales of
+/// Resize);</item>
 /// <item>arithmetic behind the last convolutions, with all that comes from it: boxes. Half precision knows every second pixel only from 512 pixels
 /// on, where boxes begin to be off by one. What comes before is half there, too: distances in cells and their softmax, and scores, which half has
 /// to a two-thousandth.</item>
@@ -119,14 +120,16 @@ internal sealed class HalfPrecision
             return "it has half precision already";
         }
 
-        return Graph.Node.Any(node => OnnxOperators.IsProduct(node) && IsOfPicture(node) && TypeOf(node.Output[0]) == OrtElementType.Float)
+        return Graph.Node.Any(
+            node => OnnxOperators.IsProduct(node) && IsOfPicture(node) && node.Output.Any(output => TypeOf(output) == OrtElementType.Float))
             ? null : "it has no convolutions in single precision";
     }
 
     /// <summary>Writes the nodes. Gives what is wrong, or null.</summary>
     private string? Write()
     {
-        foreach (ValueInfoProto input in Graph.Input.Where(input => graph.ConstantOf(input.Name) is null && TypeOf(input.Name) == OrtElementType.Float))
+        foreach (ValueInfoProto input in Graph.Input.Where(
+            input => graph.ConstantOf(input.Name) is null && TypeOf(input.Name) == OrtElementType.Float))
         {
             (IsPicture(input) ? halves : singles)[input.Name] = input.Name;
         }
@@ -145,7 +148,8 @@ internal sealed class HalfPrecision
                 string input = node.Input[index];
                 if (input.Length > 0 && TypeOf(input) == OrtElementType.Float)
                 {
-                    if ((isHalf && OnnxOperators.IsNumber(node, index) ? Half(input, out string? reason) : Single(input, out reason)) is not string name)
+                    if ((isHalf && OnnxOperators.IsNumber(node, index) ? Half(input, out string? reason)
+                        : Single(input, out reason)) is not string name)
                     {
                         return reason;
                     }
@@ -313,7 +317,8 @@ internal sealed class HalfPrecision
             // Written so that NaN fails.
             if (!(Math.Abs(value) <= MostHalf))
             {
-                return string.Create(CultureInfo.InvariantCulture, $"constant '{name}' has the number {value}, and half precision ends at {MostHalf}");
+                return string.Create(
+                    CultureInfo.InvariantCulture, $"constant '{name}' has the number {value}, and half precision ends at {MostHalf}");
             }
         }
 

@@ -244,7 +244,8 @@ internal sealed class OnnxModel : IDisposable
 
         if (large.TryGetValue(tensor, out ProtobufField field)
             && ProtobufField.TryRead(bytes.Span, field.ContentStart, field.End) is List<ProtobufField> parts
-            && parts.Where(static part => part.Number is TensorProto.RawDataFieldNumber or TensorProto.FloatDataFieldNumber).ToArray() is [{ IsMessage: true } only])
+            && parts.Where(static part => part.Number is TensorProto.RawDataFieldNumber
+                or TensorProto.FloatDataFieldNumber).ToArray() is [{ IsMessage: true } only])
         {
             // Floats that are packed lie as raw ones do.
             ReadOnlySpan<byte> content = only.ContentOf(bytes.Span);

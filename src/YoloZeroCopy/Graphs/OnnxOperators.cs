@@ -20,7 +20,8 @@ internal static class OnnxOperators
     private static readonly FrozenSet<string> Others = FrozenSet.Create(
         "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "DepthToSpace", "Dropout", "Elu", "Erf",
         "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Gelu", "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid", "HardSwish",
-        "Identity", "InstanceNormalization", "LayerNormalization", "LeakyRelu", "LogSoftmax", "MaxPool", "Mish", "NonZero", "Pad", "PRelu", "ReduceMax",
+        "Identity", "InstanceNormalization", "LayerNormalization", "LeakyRelu", "LogSoftmax", "MaxPool", "Mish", "NonZero", "Pad", "PRelu",
+            "ReduceMax",
         "ReduceMin", "Relu", "Reshape", "Resize", "Selu", "Shape", "Sigmoid", "Size", "Slice", "Softmax", "Softplus", "Softsign", "SpaceToDepth",
         "Split", "Squeeze", "Swish", "Tanh", "Tile", "Transpose", "Unsqueeze", "Upsample");
 

@@ -4,8 +4,8 @@ namespace YoloZeroCopy;
 
 /// <summary>Makes a model compute in 8-bit integers, with ranges that it learns from pictures such as it will see. No training is needed.</summary>
 /// <remarks>
-/// Any thread. The new model is an ONNX file with QuantizeLinear and DequantizeLinear nodes, which ONNX Runtime on the CPU and TensorRT turn into integer
-/// kernels. It pays where the processor multiplies 8-bit integers at once (AVX-512 VNNI, AVX-VNNI, ARM's dot product) and with TensorRT.
+/// Any thread. The new model is an ONNX file with QuantizeLinear and DequantizeLinear nodes, which ONNX Runtime on the CPU and TensorRT turn into
+/// integer kernels. It pays where the processor multiplies 8-bit integers at once (AVX-512 VNNI, AVX-VNNI, ARM's dot product) and with TensorRT.
 /// Input, output and metadata stay the same.
 /// </remarks>
 public static class ModelQuantizer
@@ -17,14 +17,15 @@ public static class ModelQuantizer
 
     /// <summary>Makes the model and writes its file. Takes about twice as long as to detect in the pictures.</summary>
     /// <param name="modelPath">ONNX file of a YOLO detection model in single precision; external data lies beside it.</param>
-    /// <param name="outputPath">File to write. It is replaced only when the model is complete; on an error or a cancellation it stays as it was.</param>
+    /// <param name="outputPath">File to write. It is replaced only when the model is complete; on an error or a cancellation it stays as it
+    /// was.</param>
     /// <param name="pictures">Some tens to some hundreds of frames as the model will get them. One is asked for after the other; what it points to is
     /// used before the next is asked for, so that one buffer can serve all.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Told after each picture how many are done, on this call's thread, or null.</param>
     /// <param name="cancellationToken">Stops before the next picture.</param>
-    /// <exception cref="ArgumentException">An option is out of range, there are no pictures or too many, a frame is too short for its format, or the two
-    /// files are one.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, there are no pictures or too many, a frame is too short for its format, or the
+    /// two files are one.</exception>
     /// <exception cref="ModelException">The model is missing, is no detection model, or cannot be made one of integers; the message says
     /// why.</exception>
     /// <exception cref="NativeLibraryException">ONNX Runtime's library is missing or is not one this can use.</exception>
@@ -127,7 +128,8 @@ public static class ModelQuantizer
     private static (OnnxGraph Graph, QuantizationPlan Plan) Plan(OnnxModel model)
     {
         long opset = model.Proto.OpsetImport.Where(static set => set.Domain is "" or "ai.onnx").Select(static set => set.Version).FirstOrDefault();
-        string? reason = opset < LeastOpset ? $"it is of opset {opset}, and weights with a scale for each channel begin with {LeastOpset}: export it again"
+        string? reason = opset < LeastOpset
+            ? $"it is of opset {opset}, and weights with a scale for each channel begin with {LeastOpset}: export it again"
             : null;
         if (reason is null && OnnxGraph.TryCreate(model.Proto, out OnnxGraph? graph, out reason)
             && QuantizationPlan.TryMake(model, graph, out reason) is QuantizationPlan plan)

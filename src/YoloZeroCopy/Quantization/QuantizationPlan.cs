@@ -6,8 +6,8 @@ namespace YoloZeroCopy;
 
 /// <summary>Which convolutions of a model compute in 8-bit integers, and which tensors are such for it.</summary>
 /// <remarks>
-/// In single precision stay what reads the picture first and what nothing follows: the last convolutions of the head, and all behind them. Between two
-/// convolutions a tensor stays in integers where every operator on the way has an integer form, so that a runtime need not turn back.
+/// In single precision stay what reads the picture first and what nothing follows: the last convolutions of the head, and all behind them. Between
+/// two convolutions a tensor stays in integers where every operator on the way has an integer form, so that a runtime need not turn back.
 /// </remarks>
 internal sealed class QuantizationPlan
 {
@@ -77,7 +77,7 @@ internal sealed class QuantizationPlan
     public bool GoesIntoSilu(string tensor)
     {
         NodeProto[] users = [.. graph.Model.Graph.Node.Where(node => node.Input.Contains(tensor))];
-        return users.Length == 2 && users.FirstOrDefault(static node => node.OpType == "Sigmoid") is NodeProto sigmoid
+        return users.Length == 2 && users.FirstOrDefault(static node => node.OpType == "Sigmoid") is NodeProto { Output.Count: 1 } sigmoid
             && users.FirstOrDefault(static node => node.OpType == "Mul") is NodeProto product && product.Input.Contains(sigmoid.Output[0]);
     }
 
@@ -85,8 +85,8 @@ internal sealed class QuantizationPlan
     public bool IsSigmoid(string tensor) => graph.ProducerOf(tensor)?.OpType == "Sigmoid";
 
     private static bool IsQuantizable(OnnxModel model, OnnxGraph graph, NodeProto node) =>
-        node.OpType == "Conv" && graph.ConstantOf(node.Input[0]) is null
-        && graph.ConstantOf(node.Input[1]) is TensorProto { Dims.Count: 4, DataType: (int)OrtElementType.Float } weights
+        node is { OpType: "Conv", Input.Count: > 1, Output: [{ Length: > 0 }] } && graph.ConstantOf(node.Input[0]) is null
+        && graph.ConstantOf(node.Input[1]) is TensorProto { Dims: [> 0, _, _, _], DataType: (int)OrtElementType.Float } weights
         && model.Singles(weights).Length == OnnxTensorData.Count(weights) && !HeadCut.IsMeanOfBins(graph, node);
 
     // The mean of bins is no convolution that a network learnt: it ends a head.

@@ -7,9 +7,9 @@ namespace YoloZeroCopy;
 
 /// <summary>Writes a model whose tensors pass through 8-bit integers where a plan says so.</summary>
 /// <remarks>
-/// The model computes in single precision still, with QuantizeLinear and DequantizeLinear between its operators; a runtime that knows integer forms of
-/// them takes both away. Weights lie in the file as signed integers, with a scale for each channel. Activations are unsigned, because ONNX Runtime has
-/// fast kernels on x64 for those only (signed ones took five times as long), and 128 stands for 0, so that <see cref="SignedIntegers"/> can make
+/// The model computes in single precision still, with QuantizeLinear and DequantizeLinear between its operators; a runtime that knows integer forms
+/// of them takes both away. Weights lie in the file as signed integers, with a scale for each channel. Activations are unsigned, because ONNX Runtime
+/// has fast kernels on x64 for those only (signed ones took four times as long), and 128 stands for 0, so that <see cref="SignedIntegers"/> can make
 /// them what TensorRT wants. Biases stay as they are: both runtimes add them in 32 bits.
 /// </remarks>
 internal sealed class QuantizedModel
@@ -160,8 +160,8 @@ internal sealed class QuantizedModel
 
     private static float[] Steps(ReadOnlySpan<float> values, int channels)
     {
-        // A bit less than there is: kernels for processors without VNNI add two products in 16 bits, which then always fits. With 127 levels the sample
-        // model's mAP50-95 was 0.9652 there and 0.9664 where sums were exact; with 63 it is 0.9666.
+        // A bit less than there is: kernels for processors without VNNI add two products in 16 bits, which then always fits. With 127 levels the
+        // sample model's mAP50-95 was 0.9652 there and 0.9664 where sums were exact; with 63 it is 0.9666.
         const float Levels = 63;
         float[] steps = new float[channels];
         int each = values.Length / channels;

@@ -31,7 +31,8 @@ internal static class RangeSearch
 
     private static double Percentile(ActivationHistogram histogram)
     {
-        (double Magnitude, long Count)[] bins = [.. histogram.Bins().Select(static bin => (Math.Abs(bin.Value), bin.Count)).OrderBy(static bin => bin.Item1)];
+        (double Magnitude, long Count)[] bins =
+            [.. histogram.Bins().Select(static bin => (Math.Abs(bin.Value), bin.Count)).OrderBy(static bin => bin.Item1)];
         long wanted = (long)(NearlyAll * histogram.Count);
         long seen = 0;
         foreach ((double magnitude, long count) in bins)

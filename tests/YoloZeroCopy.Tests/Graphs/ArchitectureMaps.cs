@@ -63,6 +63,7 @@ internal static class ArchitectureMaps
     public static double Difference(float[] wanted, float[] found)
     {
         Assert.Equal(wanted.Length, found.Length);
-        return wanted.Zip(found).Average(static pair => Math.Abs(pair.First - (double)pair.Second)) / wanted.Average(static value => Math.Abs((double)value));
+        return wanted.Zip(found).Average(static pair => Math.Abs(pair.First - (double)pair.Second)) / wanted.Average(
+            static value => Math.Abs((double)value));
     }
 }

@@ -57,6 +57,63 @@ public sealed class DamagedModelTests
     }
 
     [Fact]
+    public void Damaged_models_are_rewritten_or_left_alone()
+    {
+        byte[] model = SmallDetector();
+        Dictionary<string, int> results = [];
+        for (int seed = 0; seed < Count; seed++)
+        {
+            byte[] damaged = ModelMutations.Mutate(model, new Random(seed));
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            long start = Stopwatch.GetTimestamp();
+            try
+            {
+                foreach (string result in Rewrite(damaged))
+                {
+                    string name = result.Split('\'', ':', '.')[0];
+                    results[name] = results.GetValueOrDefault(name) + 1;
+                }
+            }
+            catch (Exception error)
+            {
+                throw new InvalidOperationException($"Seed {seed}.", error);
+            }
+
+            (TimeSpan time, long bytes) = (Stopwatch.GetElapsedTime(start), GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.True(time < MaxTime && bytes < MaxBytes, $"Seed {seed}: {time} and {bytes} bytes.");
+        }
+
+        Assert.InRange(results["half"], 1, Count);
+        Assert.InRange(results["integers"], 1, Count);
+        Assert.True(results.Count > 12, $"{results.Count} different results are too few.");
+    }
+
+    [Fact]
+    public void Nodes_without_inputs_outputs_or_weights_are_no_crash()
+    {
+        foreach (string operation in (string[])["Conv", "MatMul", "Sigmoid", "Mul", "Concat", "Split", "Resize", "Cast", "Constant", "Where"])
+        {
+            Onnx.ModelProto proto = Onnx.ModelProto.Parser.ParseFrom(SmallDetector());
+            Onnx.NodeProto first = proto.Graph.Node.First(static node => node.OpType == "Conv");
+            proto.Graph.Initializer.Add(new Onnx.TensorProto { Name = "empty", DataType = 1, Dims = { 0, 3, 1, 1 } });
+            Onnx.NodeProto[] added =
+            [
+                new() { OpType = operation, Name = "a" },
+                new() { OpType = operation, Name = "b", Input = { first.Output[0], "empty" } },
+                new() { OpType = operation, Name = "c", Output = { "made" } },
+                new() { OpType = operation, Name = "d", Input = { first.Output[0], "empty" }, Output = { "made too" } },
+            ];
+            int place = proto.Graph.Node.IndexOf(first) + 1;
+            foreach (Onnx.NodeProto node in added)
+            {
+                proto.Graph.Node.Insert(place++, node);
+            }
+
+            Assert.Equal(2, Rewrite(proto.ToByteArray()).Count);
+        }
+    }
+
+    [Fact]
     public void A_large_tensor_with_damage_within_is_an_error_in_words()
     {
         // Large tensors are read late, when their values are wanted.
@@ -67,6 +124,36 @@ public sealed class DamagedModelTests
         byte[] tensor = [.. weights.ToByteArray(), .. new ProtobufWriter().Bytes(4, new byte[4999]).ToArray()];
         byte[] model = [.. proto.ToByteArray(), .. new ProtobufWriter().Message(7, graph => graph.Bytes(5, tensor)).ToArray()];
         Assert.Contains("is damaged", Read(model), StringComparison.Ordinal);
+    }
+
+    /// <summary>Makes a model half and of integers; gives for both what was done, the error or the reason.</summary>
+    private static List<string> Rewrite(byte[] bytes)
+    {
+        List<string> results = [];
+        try
+        {
+            using OnnxModel model = OnnxModel.ReadWhole(ModelSource.InMemory(bytes, "damaged"));
+            (ModelBytes Bytes, string Summary)? half = HalfPrecision.TryChange(model, out string? reason);
+            Assert.True(half is null == !string.IsNullOrEmpty(reason), reason);
+            half?.Bytes.Dispose();
+            results.Add(reason ?? "half");
+            SignedIntegers.TryChange(model)?.Dispose();
+            if (OnnxGraph.TryCreate(model.Proto, out OnnxGraph? graph, out reason)
+                && QuantizationPlan.TryMake(model, graph, out reason) is QuantizationPlan plan)
+            {
+                using ModelBytes integers = QuantizedModel.Write(
+                    model, graph, plan, plan.Integers.Select(plan.ScaleOf).Distinct().ToDictionary(static name => name, static _ => 1.0));
+                Assert.All(plan.Observed, tensor => Assert.False(plan.GoesIntoSilu(tensor) && plan.IsSigmoid(tensor)));
+            }
+
+            results.Add(reason ?? "integers");
+        }
+        catch (ModelException error)
+        {
+            results.Add(error.Message);
+        }
+
+        return results;
     }
 
     /// <summary>Reads, cuts and lowers; gives the error or the reason, or null where there is none.</summary>
@@ -152,7 +239,8 @@ public sealed class DamagedModelTests
         string fine = model.Block(model.Concatenation(halves[0], halves[1], inner), 24, 16);
         string reduced = model.Silu(model.Node(
             "BatchNormalization",
-            [model.Convolution(fine, 16, 16, 3, 2), model.Random([16], 1, 1), model.Random([16], 1), model.Random([16], 1), model.Random([16], 1, 2)]));
+            [model.Convolution(fine, 16, 16, 3, 2), model.Random([16], 1, 1), model.Random([16], 1), model.Random([16], 1),
+                model.Random([16], 1, 2)]));
         string pool = model.MaxPool(reduced, 5);
         string coarse = model.Block(model.Concatenation(reduced, pool, model.MaxPool(pool, 5)), 48, 16);
         string shape = model.Node("Shape", [coarse]);
@@ -160,7 +248,8 @@ public sealed class DamagedModelTests
         string cells = model.Node("Mul", [.. ((long[])[2, 3]).Select(axis => model.Node("Gather", [shape, model.Constant(axis)]))]);
         string[] parts = model.Nodes(
             "Split",
-            [model.Node("Reshape", [model.Convolution(coarse, 16, 48), model.Node("Concat", [pictures, model.Constant(2, 24), cells], LayerModel.Integer("axis", 0))]),
+            [model.Node("Reshape",
+                [model.Convolution(coarse, 16, 48), model.Node("Concat", [pictures, model.Constant(2, 24), cells], LayerModel.Integer("axis", 0))]),
                 model.Constant(8, 8, 8)],
             3, LayerModel.Integer("axis", 2));
         string seen = model.Node("Reshape", [model.Attention(parts[0], parts[1], parts[2], 0.35f), shape]);

@@ -34,7 +34,8 @@ public sealed class ExternalDataTests : IDisposable
         Assert.Equal(whole.Graph.Input, found.Graph.Input);
         Assert.Equal(whole.Graph.Output, found.Graph.Output);
         Assert.Equal(whole.MetadataProps, found.MetadataProps);
-        Assert.Equal(whole.Graph.Initializer.ToDictionary(static tensor => tensor.Name), found.Graph.Initializer.ToDictionary(static tensor => tensor.Name));
+        Assert.Equal(
+            whole.Graph.Initializer.ToDictionary(static tensor => tensor.Name), found.Graph.Initializer.ToDictionary(static tensor => tensor.Name));
     }
 
     [Theory]
@@ -95,14 +96,16 @@ public sealed class ExternalDataTests : IDisposable
         Assert.Contains("an ONNX file has at most", Assert.Throws<ModelException>(() => OnnxModel.ReadWhole(path)).Message, StringComparison.Ordinal);
     }
 
-    private static ModelProto Whole() => ModelProto.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx")));
+    private static ModelProto Whole() =>
+        ModelProto.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx")));
 
     private static void Move(TensorProto tensor, long offset, long length)
     {
         tensor.DataLocation = 1;
         (string Key, string Value)[] entries =
         [
-            ("location", "weights.bin"), ("offset", offset.ToString(CultureInfo.InvariantCulture)), ("length", length.ToString(CultureInfo.InvariantCulture)),
+            ("location", "weights.bin"), ("offset", offset.ToString(CultureInfo.InvariantCulture)),
+                ("length", length.ToString(CultureInfo.InvariantCulture)),
         ];
         tensor.ExternalData.AddRange(entries.Select(static entry => new StringStringEntryProto { Key = entry.Key, Value = entry.Value }));
     }

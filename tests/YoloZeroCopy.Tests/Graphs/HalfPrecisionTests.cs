@@ -29,7 +29,9 @@ public sealed class HalfPrecisionTests : IDisposable
             Assert.Equal(64, half.Graph.Node.Count(static node => node.OpType == "Conv"));
             HashSet<string> weights = [.. half.Graph.Node.Where(static node => node.OpType == "Conv").SelectMany(static node => node.Input.Skip(1))];
             Assert.All(half.Graph.Initializer, tensor => Assert.Equal(weights.Contains(tensor.Name) ? 10 : tensor.DataType, tensor.DataType));
-            Assert.Equal(weights, half.Graph.Initializer.Where(static tensor => tensor.DataType == 10).Select(static tensor => tensor.Name).Where(weights.Contains).ToHashSet());
+            Assert.Equal(weights,
+                half.Graph.Initializer.Where(static tensor => tensor.DataType == 10).Select(static tensor => tensor.Name).Where(
+                weights.Contains).ToHashSet());
 
             // Nearly all of the file is weights.
             long before = new FileInfo(Sample).Length;
@@ -151,7 +153,8 @@ public sealed class HalfPrecisionTests : IDisposable
         using OnnxRuntimeCudaEngine other = OnnxRuntimeCudaEngine.Open(plain, new OnnxRuntimeCudaOptions { HalfPrecision = true });
         Assert.Equal(TensorElementType.Float32, other.Model.InputType);
         Assert.StartsWith("none; the model stays in its precision: it has no convolutions", other.GraphChanges, StringComparison.Ordinal);
-        Assert.Throws<ModelException>(() => OnnxRuntimeCudaEngine.Open(folder.File("none.onnx"), new OnnxRuntimeCudaOptions { HalfPrecision = true }));
+        Assert.Throws<ModelException>(
+            () => OnnxRuntimeCudaEngine.Open(folder.File("none.onnx"), new OnnxRuntimeCudaOptions { HalfPrecision = true }));
     }
 
     [Fact]
@@ -182,7 +185,8 @@ public sealed class HalfPrecisionTests : IDisposable
         {
             ModelProto half = ModelProto.Parser.ParseFrom(changed.Span);
             Assert.Equal("half precision in 3 operators; boxes stay in single (Mul)", summary);
-            Assert.Equal(["factor", "factor_half", "weights_half"], half.Graph.Initializer.Select(static tensor => tensor.Name).Order(StringComparer.Ordinal));
+            Assert.Equal(
+                ["factor", "factor_half", "weights_half"], half.Graph.Initializer.Select(static tensor => tensor.Name).Order(StringComparer.Ordinal));
             Assert.Equal(["Cast", "Mul", "Conv", "Cast", "Mul"], half.Graph.Node.Select(static node => node.OpType));
             Assert.Equal(2, half.Graph.Input.Single().Type.TensorType.ElemType);
             Assert.Equal([0.25f], OnnxTensorData.Floats(half.Graph.Initializer.Single(static tensor => tensor.Name == "factor_half"))!);

@@ -38,7 +38,8 @@ public sealed class ModelQuantizerTests : IDisposable
         Assert.Equal(56, integer.Length);
         Assert.All(integer, node => Assert.Equal(
             ("DequantizeLinear", "DequantizeLinear", "QuantizeLinear"),
-            (makers[node.Input[0]].OpType, makers[node.Input[1]].OpType, model.Graph.Node.Single(user => user.Input.Contains(node.Output[0])).OpType)));
+            (makers[node.Input[0]].OpType, makers[node.Input[1]].OpType,
+                model.Graph.Node.Single(user => user.Input.Contains(node.Output[0])).OpType)));
 
         Assert.Contains(report.SingleConvolutions, static name => name.Contains("stem", StringComparison.Ordinal));
         Assert.Equal(6, report.SingleConvolutions.Count(static name => name.Contains("head", StringComparison.Ordinal)));
@@ -169,7 +170,8 @@ public sealed class ModelQuantizerTests : IDisposable
         }
 
         File.WriteAllBytes(path, model.ToByteArray());
-        Assert.Contains(reason, Assert.Throws<ModelException>(() => ModelQuantizer.Quantize(path, Output, Noise(1), Options)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, Assert.Throws<ModelException>(() => ModelQuantizer.Quantize(path, Output, Noise(1), Options)).Message, StringComparison.Ordinal);
         Assert.False(File.Exists(Output));
     }
 
@@ -180,7 +182,8 @@ public sealed class ModelQuantizerTests : IDisposable
         Assert.Throws<ArgumentException>(() => ModelQuantizer.Quantize(Sample, Sample, Counted(), Options));
         Assert.Throws<DirectoryNotFoundException>(() => ModelQuantizer.Quantize(Sample, folder.File("no/folder/x.onnx"), Counted(), Options));
         Assert.Throws<ModelException>(() => ModelQuantizer.Quantize(folder.File("none.onnx"), Output, Counted(), Options));
-        Assert.Throws<ArgumentOutOfRangeException>(() => ModelQuantizer.Quantize(Sample, Output, Counted(), Options with { Range = (QuantizationRange)9 }));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => ModelQuantizer.Quantize(Sample, Output, Counted(), Options with { Range = (QuantizationRange)9 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => ModelQuantizer.Quantize(Sample, Output, Counted(), Options with { Threads = -1 }));
         Assert.Throws<ModelException>(() => ModelQuantizer.Quantize(Sample, Output, Counted(), Options with { InputSize = (100, 100) }));
         Assert.Equal(0, asked);

@@ -53,7 +53,8 @@ public sealed class RangeTests
         // Large negative numbers give nothing after x * sigmoid(x).
         Random random = new(7);
         ActivationHistogram histogram = new();
-        float[] values = [.. Enumerable.Range(0, 10_000).Select(_ => Normal(random)), .. Enumerable.Range(0, 10_000).Select(_ => -40 + Normal(random))];
+        float[] values =
+            [.. Enumerable.Range(0, 10_000).Select(_ => Normal(random)), .. Enumerable.Range(0, 10_000).Select(_ => -40 + Normal(random))];
         Assert.True(histogram.TryAdd(values));
         Assert.InRange(RangeSearch.Limit(histogram, QuantizationRange.LeastError, isSiluInput: true), 3, 12);
         Assert.InRange(RangeSearch.Limit(histogram, QuantizationRange.LeastError, isSiluInput: false), 35, 45);

@@ -23,8 +23,8 @@ public sealed record TensorRtBuildOptions
     public int OptimalBatch { get; init; }
 
     /// <summary>
-    /// Whether a model in single precision is made half before it is built: picture, weights and everything up to the last convolutions; boxes stay in
-    /// single. Every TensorRT takes it. Where it cannot be done, <see cref="TensorRtBuildReport.GraphChanges"/> says why.
+    /// Whether a model in single precision is made half before it is built: picture, weights and everything up to the last convolutions; boxes stay
+    /// in single. Every TensorRT takes it. Where it cannot be done, <see cref="TensorRtBuildReport.GraphChanges"/> says why.
     /// </summary>
     public bool HalfPrecision { get; init; }
 
