@@ -116,7 +116,8 @@ internal sealed partial class LayerReader
 
         // Sizes that are free have a name, none, or a number below one.
         long[] declared = [.. (type.Shape?.Dim ?? []).Select(static dimension => Math.Max(0, dimension.DimValue))];
-        bool isSo = declared is [<= MaxSize, 3, long height, long width] && (height == 0 || height == size.Height) && (width == 0 || width == size.Width);
+        bool isSo = declared is [<= MaxSize, 3, long height, long width]
+            && (height == 0 || height == size.Height) && (width == 0 || width == size.Width);
         bool isLarge = size.Width > MaxSize || size.Height > MaxSize || (long)size.Width * size.Height > MaxElements / LayerNetwork.InputChannels;
         if (!isSo || isLarge || size.Width <= 0 || size.Height <= 0)
         {

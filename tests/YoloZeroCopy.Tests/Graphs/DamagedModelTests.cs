@@ -246,12 +246,10 @@ public sealed class DamagedModelTests
         string shape = model.Node("Shape", [coarse]);
         string pictures = model.Node("Slice", [shape, model.Constant(0), model.Constant(1), model.Constant(0)]);
         string cells = model.Node("Mul", [.. ((long[])[2, 3]).Select(axis => model.Node("Gather", [shape, model.Constant(axis)]))]);
+        string heads = model.Node("Concat", [pictures, model.Constant(2, 24), cells], LayerModel.Integer("axis", 0));
         string[] parts = model.Nodes(
             "Split",
-            [model.Node("Reshape",
-                [model.Convolution(coarse, 16, 48), model.Node("Concat", [pictures, model.Constant(2, 24), cells], LayerModel.Integer("axis", 0))]),
-                model.Constant(8, 8, 8)],
-            3, LayerModel.Integer("axis", 2));
+            [model.Node("Reshape", [model.Convolution(coarse, 16, 48), heads]), model.Constant(8, 8, 8)], 3, LayerModel.Integer("axis", 2));
         string seen = model.Node("Reshape", [model.Attention(parts[0], parts[1], parts[2], 0.35f), shape]);
         seen = model.Node("Add", [seen, model.Convolution(model.Reshape(parts[2], 1, 16, 8, 8), 16, 16, 3, groups: 16)]);
         coarse = model.Node("Add", [coarse, model.Node("AveragePool", [seen], LayerModel.Integers("kernel_shape", 1, 1))]);

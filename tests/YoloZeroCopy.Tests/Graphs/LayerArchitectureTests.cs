@@ -41,8 +41,8 @@ public sealed class LayerArchitectureTests
             LayerLoweringTests.CheckPlaces(network);
             Assert.InRange(difference, 0, 2e-3f);
             Assert.Equal(expected, string.Join(
-                ", ", network.Layers.GroupBy(static layer => layer.GetType().Name[..^"Layer".Length]).OrderBy(static group => group.Key, StringComparer.Ordinal)
-                    .Select(static group => $"{group.Count()} {group.Key}")));
+                ", ", network.Layers.GroupBy(static layer => layer.GetType().Name[..^"Layer".Length])
+                    .OrderBy(static group => group.Key, StringComparer.Ordinal).Select(static group => $"{group.Count()} {group.Key}")));
         }
     }
 
@@ -53,7 +53,8 @@ public sealed class LayerArchitectureTests
     private static void Widen(ModelProto proto)
     {
         HashSet<string> maps = [.. proto.Graph.Output.Select(static output => output.Name)];
-        HashSet<string> inShapes = [.. proto.Graph.Node.Where(static node => node.OpType is "Concat" or "Reshape").SelectMany(static node => node.Input)];
+        HashSet<string> inShapes =
+            [.. proto.Graph.Node.Where(static node => node.OpType is "Concat" or "Reshape").SelectMany(static node => node.Input)];
         HashSet<string> inSplits = [.. proto.Graph.Node.Where(static node => node.OpType == "Split").Select(static node => node.Input[1])];
         foreach (NodeProto node in proto.Graph.Node)
         {
@@ -64,9 +65,11 @@ public sealed class LayerArchitectureTests
                 {
                     numbers = [.. numbers.Select(static size => size * 2)];
                 }
-                else if (inShapes.Contains(node.Output[0]) && (numbers.Length == 1 ? numbers[0] >= 8 : Array.FindIndex(numbers, 1, static size => size >= 8) > 0))
+                else if (inShapes.Contains(node.Output[0]))
                 {
-                    numbers[numbers.Length == 1 ? 0 : Array.FindIndex(numbers, 1, static size => size >= 8)] *= 2;
+                    // The first size behind that of pictures that is one of channels.
+                    int channels = Array.FindIndex(numbers, numbers.Length == 1 ? 0 : 1, static size => size >= 8);
+                    numbers[Math.Max(0, channels)] *= channels < 0 ? 1 : 2;
                 }
 
                 constant.Int64Data.Clear();

@@ -242,8 +242,8 @@ public sealed class LayerLoweringTests
     {
         LayerModel model = new(62, 47);
         string weights = model.Random([16, 3, 4, 4], 0.3f);
-        AssertSame(model.Output(model.Node("Conv", ["images", weights], LayerModel.Integers("strides", stride, stride), LayerModel.Text("auto_pad", mode))))
-            .Dispose();
+        AssertSame(model.Output(model.Node(
+            "Conv", ["images", weights], LayerModel.Integers("strides", stride, stride), LayerModel.Text("auto_pad", mode)))).Dispose();
     }
 
     [Theory]
@@ -278,8 +278,8 @@ public sealed class LayerLoweringTests
         LayerModel bySizes = new(64, 32);
         string small = bySizes.Block("images", 3, 16, 3, 4);
         string grown = bySizes.Node(
-            "Resize", [small, string.Empty, string.Empty, bySizes.Constant(1, 16, 16, 32)], LayerModel.Text("coordinate_transformation_mode", "asymmetric"),
-            LayerModel.Text("nearest_mode", "floor"));
+            "Resize", [small, string.Empty, string.Empty, bySizes.Constant(1, 16, 16, 32)],
+            LayerModel.Text("coordinate_transformation_mode", "asymmetric"), LayerModel.Text("nearest_mode", "floor"));
         AssertSame(bySizes.Output(bySizes.Convolution(grown, 16, 8))).Dispose();
 
         LayerModel old = new(64, 32, opset: 10);
@@ -301,7 +301,8 @@ public sealed class LayerLoweringTests
     public void Splits_are_taken_in_every_form()
     {
         LayerModel equal = new(64, 32, opset: 18);
-        string[] parts = equal.Nodes("Split", [equal.Block("images", 3, 40, 3, 4)], 3, LayerModel.Integer("axis", -3), LayerModel.Integer("num_outputs", 3));
+        string[] parts = equal.Nodes(
+            "Split", [equal.Block("images", 3, 40, 3, 4)], 3, LayerModel.Integer("axis", -3), LayerModel.Integer("num_outputs", 3));
         Assert.Null(equal.Output(equal.Convolution(parts[1], 14, 8)).TryLower(out string? reason));
         Assert.Contains("multiples of 8", reason, StringComparison.Ordinal);
 
@@ -315,7 +316,8 @@ public sealed class LayerLoweringTests
 
         LayerModel slices = new(64, 32, opset: 9);
         string from = slices.Block("images", 3, 48, 3, 4);
-        string one = slices.Node("Slice", [from], LayerModel.Integers("starts", 0, -24), LayerModel.Integers("ends", 8, 48), LayerModel.Integers("axes", 2, 1));
+        string one = slices.Node(
+            "Slice", [from], LayerModel.Integers("starts", 0, -24), LayerModel.Integers("ends", 8, 48), LayerModel.Integers("axes", 2, 1));
         AssertSame(slices.Output(slices.Convolution(one, 24, 8))).Dispose();
     }
 
@@ -355,9 +357,11 @@ public sealed class LayerLoweringTests
         string blurred = model.Node("AveragePool", [stem], LayerModel.Integers("kernel_shape", 2, 2), LayerModel.Integer("count_include_pad", 1));
         string[] halves = model.Split(blurred, 16, 16);
         string largest = model.Node(
-            "MaxPool", [halves[1]], LayerModel.Integers("kernel_shape", 3, 3), LayerModel.Integers("strides", 2, 2), LayerModel.Integers("pads", 1, 1, 1, 1));
+            "MaxPool", [halves[1]], LayerModel.Integers("kernel_shape", 3, 3), LayerModel.Integers("strides", 2, 2),
+            LayerModel.Integers("pads", 1, 1, 1, 1));
         string mean = model.Node(
-            "AveragePool", [halves[0]], LayerModel.Integers("kernel_shape", 3, 3), LayerModel.Integers("strides", 2, 2), LayerModel.Integers("pads", 1, 1, 1, 1));
+            "AveragePool", [halves[0]], LayerModel.Integers("kernel_shape", 3, 3), LayerModel.Integers("strides", 2, 2),
+            LayerModel.Integers("pads", 1, 1, 1, 1));
         string both = model.Concatenation(largest, mean);
         string even = model.Node("MaxPool", [both], LayerModel.Integers("kernel_shape", 2, 2), LayerModel.Integers("pads", 1, 1, 0, 0));
         using LayerNetwork network = AssertSame(model.Output(model.Convolution(model.Concatenation(both, even), 64, 8)));
@@ -428,15 +432,18 @@ public sealed class LayerLoweringTests
         LayerModel model = new(64, 48);
         string stem = model.Block("images", 3, 32, 3, 4);
         string shape = model.Node("Shape", [stem]);
-        string[] sizes = [.. Enumerable.Range(0, 4).Select(axis => model.Node("Gather", [shape, model.Constant(axis)], LayerModel.Integer("axis", 0)))];
+        string[] sizes =
+            [.. Enumerable.Range(0, 4).Select(axis => model.Node("Gather", [shape, model.Constant(axis)], LayerModel.Integer("axis", 0)))];
         string half = model.Node("Div", [sizes[1], model.Constant(2)]);
         string first = model.Node("Slice", [stem, model.Constant(0), half, model.Constant(1)]);
         string rows = model.Node("Mul", [sizes[2], sizes[3]]);
-        string wanted = model.Node("Concat", [sizes[0], model.Constant(2), model.Node("Sub", [half, model.Constant(8)]), rows], LayerModel.Integer("axis", 0));
+        string wanted = model.Node(
+            "Concat", [sizes[0], model.Constant(2), model.Node("Sub", [half, model.Constant(8)]), rows], LayerModel.Integer("axis", 0));
         string back = model.Node("Concat", [sizes[0], half, sizes[2], model.Constant(-1)], LayerModel.Integer("axis", 0));
         string turned = model.Node("Reshape", [model.Node("Reshape", [first, wanted]), back]);
         string ends = model.Node("Slice", [shape, model.Constant(2), model.Constant(long.MaxValue), model.Constant(0)]);
-        string twice = model.Node("Cast", [model.Node("Mul", [model.Node("Cast", [ends], LayerModel.Integer("to", 1)), model.Floats([1], 2)])], LayerModel.Integer("to", 7));
+        string doubled = model.Node("Mul", [model.Node("Cast", [ends], LayerModel.Integer("to", 1)), model.Floats([1], 2)]);
+        string twice = model.Node("Cast", [doubled], LayerModel.Integer("to", 7));
         string grown = model.Node(
             "Resize", [turned, string.Empty, string.Empty, model.Node("Concat", [sizes[0], half, twice], LayerModel.Integer("axis", 0))],
             LayerModel.Text("coordinate_transformation_mode", "asymmetric"), LayerModel.Text("nearest_mode", "floor"));
@@ -531,7 +538,8 @@ public sealed class LayerLoweringTests
     private static LayerModel RandomModel(Random random)
     {
         LayerModel model = new(48, 32, seed: random.Next());
-        List<(string Name, int Channels, int Level)> tensors = [(model.Block("images", 3, 16, 3, 2), 16, 1), (model.Block("images", 3, 32, 3, 4), 32, 2)];
+        List<(string Name, int Channels, int Level)> tensors =
+            [(model.Block("images", 3, 16, 3, 2), 16, 1), (model.Block("images", 3, 32, 3, 4), 32, 2)];
         for (int step = random.Next(4, 24); step > 0; step--)
         {
             // Mostly what was made lately, so that chains become long.
@@ -555,8 +563,10 @@ public sealed class LayerLoweringTests
                     tensors.AddRange([(parts[0], first, level), (parts[1], channels - first, level)]);
                     break;
                 case 5 or 6:
-                    (string Name, int Channels, int Level)[] some = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => equal[random.Next(equal.Length)])];
-                    tensors.Add((model.Concatenation([from, .. some.Select(static part => part.Name)]), channels + some.Sum(static part => part.Channels), level));
+                    (string Name, int Channels, int Level)[] some =
+                        [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => equal[random.Next(equal.Length)])];
+                    string all = model.Concatenation([from, .. some.Select(static part => part.Name)]);
+                    tensors.Add((all, channels + some.Sum(static part => part.Channels), level));
                     break;
                 case 7 when equal.Where(tensor => tensor.Channels == channels).ToArray() is { Length: > 0 } like:
                     string[] summands = [from, like[random.Next(like.Length)].Name];
@@ -576,7 +586,7 @@ public sealed class LayerLoweringTests
             }
         }
 
-        // What nobody read is an output, scaled so that chains of sums do not grow out of all measure.
+        // Maps of what nobody read.
         HashSet<string> read = [.. model.Proto.Graph.Node.SelectMany(static node => node.Input)];
         return model.Output([.. tensors.Where(tensor => !read.Contains(tensor.Name)).ToArray()
             .Select(tensor => model.Convolution(tensor.Name, tensor.Channels, random.Next(1, 20)))]);

@@ -47,7 +47,8 @@ internal sealed class LayerModel
 
     public static AttributeProto Integer(string name, long value) => new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
 
-    public static AttributeProto Number(string name, float value) => new() { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float };
+    public static AttributeProto Number(string name, float value) =>
+        new() { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float };
 
     public static AttributeProto Text(string name, string value) =>
         new() { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String };
@@ -88,7 +89,8 @@ internal sealed class LayerModel
     }
 
     /// <summary>Convolution and activation.</summary>
-    public string Block(string input, int inputs, int outputs, int kernel = 1, int stride = 1) => Silu(Convolution(input, inputs, outputs, kernel, stride));
+    public string Block(string input, int inputs, int outputs, int kernel = 1, int stride = 1) =>
+        Silu(Convolution(input, inputs, outputs, kernel, stride));
 
     public string Concatenation(params string[] parts) => Node("Concat", parts, Integer("axis", 1));
 
@@ -239,7 +241,8 @@ internal sealed class LayerModel
             binding.Run();
         }
 
-        return [.. outputs.Select(bytes => bytes[..(int)(bytes.Length / pictures)]).Select(bytes => isHalf ? Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(bytes).ToArray(), static value => (float)value)
+        return [.. outputs.Select(bytes => bytes[..(int)(bytes.Length / pictures)]).Select(bytes => isHalf
+            ? Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(bytes).ToArray(), static value => (float)value)
             : MemoryMarshal.Cast<byte, float>(bytes).ToArray())];
     }
 }

@@ -16,8 +16,9 @@ internal static class ModelMutations
 
     private static readonly string[] Operators =
     [
-        "Conv", "Sigmoid", "Mul", "Add", "Concat", "Split", "Slice", "MaxPool", "AveragePool", "Resize", "Upsample", "BatchNormalization", "Identity", "Cast",
-        "Constant", "Reshape", "Transpose", "MatMul", "Softmax", "Shape", "Gather", "If", "Loop", "Relu", "Unsqueeze", "Div", "Flatten", string.Empty,
+        "Conv", "Sigmoid", "Mul", "Add", "Concat", "Split", "Slice", "MaxPool", "AveragePool", "Resize", "Upsample", "BatchNormalization", "Identity",
+        "Cast", "Constant", "Reshape", "Transpose", "MatMul", "Softmax", "Shape",
+        "Gather", "If", "Loop", "Relu", "Unsqueeze", "Div", "Flatten", string.Empty,
     ];
 
     /// <summary>A model, damaged one to four times.</summary>
@@ -57,8 +58,10 @@ internal static class ModelMutations
                 return [.. bytes[..(at + length)], .. bytes[at..]];
             default:
                 // A length that is far too large, as protobuf writes it: ten bytes of seven bits.
-                byte[] huge = new CodedLength((ulong)NastyNumbers[random.Next(NastyNumbers.Length)]).Bytes;
-                huge.CopyTo(bytes, at);
+                byte[] huge = new byte[10];
+                CodedOutputStream stream = new(huge);
+                stream.WriteUInt64((ulong)Pick(NastyNumbers, random));
+                huge.AsSpan(0, (int)stream.Position).CopyTo(bytes.AsSpan(at));
                 return bytes;
         }
     }
@@ -80,7 +83,8 @@ internal static class ModelMutations
             return MutateBytes(bytes, random);
         }
 
-        string[] tensors = [.. graph.Node.SelectMany(static node => node.Output), .. graph.Initializer.Select(static tensor => tensor.Name), "images", ""];
+        string[] tensors =
+            [.. graph.Node.SelectMany(static node => node.Output), .. graph.Initializer.Select(static tensor => tensor.Name), "images", string.Empty];
         NodeProto node = graph.Node[random.Next(graph.Node.Count)];
         TensorProto tensor = graph.Initializer[random.Next(graph.Initializer.Count)];
         switch (random.Next(24))
@@ -126,7 +130,8 @@ internal static class ModelMutations
                 node.Attribute.RemoveAt(random.Next(node.Attribute.Count));
                 break;
             case 11:
-                string name = Pick(["axis", "pads", "strides", "dilations", "group", "auto_pad", "axes", "starts", "split", "perm", "to", "scales"], random);
+                string name = Pick(
+                    ["axis", "pads", "strides", "dilations", "group", "auto_pad", "axes", "starts", "split", "perm", "to", "scales"], random);
                 node.Attribute.Insert(0, new AttributeProto { Name = name, I = Pick(NastyNumbers, random) });
                 node.Attribute[0].Ints.AddRange(Enumerable.Range(0, random.Next(5)).Select(_ => Pick(NastyNumbers, random)));
                 break;
@@ -187,7 +192,8 @@ internal static class ModelMutations
         first.Output[first.Output.IndexOf(tensor)] = $"{from}0";
         for (int i = 0; i < times; i++)
         {
-            NodeProto node = new() { OpType = type, Name = $"grow{i}", Input = { $"{from}{i}" }, Output = { i + 1 == times ? tensor : $"{from}{i + 1}" } };
+            string output = i + 1 == times ? tensor : $"{from}{i + 1}";
+            NodeProto node = new() { OpType = type, Name = $"grow{i}", Input = { $"{from}{i}" }, Output = { output } };
             node.Attribute.Add(new AttributeProto { Name = "axis", I = 1 });
             if (type is "Concat" or "Add")
             {
@@ -211,18 +217,4 @@ internal static class ModelMutations
     }
 
     private static T Pick<T>(T[] values, Random random) => values[random.Next(values.Length)];
-
-    private readonly struct CodedLength(ulong value)
-    {
-        public byte[] Bytes
-        {
-            get
-            {
-                byte[] bytes = new byte[10];
-                CodedOutputStream stream = new(bytes);
-                stream.WriteUInt64(value);
-                return bytes[..(int)stream.Position];
-            }
-        }
-    }
 }
