@@ -21,25 +21,25 @@ from conveyor.metrics import SMALL_AREA, ClassFigures, Tally
 _NETWORK_SIDE = 640
 
 
-def draw(output: Path, pictures: int, calibration: bool) -> None:
+def draw(output: Path, pictures: int, calibration: bool, jpeg: int | None) -> None:
     import cv2
 
     cv2.setNumThreads(1)
     (output / "pictures").mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context("fork").Pool() as pool:
-        truth = dict(pool.starmap(_draw_one, ((output, index, calibration) for index in range(pictures)), chunksize=4))
+        truth = dict(pool.starmap(_draw_one, ((output, index, calibration, jpeg) for index in range(pictures)), chunksize=4))
     (output / "truth.json").write_text(json.dumps(truth, indent=1) + "\n")
     print(f"{len(truth)} pictures with {sum(len(one['objects']) for one in truth.values())} objects are in {output}")
 
 
-def _draw_one(output: Path, index: int, calibration: bool) -> tuple[str, dict[str, object]]:
+def _draw_one(output: Path, index: int, calibration: bool, jpeg: int | None) -> tuple[str, dict[str, object]]:
     import cv2
 
     from conveyor.samples import CALIBRATION, HELD_OUT, held_out_sample
 
     picture, objects = held_out_sample(index, CALIBRATION if calibration else HELD_OUT)
-    name = f"{index:03}.png"
-    if not cv2.imwrite(str(output / "pictures" / name), picture):
+    name, settings = (f"{index:03}.png", []) if jpeg is None else (f"{index:03}.jpg", [cv2.IMWRITE_JPEG_QUALITY, jpeg])
+    if not cv2.imwrite(str(output / "pictures" / name), picture, settings):
         raise SystemExit(f"cannot write {output / 'pictures' / name}")
     height, width = picture.shape[:2]
     return name, {"width": width, "height": height, "objects": [{"class": o.kind, "box": o.box} for o in objects]}
@@ -105,13 +105,14 @@ def main() -> None:
     drawing.add_argument("--output", type=Path, default=Path("held-out"))
     drawing.add_argument("--pictures", type=int, default=600)
     drawing.add_argument("--calibration", action="store_true", help="draw pictures of other seeds, for `yzc quantize`, which must not see the held-out ones")
+    drawing.add_argument("--jpeg", type=int, metavar="QUALITY", help="write JPEG files, a tenth as large, and not PNG: figures then differ a little")
     scoring = commands.add_parser("score", help="compare detections with what is in the pictures")
     scoring.add_argument("--truth", type=Path, default=Path("held-out/truth.json"))
     scoring.add_argument("--detections", type=Path, required=True, help="JSON lines of `yzc detect --json`, or its --coco file")
     scoring.add_argument("--json", type=Path, help="also write the figures here")
     args = parser.parse_args()
     if args.command == "draw":
-        draw(args.output, args.pictures, args.calibration)
+        draw(args.output, args.pictures, args.calibration, args.jpeg)
         return
     tallies = score(json.loads(args.truth.read_text()), read_detections(args.detections))
     print(report(tallies))
