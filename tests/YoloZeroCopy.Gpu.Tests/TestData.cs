@@ -8,6 +8,9 @@ internal static class TestData
 {
     public static string Model => Find("model/conveyor.onnx", "samples/model/conveyor.onnx");
 
+    /// <summary>A model of another architecture, narrow and untrained.</summary>
+    public static string Architecture(string name) => Find($"architectures/{name}.onnx", $"tests/Shared/Architectures/{name}.onnx");
+
     private static string Pictures => Path.GetDirectoryName(Find("pictures/reference.json", "samples/media/pictures/reference.json"))!;
 
     /// <summary>The pictures in the order of their names, as BGR frames.</summary>

@@ -96,6 +96,7 @@ internal sealed record BenchReport
 
         Line("machine", $"{Machine.Processor}, {Machine.Cores} cores, {Machine.System}, {Machine.DotNet}");
         Line("engine", $"{Machine.Engine}");
+        Line("graph", $"{Machine.Graph}");
         Line("date", $"{Machine.Date}");
         return lines;
 

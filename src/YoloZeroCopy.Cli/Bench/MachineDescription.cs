@@ -5,7 +5,8 @@ using System.Text.Json;
 namespace YoloZeroCopy.Cli;
 
 /// <summary>What a measurement was made on: without it a number says nothing.</summary>
-internal sealed record MachineDescription(string System, string Processor, int Cores, long MemoryBytes, string DotNet, string Engine, string Date)
+internal sealed record MachineDescription(
+    string System, string Processor, int Cores, long MemoryBytes, string DotNet, string Engine, string Graph, string Date)
 {
     private const string CpuInfo = "/proc/cpuinfo";
 
@@ -16,6 +17,7 @@ internal sealed record MachineDescription(string System, string Processor, int C
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         RuntimeInformation.FrameworkDescription,
         detector.Device,
+        detector.GraphChanges,
         DateTimeOffset.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
 
     public void Write(Utf8JsonWriter json)
@@ -27,6 +29,7 @@ internal sealed record MachineDescription(string System, string Processor, int C
         json.WriteNumber("memory_bytes"u8, MemoryBytes);
         json.WriteString("dotnet"u8, DotNet);
         json.WriteString("engine"u8, Engine);
+        json.WriteString("graph"u8, Graph);
         json.WriteString("date"u8, Date);
         json.WriteEndObject();
     }

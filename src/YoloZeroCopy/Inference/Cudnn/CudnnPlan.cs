@@ -15,8 +15,6 @@ internal sealed class CudnnPlan : IDisposable
     private const long OutputId = 5;
     private const long VirtualId = 10;
 
-    // Of what the heuristics propose, in their order.
-    private const int Candidates = 3;
     private const long MaxWorkspaceBytes = 256L << 20;
     private const long Alignment = 16;
 
@@ -40,8 +38,12 @@ internal sealed class CudnnPlan : IDisposable
     public bool IsStored { get; }
 
     /// <summary>Compiles what cuDNN's heuristics propose for a convolution; the fastest is to be found out.</summary>
+    /// <param name="api">cuDNN.</param>
+    /// <param name="handle">A handle on the device.</param>
+    /// <param name="shape">The convolution.</param>
+    /// <param name="candidates">How many proposals to compile at most, in the order of the heuristics.</param>
     /// <exception cref="InferenceException">cuDNN has nothing for it on this device.</exception>
-    public static List<CudnnPlan> Compile(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape)
+    public static List<CudnnPlan> Compile(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, int candidates)
     {
         List<CudnnPlan> plans = [];
         try
@@ -50,7 +52,7 @@ internal sealed class CudnnPlan : IDisposable
             string? failure = null;
             foreach (CudnnHeuristicsMode mode in (CudnnHeuristicsMode[])[CudnnHeuristicsMode.A, CudnnHeuristicsMode.Fallback])
             {
-                failure = Compile(api, handle, graph, mode, shape.AddedStep != 0, plans) ?? failure;
+                failure = Compile(api, handle, graph, mode, shape.AddedStep != 0, candidates, plans) ?? failure;
                 if (plans.Count > 0)
                 {
                     return plans;
@@ -138,7 +140,7 @@ internal sealed class CudnnPlan : IDisposable
 
     /// <summary>Adds the plans that can be built of what a kind of heuristics proposes. Gives why one could not, or null.</summary>
     private static string? Compile(
-        CudnnApi api, CudnnHandle handle, CudnnDescriptor graph, CudnnHeuristicsMode mode, bool hasAdded, List<CudnnPlan> plans)
+        CudnnApi api, CudnnHandle handle, CudnnDescriptor graph, CudnnHeuristicsMode mode, bool hasAdded, int candidates, List<CudnnPlan> plans)
     {
         List<CudnnDescriptor> proposals = [];
         try
@@ -151,7 +153,7 @@ internal sealed class CudnnPlan : IDisposable
                 return api.Describe(status, "looking for ways to compute a convolution");
             }
 
-            for (int i = 0; i < Candidates; i++)
+            for (int i = 0; i < candidates; i++)
             {
                 proposals.Add(new CudnnDescriptor(api, CudnnDescriptorType.EngineConfig));
             }

@@ -7,12 +7,15 @@ namespace YoloZeroCopy;
 
 /// <summary>The compiled convolutions of a network, for the batch sizes that it runs in.</summary>
 /// <remarks>
-/// One plan serves all streams. cuDNN's heuristics propose several ways to compute a convolution, and their first is not always the fastest: each is
-/// timed on the device, and what was found goes to the cache. Immutable but for disposal, which wants the context current; any thread.
+/// One plan serves all streams. cuDNN's heuristics propose several ways to compute a convolution, and their first is not always the fastest: in the
+/// smallest batch, whose latency counts, and in the largest, whose rate counts, some are timed on the device. What was found goes to the cache. Immutable but for disposal, which wants the context current; any thread.
 /// </remarks>
 internal sealed class CudnnPlans : IDisposable
 {
     private const int MaxThreads = 8;
+
+    // How many ways to compute a convolution are compiled and timed. Each takes some 0.1 s of a core, and cuDNN compiles few at a time.
+    private const int TunedCandidates = 2;
 
     // Of what a graph with so many runs in a row takes, launched so often, the shortest counts.
     private const int TimedRuns = 10;
@@ -40,10 +43,11 @@ internal sealed class CudnnPlans : IDisposable
         CudnnLibrary library, CudaContext context, IEnumerable<ConvolutionShape> shapes, EngineCache? cache, Action<int, int> onProgress)
     {
         ConvolutionShape[] distinct = [.. shapes.Distinct()];
+        int[] tuned = [distinct.Min(static shape => shape.Batch), distinct.Max(static shape => shape.Batch)];
         List<CudnnPlan>?[] found = new List<CudnnPlan>?[distinct.Length];
         try
         {
-            Compile(library, context, distinct, found, cache, onProgress);
+            Compile(library, context, distinct, shape => tuned.Contains(shape.Batch) ? TunedCandidates : 1, found, cache, onProgress);
             Choose(library, context, distinct, found);
             for (int i = 0; i < distinct.Length; i++)
             {
@@ -92,7 +96,8 @@ internal sealed class CudnnPlans : IDisposable
     }
 
     private static void Compile(
-        CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, List<CudnnPlan>?[] found, EngineCache? cache, Action<int, int> onProgress)
+        CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, Func<ConvolutionShape, int> candidates, List<CudnnPlan>?[] found,
+        EngineCache? cache, Action<int, int> onProgress)
     {
         int next = -1;
         bool stopped = false;
@@ -137,7 +142,7 @@ internal sealed class CudnnPlans : IDisposable
                 int index;
                 while (!Volatile.Read(ref stopped) && (index = Interlocked.Increment(ref next)) < shapes.Length)
                 {
-                    found[index] = ReadOrCompile(library.Api, handle, shapes[index], cache);
+                    found[index] = ReadOrCompile(library.Api, handle, shapes[index], candidates(shapes[index]), cache);
                     finished.Release();
                 }
             }
@@ -149,9 +154,10 @@ internal sealed class CudnnPlans : IDisposable
         }
     }
 
-    private static List<CudnnPlan> ReadOrCompile(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, EngineCache? cache) =>
+    private static List<CudnnPlan> ReadOrCompile(
+        CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, int candidates, EngineCache? cache) =>
         cache?.TryRead(shape.ToString()) is byte[] json && CudnnPlan.TryRead(api, handle, shape, json) is CudnnPlan stored ? [stored]
-            : CudnnPlan.Compile(api, handle, shape);
+            : CudnnPlan.Compile(api, handle, shape, candidates);
 
     /// <summary>Times the plans of each shape and keeps the fastest.</summary>
     private static void Choose(
