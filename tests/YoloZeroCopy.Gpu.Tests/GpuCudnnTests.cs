@@ -6,6 +6,9 @@ namespace YoloZeroCopy.Gpu.Tests;
 /// <summary>The engine of our own on cuDNN: what it finds at every input size, how it opens, what it leaves behind.</summary>
 public sealed class GpuCudnnTests : IDisposable
 {
+    // Untrained models are sure of little.
+    private const float LowThreshold = 0.001f;
+
     private readonly ModelFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -56,8 +59,8 @@ public sealed class GpuCudnnTests : IDisposable
     {
         TestPicture[] pictures = TestData.ReadPictures();
         string model = TestData.Architecture(name);
-        await using YoloDetector onProcessor = Open(Device.Cpu, (640, 640), 1, cache: null, model);
-        await using YoloDetector onGpu = Open(Device.Cuda(), (640, 640), 4, cache: null, model);
+        await using YoloDetector onProcessor = Open(Device.Cpu, (640, 640), 1, cache: null, model, LowThreshold);
+        await using YoloDetector onGpu = Open(Device.Cuda(), (640, 640), 4, cache: null, model, LowThreshold);
         Assert.Contains("cuDNN", onGpu.Device, StringComparison.Ordinal);
         Detection[][] wanted = await Feed.DetectAllAsync(onProcessor, pictures);
         Detection[][] given = await Feed.DetectAllAsync(onGpu, pictures);
@@ -65,13 +68,13 @@ public sealed class GpuCudnnTests : IDisposable
         (float box, float score) = (0, 0);
         for (int index = 0; index < pictures.Length; index++)
         {
-            foreach (Detection want in wanted[index].Where(static detection => detection.Score > 0.3f))
+            foreach (Detection want in wanted[index].Take(50))
             {
                 count++;
                 Detection best = given[index].Where(one => one.ClassId == want.ClassId).OrderBy(one => Distance(one, want)).FirstOrDefault();
                 float scoreHere = Math.Abs(best.Score - want.Score);
                 float boxHere = Distance(best, want) / (want.Width + want.Height);
-                if (scoreHere <= 0.03f && boxHere <= 0.05f)
+                if (scoreHere <= 0.01f + (0.1f * want.Score) && boxHere <= 0.05f)
                 {
                     (matched, box, score) = (matched + 1, Math.Max(box, boxHere), Math.Max(score, scoreHere));
                 }
@@ -106,12 +109,14 @@ public sealed class GpuCudnnTests : IDisposable
     private static float Distance(Detection one, Detection other) =>
         Math.Abs(one.X1 - other.X1) + Math.Abs(one.Y1 - other.Y1) + Math.Abs(one.X2 - other.X2) + Math.Abs(one.Y2 - other.Y2);
 
-    private static YoloDetector Open(Device device, (int Width, int Height) input, int batch, string? cache = null, string? model = null) => YoloDetector.Open(
+    private static YoloDetector Open(Device device, (int Width, int Height) input, int batch, string? cache = null, string? model = null,
+        float threshold = 0.25f) => YoloDetector.Open(
         model ?? TestData.Model, new DetectorOptions
         {
             Device = device,
             InputSize = input,
             Precision = Precision.Half,
+            ScoreThreshold = threshold,
             EngineCacheFolder = cache,
             MaxBatch = batch,
             MaxBatchDelay = TimeSpan.FromSeconds(5),
