@@ -8,8 +8,11 @@ internal static class TestData
 {
     public static string Model => Find("model/conveyor.onnx", "samples/model/conveyor.onnx");
 
-    /// <summary>A model of another architecture, narrow and untrained.</summary>
-    public static string Architecture(string name) => Find($"architectures/{name}.onnx", $"tests/Shared/Architectures/{name}.onnx");
+    /// <summary>A model of another architecture, untrained: of the usual width from the folder that YZC_ARCHITECTURES names
+    /// (samples/model/export_architectures.py writes it), else a narrow one.</summary>
+    public static string Architecture(string name) => Environment.GetEnvironmentVariable("YZC_ARCHITECTURES") is { Length: > 0 } folder
+        ? Path.Combine(folder, $"{name}.onnx")
+        : Find($"architectures/{name}.onnx", $"tests/Shared/Architectures/{name}.onnx");
 
     private static string Pictures => Path.GetDirectoryName(Find("pictures/reference.json", "samples/media/pictures/reference.json"))!;
 

@@ -8,6 +8,8 @@ namespace YoloZeroCopy;
 /// </summary>
 internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec? graph) : IDisposable
 {
+    private const int Factor = 8;
+
     public int Size => size;
 
     public EngineContext Context => context;
@@ -16,11 +18,11 @@ internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec
     public CudaGraphExec? Graph => graph;
 
     /// <summary>
-    /// Sizes 1, 4, 16 ... and the largest batch, from the smallest that the engine takes; a model with a fixed batch has that one only.
+    /// Sizes 1, 8, 64 ... and the largest batch, from the smallest that the engine takes; a model with a fixed batch has that one only.
     /// </summary>
     /// <remarks>
-    /// Every bucket costs a context for each lane, which in half precision takes the engine 2 to 5 s to make; a batch of 2 that runs as one of 4
-    /// costs the device some tenths of a millisecond at a moment when it is not busy.
+    /// Every bucket costs compiling at a first opening, and a context for each stream: seconds. A batch of 2 that runs as one of 8 costs the device
+    /// some tenths of a millisecond at a moment when it is not busy.
     /// </remarks>
     public static int[] SizesFor(int maxBatch, int fixedBatch, int minBatch = 1)
     {
@@ -30,7 +32,7 @@ internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec
         }
 
         List<int> sizes = [];
-        for (int size = minBatch; size < maxBatch; size *= 4)
+        for (int size = minBatch; size < maxBatch; size *= Factor)
         {
             sizes.Add(size);
         }

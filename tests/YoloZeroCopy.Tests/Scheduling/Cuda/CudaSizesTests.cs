@@ -7,11 +7,11 @@ public sealed class CudaSizesTests
     [InlineData(1, 0, "1")]
     [InlineData(2, 0, "1 2")]
     [InlineData(4, 0, "1 4")]
-    [InlineData(8, 0, "1 4 8")]
-    [InlineData(32, 0, "1 4 16 32")]
-    [InlineData(256, 0, "1 4 16 64 256")]
+    [InlineData(8, 0, "1 8")]
+    [InlineData(32, 0, "1 8 32")]
+    [InlineData(256, 0, "1 8 64 256")]
     [InlineData(3, 6, "6")]
-    public void Buckets_grow_by_four_and_end_with_the_largest_batch(int maxBatch, int fixedBatch, string wanted) =>
+    public void Buckets_grow_by_eight_and_end_with_the_largest_batch(int maxBatch, int fixedBatch, string wanted) =>
         Assert.Equal(wanted, string.Join(' ', BatchBucket.SizesFor(maxBatch, fixedBatch)));
 
     [Fact]
