@@ -33,12 +33,12 @@ public sealed class HeldOutScoreTests : IDisposable
         }) + "\n")));
         string coco =
             inputs.Text("found.json", "{\"annotations\":" + JsonSerializer.Serialize(scenes.SelectMany(static scene => scene.Found.Select(one => new
-        {
-            image_id = scene.Index,
-            category_id = one.Class,
-            bbox = (double[])[one.X1, one.Y1, one.X2 - one.X1, one.Y2 - one.Y1],
-            score = one.Score,
-        }))) + ",\"images\":" + JsonSerializer.Serialize(scenes.Select(static scene => new { id = scene.Index, file_name = scene.Name })) + "}");
+            {
+                image_id = scene.Index,
+                category_id = one.Class,
+                bbox = (double[])[one.X1, one.Y1, one.X2 - one.X1, one.Y2 - one.Y1],
+                score = one.Score,
+            }))) + ",\"images\":" + JsonSerializer.Serialize(scenes.Select(static scene => new { id = scene.Index, file_name = scene.Name })) + "}");
 
         foreach (string detections in (string[])[lines, coco])
         {

@@ -111,7 +111,8 @@ public sealed class RawMapDecoderTests
     /// <summary>One level of 8x8 cells of stride 8, sides of one number.</summary>
     private static DetectionHead PairHead(int kept) => DetectionHead.TryResolve(
         [new HeadMap("boxes", 4, Side, Side), new HeadMap("scores", ClassCount, Side, Side)], TensorElementType.Float32, (64, 64), ClassCount, out _)!
-        with { Layout = OutputLayout.EndToEnd, Kept = kept };
+        with
+    { Layout = OutputLayout.EndToEnd, Kept = kept };
 
     /// <summary>Small boxes around the cells' centres.</summary>
     private static float[] PairMaps(Func<int, float> logit) => [.. Enumerable.Range(0, (4 + ClassCount) * Cells).Select(
