@@ -22,7 +22,9 @@ public sealed class GpuParityTests
         for (int index = 0; index < pictures.Length; index++)
         {
             string name = pictures[index].Name;
-            _ = Same.Check($"{name} against the reference", pictures[index].Reference, onGpu[index], minIou: isHalf ? 0.95f : 0.98f, maxScore: isHalf ? 0.02f : 0.01f);
+            _ = Same.Check(
+                $"{name} against the reference", pictures[index].Reference, onGpu[index], minIou: isHalf ? 0.95f : 0.98f,
+                maxScore: isHalf ? 0.02f : 0.01f);
             (float boxHere, float scoreHere) =
                 Same.Check(
                     $"{name} against the processor", onProcessor[index], onGpu[index], minIou: isHalf ? 0.95f : 0.98f,
@@ -79,16 +81,17 @@ public sealed class GpuParityTests
         return found;
     }
 
-    private static YoloDetector Open(string model, Device device, int batch, Precision precision = Precision.Auto) => YoloDetector.Open(model, new DetectorOptions
-    {
-        Device = device,
-        Precision = precision,
-        InputSize = (640, 640),
-        MaxBatch = batch,
-        MaxBatchDelay = TimeSpan.FromSeconds(5),
-        SlotBytes = 3840 * 2160 * 3,
-        Slots = 8,
-    });
+    private static YoloDetector Open(string model, Device device, int batch, Precision precision = Precision.Auto) =>
+        YoloDetector.Open(model, new DetectorOptions
+        {
+            Device = device,
+            Precision = precision,
+            InputSize = (640, 640),
+            MaxBatch = batch,
+            MaxBatchDelay = TimeSpan.FromSeconds(5),
+            SlotBytes = 3840 * 2160 * 3,
+            Slots = 8,
+        });
 
     private static void Say(FormattableString text) => Console.WriteLine($"  {text.ToString(CultureInfo.InvariantCulture)}");
 }

@@ -70,8 +70,8 @@ internal static class BenchCommand
             + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run "
             + "take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames, Ordinary,
-                Producers, Soak, Timeline, Quick, HostCode, Json, JsonFile,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames,
+                Ordinary, Producers, Soak, Timeline, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;

@@ -61,7 +61,8 @@ internal static class BuildCommand
     {
         Command command = new("build", "Builds a TensorRT engine with the TensorRT that is installed. Exit codes: see `yzc --help`.")
         {
-            Model, Output, Sizes, Batch, OptimalBatch, Half, Float16, Int8, NoTf32, Workspace, TimingCache, VersionCompatible, Hardware, Level, NoMetadata,
+            Model, Output, Sizes, Batch, OptimalBatch, Half, Float16, Int8, NoTf32, Workspace, TimingCache, VersionCompatible, Hardware, Level,
+                NoMetadata,
                 DeviceNumber, TensorRt, Shim, Json,
         };
         command.SetAction(RunAsync);

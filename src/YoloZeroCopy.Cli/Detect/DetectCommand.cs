@@ -56,7 +56,8 @@ internal static class DetectCommand
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSize, Device, Precision, Batch, Threads,
+            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSize, Device, Precision, Batch,
+                Threads,
             HostCode, Quiet,
         };
         ResultOptions.AddOptions(command);

@@ -81,8 +81,8 @@ public record DetectorOptions
     public bool RewriteGraph { get; set; } = true;
 
     /// <summary>
-    /// Precision in which an ONNX model is computed on CUDA, whatever its file is in. The CPU computes in the file's own, a TensorRT engine in what it
-    /// was built for.
+    /// Precision in which an ONNX model is computed on CUDA, whatever its file is in. The CPU computes in the file's own, a TensorRT engine in what
+    /// it was built for.
     /// </summary>
     public Precision Precision { get; set; }
 

@@ -118,7 +118,8 @@ internal sealed record PictureInput(OnnxTensor Tensor, TensorElementType Element
             : null;
     }
 
-    /// <summary>A batch that models with a free one are tried with; 0 where it cannot be fixed by name. Not 1, which some fix in their middle.</summary>
+    /// <summary>A batch that models with a free one are tried with; 0 where it cannot be fixed by name. Not 1, which some fix in their
+    /// middle.</summary>
     public int TrialBatch => BatchHasName ? 2 : 0;
 
     // A batch of the same name as another dimension cannot be fixed: the name has one value only.

@@ -51,7 +51,8 @@ internal sealed class HeadMaps
 
                     if (random.NextDouble() < candidates)
                     {
-                        // A few of the nearest halves on either side of the threshold's logit, both zeros, and any above; now and then two equal ones.
+                        // A few of the nearest halves on either side of the threshold's logit, both zeros, and any above; now and then two equal
+                        // ones.
                         Half logit = random.Next(8) switch
                         {
                             < 4 => Neighbour((Half)threshold, random.Next(9) - 4),

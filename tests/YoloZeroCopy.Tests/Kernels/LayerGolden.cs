@@ -62,12 +62,14 @@ internal static class LayerGolden
     private static void WriteWindows(string folder)
     {
         int number = 0;
-        foreach (((int height, int width) kernel, (int down, int right) stride, (int top, int left) padding, (int inputHeight, int inputWidth) size) in
+        foreach (((int height, int width) kernel, (int down, int right) stride, (int top, int left) padding,
+            (int inputHeight, int inputWidth) size) in
             new[]
             {
                 ((3, 3), (1, 1), (1, 1), (9, 11)), ((5, 5), (1, 1), (2, 2), (7, 12)), ((7, 7), (1, 1), (3, 3), (10, 10)),
                 ((3, 3), (2, 2), (1, 1), (9, 12)), ((5, 5), (2, 2), (2, 2), (8, 9)), ((7, 7), (2, 2), (3, 3), (11, 6)),
-                ((1, 5), (1, 2), (0, 1), (5, 9)), ((3, 3), (1, 1), (0, 2), (6, 6)), ((9, 9), (1, 1), (4, 4), (4, 5)), ((3, 3), (1, 1), (1, 1), (1, 1)),
+                ((1, 5), (1, 2), (0, 1), (5, 9)), ((3, 3), (1, 1), (0, 2), (6, 6)), ((9, 9), (1, 1), (4, 4), (4, 5)),
+                ((3, 3), (1, 1), (1, 1), (1, 1)),
             })
         {
             const int Pictures = 2;
@@ -173,7 +175,8 @@ internal static class LayerGolden
         byte[] memory = new byte[bytes];
         foreach (ref ushort half in MemoryMarshal.Cast<byte, ushort>(memory.AsSpan()))
         {
-            half = wild && random.Next(50) == 0 ? (ushort)random.Next(0x10000) : BitConverter.HalfToUInt16Bits((Half)((random.NextSingle() - 0.5f) * 8));
+            half = wild && random.Next(50) == 0
+                ? (ushort)random.Next(0x10000) : BitConverter.HalfToUInt16Bits((Half)((random.NextSingle() - 0.5f) * 8));
         }
 
         return memory;

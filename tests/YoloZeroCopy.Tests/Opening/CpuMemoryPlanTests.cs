@@ -22,7 +22,8 @@ public sealed class CpuMemoryPlanTests
         (double planned, double resident) = Measure(batch, lanes);
         if (Math.Abs(planned - resident) > Close * resident)
         {
-            (double Planned, double Resident)[] runs = [(planned, resident), .. Enumerable.Range(1, Processes - 1).Select(_ => Measure(batch, lanes))];
+            (double Planned, double Resident)[] runs =
+                [(planned, resident), .. Enumerable.Range(1, Processes - 1).Select(_ => Measure(batch, lanes))];
             (planned, resident) = runs.OrderBy(static run => run.Resident).ElementAt(Processes / 2);
         }
 

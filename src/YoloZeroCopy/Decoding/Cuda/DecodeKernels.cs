@@ -7,10 +7,10 @@ namespace YoloZeroCopy;
 
 /// <summary>How to launch decoding and suppression for one model: two launches on one stream for a batch, and how to read what they wrote.</summary>
 /// <remarks>
-/// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="RankName"/> ranks and, where the model has not, suppresses;
-/// neither needs the host between, so both can be captured. Scratch memory needs no
-/// initialisation. Detections equal <see cref="DetectionDecoder"/>'s and, of a head, <see cref="HeadDecoder"/>'s and its like, bit for bit, except where more than <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's
-/// limit is
+/// Immutable; any thread. First <see cref="ScanName"/> finds the candidates, then <see cref="RankName"/> ranks and, where the model has not,
+/// suppresses; neither needs the host between, so both can be captured. Scratch memory needs no initialisation. Detections equal
+/// <see cref="DetectionDecoder"/>'s and, of a head, <see cref="HeadDecoder"/>'s and its like, bit for bit, except where more than
+/// <see cref="CandidateLimit"/> candidates are above the threshold (the CPU's limit is
 /// <see cref="DecodingOptions.CandidateLimit"/>): those with the lowest scores, of equal ones those with the highest anchors, take no part, and the
 /// result says how many. Boxes so large that a difference of corners overflows binary32 are not covered by that promise.
 /// </remarks>
@@ -151,7 +151,8 @@ internal sealed class DecodeKernels
             $"it has {head.Levels.Max(static level => level.AnchorBoxes.Length)} anchor boxes; wanted is 1 to {AnchorBoxLimit}",
         { Layout: OutputLayout.EndToEnd, Kept: < 1 or > DetectionLimit } => $"it gives {head.Kept} detections; wanted is 1 to {DetectionLimit}",
         { ElementType: not TensorElementType.Float16 } or { IsChannelsLast: false } =>
-            $"its maps are {head.ElementType}, channels {(head.IsChannelsLast ? "last" : "first")}; wanted is {TensorElementType.Float16}, channels last",
+            $"its maps are {head.ElementType}, channels {(head.IsChannelsLast ? "last" : "first")}; "
+                + $"wanted is {TensorElementType.Float16}, channels last",
         { ClassCount: < 1 or > ClassLimit } => $"it has {head.ClassCount} classes; wanted is 1 to {ClassLimit}",
         { Levels.Length: < 1 or > LevelLimit } => $"it has {head.Levels.Length} levels; wanted is 1 to {LevelLimit}",
         _ => null,

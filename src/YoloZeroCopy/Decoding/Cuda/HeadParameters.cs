@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>The only parameter of the kernels that scan the maps of a head and choose pairs, by value: <c>yzc_head_params</c>. <see cref="DecodeKernels"/> makes
-/// it.</summary>
+/// <summary>The only parameter of the kernels that scan the maps of a head and choose pairs, by value: <c>yzc_head_params</c>.
+/// <see cref="DecodeKernels"/> makes it.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly struct HeadParameters
 {

@@ -137,7 +137,8 @@ internal sealed class CudnnEngine : InferenceEngine
         return
         [
             new MemoryPlanEntry("engine weights on the device", weightBytes, IsOnDevice: true),
-            new MemoryPlanEntry($"engine activations on the device ({streams} streams, batch {largest})", streams * WorkspaceBytes(), IsOnDevice: true),
+            new MemoryPlanEntry(
+                $"engine activations on the device ({streams} streams, batch {largest})", streams * WorkspaceBytes(), IsOnDevice: true),
             new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true),
         ];
     }

@@ -146,7 +146,9 @@ internal sealed class CudnnPlan : IDisposable
         try
         {
             using CudnnDescriptor heuristics = new(api, CudnnDescriptorType.EngineHeuristics);
-            heuristics.Set(CudnnAttribute.HeuristicsOperationGraph, graph).Set(CudnnAttribute.HeuristicsMode, CudnnAttributeType.HeuristicsMode, mode);
+            heuristics
+                .Set(CudnnAttribute.HeuristicsOperationGraph, graph)
+                .Set(CudnnAttribute.HeuristicsMode, CudnnAttributeType.HeuristicsMode, mode);
             CudnnStatus status = heuristics.TryComplete();
             if (status != CudnnStatus.Success)
             {
@@ -213,7 +215,9 @@ internal sealed class CudnnPlan : IDisposable
             ConvolutionTensor output = shape.Output;
             CudnnDescriptor input = Tensor(InputId, shape.Batch, shape.Input, CudnnDataType.Half);
             CudnnDescriptor weights = Tensor(
-                WeightsId, output.Channels, shape.Input with { Height = shape.Kernel.Height, Width = shape.Kernel.Width, Step = shape.Input.Channels },
+                WeightsId,
+                output.Channels,
+                new ConvolutionTensor(shape.Input.Channels, shape.Kernel.Height, shape.Kernel.Width, shape.Input.Channels),
                 CudnnDataType.Half);
             CudnnDescriptor bias = Tensor(BiasId, 1, new ConvolutionTensor(output.Channels, 1, 1, output.Channels), CudnnDataType.Half);
             CudnnDescriptor result = Tensor(OutputId, shape.Batch, output, CudnnDataType.Half);

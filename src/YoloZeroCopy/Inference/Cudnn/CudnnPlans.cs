@@ -8,7 +8,8 @@ namespace YoloZeroCopy;
 /// <summary>The compiled convolutions of a network, for the batch sizes that it runs in.</summary>
 /// <remarks>
 /// One plan serves all streams. cuDNN's heuristics propose several ways to compute a convolution, and their first is not always the fastest: in the
-/// smallest batch, whose latency counts, and in the largest, whose rate counts, some are timed on the device. What was found goes to the cache. Immutable but for disposal, which wants the context current; any thread.
+/// smallest batch, whose latency counts, and in the largest, whose rate counts, some are timed on the device. What was found goes to the cache.
+/// Immutable but for disposal, which wants the context current; any thread.
 /// </remarks>
 internal sealed class CudnnPlans : IDisposable
 {

@@ -110,7 +110,8 @@ internal static class LayerKernels
             throw new ArgumentOutOfRangeException(nameof(window), window, $"The window's side is {window}; wanted is an odd number from 1 on.");
         }
 
-        return new LayerLaunch("yzc_pool_f16", VectorGrid(output, batch), WindowOf(input, output, (window, window), (1, 1), (window / 2, window / 2)));
+        return new LayerLaunch(
+            "yzc_pool_f16", VectorGrid(output, batch), WindowOf(input, output, (window, window), (1, 1), (window / 2, window / 2)));
     }
 
     /// <summary>The largest value or the mean of windows that move; what lies outside does not count.</summary>
@@ -202,7 +203,8 @@ internal static class LayerKernels
         return vectors <= AttentionVectors ? vectors : 0;
     }
 
-    /// <summary>Three windows of <see cref="ChainWindow"/>, each over the result of the one before it: windows of 5, 9 and 13 over the input.</summary>
+    /// <summary>Three windows of <see cref="ChainWindow"/>, each over the result of the one before it: windows of 5, 9 and 13 over the
+    /// input.</summary>
     public static LayerLaunch MaxPoolChain(in LayerView input, in LayerView first, in LayerView second, in LayerView third, int batch)
     {
         ThrowIfUnlike(input, first);

@@ -107,7 +107,8 @@ public sealed class LayerKernelsTests
         Assert.Equal(
             new KernelGrid(7, 8, 2, 128), LayerKernels.Of(Layer(64, 128, 2), tensor => new LayerView(0, tensor.Channels, 256, 20, 20), 8, 0).Grid);
         Assert.Equal(
-            new KernelGrid(28, 8, 4, 128), LayerKernels.Of(Layer(128, 128, 4, 4), tensor => new LayerView(0, tensor.Channels, 256, 40, 40), 8, 0).Grid);
+            new KernelGrid(28, 8, 4, 128),
+            LayerKernels.Of(Layer(128, 128, 4, 4), tensor => new LayerView(0, tensor.Channels, 256, 40, 40), 8, 0).Grid);
         Assert.True(LayerKernels.Has(Layer(64, 64, 1)));
         Assert.False(LayerKernels.Has(Layer(72, 64, 1)));
         Assert.False(LayerKernels.Has(Layer(24, 24, 2)));

@@ -63,7 +63,8 @@ internal sealed unsafe class CudnnDescriptor : IDisposable
     public byte[]? TryGetText(CudnnAttribute attribute)
     {
         long count = 0;
-        if (api.GetAttribute(descriptor, attribute, CudnnAttributeType.Char, 0, &count, null) != CudnnStatus.Success || count is <= 0 or > int.MaxValue)
+        if (api.GetAttribute(descriptor, attribute, CudnnAttributeType.Char, 0, &count, null) != CudnnStatus.Success
+            || count is <= 0 or > int.MaxValue)
         {
             return null;
         }
@@ -88,7 +89,8 @@ internal sealed unsafe class CudnnDescriptor : IDisposable
         fixed (nint* first = values)
         {
             api.ThrowIfFailed(
-                api.GetAttribute(descriptor, attribute, CudnnAttributeType.Descriptor, values.Length, &count, first), $"reading {attribute} of {type}");
+                api.GetAttribute(descriptor, attribute, CudnnAttributeType.Descriptor, values.Length, &count, first),
+                $"reading {attribute} of {type}");
         }
 
         return (int)Math.Clamp(count, 0, values.Length);

@@ -1,6 +1,7 @@
 namespace YoloZeroCopy.Interop;
 
-/// <summary>What every function of cuDNN returns; 0 is success. Thousands tell the kind: 2 wrong use, 3 not supported, 4 internal, 5 execution.</summary>
+/// <summary>What every function of cuDNN returns; 0 is success. Thousands tell the kind: 2 wrong use, 3 not supported, 4 internal, 5
+/// execution.</summary>
 internal enum CudnnStatus
 {
     Success = 0,
