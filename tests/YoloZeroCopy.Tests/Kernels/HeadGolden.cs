@@ -102,6 +102,7 @@ internal static class HeadGolden
 
             // Every pair is above the threshold, and they are more than can be sorted; nearly all of the same score.
             (DetectionHeadTests.ForInput(96, 96, bins: 1, classCount: 80), 0.9, 300, new() { ScoreThreshold = 0, MaxDetections = 100 }),
+            (DetectionHeadTests.ForInput(96, 96, bins: 1, classCount: 80), 0.9, 150, new() { ScoreThreshold = 0, MaxDetections = 1024 }),
             (DetectionHeadTests.ForInput(320, 320, bins: 1, classCount: 9), 0.4, 1024, new() { ScoreThreshold = 0.0001f, MaxDetections = 1024 }),
         ];
         int number = 0;
