@@ -82,6 +82,26 @@ public sealed class ArchitectureHeadTests : IDisposable
         AssertSame(whole, cut, new DecodingOptions { ScoreThreshold = 0.0001f, IouThreshold = 1 }, least: 600, edgeTolerance: 0.25f);
     }
 
+    /// <summary>Exports in half precision by PyTorch 2, which no rewrite of ours has touched.</summary>
+    [Theory]
+    [InlineData("yolov5n-half", "AnchorsFirst")]
+    [InlineData("yolov8n-half", "ChannelsFirst")]
+    [InlineData("yolov9t-half", "ChannelsFirst")]
+    [InlineData("yolov10n-half", "EndToEnd")]
+    [InlineData("yolo11n-half", "ChannelsFirst")]
+    [InlineData("yolo12n-half", "ChannelsFirst")]
+    [InlineData("yolo26n-half", "EndToEnd")]
+    public void Exports_in_half_precision_are_cut(string name, string layout)
+    {
+        using OnnxRuntimeEngine whole = Open(PathOf(name), cut: false, 320, 256);
+        using OnnxRuntimeEngine cut = Open(PathOf(name), cut: true, 320, 256);
+        Assert.Equal("the end of the head is decoded by the library", cut.GraphChanges);
+        Assert.Equal((layout, TensorElementType.Float16), (cut.Head!.Layout.ToString(), cut.Head.ElementType));
+
+        // The whole model's boxes are halves, which know every fourth part of a pixel there.
+        AssertSame(whole, cut, new DecodingOptions { ScoreThreshold = 0.0001f, IouThreshold = 1 }, least: 40, edgeTolerance: 0.75f);
+    }
+
     [Fact]
     public void The_sizes_of_anchor_boxes_are_read_off_the_models_answers()
     {
