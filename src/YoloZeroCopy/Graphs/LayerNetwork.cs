@@ -18,6 +18,9 @@ internal sealed class LayerNetwork : IDisposable
     /// <summary>Channels of every other buffer, and first channels of tensors in them, are multiples of this: 16 bytes.</summary>
     public const int ChannelMultiple = 8;
 
+    /// <summary>Channels that a tensor takes in memory, with those that fill it up.</summary>
+    public static int Padded(int channels) => (channels + ChannelMultiple - 1) / ChannelMultiple * ChannelMultiple;
+
     /// <summary>Every tensor's memory. The first one is the input.</summary>
     public required ImmutableArray<LayerBuffer> Buffers { get; init; }
 

@@ -53,9 +53,6 @@ internal sealed class LayerPlacement
 
     public ImmutableArray<LayerTensor> Outputs { get; }
 
-    public static int Padded(int channels) =>
-        (channels + LayerNetwork.ChannelMultiple - 1) / LayerNetwork.ChannelMultiple * LayerNetwork.ChannelMultiple;
-
     /// <summary>All steps in their order, each followed by the copies of what it makes.</summary>
     public ImmutableArray<Layer> Layers()
     {
@@ -133,7 +130,7 @@ internal sealed class LayerPlacement
         }
 
         int end = places.TryGetValue(tail.Step, out LayerTensor last) && last.Buffer == buffer ? Math.Max(at, last.FirstChannel + last.Channels) : at;
-        LayerBuffer memory = new(Padded(end), tensor.Height, tensor.Width);
+        LayerBuffer memory = new(LayerNetwork.Padded(end), tensor.Height, tensor.Width);
         if (memory.PictureBytes > int.MaxValue)
         {
             throw new LoweringException($"a tensor of {memory.Channels}x{memory.Height}x{memory.Width} takes more than two gigabytes");

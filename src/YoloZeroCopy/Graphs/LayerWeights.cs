@@ -25,7 +25,7 @@ internal static class LayerWeights
                 // Before memory is taken for what a few bytes say: are they there?
                 _ = new Numbers(model, step, step.Weights);
                 int inputs = step.IsDepthwise ? 1 : InputChannels(step);
-                weightsAt = Reserve((long)Padded(step.Channels) * step.Kernel.Height * step.Kernel.Width * inputs);
+                weightsAt = Reserve((long)LayerNetwork.Padded(step.Channels) * step.Kernel.Height * step.Kernel.Width * inputs);
                 written.Add(step);
                 if (isPlain)
                 {
@@ -33,7 +33,7 @@ internal static class LayerWeights
                 }
             }
 
-            step.At = (weightsAt, Reserve(Padded(step.Channels)));
+            step.At = (weightsAt, Reserve(LayerNetwork.Padded(step.Channels)));
         }
 
         ModelBytes block = ModelBytes.Allocate((int)length);
@@ -72,7 +72,7 @@ internal static class LayerWeights
     {
         int taps = step.Kernel.Height * step.Kernel.Width;
         int inputs = step.IsDepthwise ? 1 : step.Input.Channels;
-        (int inputStep, int tapStep, int outputStep) = step.IsDepthwise ? (0, Padded(step.Channels), 1)
+        (int inputStep, int tapStep, int outputStep) = step.IsDepthwise ? (0, LayerNetwork.Padded(step.Channels), 1)
             : (1, InputChannels(step), taps * InputChannels(step));
         float[] values = new float[inputs * taps];
         for (int place = 0; place < step.Channels; place++)
@@ -115,9 +115,7 @@ internal static class LayerWeights
     }
 
     private static int InputChannels(ConvolutionStep step) =>
-        step.Input.WholeStep is InputStep ? LayerNetwork.InputChannels : Padded(step.Input.Channels);
-
-    private static int Padded(int channels) => LayerPlacement.Padded(channels);
+        step.Input.WholeStep is InputStep ? LayerNetwork.InputChannels : LayerNetwork.Padded(step.Input.Channels);
 
     /// <summary>The numbers of a constant, read where they lie.</summary>
     private readonly ref struct Numbers

@@ -63,11 +63,7 @@ internal sealed record DetectionHead
     public int MapBytes(HeadMap map) => checked(map.Width * map.Height * CellBytes(map));
 
     /// <summary>Bytes from cell to cell of a map whose channels come last.</summary>
-    private int CellBytes(HeadMap map)
-    {
-        int multiple = IsChannelsLast ? LayerNetwork.ChannelMultiple : 1;
-        return (map.Channels + multiple - 1) / multiple * multiple * ElementType.ElementBytes();
-    }
+    private int CellBytes(HeadMap map) => (IsChannelsLast ? LayerNetwork.Padded(map.Channels) : map.Channels) * ElementType.ElementBytes();
 
     /// <summary>Finds out what the maps at a cut are.</summary>
     /// <param name="maps">The maps and their sizes, in the order of the model.</param>

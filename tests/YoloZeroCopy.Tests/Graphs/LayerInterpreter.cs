@@ -326,7 +326,7 @@ internal static class LayerInterpreter
 
         public int Width { get; } = network.Buffers[tensor.Buffer].Width;
 
-        public int Channels { get; } = tensor.Buffer == 0 ? LayerNetwork.InputChannels : LayerPlacement.Padded(tensor.Channels);
+        public int Channels { get; } = tensor.Buffer == 0 ? LayerNetwork.InputChannels : LayerNetwork.Padded(tensor.Channels);
 
         public Span<float> Cell(int cell) => values.AsSpan((cell * step) + first, Channels);
     }

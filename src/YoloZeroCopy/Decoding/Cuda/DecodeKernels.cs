@@ -107,7 +107,7 @@ internal sealed class DecodeKernels
         ScanName = hasAnchorBoxes ? "yzc_scan_anchor_boxes_f16" : "yzc_scan_head_f16";
         bool choosesPairs = layout == OutputLayout.EndToEnd;
         RankName = choosesPairs ? "yzc_choose_pairs" : RankName;
-        int cellVectors = (detectionHead.ClassCount + LayerNetwork.ChannelMultiple - 1) / LayerNetwork.ChannelMultiple;
+        int cellVectors = LayerNetwork.Padded(detectionHead.ClassCount) / LayerNetwork.ChannelMultiple;
         int segmentCells = ScanThreads;
         while (!hasAnchorBoxes && segmentCells > LeastHeadCells && segmentCells * cellVectors > HeadVectors)
         {

@@ -58,8 +58,7 @@ internal readonly record struct ConvolutionShape(
     private static ConvolutionTensor TensorOf(LayerNetwork network, LayerTensor tensor)
     {
         LayerBuffer buffer = network.Buffers[tensor.Buffer];
-        int multiple = tensor.Buffer == 0 ? LayerNetwork.InputChannels : LayerNetwork.ChannelMultiple;
-        int channels = (tensor.Channels + multiple - 1) / multiple * multiple;
+        int channels = tensor.Buffer == 0 ? LayerNetwork.InputChannels : LayerNetwork.Padded(tensor.Channels);
         return new ConvolutionTensor(channels, buffer.Height, buffer.Width, buffer.Channels);
     }
 

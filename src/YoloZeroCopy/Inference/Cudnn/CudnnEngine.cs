@@ -26,7 +26,7 @@ internal sealed class CudnnEngine : InferenceEngine
     private readonly CudnnPlans plans;
     private readonly CudaModule kernels;
     private readonly CudaDeviceMemory weights;
-    private readonly long weightBytes;
+    private readonly long workspaceBytes;
     private int users = 1;
     private bool disposed;
 
@@ -43,8 +43,8 @@ internal sealed class CudnnEngine : InferenceEngine
         try
         {
             kernels = new CudaModule(context, KernelSource.Layers());
-            weightBytes = network.Weights.Span.Length;
-            weights = new CudaDeviceMemory(context, (nuint)weightBytes);
+            workspaceBytes = CudnnBinding.WorkspaceBytes(network, plans, batches[^1]);
+            weights = new CudaDeviceMemory(context, (nuint)network.Weights.Span.Length);
             Upload(network.Weights);
         }
         catch
@@ -136,9 +136,9 @@ internal sealed class CudnnEngine : InferenceEngine
         int largest = batchSizes[^1];
         return
         [
-            new MemoryPlanEntry("engine weights on the device", weightBytes, IsOnDevice: true),
+            new MemoryPlanEntry("engine weights on the device", (long)weights.Bytes, IsOnDevice: true),
             new MemoryPlanEntry(
-                $"engine activations on the device ({streams} streams, batch {largest})", streams * WorkspaceBytes(), IsOnDevice: true),
+                $"engine activations on the device ({streams} streams, batch {largest})", streams * workspaceBytes, IsOnDevice: true),
             new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true),
         ];
     }
@@ -226,8 +226,6 @@ internal sealed class CudnnEngine : InferenceEngine
         }
     });
 
-    private long WorkspaceBytes() => CudnnBinding.WorkspaceBytes(network, plans, batches[^1]);
-
     private CudnnWorkspace Rent(nint stream)
     {
         lock (gate)
@@ -237,7 +235,7 @@ internal sealed class CudnnEngine : InferenceEngine
             {
                 try
                 {
-                    workspace = new CudnnWorkspace(context, library.Api, stream, WorkspaceBytes());
+                    workspace = new CudnnWorkspace(context, library.Api, stream, workspaceBytes);
                 }
                 catch (CudaOutOfMemoryException error)
                 {

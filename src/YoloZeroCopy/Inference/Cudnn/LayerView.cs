@@ -11,7 +11,7 @@ namespace YoloZeroCopy;
 internal readonly record struct LayerView(ulong Address, int Channels, int Step, int Height, int Width)
 {
     /// <summary>Vectors of 16 bytes in a pixel.</summary>
-    public int Vectors => (Channels + LayerNetwork.ChannelMultiple - 1) / LayerNetwork.ChannelMultiple;
+    public int Vectors => LayerNetwork.Padded(Channels) / LayerNetwork.ChannelMultiple;
 
     /// <summary>Vectors of 16 bytes from pixel to pixel.</summary>
     public int StepVectors => Step / LayerNetwork.ChannelMultiple;
