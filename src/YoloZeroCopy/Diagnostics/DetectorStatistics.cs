@@ -85,7 +85,8 @@ public sealed record DetectorStatistics
     public TimeSpan ComputeTime { get; init; }
 
     /// <summary>
-    /// Time from a batch's first copy to the device until its last frame is there, added up over batches; null on the CPU, which copies nothing.
+    /// Time of batches on a device that is not <see cref="ComputeTime"/>: from the first copy until the last frame is there, and until the host has
+    /// seen the results. Added up over batches; null on the CPU, which copies nothing.
     /// </summary>
     public TimeSpan? UploadTime { get; init; }
 

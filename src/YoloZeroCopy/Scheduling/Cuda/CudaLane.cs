@@ -11,7 +11,8 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// The dispatcher thread queues a batch: a copy for each run of frames whose slots lie side by side and one for their descriptors, the event
 /// <em>uploaded</em>, a wait for it on the compute stream, the graph of the batch bucket, the event <em>done</em>. Two waiting threads answer: after
-/// <em>uploaded</em> the slots go back, before inference ends; after <em>done</em> the results are read and the lane is free.
+/// <em>uploaded</em> the slots go back, before inference ends; after <em>done</em> the results are read and the lane is free. While earlier batches
+/// are on the device nobody waits for <em>uploaded</em>: the thread that waits for their results sees whether it has passed.
 /// </remarks>
 internal sealed unsafe class CudaLane : Lane
 {
@@ -37,7 +38,6 @@ internal sealed unsafe class CudaLane : Lane
     private LaneBatch? batch;
     private Exception? failure;
     private long startedAt;
-    private long uploadedAt;
 
     public CudaLane(CudaSharedResources device, CudaComputeStream compute, in CudaLaneSizes sizes)
     {
@@ -49,7 +49,7 @@ internal sealed unsafe class CudaLane : Lane
         bySlot = new int[sizes.Batch];
         onUploaded = OnUploaded;
         onDone = OnDone;
-        CudaEventOptions waiting = EventWaiter.OptionsFor(device.WaitMode);
+        CudaEventOptions waiting = EventWaiter.OptionsFor(device.WaitMode) | CudaEventOptions.Timing;
         memory = new CudaLaneMemory(device.Context, sizes);
         try
         {
@@ -116,7 +116,15 @@ internal sealed unsafe class CudaLane : Lane
             throw;
         }
 
-        device.Uploads.Add(uploaded, onUploaded);
+        if (device.Results.IsIdle)
+        {
+            device.Uploads.Add(uploaded, onUploaded);
+        }
+        else
+        {
+            device.Results.Follow(uploaded, onUploaded);
+        }
+
         device.Results.Add(done, onDone);
     }
 
@@ -336,11 +344,10 @@ internal sealed unsafe class CudaLane : Lane
         where T : unmanaged =>
         kernel.Launch(stream, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), parameters);
 
-    // On the uploads thread. After an error the slots stay with the batch: the results thread meets the same error, reports it, and with that gives
-    // them back.
+    // On the uploads thread, or on the results thread before OnDone. After an error the slots stay with the batch: the results thread meets the same
+    // error, reports it, and with that gives them back.
     private void OnUploaded(Exception? error)
     {
-        uploadedAt = Stopwatch.GetTimestamp();
         if (error is null)
         {
             LaneBatch current = batch!;
@@ -365,8 +372,10 @@ internal sealed unsafe class CudaLane : Lane
             return;
         }
 
+        long compute;
         try
         {
+            compute = (long)(done.ElapsedSince(uploaded) * (Stopwatch.Frequency / 1000.0));
             for (int index = 0; index < current.Count; index++)
             {
                 Read(current, index);
@@ -379,7 +388,7 @@ internal sealed unsafe class CudaLane : Lane
             return;
         }
 
-        current.Complete(new StageTimes(Stopwatch.GetTimestamp() - uploadedAt, Upload: uploadedAt - startedAt));
+        current.Complete(new StageTimes(compute, Upload: Math.Max(0, Stopwatch.GetTimestamp() - startedAt - compute)));
     }
 
     private void Read(LaneBatch current, int index)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
@@ -7,15 +8,18 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// Two of them serve all lanes of a detector: one for uploads, which gives slots back early, and one for results. Waiting in order costs nothing that
 /// matters: results leave in submit order anyway. A host function queued on the stream would be shorter, but none is called after an error, and a
-/// frame would be lost.
+/// frame would be lost. A wait that sleeps costs more processor time than all else of a batch, so an event that may be noticed a little later follows
+/// one that is waited for anyhow.
 /// </remarks>
 internal sealed class EventWaiter : IDisposable
 {
     private readonly ConcurrentQueue<Entry> recorded = new();
+    private readonly ConcurrentQueue<Entry> followers = new();
     private readonly SemaphoreSlim available = new(0);
     private readonly CudaContext context;
     private readonly WaitMode mode;
     private readonly Thread thread;
+    private int pending;
 
     public EventWaiter(CudaContext context, WaitMode mode, string name)
     {
@@ -24,6 +28,9 @@ internal sealed class EventWaiter : IDisposable
         thread = new Thread(Run) { IsBackground = true, Name = name };
         thread.UnsafeStart();
     }
+
+    /// <summary>Whether every event added so far has passed.</summary>
+    public bool IsIdle => Volatile.Read(ref pending) == 0;
 
     /// <summary>Options of the events that this mode can wait for.</summary>
     public static CudaEventOptions OptionsFor(WaitMode mode) => mode == WaitMode.Block ? CudaEventOptions.BlockingSync : CudaEventOptions.None;
@@ -58,9 +65,17 @@ internal sealed class EventWaiter : IDisposable
     /// </summary>
     public void Add(CudaEvent passed, Action<Exception?> onPassed)
     {
+        Interlocked.Increment(ref pending);
         recorded.Enqueue(new Entry(passed, onPassed));
         available.Release();
     }
+
+    /// <summary>
+    /// The same without a wait of its own: the event is looked at whenever one from <see cref="Add"/> has passed, before that one's owner hears of
+    /// it. An event that the device passes before one added later is told no later than that one.
+    /// </summary>
+    /// <remarks>Those that follow must pass in the order of the calls.</remarks>
+    public void Follow(CudaEvent passed, Action<Exception?> onPassed) => followers.Enqueue(new Entry(passed, onPassed));
 
     /// <summary>Ends the thread. Nothing may be waited for any more.</summary>
     public void Dispose()
@@ -92,7 +107,40 @@ internal sealed class EventWaiter : IDisposable
                 return;
             }
 
-            entry.OnPassed(unusable ?? Wait(entry.Passed!));
+            Exception? error = unusable ?? Wait(entry.Passed!);
+            TellFollowers(error);
+            Interlocked.Decrement(ref pending);
+            entry.OnPassed(error);
+        }
+    }
+
+    private void TellFollowers(Exception? error)
+    {
+        while (followers.TryPeek(out Entry first))
+        {
+            Exception? reported = error;
+            if (reported is null && !HasPassed(first.Passed!, out reported))
+            {
+                return;
+            }
+
+            bool taken = followers.TryDequeue(out _);
+            Debug.Assert(taken, "Only this thread takes from the queue.");
+            first.OnPassed!(reported);
+        }
+    }
+
+    private static bool HasPassed(CudaEvent passed, out Exception? error)
+    {
+        error = null;
+        try
+        {
+            return passed.IsDone();
+        }
+        catch (Exception met) when (met is CudaException or ObjectDisposedException)
+        {
+            error = met;
+            return true;
         }
     }
 

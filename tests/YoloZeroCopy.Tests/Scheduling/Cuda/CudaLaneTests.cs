@@ -275,4 +275,43 @@ public sealed class CudaLaneTests(CompiledSources sources)
 
         driver.AssertClean();
     }
+
+    [Fact]
+    public async Task What_follows_an_event_is_told_before_it_with_its_own_error_or_that_events()
+    {
+        DriverDouble driver = new(sources);
+        using (CudaContext context = driver.OpenContext())
+        {
+            using CudaStream stream = new(context);
+            using CudaEvent first = new(context, EventWaiter.OptionsFor(WaitMode.Block));
+            using CudaEvent second = new(context, EventWaiter.OptionsFor(WaitMode.Block));
+            first.Record(stream);
+            second.Record(stream);
+            foreach ((string? function, bool followerFails, bool eventFails) in ((string?, bool, bool)[])[
+                (null, false, false), ("cuEventQuery", true, false), ("cuEventSynchronize", true, true)])
+            {
+                using EventWaiter waiter = new(context, WaitMode.Block, "test");
+                List<(string Name, bool Failed)> told = [];
+                TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                if (function is not null)
+                {
+                    driver.Fail(function, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, 1);
+                }
+
+                Assert.True(waiter.IsIdle);
+                waiter.Follow(first, error => told.Add(("follower", error is CudaException)));
+                Assert.True(waiter.IsIdle);
+                waiter.Add(second, error =>
+                {
+                    told.Add(("event", error is CudaException));
+                    told.Add(("idle", waiter.IsIdle));
+                    done.SetResult();
+                });
+                await done.Task.WaitAsync(TimeSpan.FromSeconds(60));
+                Assert.Equal([("follower", followerFails), ("event", eventFails), ("idle", true)], told);
+            }
+        }
+
+        driver.AssertClean();
+    }
 }
