@@ -37,6 +37,8 @@ public class PreprocessingBenchmarks
 
         /// <summary>1920x1080 NV12 to binary32.</summary>
         Nv12At1080,
+        P010At1080,
+        Planar1080,
 
         /// <summary>1920x1080 Bayer to binary32.</summary>
         Bayer1080,
@@ -53,6 +55,8 @@ public class PreprocessingBenchmarks
             Source.Bgr2160 => new FrameFormat(PixelFormat.Bgr24, 3840, 2160),
             Source.Bgr1000 => new FrameFormat(PixelFormat.Bgr24, 1600, 1000),
             Source.Nv12At1080 => new FrameFormat(PixelFormat.Nv12, 1920, 1080),
+            Source.P010At1080 => new FrameFormat(PixelFormat.P010, 1920, 1080),
+            Source.Planar1080 => new FrameFormat(PixelFormat.BgrPlanar, 1920, 1080),
             Source.Bayer1080 => new FrameFormat(PixelFormat.BayerRggb8, 1920, 1080),
             _ => new FrameFormat(PixelFormat.Bgr24, 1920, 1080),
         };
@@ -94,9 +98,14 @@ public class PreprocessingBenchmarks
             for (int row = resampled.Upper; row <= last; row++)
             {
                 _ = rows.Add(row);
-                if (format.PixelFormat == PixelFormat.Nv12)
+                if (format.IsYuv)
                 {
                     _ = rows.Add(format.Height + (row / 2));
+                }
+                else if (format.IsPlanar)
+                {
+                    _ = rows.Add(format.Height + row);
+                    _ = rows.Add((2 * format.Height) + row);
                 }
                 else if (format.IsBayer)
                 {

@@ -95,6 +95,68 @@ struct nv12 {
     }
 };
 
+// As NV12, with samples of 10 bits in the upper bits of words of 16.
+struct p010 {
+    struct raw {
+        uint32_t luma, cb, cr;
+    };
+
+    const yzc_picture& picture;
+
+    YZC_DEVICE_MEMBER explicit p010(const yzc_picture& picture)
+        : picture(picture)
+    {
+    }
+
+    YZC_DEVICE_MEMBER raw get(int x, int y) const
+    {
+        int64_t stride = picture.stride;
+        uint64_t chroma = picture.chroma + (uint64_t)((y / 2) * stride + 2 * (x & ~1));
+        return { read16(picture.frame + (uint64_t)(y * stride + 2 * x)), read16(chroma), read16(chroma + 2) };
+    }
+
+    // Light and colour fit 32 bits, but not always their sum: it is made positive, modulo 2^32. Half a level is added; 22 fractional bits are cut.
+    YZC_DEVICE_MEMBER static int to_level(int light, int color)
+    {
+        constexpr uint32_t Offset = 320;
+        return clamped((int)(((uint32_t)light + (uint32_t)color + (Offset << 22) + (1u << 21)) >> 22) - (int)Offset, 0, 255);
+    }
+
+    YZC_DEVICE_MEMBER rgb to_rgb(const raw& pixel) const
+    {
+        int cb = (int)(pixel.cb >> 6) - 512;
+        int cr = (int)(pixel.cr >> 6) - 512;
+        int above_black = (int)(pixel.luma >> 6) - picture.black;
+        int light = (above_black < 0 ? 0 : above_black) * picture.luma;
+        return { to_level(light, cr * picture.red_cr), to_level(light, cb * picture.green_cb + cr * picture.green_cr), to_level(light, cb * picture.blue_cb) };
+    }
+};
+
+struct planar {
+    using raw = rgb;
+
+    uint64_t red, green, blue;
+    int64_t stride;
+
+    YZC_DEVICE_MEMBER explicit planar(const yzc_picture& picture)
+        : stride(picture.stride)
+    {
+        uint64_t third = picture.frame + (uint64_t)(2 * stride * picture.frame_height);
+        bool blue_first = picture.pixel_format == YZC_BGR_PLANAR;
+        red = blue_first ? third : picture.frame;
+        green = picture.frame + (uint64_t)(stride * picture.frame_height);
+        blue = blue_first ? picture.frame : third;
+    }
+
+    YZC_DEVICE_MEMBER raw get(int x, int y) const
+    {
+        uint64_t at = (uint64_t)(y * stride + x);
+        return { (int)read8(red + at), (int)read8(green + at), (int)read8(blue + at) };
+    }
+
+    YZC_DEVICE_MEMBER rgb to_rgb(const raw& pixel) const { return pixel; }
+};
+
 struct bayer {
     using raw = rgb;
 
@@ -351,6 +413,13 @@ YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
             break;
         case YZC_NV12:
             sample(nv12(picture), from, sampled);
+            break;
+        case YZC_P010:
+            sample(p010(picture), from, sampled);
+            break;
+        case YZC_BGR_PLANAR:
+        case YZC_RGB_PLANAR:
+            sample(planar(picture), from, sampled);
             break;
         default:
             sample(bayer(picture), from, sampled);

@@ -16,24 +16,27 @@ enum yzc_pixel_format {
     YZC_BAYER_BGGR8,
     YZC_BAYER_GRBG8,
     YZC_BAYER_GBRG8,
+    YZC_P010,
+    YZC_BGR_PLANAR,
+    YZC_RGB_PLANAR,
 };
 
 // One frame of a batch: where its bytes are and how it lies in the model's input. Read by preprocessing and by suppression.
 struct yzc_picture {
-    uint64_t frame;         // Device address of the first byte, in any alignment.
-    uint64_t chroma;        // NV12: device address of the plane of Cb and Cr; else not read.
+    uint64_t frame;         // Device address of the first byte, in any alignment; of P010 even.
+    uint64_t chroma;        // NV12 and P010: device address of the plane of Cb and Cr; else not read.
     double scale_x;         // 1.0 / ((double)resized_width / frame_width)
     double scale_y;         // 1.0 / ((double)resized_height / frame_height)
     int32_t pixel_format;
     int32_t frame_width;
     int32_t frame_height;
-    int32_t stride;         // Bytes from row to row; both planes of NV12.
+    int32_t stride;         // Bytes from row to row, of all planes; of P010 even.
     int32_t resized_width;
     int32_t resized_height;
     int32_t left;           // Padding before the resized frame.
     int32_t top;            // Padding above it.
     float gain;             // Input pixels per frame pixel: maps boxes back.
-    int32_t black;          // NV12: luminance of black, and factors with 20 fractional bits, as the C# Nv12Coefficients has them.
+    int32_t black;          // NV12 and P010: sample of black, and factors with 20 fractional bits, as the C# YuvCoefficients has them.
     int32_t luma;
     int32_t red_cr;
     int32_t green_cb;

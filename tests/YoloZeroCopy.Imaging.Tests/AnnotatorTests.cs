@@ -287,7 +287,10 @@ public sealed class AnnotatorTests
     [Fact]
     public void Wrong_frames_and_sizes_are_refused()
     {
-        _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[100], new FrameFormat(PixelFormat.Nv12, 4, 4)); });
+        foreach (PixelFormat pixelFormat in new[] { PixelFormat.Nv12, PixelFormat.P010, PixelFormat.BgrPlanar, PixelFormat.RgbPlanar })
+        {
+            _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[100], new FrameFormat(pixelFormat, 4, 4)); });
+        }
         _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[10], new FrameFormat(PixelFormat.Rgb24, 4, 4)); });
         _ = Assert.Throws<ArgumentOutOfRangeException>(
             () => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLine(0, 0, 1, 1, Color.Red, -1));

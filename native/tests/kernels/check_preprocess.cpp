@@ -70,6 +70,21 @@ pixel rgb_at(const yzc_picture& p, const bytes& frame, int x, int y)
         auto level = [](int value) { return std::clamp((int)std::floor((value + 524288) / 1048576.0), 0, 255); };
         return { { level(light + cr * p.red_cr), level(light + cb * p.green_cb + cr * p.green_cr), level(light + cb * p.blue_cb) } };
     }
+    case YZC_P010: {
+        auto sample = [&](size_t at) { return (frame[at] | frame[at + 1] << 8) >> 6; };
+        size_t chroma = (size_t)p.frame_height * p.stride + (size_t)(y / 2) * p.stride + (x / 2) * 4;
+        int64_t cb = sample(chroma) - 512;
+        int64_t cr = sample(chroma + 2) - 512;
+        int64_t light = (int64_t)std::max(sample(row + 2 * x) - p.black, 0) * p.luma;
+        auto level = [](int64_t value) { return std::clamp((int)std::floor((value + 2097152) / 4194304.0), 0, 255); };
+        return { { level(light + cr * p.red_cr), level(light + cb * p.green_cb + cr * p.green_cr), level(light + cb * p.blue_cb) } };
+    }
+    case YZC_BGR_PLANAR:
+    case YZC_RGB_PLANAR: {
+        size_t plane = (size_t)p.frame_height * p.stride;
+        pixel planes = { { frame[row + x], frame[row + plane + x], frame[row + 2 * plane + x] } };
+        return p.pixel_format == YZC_RGB_PLANAR ? planes : pixel { { planes.channel[2], planes.channel[1], planes.channel[0] } };
+    }
     default:
         return demosaic(p, frame, x, y);
     }
@@ -139,16 +154,20 @@ void reference(const yzc_picture& p, const bytes& frame, int width, int height, 
     }
 }
 
-// BT.601 limited (OpenCV's factors), BT.601 full, BT.709 limited, BT.709 full.
+// BT.601 limited (OpenCV's factors), BT.601 full, BT.709 limited, BT.709 full; of samples of 10 bits black is four times as high and full range 1,023.
 void set_colour(yzc_picture& p, int colour)
 {
-    static const int factors[4][6] = {
+    static const int factors[6][6] = {
         { 16, 1220542, 1673527, -409993, -852492, 2116026 },
         { 0, 1048576, 1470104, -360853, -748826, 1858077 },
         { 16, 1220945, 1879825, -223607, -558796, 2215014 },
         { 0, 1048576, 1651297, -196424, -490864, 1945738 },
+        { 0, 1045501, 1465792, -359795, -746630, 1852628 },
+        { 0, 1045501, 1646455, -195848, -489424, 1940032 },
     };
-    p.black = factors[colour][0];
+    bool ten_bits = p.pixel_format == YZC_P010;
+    colour = ten_bits && colour % 2 == 1 ? 4 + colour / 2 : colour;
+    p.black = factors[colour][0] * (ten_bits ? 4 : 1);
     p.luma = factors[colour][1];
     p.red_cr = factors[colour][2];
     p.green_cb = factors[colour][3];
@@ -178,8 +197,8 @@ void run_batch(device& device, tally& tally, std::mt19937& random, int width, in
     size_t elements = (size_t)3 * width * height;
     bytes wanted(pictures.size() * elements * element_bytes(type));
     for (size_t i = 0; i < pictures.size(); i++) {
-        // Exactly as long as the frame: one byte read beyond it is found by a memory checker. The address may be odd.
-        size_t shift = i % 3;
+        // Exactly as long as the frame: one byte read beyond it is found by a memory checker. The address may be odd, but for words.
+        size_t shift = i % 3 * sample_bytes(pictures[i].pixel_format);
         bytes frame(frame_bytes(pictures[i]));
         fill(frame, random);
 
@@ -187,7 +206,7 @@ void run_batch(device& device, tally& tally, std::mt19937& random, int width, in
         frames.push_back(std::make_unique<buffer>(device, frame.size() + shift));
         device.upload(frames.back()->address + shift, frame.data(), frame.size());
         pictures[i].frame = frames.back()->address + shift;
-        pictures[i].chroma = pictures[i].pixel_format == YZC_NV12 ? pictures[i].frame + (uint64_t)pictures[i].frame_height * pictures[i].stride : 0;
+        pictures[i].chroma = is_yuv(pictures[i].pixel_format) ? pictures[i].frame + (uint64_t)pictures[i].frame_height * pictures[i].stride : 0;
     }
 
     buffer descriptors(device, pictures);
@@ -226,11 +245,11 @@ void check_preprocess(device& device, const options& options, tally& tally)
 
             // One batch for each format with every size, and one of everything mixed.
             std::vector<yzc_picture> mixed;
-            for (int format = YZC_BGR24; format <= YZC_BAYER_GBRG8; format++) {
+            for (int format = YZC_BGR24; format <= YZC_RGB_PLANAR; format++) {
                 std::vector<yzc_picture> pictures;
                 for (size_t i = 0; i < sizes.size(); i++) {
                     yzc_picture picture = letterbox(format, sizes[i].width, sizes[i].height, width, height);
-                    picture.stride = row_bytes(format, sizes[i].width) + sizes[i].padding;
+                    picture.stride = row_bytes(format, sizes[i].width) + sizes[i].padding * sample_bytes(format);
                     set_colour(picture, (int)(i % 4));
                     pictures.push_back(picture);
                 }

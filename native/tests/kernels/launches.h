@@ -69,8 +69,11 @@ inline yzc_picture letterbox(int format, int width, int height, int input_width,
 }
 
 inline int bytes_per_pixel(int format) { return format <= YZC_RGB24 ? 3 : format <= YZC_RGBA32 ? 4 : 1; }
-inline int row_bytes(int format, int width) { return format == YZC_NV12 ? (width + 1) & ~1 : width * bytes_per_pixel(format); }
-inline int rows_of(int format, int height) { return format == YZC_NV12 ? height + (height + 1) / 2 : height; }
+inline bool is_yuv(int format) { return format == YZC_NV12 || format == YZC_P010; }
+inline bool is_planar(int format) { return format == YZC_BGR_PLANAR || format == YZC_RGB_PLANAR; }
+inline int sample_bytes(int format) { return format == YZC_P010 ? 2 : 1; }
+inline int row_bytes(int format, int width) { return is_yuv(format) ? sample_bytes(format) * ((width + 1) & ~1) : width * bytes_per_pixel(format); }
+inline int rows_of(int format, int height) { return is_yuv(format) ? height + (height + 1) / 2 : is_planar(format) ? 3 * height : height; }
 inline size_t frame_bytes(const yzc_picture& picture)
 {
     return (size_t)(rows_of(picture.pixel_format, picture.frame_height) - 1) * picture.stride + row_bytes(picture.pixel_format, picture.frame_width);

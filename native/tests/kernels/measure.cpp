@@ -328,6 +328,10 @@ void measure(device& device)
         measure_preprocess(device, YZC_BGR24, 3840, 2160, batch, Float16, "Bgr24");
         measure_preprocess(device, YZC_BGRA32, 1920, 1080, batch, Float16, "Bgra32");
         measure_preprocess(device, YZC_NV12, 1920, 1080, batch, Float16, "Nv12");
+        measure_preprocess(device, YZC_P010, 1920, 1080, batch, Float16, "P010");
+        measure_preprocess(device, YZC_P010, 1600, 900, batch, Float16, "P010 (mixed weights)");
+        measure_preprocess(device, YZC_BGR_PLANAR, 1920, 1080, batch, Float16, "BgrPlanar");
+        measure_preprocess(device, YZC_BGR_PLANAR, 1600, 900, batch, Float16, "BgrPlanar (mixed weights)");
         measure_preprocess(device, YZC_NV12, 1600, 900, batch, Float16, "Nv12 (mixed weights)");
         measure_preprocess(device, YZC_BAYER_RGGB8, 1920, 1080, batch, Float16, "BayerRggb8");
         measure_preprocess(device, YZC_BAYER_RGGB8, 1600, 900, batch, Float16, "BayerRggb8 (mixed)");

@@ -11,7 +11,7 @@ public readonly record struct FrameFormat
     /// <summary>Largest width and height of a frame, in pixels.</summary>
     public const int MaxSize = 8192;
 
-    // Bounds the stride so that a frame's size in bytes always fits an int: 8,192 rows (12,288 for NV12) of 64 KiB.
+    // Bounds the stride so that a frame's size in bytes always fits an int: 8,192 rows (24,576 of three planes) of 64 KiB.
     private const int MaxStride = 65536;
 
     /// <summary>Describes a frame.</summary>
@@ -20,10 +20,10 @@ public readonly record struct FrameFormat
     /// <param name="height">Height in pixels, 1 to <see cref="MaxSize"/>.</param>
     /// <param name="stride">Bytes from one row to the next; 0 means rows without padding.</param>
     /// <exception cref="ArgumentOutOfRangeException">An unknown pixel format, a size outside 1 to <see cref="MaxSize"/>, or a stride shorter than a
-    /// row or above 65,536.</exception>
+    /// row, above 65,536, or odd where samples have two bytes.</exception>
     public FrameFormat(PixelFormat pixelFormat, int width, int height, int stride = 0)
     {
-        if ((uint)pixelFormat > (uint)PixelFormat.BayerGbrg8)
+        if ((uint)pixelFormat > (uint)PixelFormat.RgbPlanar)
         {
             throw new ArgumentOutOfRangeException(nameof(pixelFormat), pixelFormat, "Unknown pixel format.");
         }
@@ -48,6 +48,11 @@ public readonly record struct FrameFormat
                     + $"{MaxStride}, or 0 for rows without padding.");
         }
 
+        if (pixelFormat == PixelFormat.P010 && stride % 2 != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(stride), stride, "Samples of P010 have two bytes: the stride must be even.");
+        }
+
         PixelFormat = pixelFormat;
         Width = width;
         Height = height;
@@ -63,23 +68,32 @@ public readonly record struct FrameFormat
     /// <summary>Height in pixels.</summary>
     public int Height { get; }
 
-    /// <summary>Bytes from the start of one row to the start of the next; the same for both planes of NV12.</summary>
+    /// <summary>Bytes from the start of one row to the start of the next; the same for all planes.</summary>
     public int Stride { get; }
 
-    /// <summary>Matrix and range of an NV12 frame; other formats ignore it.</summary>
+    /// <summary>Matrix and range of an NV12 or P010 frame; other formats ignore it.</summary>
     public YuvColor Color { get; init; }
 
     /// <summary>Bytes of one row that carry pixels, without padding.</summary>
     public int RowBytes => RowBytesOf(PixelFormat, Width);
 
-    /// <summary>Rows in memory: the height, and for NV12 half as many chroma rows again, rounded up.</summary>
-    public int Rows => PixelFormat == PixelFormat.Nv12 ? Height + ((Height + 1) / 2) : Height;
+    /// <summary>Rows in memory: the height, for NV12 and P010 half as many chroma rows again, rounded up, and three times the height for three
+    /// planes.</summary>
+    public int Rows => IsYuv ? Height + ((Height + 1) / 2)
+        : IsPlanar ? 3 * Height
+        : Height;
 
     /// <summary>Bytes from the first byte to the last one that carries a pixel. The last row needs no padding behind it.</summary>
     public int ByteCount => Width == 0 ? 0 : ((Rows - 1) * Stride) + RowBytes;
 
     /// <summary>True for the four mosaic formats.</summary>
-    internal bool IsBayer => PixelFormat >= PixelFormat.BayerRggb8;
+    internal bool IsBayer => PixelFormat is >= PixelFormat.BayerRggb8 and <= PixelFormat.BayerGbrg8;
+
+    /// <summary>True where a second plane has Cb and Cr.</summary>
+    internal bool IsYuv => PixelFormat is PixelFormat.Nv12 or PixelFormat.P010;
+
+    /// <summary>True for planes of blue, green and red in either order.</summary>
+    internal bool IsPlanar => PixelFormat is PixelFormat.BgrPlanar or PixelFormat.RgbPlanar;
 
     /// <summary>For people: <c>Bgr24 1920x1080</c>, with the stride where rows are padded and the colour where it is not OpenCV's.</summary>
     public override string ToString()
@@ -90,7 +104,7 @@ public readonly record struct FrameFormat
         }
 
         string padding = Stride == RowBytes ? "" : string.Create(CultureInfo.InvariantCulture, $", stride {Stride}");
-        string color = PixelFormat == PixelFormat.Nv12 && Color != YuvColor.Bt601Limited ? $" {Color}" : "";
+        string color = IsYuv && Color != YuvColor.Bt601Limited ? $" {Color}" : "";
         return string.Create(CultureInfo.InvariantCulture, $"{PixelFormat}{color} {Width}x{Height}{padding}");
     }
 
@@ -123,6 +137,7 @@ public readonly record struct FrameFormat
         PixelFormat.Bgr24 or PixelFormat.Rgb24 => width * 3,
         PixelFormat.Bgra32 or PixelFormat.Rgba32 => width * 4,
         PixelFormat.Nv12 => (width + 1) & ~1,
+        PixelFormat.P010 => 2 * ((width + 1) & ~1),
         _ => width,
     };
 }

@@ -1,6 +1,6 @@
 namespace YoloZeroCopy;
 
-/// <summary>How the bytes of a frame encode its pixels. Every sample has 8 bits.</summary>
+/// <summary>How the bytes of a frame encode its pixels. Every sample has 8 bits, but for <see cref="P010"/>.</summary>
 public enum PixelFormat
 {
     /// <summary>Blue, green, red: 3 bytes a pixel, interleaved. OpenCV's and most cameras' order.</summary>
@@ -34,4 +34,16 @@ public enum PixelFormat
 
     /// <summary>Raw mosaic whose first row begins green, blue and whose second begins red, green.</summary>
     BayerGbrg8,
+
+    /// <summary>
+    /// NV12 with 10 bits a sample, as decoders of 10-bit HEVC give it: each sample is a 16-bit little-endian word that begins at an even address, its
+    /// value in the upper 10 bits. The lower 6 are ignored.
+    /// </summary>
+    P010,
+
+    /// <summary>Three full-size planes of bytes one behind the other, at one stride: blue, green, red.</summary>
+    BgrPlanar,
+
+    /// <summary>Three full-size planes of bytes one behind the other, at one stride: red, green, blue.</summary>
+    RgbPlanar,
 }

@@ -1,6 +1,6 @@
 namespace YoloZeroCopy;
 
-/// <summary>The matrix and range that turn <see cref="PixelFormat.Nv12"/> into RGB.</summary>
+/// <summary>The matrix and range that turn <see cref="PixelFormat.Nv12"/> and <see cref="PixelFormat.P010"/> into RGB.</summary>
 public enum YuvColor
 {
     /// <summary>ITU-R BT.601, luminance 16 to 235. What OpenCV assumes, and the default.</summary>

@@ -95,6 +95,7 @@ public sealed class DetectionTests
     {
         Assert.Equal("Bgr24 1920x1080", new FrameFormat(PixelFormat.Bgr24, 1920, 1080).ToString());
         Assert.Equal("Bgr24 100x50, stride 512", new FrameFormat(PixelFormat.Bgr24, 100, 50, 512).ToString());
+        Assert.Equal("P010 Bt709Full 20x10", new FrameFormat(PixelFormat.P010, 20, 10) { Color = YuvColor.Bt709Full }.ToString());
         Assert.Equal("Nv12 1920x1080", new FrameFormat(PixelFormat.Nv12, 1920, 1080).ToString());
         Assert.Equal(
             "Nv12 Bt709Limited 1920x1080", new FrameFormat(PixelFormat.Nv12, 1920, 1080) { Color = YuvColor.Bt709Limited }.ToString());

@@ -142,9 +142,10 @@ public sealed class YoloDetectorTests : IDisposable
     public async Task Frames_of_different_sizes_and_formats_share_a_batch_and_the_lanes_allocate_nothing()
     {
         await using YoloDetector detector =
-            YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 4, MaxBatchDelay = TimeSpan.FromSeconds(30), Lanes = 2 });
+            YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { MaxBatch = 6, MaxBatchDelay = TimeSpan.FromSeconds(30), Lanes = 2 });
         FrameFormat[] formats =
-            [new(PixelFormat.Nv12, 31, 17), new(PixelFormat.BayerGrbg8, 100, 90), new(PixelFormat.Bgra32, 64, 64), new(PixelFormat.Gray8, 1, 1)];
+            [new(PixelFormat.Nv12, 31, 17), new(PixelFormat.BayerGrbg8, 100, 90), new(PixelFormat.Bgra32, 64, 64), new(PixelFormat.Gray8, 1, 1),
+                new(PixelFormat.P010, 31, 17), new(PixelFormat.BgrPlanar, 31, 17)];
         int turns = 0;
         await RunTurnsAsync(20);
         Assert.Equal(0, await AllocationSlices.LeastAsync(async () =>
@@ -153,7 +154,7 @@ public sealed class YoloDetectorTests : IDisposable
             await RunTurnsAsync(50);
             return detector.Statistics.ManagedBytes - before;
         }));
-        Assert.Equal(turns, detector.Statistics.BatchSizes[4]);
+        Assert.Equal(turns, detector.Statistics.BatchSizes[6]);
 
         async Task RunTurnsAsync(int count)
         {

@@ -146,12 +146,14 @@ public class DecodeKernelsTests
         _ = Assert.Throws<ArgumentException>(() => new KernelPicture(new FrameFormat(PixelFormat.Gray8, 5, 4), new Letterbox(4, 4, 8, 8), 0));
     }
 
-    [Fact]
-    public void Nv12_finds_its_chroma_behind_the_luminance_or_where_it_is_told()
+    [Theory]
+    [InlineData(PixelFormat.Nv12, 16)]
+    [InlineData(PixelFormat.P010, 32)]
+    public void Chroma_is_behind_the_luminance_or_where_it_is_told(PixelFormat pixelFormat, int stride)
     {
-        FrameFormat format = new(PixelFormat.Nv12, 10, 6, 16);
+        FrameFormat format = new(pixelFormat, 10, 6, stride);
         Letterbox letterbox = new(10, 6, 32, 32);
-        Assert.Equal(1000UL + (6 * 16), new KernelPicture(format, letterbox, 1000).Chroma);
+        Assert.Equal(1000UL + (6 * (ulong)stride), new KernelPicture(format, letterbox, 1000).Chroma);
         Assert.Equal(5000UL, new KernelPicture(format, letterbox, 1000, 5000).Chroma);
     }
 

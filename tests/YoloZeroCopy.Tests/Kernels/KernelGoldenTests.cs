@@ -63,7 +63,7 @@ public sealed class KernelGoldenTests
                     foreach ((int frameWidth, int frameHeight) in new[] { (1, 1), (2, 3), (192, 128), (288, 192), (101, 57), (40, 200), (96, 64),
                         (643, 31) })
                     {
-                        int stride = n % 2 == 0 ? 0 : (frameWidth * 4) + 5;
+                        int stride = n % 2 == 0 ? 0 : (frameWidth * 4) + (pixelFormat == PixelFormat.P010 ? 6 : 5);
                         formats.Add(new FrameFormat(pixelFormat, frameWidth, frameHeight, stride) { Color = (YuvColor)(n % 4) });
                         n++;
                     }

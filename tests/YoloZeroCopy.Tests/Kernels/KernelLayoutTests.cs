@@ -41,6 +41,7 @@ public sealed class KernelLayoutTests
         {
             ("YZC_BGR24", (int)PixelFormat.Bgr24), ("YZC_NV12", (int)PixelFormat.Nv12),
             ("YZC_BAYER_RGGB8", (int)PixelFormat.BayerRggb8), ("YZC_BAYER_GBRG8", (int)PixelFormat.BayerGbrg8),
+            ("YZC_P010", (int)PixelFormat.P010), ("YZC_BGR_PLANAR", (int)PixelFormat.BgrPlanar), ("YZC_RGB_PLANAR", (int)PixelFormat.RgbPlanar),
             ("YZC_CLASS_AGNOSTIC", (int)DecodeFlags.ClassAgnostic), ("YZC_END_TO_END", (int)DecodeFlags.EndToEnd),
             ("YZC_SOME_CLASSES", (int)DecodeFlags.SomeClasses),
             ("YZC_NOT_FINITE", (int)KernelDecodeStatus.NotFinite), ("YZC_UNKNOWN_CLASS", (int)KernelDecodeStatus.UnknownClass),
@@ -93,7 +94,7 @@ public sealed class KernelLayoutTests
             .OrderBy(field => field.MetadataToken))
         {
             int offset = begin + (int)Marshal.OffsetOf(type, field.Name);
-            if (field.FieldType == typeof(Nv12Coefficients))
+            if (field.FieldType == typeof(YuvCoefficients))
             {
                 DescribeFields(lines, native, field.FieldType, offset);
                 continue;

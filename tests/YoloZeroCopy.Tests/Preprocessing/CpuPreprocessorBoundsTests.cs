@@ -40,7 +40,7 @@ public sealed unsafe partial class CpuPreprocessorBoundsTests
                 }
             }
 
-            Assert.Equal(4 * 3 * 10 * 6, runs);
+            Assert.Equal(4 * 3 * 13 * 6, runs);
         }
         finally
         {

@@ -51,20 +51,78 @@ public class CpuPreprocessorTests
     }
 
     [Theory]
-    [InlineData(YuvColor.Bt601Limited)]
-    [InlineData(YuvColor.Bt601Full)]
-    [InlineData(YuvColor.Bt709Limited)]
-    [InlineData(YuvColor.Bt709Full)]
-    public void Converts_every_colour_of_nv12(YuvColor color)
+    [InlineData(PixelFormat.Nv12, YuvColor.Bt601Limited)]
+    [InlineData(PixelFormat.Nv12, YuvColor.Bt601Full)]
+    [InlineData(PixelFormat.Nv12, YuvColor.Bt709Limited)]
+    [InlineData(PixelFormat.Nv12, YuvColor.Bt709Full)]
+    [InlineData(PixelFormat.P010, YuvColor.Bt601Limited)]
+    [InlineData(PixelFormat.P010, YuvColor.Bt601Full)]
+    [InlineData(PixelFormat.P010, YuvColor.Bt709Limited)]
+    [InlineData(PixelFormat.P010, YuvColor.Bt709Full)]
+    public void Converts_every_colour_of_luminance_and_chroma(PixelFormat pixelFormat, YuvColor color)
     {
-        // Unresized, so that each pixel shows one conversion.
-        FrameFormat format = new(PixelFormat.Nv12, 251, 255) { Color = color };
+        // Unresized, so that each pixel shows one conversion. The first rows have the extremes, which noise hardly ever meets in all three samples.
+        FrameFormat format = new(pixelFormat, 251, 255) { Color = color };
         byte[] frame = PreprocessingTestFrames.Noise(format, 99);
+        foreach (Range rows in new[] { 0..20, 255..265 })
+        {
+            foreach (ref byte value in frame.AsSpan()[(rows.Start.Value * format.Stride)..(rows.End.Value * format.Stride)])
+            {
+                value = (byte)((value >> 7) * 255);
+            }
+        }
+
         byte[] wanted = new PreprocessingReference(frame, format).Levels(251, 255);
         foreach (SimdLevel level in Levels)
         {
             byte[] levels = PreprocessingTestFrames.Run(new CpuPreprocessor(251, 255, TensorElementType.UInt8, level), frame, format);
             AssertEqual(wanted, levels, $"{color}, {level}");
+        }
+    }
+
+    [Theory]
+    [InlineData(YuvColor.Bt601Limited)]
+    [InlineData(YuvColor.Bt709Limited)]
+    public void Ten_bits_without_the_lowest_two_are_nv12_in_limited_range(YuvColor color)
+    {
+        FrameFormat nv12 = new(PixelFormat.Nv12, 333, 214) { Color = color };
+        FrameFormat p010 = new(PixelFormat.P010, 333, 214) { Color = color };
+        byte[] bytes = PreprocessingTestFrames.Noise(nv12, 8);
+        byte[] words = new byte[p010.ByteCount];
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            words[(2 * i) + 1] = bytes[i];
+        }
+
+        CpuPreprocessor preprocessor = new(96, 64, TensorElementType.UInt8);
+        AssertEqual(
+            PreprocessingTestFrames.Run(preprocessor, bytes, nv12), PreprocessingTestFrames.Run(preprocessor, words, p010), color.ToString());
+    }
+
+    [Theory]
+    [InlineData(YuvColor.Bt601Limited, 64, 940)]
+    [InlineData(YuvColor.Bt601Full, 0, 1023)]
+    [InlineData(YuvColor.Bt709Limited, 64, 940)]
+    [InlineData(YuvColor.Bt709Full, 0, 1023)]
+    public void Ten_bits_reach_from_black_to_white(YuvColor color, int black, int white)
+    {
+        // Every sample of luminance without colour: a level is its share of the range, rounded.
+        FrameFormat format = new(PixelFormat.P010, 1024, 1) { Color = color };
+        byte[] frame = new byte[format.ByteCount];
+        Span<ushort> words = MemoryMarshal.Cast<byte, ushort>(frame.AsSpan());
+        words.Fill(512 << 6);
+        for (int sample = 0; sample < 1024; sample++)
+        {
+            words[sample] = (ushort)(sample << 6);
+        }
+
+        byte[] levels = PreprocessingTestFrames.Run(new CpuPreprocessor(1024, 1, TensorElementType.UInt8), frame, format);
+        for (int sample = 0; sample < 1024; sample++)
+        {
+            double wanted = Math.Clamp((sample - black) * 255.0 / (white - black), 0, 255);
+            Assert.InRange(levels[sample], wanted - 0.6, wanted + 0.6);
+            Assert.Equal(levels[sample], levels[1024 + sample]);
+            Assert.Equal(levels[sample], levels[2048 + sample]);
         }
     }
 
@@ -152,6 +210,7 @@ public class CpuPreprocessorTests
         [
             new(PixelFormat.Bgr24, 100, 60), new(PixelFormat.Bgra32, 33, 90), new(PixelFormat.Gray8, 70, 70), new(PixelFormat.Nv12, 51, 51),
             new(PixelFormat.BayerGrbg8, 128, 96), new(PixelFormat.Rgb24, 64, 64), new(PixelFormat.Rgba32, 1, 1), new(PixelFormat.Nv12, 200, 20),
+            new(PixelFormat.P010, 51, 51), new(PixelFormat.RgbPlanar, 33, 90),
         ];
         byte[][] frames = [.. formats.Select(format => PreprocessingTestFrames.Noise(format, 1))];
         byte[] tensor = new byte[preprocessor.TensorBytes];
@@ -269,7 +328,8 @@ public class CpuPreprocessorTests
     }
 
     internal static FrameFormat WithExtra(PixelFormat pixelFormat, int width, int height, int extra) =>
-        new(pixelFormat, width, height, new FrameFormat(pixelFormat, width, height).Stride + extra);
+        new(
+            pixelFormat, width, height, new FrameFormat(pixelFormat, width, height).Stride + (pixelFormat == PixelFormat.P010 ? 2 * extra : extra));
 
     private static void AssertEqual(byte[] wanted, byte[] levels, string what)
     {

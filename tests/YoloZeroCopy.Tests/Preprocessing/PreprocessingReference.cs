@@ -61,6 +61,9 @@ internal sealed class PreprocessingReference(byte[] frame, FrameFormat format)
         PixelFormat.Rgba32 => At((4 * x) + channel, y),
         PixelFormat.Gray8 => At(x, y),
         PixelFormat.Nv12 => Nv12(x, y, channel),
+        PixelFormat.P010 => P010(x, y, channel),
+        PixelFormat.BgrPlanar => At(x, ((2 - channel) * format.Height) + y),
+        PixelFormat.RgbPlanar => At(x, (channel * format.Height) + y),
         _ => Bayer(x, y, channel),
     };
 
@@ -81,6 +84,26 @@ internal sealed class PreprocessingReference(byte[] frame, FrameFormat format)
         long value = (Math.Max(At(x, y) - black, 0) * luma) + color;
         return (int)Math.Clamp(Math.Floor((value + 524288) / 1048576.0), 0, 255);
     }
+
+    private int P010(int x, int y, int channel)
+    {
+        (int black, long luma, long redCr, long greenCb, long greenCr, long blueCb) = format.Color switch
+        {
+            YuvColor.Bt601Limited => (64, 1220542, 1673527, -409993, -852492, 2116026),
+            YuvColor.Bt601Full => (0, 1045501, 1465792, -359795, -746630, 1852628),
+            YuvColor.Bt709Limited => (64, 1220945, 1879825, -223607, -558796, 2215014),
+            _ => (0, 1045501, 1646455, -195848, -489424, 1940032),
+        };
+        int chromaRow = format.Height + (y / 2);
+        int cb = Word(x / 2 * 2, chromaRow) - 512;
+        int cr = Word((x / 2 * 2) + 1, chromaRow) - 512;
+        long color = channel == 0 ? cr * redCr : channel == 1 ? (cb * greenCb) + (cr * greenCr) : cb * blueCb;
+        long value = (Math.Max(Word(x, y) - black, 0) * luma) + color;
+        return (int)Math.Clamp(Math.Floor((value + 2097152) / 4194304.0), 0, 255);
+    }
+
+    /// <summary>The upper ten of a word's bits.</summary>
+    private int Word(int x, int y) => (At(2 * x, y) + (256 * At((2 * x) + 1, y))) / 64;
 
     private int Bayer(int x, int y, int channel)
     {

@@ -8,19 +8,19 @@ namespace YoloZeroCopy;
 /// One instance is used by one thread at a time. It holds nothing that must be released: its tables and rows are pinned managed memory.
 /// Every step's result is defined to the bit, and the CUDA kernel gives the same:
 /// <list type="bullet">
-/// <item>Frames of interleaved pixels and gray ones: OpenCV's <c>resize(..., INTER_LINEAR)</c> and <c>copyMakeBorder</c> with 114, as Ultralytics'
+/// <item>Frames of interleaved pixels, of planes and gray ones: OpenCV's <c>resize(..., INTER_LINEAR)</c> and <c>copyMakeBorder</c> with 114, as Ultralytics'
 /// letterbox calls them, on the frame's three colour channels (gray: one, given to all three). <see cref="ResamplePlan"/> and
 /// <see cref="RowResampler"/> have the arithmetic.</item>
-/// <item>NV12: the whole frame converted to RGB as <see cref="Nv12Coefficients"/> says, each pixel with the chroma sample (x / 2, y / 2), and then
+/// <item>NV12: the whole frame converted to RGB as <see cref="YuvCoefficients"/> says, each pixel with the chroma sample (x / 2, y / 2), and then
 /// the same.
-/// For BT.601 limited that is OpenCV's <c>COLOR_YUV2RGB_NV12</c>.</item>
+/// For BT.601 limited that is OpenCV's <c>COLOR_YUV2RGB_NV12</c>. P010: the same of samples of 10 bits.</item>
 /// <item>Bayer: the whole frame demosaiced as <see cref="BayerRowReader"/> says, and then the same. From three rows and columns on that is OpenCV's
 /// bilinear conversion:
 /// of <c>BayerRggb8</c> its <c>COLOR_BayerRGGB2RGB</c>, and so on.</item>
 /// <item>Elements are (float)level / 255, rounded once to binary32, and that rounded to binary16 for halves, ties to even.
 /// <see cref="TensorElementType.UInt8"/> keeps the level.</item>
 /// </list>
-/// Only the frame rows that the resized frame needs are read; of NV12 and Bayer frames only those are converted.
+/// Only the frame rows that the resized frame needs are read; of frames that are converted only those are.
 /// A row's way: an <see cref="IRowReader"/> gives frame rows as 8-bit samples, <see cref="RowResampler"/> mixes the columns of each, blends two of
 /// them and parts the channels, <see cref="TensorWriter"/> writes the tensor's elements. A <see cref="ResamplePlan"/> holds the tables of a frame
 /// size.
@@ -99,6 +99,16 @@ internal sealed unsafe class CpuPreprocessor
                 Nv12RowReader reader = new(pixels, format, level);
                 Resample(ref reader, plan, blueFirst, elements);
             }
+            else if (format.PixelFormat == PixelFormat.P010)
+            {
+                P010RowReader reader = new(pixels, format, level);
+                Resample(ref reader, plan, blueFirst, elements);
+            }
+            else if (format.IsPlanar)
+            {
+                PlanarRowReader reader = new(pixels, format, level);
+                Resample(ref reader, plan, blueFirst, elements);
+            }
             else
             {
                 InterleavedRowReader reader = new(pixels, format);
@@ -107,12 +117,12 @@ internal sealed unsafe class CpuPreprocessor
         }
     }
 
-    // Converted formats become RGB with a fourth byte before they are resampled.
+    // Converted formats become RGB with a fourth byte before they are resampled; planes keep their order.
     private static (int SamplesPerPixel, bool BlueFirst) Describe(PixelFormat pixelFormat) => pixelFormat switch
     {
         PixelFormat.Bgr24 => (3, true),
         PixelFormat.Rgb24 => (3, false),
-        PixelFormat.Bgra32 => (4, true),
+        PixelFormat.Bgra32 or PixelFormat.BgrPlanar => (4, true),
         PixelFormat.Rgba32 => (4, false),
         PixelFormat.Gray8 => (1, false),
         _ => (4, false),

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace YoloZeroCopy;
 
-/// <summary>Converts rows of an NV12 frame to RGB with a fourth, unused byte, as <see cref="Nv12Coefficients"/> says.</summary>
+/// <summary>Converts rows of an NV12 frame to RGB with a fourth, unused byte, as <see cref="YuvCoefficients"/> says.</summary>
 /// <remarks>
 /// Pixel (x, y) takes the chroma sample (x / 2, y / 2); nothing is interpolated. Vectors hold the even pixels of a row and the odd ones apart, so
 /// that each element has its own chroma sample beside it.
@@ -12,14 +12,14 @@ namespace YoloZeroCopy;
 internal unsafe struct Nv12RowReader : IRowReader
 {
     // A level's bits above the lowest 16 of its 20 fractional ones, and half a level there.
-    private const int UpperFractionBits = Nv12Coefficients.FractionBits - 16;
+    private const int UpperFractionBits = YuvCoefficients.FractionBits - 16;
     private const int UpperHalf = 1 << (UpperFractionBits - 1);
 
     private readonly byte* luma;
     private readonly byte* chroma;
     private readonly int width;
     private readonly int stride;
-    private readonly Nv12Coefficients coefficients;
+    private readonly YuvCoefficients coefficients;
     private readonly SimdLevel level;
 
     public Nv12RowReader(byte* frame, in FrameFormat format, SimdLevel level)
@@ -28,7 +28,7 @@ internal unsafe struct Nv12RowReader : IRowReader
         chroma = frame + ((nint)format.Height * format.Stride);
         width = format.Width;
         stride = format.Stride;
-        coefficients = new Nv12Coefficients(format.Color);
+        coefficients = new YuvCoefficients(format.Color, tenBits: false);
         this.level = level;
     }
 
@@ -107,7 +107,7 @@ internal unsafe struct Nv12RowReader : IRowReader
         private readonly Vector256<int> oddLight;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Pixels256(Vector256<ushort> light, Vector256<ushort> cbcr, in Nv12Coefficients coefficients)
+        public Pixels256(Vector256<ushort> light, Vector256<ushort> cbcr, in YuvCoefficients coefficients)
         {
             Vector256<int> least = Vector256.Create(255);
             Vector256<int> middle = Vector256.Create(128);
@@ -138,7 +138,7 @@ internal unsafe struct Nv12RowReader : IRowReader
         private readonly Vector128<int> oddLight;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Pixels128(Vector128<uint> light, Vector128<uint> cbcr, in Nv12Coefficients coefficients)
+        public Pixels128(Vector128<uint> light, Vector128<uint> cbcr, in YuvCoefficients coefficients)
         {
             Vector128<int> least = Vector128.Create(255);
             Vector128<int> middle = Vector128.Create(128);

@@ -16,9 +16,9 @@ internal readonly record struct KernelPicture
     /// <summary>Describes a frame.</summary>
     /// <param name="format">Layout of the frame.</param>
     /// <param name="letterbox">How it is laid into the input.</param>
-    /// <param name="frame">Device address of the frame's first byte, in any alignment; <see cref="FrameFormat.ByteCount"/> bytes are read, none
-    /// beyond.</param>
-    /// <param name="chroma">Device address of the plane of Cb and Cr of an NV12 frame, for surfaces that keep it elsewhere; 0: right behind the rows
+    /// <param name="frame">Device address of the frame's first byte, of P010 an even one, else in any alignment; <see cref="FrameFormat.ByteCount"/>
+    /// bytes are read, none beyond.</param>
+    /// <param name="chroma">Device address of the plane of Cb and Cr of an NV12 or P010 frame, for surfaces that keep it elsewhere; 0: right behind the rows
     /// of luminance.</param>
     /// <exception cref="ArgumentException">The format is the default value, or the letterbox is of another frame size.</exception>
     public KernelPicture(in FrameFormat format, in Letterbox letterbox, ulong frame, ulong chroma = 0)
@@ -43,10 +43,10 @@ internal readonly record struct KernelPicture
         Left = letterbox.Left;
         Top = letterbox.Top;
         Gain = (float)letterbox.Gain;
-        if (format.PixelFormat == YoloZeroCopy.PixelFormat.Nv12)
+        if (format.IsYuv)
         {
             Chroma = chroma == 0 ? frame + ((ulong)format.Height * (ulong)format.Stride) : chroma;
-            Color = new Nv12Coefficients(format.Color);
+            Color = new YuvCoefficients(format.Color, format.PixelFormat == YoloZeroCopy.PixelFormat.P010);
         }
     }
 
@@ -76,6 +76,6 @@ internal readonly record struct KernelPicture
 
     public float Gain { get; }
 
-    /// <summary>Of an NV12 frame. The native struct has its fields as its own.</summary>
-    public Nv12Coefficients Color { get; }
+    /// <summary>Of an NV12 or P010 frame. The native struct has its fields as its own.</summary>
+    public YuvCoefficients Color { get; }
 }

@@ -10,15 +10,26 @@ namespace YoloZeroCopy;
 /// The others follow from Kr and Kb of the standard (ITU-R BT.601 and BT.709), with Kg = 1 - Kr - Kb: R = y + 2 (1 - Kr) cr, B = y + 2 (1 - Kb) cb,
 /// G = y - (2 Kb (1 - Kb) / Kg) cb - (2 Kr (1 - Kr) / Kg) cr, limited range stretching y from 219 and cb, cr from 224 steps to 255, all rounded to 20
 /// bits.
+/// Of P010's samples of 10 bits, four times as large: light = max(Y - Black, 0) * Luma, cb = Cb - 512, cr = Cr - 512; each (value + 2^21) >> 22. In
+/// limited range, whose black, white and reach of colour are four times those of 8 bits, the factors are NV12's: samples without their lowest two
+/// bits give what NV12 gives of the rest. In full range white is 1023 instead of 4 times 255, so the factors are 4 * 255 / 1023 times as large.
+/// Light and colour fit 32 bits, but not always their sum: it is taken modulo 2^32 with an <see cref="Offset10"/> that makes it positive.
 /// The fields in this order are part of <see cref="KernelPicture"/>.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential)]
-internal readonly record struct Nv12Coefficients
+internal readonly record struct YuvCoefficients
 {
     /// <summary>Fractional bits of every factor.</summary>
     public const int FractionBits = 20;
 
-    public Nv12Coefficients(YuvColor color)
+    /// <summary>Fractional bits of products with samples of 10 bits.</summary>
+    public const int FractionBits10 = FractionBits + 2;
+
+    /// <summary>Levels added to what is made of samples of 10 bits, so that none is negative: the least is -270.</summary>
+    public const int Offset10 = 320;
+
+    /// <summary>The factors for samples of 8 bits or, as P010 has them, of 10.</summary>
+    public YuvCoefficients(YuvColor color, bool tenBits)
     {
         (double kr, double kb, bool limited) = color switch
         {
@@ -26,9 +37,9 @@ internal readonly record struct Nv12Coefficients
             YuvColor.Bt601Full => (0.299, 0.114, false),
             YuvColor.Bt709Limited => (0.2126, 0.0722, true),
             YuvColor.Bt709Full => (0.2126, 0.0722, false),
-            _ => throw new ArgumentOutOfRangeException(nameof(color), color, "Unknown colour matrix of an NV12 frame."),
+            _ => throw new ArgumentOutOfRangeException(nameof(color), color, "Unknown colour matrix of a frame."),
         };
-        Black = limited ? 16 : 0;
+        Black = !limited ? 0 : tenBits ? 64 : 16;
         if (color == YuvColor.Bt601Limited)
         {
             (Luma, RedCr, GreenCb, GreenCr, BlueCb) = (1_220_542, 1_673_527, -409_993, -852_492, 2_116_026);
@@ -36,8 +47,9 @@ internal readonly record struct Nv12Coefficients
         }
 
         double kg = 1 - kr - kb;
-        double chroma = limited ? 255 / 224.0 : 1;
-        Luma = ToFixed(limited ? 255 / 219.0 : 1);
+        double whole = tenBits ? 4 * 255 / 1023.0 : 1;
+        double chroma = limited ? 255 / 224.0 : whole;
+        Luma = ToFixed(limited ? 255 / 219.0 : whole);
         RedCr = ToFixed(2 * (1 - kr) * chroma);
         GreenCb = ToFixed(-2 * kb * (1 - kb) / kg * chroma);
         GreenCr = ToFixed(-2 * kr * (1 - kr) / kg * chroma);
