@@ -13,6 +13,7 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     public const string Name = "ffmpeg";
     public const string Variable = "YZC_FFMPEG";
 
+    private static readonly Version Release44 = new(58, 76);
     private static readonly Version Release51 = new(59, 27);
     private static readonly Version Release61 = new(60, 16);
 
@@ -28,6 +29,11 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     /// <summary>Arguments that keep the time base of what is read, and with it every time stamp as it is: the value was renamed in release 6.1, and
     /// the old name is to go.</summary>
     public string[] SourceTimeBase => ["-enc_time_base", FormatVersion >= Release61 ? "demux" : "-1"];
+
+    /// <summary>Arguments that give packets the time stamps that NUT takes: none below zero, and none missing, as the first of a camera with B-frames
+    /// is. The filter came with release 4.4; before, all times are moved up, and such a camera cannot be read.</summary>
+    public string[] PacketTimes =>
+        FormatVersion >= Release44 ? ["-avoid_negative_ts", "disabled", "-bsf:v", @"setts=pts=max(PTS\,0)"] : [];
 
     /// <summary>Whether an MP4 file of a varying rate shows its last frame. Tried with release 5.1, and with 4.1, whose file ends where the decoder
     /// takes the last frame and not where it is shown, and at once where the unit of time is short.</summary>

@@ -12,9 +12,13 @@ namespace YoloZeroCopy;
 /// </remarks>
 public sealed class VideoReader : IAsyncDisposable
 {
+    // Beyond what any camera sends: a frame of 8K without loss.
+    private const int MaxPacketBytes = 1 << 28;
+
     private readonly VideoSource source;
     private readonly FfmpegProgram program;
     private readonly bool ignoreDecodeErrors;
+    private readonly bool readsPackets;
     private readonly FfmpegProcess process;
     private readonly NutReader nut;
     private readonly FrameWorker worker;
@@ -22,6 +26,9 @@ public sealed class VideoReader : IAsyncDisposable
     private long framesRead;
     private long timestamp;
     private long payloadBytes;
+    private bool isOpen;
+    private bool hasLengths;
+    private bool isPacketBegun;
     private bool ended;
     private volatile bool aborted;
     private Task? disposal;
@@ -32,11 +39,28 @@ public sealed class VideoReader : IAsyncDisposable
         this.program = program;
         this.process = process;
         ignoreDecodeErrors = options.IgnoreDecodeErrors;
+        readsPackets = options.ReadsPackets;
         nut = new NutReader(process.Output);
         worker = new FrameWorker("YoloZeroCopy video reader", Read, Abort);
     }
 
-    /// <summary>Format of every frame; rows without padding. An Nv12 frame carries the video's colour matrix in
+    /// <summary>Width of the frames in pixels.</summary>
+    public int Width => nut.Width;
+
+    /// <summary>Height of the frames in pixels.</summary>
+    public int Height => nut.Height;
+
+    /// <summary>How packets are coded; other where frames are read.</summary>
+    public VideoCodec Codec => nut.Codec;
+
+    /// <summary>What a decoder needs before the first packet: of H.264 and HEVC the parameter sets, each behind a start code. Empty where the packets
+    /// have them.</summary>
+    public ReadOnlyMemory<byte> Extradata { get; private set; }
+
+    /// <summary>The packet that was read last.</summary>
+    public VideoPacket Packet { get; private set; }
+
+    /// <summary>Format of every frame, unset where packets are read; rows without padding. An Nv12 frame carries the video's colour matrix in
     /// <see cref="FrameFormat.Color"/>.</summary>
     public FrameFormat Format { get; private set; }
 
@@ -55,7 +79,7 @@ public sealed class VideoReader : IAsyncDisposable
     /// <summary>Version and path of the ffmpeg that decodes, for a log.</summary>
     public string Ffmpeg => program.ToString();
 
-    /// <summary>Frames read so far.</summary>
+    /// <summary>Frames or packets read so far.</summary>
     public long FramesRead => Interlocked.Read(ref framesRead);
 
     /// <summary>
@@ -86,12 +110,14 @@ public sealed class VideoReader : IAsyncDisposable
         VideoSource source = VideoSource.Of(path, options.AllowUrl);
         string[] pixels = PixelArguments(options.PixelFormat);
         FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, cancellationToken).ConfigureAwait(false);
+        string[] codec = options.ReadsPackets
+            ? ["-c:v", "copy", .. program.PacketTimes]
+            : [.. program.EveryFrame, .. program.SourceTimeBase, .. pixels, "-c:v", "rawvideo"];
         FfmpegProcess process = FfmpegProcess.Start(
             program.Executable,
             [
                 "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-copyts", .. source.Arguments,
-                "-map", "0:V:0", "-map_metadata", "-1", "-map_chapters", "-1", .. program.EveryFrame, .. program.SourceTimeBase, .. pixels,
-                "-c:v", "rawvideo", "-write_index", "0", "-f", "nut", "pipe:1",
+                "-map", "0:V:0", "-map_metadata", "-1", "-map_chapters", "-1", .. codec, "-write_index", "0", "-f", "nut", "pipe:1",
             ],
             source.Credentials);
         VideoReader reader = new(source, program, options, process);
@@ -127,7 +153,31 @@ public sealed class VideoReader : IAsyncDisposable
         }
 
         ObjectDisposedException.ThrowIf(aborted, this);
+        ThrowIfReads(packets: true);
         Format.ThrowIfNotWithin(destination.Length, nameof(destination));
+        return worker.RunAsync(destination, 0, cancellationToken);
+    }
+
+    /// <summary>Reads the next packet: one coded frame, as <see cref="Packet"/> then describes it. Of H.264 and HEVC every unit is behind a start
+    /// code (Annex B), whatever the file has.</summary>
+    /// <param name="destination">Takes the packet from its first byte on. Where it is too short (<see cref="VideoPacket.Size"/>), nothing is read,
+    /// and the next call reads the same packet. Left alone once the call has ended, however it ends.</param>
+    /// <param name="cancellationToken">Kills ffmpeg: after a cancelled read the reader can only be disposed.</param>
+    /// <returns>True for a packet, false at the end of the video. A live source (<see cref="IsLive"/>) ends with an exception.</returns>
+    /// <exception cref="MediaException">The video is damaged or ends in the middle of a packet, or ffmpeg died; the message has its last
+    /// words.</exception>
+    /// <exception cref="InvalidOperationException">Another read is running, or <see cref="VideoReaderOptions.ReadsPackets"/> is not set.</exception>
+    /// <exception cref="OperationCanceledException">The read was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier read was cancelled.</exception>
+    public ValueTask<bool> ReadPacketAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        }
+
+        ObjectDisposedException.ThrowIf(aborted, this);
+        ThrowIfReads(packets: false);
         return worker.RunAsync(destination, 0, cancellationToken);
     }
 
@@ -161,15 +211,22 @@ public sealed class VideoReader : IAsyncDisposable
 
     private async Task ReadHeadersAsync(PixelFormat pixelFormat, CancellationToken cancellationToken)
     {
-        bool isOpen = await worker.RunAsync(default, 0, cancellationToken).ConfigureAwait(false);
+        bool isNut = await worker.RunAsync(default, 0, cancellationToken).ConfigureAwait(false);
 
         // The log says the rest before the first frame leaves, or ends.
         FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
-        if (!isOpen)
+        if (!isNut)
         {
             cancellationToken.ThrowIfCancellationRequested();
             int code = await process.WaitAsync().ConfigureAwait(false);
             throw new MediaException(source.Name, Explain(program, code, process.Log.Tail));
+        }
+
+        FrameRate = header?.FrameRate ?? 0;
+        Duration = header?.Duration;
+        if (readsPackets)
+        {
+            return;
         }
 
         try
@@ -183,8 +240,6 @@ public sealed class VideoReader : IAsyncDisposable
                 + $"{FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
         }
 
-        FrameRate = header?.FrameRate ?? 0;
-        Duration = header?.Duration;
         payloadBytes = FrameSections.TotalBytes(Format);
     }
 
@@ -202,20 +257,39 @@ public sealed class VideoReader : IAsyncDisposable
         process.Kill();
     }
 
-    // On the worker's thread: a frame, or without memory what comes before the first.
+    private void ThrowIfReads(bool packets)
+    {
+        if (readsPackets == packets)
+        {
+            string name = $"{nameof(VideoReaderOptions)}.{nameof(VideoReaderOptions.ReadsPackets)}";
+            throw new InvalidOperationException(packets ? $"This reader reads packets, since {name} is set." : $"{name} is not set.");
+        }
+    }
+
+    // On the worker's thread: what comes before the first frame, and from then on a frame.
     private bool Read(ReadOnlyMemory<byte> memory, long unused)
     {
         bool isWithin = true;
         try
         {
-            if (memory.IsEmpty)
+            if (!isOpen)
             {
-                return nut.ReadHeaders();
+                isOpen = true;
+                return ReadHeaders();
             }
 
-            if (!ended && nut.TryBeginFrame(out long size))
+            if (!ended && TryBegin(out long size))
             {
-                ReadFrame(MemoryMarshal.AsMemory(memory).Span, size);
+                Span<byte> destination = MemoryMarshal.AsMemory(memory).Span;
+                if (readsPackets)
+                {
+                    ReadPacket(destination, size);
+                }
+                else
+                {
+                    ReadFrame(destination, size);
+                }
+
                 return true;
             }
 
@@ -242,6 +316,50 @@ public sealed class VideoReader : IAsyncDisposable
         return false;
     }
 
+    private bool ReadHeaders()
+    {
+        bool isNut = nut.ReadHeaders();
+        hasLengths = readsPackets && NalUnits.HasLengths(nut.Codec, nut.Extradata);
+        Extradata = hasLengths ? NalUnits.ReadParameterSets(nut.Codec, nut.Extradata) : nut.Extradata;
+        return isNut;
+    }
+
+    private bool TryBegin(out long size)
+    {
+        size = Packet.Size;
+        return isPacketBegun || nut.TryBeginFrame(out size);
+    }
+
+    private void ReadPacket(Span<byte> destination, long size)
+    {
+        if (size > MaxPacketBytes)
+        {
+            throw new InvalidDataException($"it has {size} bytes; up to {MaxPacketBytes} are read");
+        }
+
+        Packet = new VideoPacket((int)size, nut.IsKey, framesRead == 0, nut.Timestamp, nut.DecodeTimestamp);
+        isPacketBegun = size > destination.Length;
+        if (isPacketBegun)
+        {
+            return;
+        }
+
+        destination = destination[..(int)size];
+        nut.ReadPayload(destination);
+        if (hasLengths)
+        {
+            NalUnits.MakeStartCodes(destination);
+        }
+
+        CountFrame();
+    }
+
+    private void CountFrame()
+    {
+        _ = Interlocked.Exchange(ref timestamp, nut.Timestamp.Ticks);
+        _ = Interlocked.Increment(ref framesRead);
+    }
+
     private void ReadFrame(Span<byte> destination, long size)
     {
         if (size != payloadBytes)
@@ -256,8 +374,7 @@ public sealed class VideoReader : IAsyncDisposable
             nut.ReadPayload(destination.Slice(offset, length));
         }
 
-        _ = Interlocked.Exchange(ref timestamp, nut.Timestamp.Ticks);
-        _ = Interlocked.Increment(ref framesRead);
+        CountFrame();
     }
 
     private void ThrowIfNotGoodEnd(bool isWithinFrame)

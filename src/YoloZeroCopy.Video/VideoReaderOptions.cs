@@ -6,6 +6,10 @@ public sealed record VideoReaderOptions
     /// <summary>Format of the frames: Bgr24, Rgb24, Gray8 or Nv12.</summary>
     public PixelFormat PixelFormat { get; init; } = PixelFormat.Bgr24;
 
+    /// <summary>True: the coded frames are read (<see cref="VideoReader.ReadPacketAsync"/>), for a decoder elsewhere, and ffmpeg decodes
+    /// nothing.</summary>
+    public bool ReadsPackets { get; init; }
+
     /// <summary>The ffmpeg program. Null: the variable <c>YZC_FFMPEG</c>, else PATH, else the application's
     /// <c>runtimes/&lt;rid&gt;/native/ffmpeg</c>.</summary>
     public string? FfmpegPath { get; init; }

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace YoloZeroCopy;
 
-/// <summary>Reads frames of raw video from a stream in NUT that holds one video stream, as our ffmpeg is told to make it.</summary>
+/// <summary>Reads frames, raw or coded, from a stream in NUT that holds one video stream, as our ffmpeg is told to make it.</summary>
 /// <remarks>
 /// One thread. Never reads past what it knows to be a header, so that the bytes of a frame go from the stream into the caller's memory. No length is
 /// believed: whatever the stream holds, it takes no memory beyond the fixed buffer and ends with an exception. No allocation for a frame.
@@ -11,9 +11,14 @@ namespace YoloZeroCopy;
 internal sealed class NutReader(Stream stream)
 {
     private const int MaxPacket = 1 << 20;
-    private const int MaxHeader = 4096;
+
+    // Of HEVC, x265 puts its settings into the codec's data, a few thousand bytes.
+    private const int MaxHeader = 1 << 16;
     private const int MaxReserved = 64;
     private const int MaxElisions = 128;
+
+    // Codecs have 16 at most.
+    private const int MaxDecodeDelay = 64;
 
     // The header that is read now, from its first byte on.
     private readonly byte[] buffer = new byte[MaxHeader];
@@ -31,6 +36,10 @@ internal sealed class NutReader(Stream stream)
     private int ptsBits;
     private long pts;
 
+    // The times of the last frames, by size: as many as a frame may wait for its turn to be shown.
+    private long[] waiting = [];
+    private int waitingCount;
+
     // The frame whose bytes are read now.
     private byte[] prefix = [];
     private int prefixTaken;
@@ -41,8 +50,20 @@ internal sealed class NutReader(Stream stream)
     /// <summary>Height of the frames in pixels.</summary>
     public int Height { get; private set; }
 
+    /// <summary>How the frames are coded; other for raw ones.</summary>
+    public VideoCodec Codec { get; private set; }
+
+    /// <summary>The codec's data, which a decoder needs before the first frame; empty where there are none.</summary>
+    public byte[] Extradata { get; private set; } = [];
+
     /// <summary>When the frame that was begun last is shown, by the video's clock.</summary>
     public TimeSpan Timestamp { get; private set; }
+
+    /// <summary>When it is decoded; null as long as that cannot be told.</summary>
+    public TimeSpan? DecodeTimestamp { get; private set; }
+
+    /// <summary>Whether decoding may begin with it.</summary>
+    public bool IsKey { get; private set; }
 
     /// <summary>Reads what comes before the first frame.</summary>
     /// <returns>False when the stream is empty.</returns>
@@ -143,9 +164,10 @@ internal sealed class NutReader(Stream stream)
         int bytes = ReadPacketStart(out ulong startCode);
         if (startCode == NutFormat.Syncpoint)
         {
-            // Time stamps begin anew from here. The distance back to an earlier one, behind it, is for those who jump.
+            // Time stamps begin anew from here, which may be before zero: it is when the next frame is decoded. The distance back to an earlier one,
+            // behind it, is for those who jump.
             TakePacket(bytes);
-            pts = (long)ReadVar();
+            pts = unchecked((long)ReadVar(mostBits: 64));
             return;
         }
 
@@ -263,13 +285,13 @@ internal sealed class NutReader(Stream stream)
     {
         _ = ReadInt(0, 0, "the stream's number");
         _ = ReadInt(0, 0, "the stream's kind, 0 for video,");
-        _ = Take("the bytes of the codec's name");
+        Codec = NutCodec.Parse(Take("the bytes of the codec's name"));
         _ = ReadInt(0, 0, "the stream's time base");
         ptsBits = ReadInt(0, 31, "the bits of a time stamp");
         _ = ReadVar();
+        waiting = new long[1 + ReadInt(0, MaxDecodeDelay, "the delay of decoding")];
         _ = ReadVar();
-        _ = ReadVar();
-        _ = Take("the bytes of the codec's data");
+        Extradata = Take("the bytes of the codec's data").ToArray();
         Width = ReadInt(1, int.MaxValue, "the width");
         Height = ReadInt(1, int.MaxValue, "the height");
     }
@@ -315,7 +337,9 @@ internal sealed class NutReader(Stream stream)
         prefix = size > NutFormat.LongFrame ? elisions[0] : elisions[beginning];
         prefixTaken = 0;
         ThrowIfNot(prefix.Length <= size, "a frame that is shorter than its beginning");
+        IsKey = (flags & NutFlags.Key) != 0;
         Timestamp = TimeOf(pts);
+        DecodeTimestamp = NextDecodeTime() is long time ? TimeOf(time) : null;
         return size > 0 || (flags & NutFlags.EndOfRelevance) == 0;
     }
 
@@ -337,6 +361,28 @@ internal sealed class NutReader(Stream stream)
 
         ThrowIfNot(next >= 0, "a frame's time is negative");
         return next;
+    }
+
+    // Frames are decoded in the order of their bytes, at the times they are shown at, sorted.
+    private long? NextDecodeTime()
+    {
+        int at = waitingCount;
+        for (; at > 0 && waiting[at - 1] > pts; at--)
+        {
+            waiting[at] = waiting[at - 1];
+        }
+
+        waiting[at] = pts;
+        waitingCount++;
+        if (waitingCount < waiting.Length)
+        {
+            return null;
+        }
+
+        long time = waiting[0];
+        waiting.AsSpan(1).CopyTo(waiting);
+        waitingCount--;
+        return time;
     }
 
     private TimeSpan TimeOf(long time)
@@ -366,13 +412,13 @@ internal sealed class NutReader(Stream stream)
         length += count;
     }
 
-    private ulong ReadVar()
+    private ulong ReadVar(int mostBits = 63)
     {
         ulong value = 0;
         while (true)
         {
             byte next = Next();
-            ThrowIfNot(value >> 56 == 0, "a number of more than 63 bits");
+            ThrowIfNot(value >> (mostBits - 7) == 0, "a number of more bits than are read");
             value = (value << 7) | (next & 127u);
             if (next < 128)
             {
