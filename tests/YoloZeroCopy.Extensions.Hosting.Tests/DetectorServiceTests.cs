@@ -172,7 +172,7 @@ public sealed class DetectorServiceTests : IDisposable
                     return;
                 }
 
-                batch.ReleaseSlot(0);
+                batch.ReleaseFrame(0);
                 batch.SetError(0, new InferenceException("the model gave NaN"));
                 batch.Complete(default);
             }),

@@ -26,7 +26,7 @@ public interface IDetector : IAsyncDisposable, IDisposable
     /// <inheritdoc cref="YoloDetector.RentAsync"/>
     ValueTask<FrameSlot> RentAsync(in FrameFormat format, CancellationToken cancellationToken = default);
 
-    /// <inheritdoc cref="YoloDetector.SubmitAsync"/>
+    /// <inheritdoc cref="YoloDetector.SubmitAsync(FrameSlot, int, long, CancellationToken)"/>
     ValueTask<DetectionResult> SubmitAsync(FrameSlot slot, int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default);
 
     /// <inheritdoc cref="YoloDetector.DetectAsync"/>

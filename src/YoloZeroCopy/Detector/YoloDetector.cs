@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace YoloZeroCopy;
@@ -134,6 +135,81 @@ public sealed partial class YoloDetector : IDetector
         return pipeline.Submit(slot, source, capturedAt, cancellationToken);
     }
 
+    /// <summary>Hands a frame over that lies in memory of the caller's: it is read there, in registered host memory or on the GPU.</summary>
+    /// <param name="frame">
+    /// The frame. Its owner hears exactly once when its memory is free, whatever becomes of the frame and whatever the task brings; not only where
+    /// this call throws an <see cref="ArgumentException"/>, which means that it was not taken.
+    /// </param>
+    /// <param name="source">Number of the camera or file; results of one source keep its order.</param>
+    /// <param name="capturedAt"><see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> when the frame was captured, for <see
+    /// cref="DetectorOptions.MaxFrameAge"/>; 0 means now.</param>
+    /// <param name="cancellationToken">Ends the wait for this frame. Its memory may still be read then; the owner hears when it is not.</param>
+    /// <returns>The result. Await it exactly once, and dispose it when read.</returns>
+    /// <remarks>
+    /// Frames in slots and those of callers may be mixed, also in one batch; order, policies and statistics are the same. Nothing here waits or makes
+    /// back-pressure: no more frames are on their way than the caller has buffers. A frame on the device costs a question to the driver.
+    /// </remarks>
+    /// <exception cref="ArgumentException">
+    /// The frame is the default value, is larger than <see cref="SlotBytes"/> in registered memory, or lies where this detector cannot read it: on
+    /// the device of another detector, in memory that CUDA does not know, or on a device while this detector runs on the processor.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">From the task: it was awaited before.</exception>
+    /// <exception cref="InferenceException">From the task: the engine failed on this frame.</exception>
+    /// <exception cref="OperationCanceledException">From the task: cancelled.</exception>
+    /// <exception cref="DetectorFaultedException">From the task: the detector met an error it cannot go on after.</exception>
+    /// <exception cref="ObjectDisposedException">
+    /// From the task: the registered memory was disposed, or the detector before a lane took the frame.
+    /// </exception>
+    public ValueTask<DetectionResult> SubmitAsync(
+        in ExternalFrame frame, int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default) =>
+        pipeline.Submit(frame, source, capturedAt, cancellationToken);
+
+    /// <summary>
+    /// Makes memory of the caller's readable in place, such as the ring of a camera's SDK: on CUDA its pages are locked, on the CPU nothing is done.
+    /// Once for each buffer or ring, at the start.
+    /// </summary>
+    /// <param name="address">First byte. Whole pages are locked, and two registrations must not share one: register a ring as one.</param>
+    /// <param name="byteCount">Length in bytes.</param>
+    /// <returns>The memory, for <see cref="ExternalFrame.InRegistered"/>. Dispose it before the memory is freed.</returns>
+    /// <remarks>Slow on CUDA, about 0.3 s for each GiB, and it holds up other driver calls of the process meanwhile.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">The address is 0, or the length not positive.</exception>
+    /// <exception cref="YoloZeroCopy.Cuda.CudaException">
+    /// The driver refused: the memory, or a page of it, is registered already, or is of a kind that cannot be locked, such as a device's own.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The detector is disposed.</exception>
+    /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
+    public RegisteredMemory Register(nint address, long byteCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(address);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(byteCount);
+        return new RegisteredMemory(address, byteCount, pipeline.Register(address, byteCount), pinned: default);
+    }
+
+    /// <summary>The same for managed memory, which is pinned until the registration is disposed.</summary>
+    /// <param name="memory">The memory, not empty. Best of an array of its own, large enough for the ring.</param>
+    /// <returns>The memory, for <see cref="ExternalFrame.InRegistered"/>.</returns>
+    /// <exception cref="ArgumentException">The memory is empty.</exception>
+    /// <inheritdoc cref="Register(nint, long)" path="/exception"/>
+    public unsafe RegisteredMemory Register(Memory<byte> memory)
+    {
+        if (memory.IsEmpty)
+        {
+            throw new ArgumentException("Empty memory has nothing to register.", nameof(memory));
+        }
+
+        MemoryHandle pinned = memory.Pin();
+        try
+        {
+            nint address = (nint)pinned.Pointer;
+            return new RegisteredMemory(address, memory.Length, pipeline.Register(address, memory.Length), pinned);
+        }
+        catch
+        {
+            pinned.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>
     /// Detects objects in pixels that lie elsewhere: rents a slot, copies them into it and submits it. Costs one host copy, which the statistics
     /// count.
@@ -170,7 +246,8 @@ public sealed partial class YoloDetector : IDetector
     /// <summary>The same for a caller who cannot await: returns when everything is freed.</summary>
     /// <remarks>
     /// Waits for what lanes have begun, and for nothing of the caller's: no synchronisation context, no thread of the pool. In code that runs on the
-    /// thread that brings results (<see cref="DetectorOptions.AllowSynchronousContinuations"/>, a listener) it begins the disposal and returns. Not
+    /// thread that brings results (<see cref="DetectorOptions.AllowSynchronousContinuations"/>, a listener) or tells an owner that its frame is free it
+    /// begins the disposal and returns. Not
     /// for the function of a detector from <see cref="FromFunction"/>: that would wait for itself.
     /// </remarks>
     public void Dispose()

@@ -49,7 +49,7 @@ internal struct Counters
         }
     }
 
-    public readonly DetectorStatistics ToStatistics(long[] batchSizes, int waiting, int inFlight, FramePool pool, bool isOnDevice) => new()
+    public readonly DetectorStatistics ToStatistics(long[] batchSizes, int waiting, int inFlight, FramePool pool, int externalFrames, bool isOnDevice) => new()
     {
         FramesSubmitted = Submitted,
         FramesCompleted = completed,
@@ -65,6 +65,7 @@ internal struct Counters
         SlotsInUse = pool.SlotsInUse,
         SlotsRented = pool.SlotsRented,
         SlotCount = pool.SlotCount,
+        ExternalFramesHeld = externalFrames,
         HostCopies = HostCopies,
         CandidatesCut = CutCandidates,
         ManagedBytes = ManagedBytes,

@@ -56,6 +56,9 @@ public sealed record DetectorStatistics
     /// <summary>Slots of the detector.</summary>
     public int SlotCount { get; init; }
 
+    /// <summary>Frames in memory of callers' that the detector has taken and whose owners have not heard yet that it is free.</summary>
+    public int ExternalFramesHeld { get; init; }
+
     /// <summary>
     /// Times the library copied a whole frame on the host. Frames written into slots cause none; <see cref="YoloDetector.DetectAsync"/> causes one
     /// each.

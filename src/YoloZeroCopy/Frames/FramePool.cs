@@ -256,9 +256,7 @@ internal sealed class FramePool : IDisposable
         return managers[slot.Index].Memory;
     }
 
-    /// <summary>The frame in a slot that was submitted: for the lane that reads it, until <see cref="Recycle"/>.</summary>
-    internal ReadOnlySpan<byte> SubmittedFrame(int index) => Bytes(index);
-
+    /// <summary>Where a slot lies. Of one that was submitted for the lane that reads it, until <see cref="Recycle"/>.</summary>
     internal nint AddressOf(int index) => memory.Address + (index * slotStep);
 
     internal Span<byte> RentedSpan(int index)

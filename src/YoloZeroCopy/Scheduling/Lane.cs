@@ -21,11 +21,25 @@ internal abstract class Lane : IDisposable
     /// Takes a batch and returns without waiting for it. The dispatcher thread calls it, and only while no batch is in flight on this lane.
     /// </summary>
     /// <remarks>
-    /// From any thread the lane then gives back each slot as soon as it no longer reads it (<see cref="LaneBatch.ReleaseSlot"/>), sets a result or an
-    /// error for each frame, and ends with
+    /// From any thread the lane then gives back each frame's memory as soon as it no longer reads it (<see cref="LaneBatch.ReleaseFrame"/>), sets a
+    /// result or an error for each frame, and ends with
     /// <see cref="LaneBatch.Complete"/>, or with <see cref="LaneBatch.Fault"/> when it cannot go on. An exception from here counts as a fault.
     /// </remarks>
     public abstract void Start(LaneBatch batch);
+
+    /// <summary>
+    /// Makes host memory of a caller's readable for the device until what this returns is disposed, which may be after the lane; null where the
+    /// device reads any. Any thread.
+    /// </summary>
+    public virtual IDisposable? Register(nint address, long byteCount) => null;
+
+    /// <summary>Refuses a frame of a caller's that the device cannot read, before it is taken. Any thread, no allocation.</summary>
+    /// <returns>The frame, with what is known of it by now.</returns>
+    /// <exception cref="ArgumentException">It lies elsewhere.</exception>
+    public virtual ExternalFrame Check(in ExternalFrame frame) => !frame.IsOnDevice ? frame : throw new ArgumentException(
+        "The frame lies in device memory, and this detector runs on the processor. Open it with Device.Cuda(n) of that device, or give it a slot or "
+            + "registered host memory.",
+        nameof(frame));
 
     /// <summary>Called once, when no batch is in flight.</summary>
     public abstract void Dispose();

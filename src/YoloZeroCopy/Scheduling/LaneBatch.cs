@@ -16,27 +16,31 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
 
     internal long CutCandidates { get; private set; }
 
-    /// <summary>Bytes of the frame, in its slot. Not after <see cref="ReleaseSlot"/>.</summary>
-    public ReadOnlySpan<byte> Pixels(int index) => pipeline.Pool.SubmittedFrame(frames[index].SlotIndex);
+    /// <summary>Bytes of a frame on the host. Not after <see cref="ReleaseFrame"/>.</summary>
+    public unsafe ReadOnlySpan<byte> Pixels(int index) => new((void*)Address(index), frames[index].Format.ByteCount);
 
-    /// <summary>Address of the frame in its slot. Not after <see cref="ReleaseSlot"/>.</summary>
-    public nint Address(int index) => pipeline.Pool.AddressOf(frames[index].SlotIndex);
+    /// <summary>Address of the frame, on the host or on the device. Not after <see cref="ReleaseFrame"/>.</summary>
+    public nint Address(int index) =>
+        IsInSlot(index) ? pipeline.Pool.AddressOf(frames[index].SlotIndex) : (nint)frames[index].External.Address;
+
+    public bool IsInSlot(int index) => frames[index].External.Owner is null;
 
     /// <summary>Number of the frame's slot: slots with neighbouring numbers lie side by side.</summary>
     public int Slot(int index) => frames[index].SlotIndex;
+
+    /// <summary>The frame as its caller gave it, where it is not in a slot. Not after <see cref="ReleaseFrame"/>.</summary>
+    public ref readonly ExternalFrame External(int index) => ref frames[index].External;
 
     public FrameFormat Format(int index) => frames[index].Format;
 
     /// <summary>Where the frame's detections go.</summary>
     public Span<Detection> Detections(int index) => frames[index].DetectionBuffer;
 
-    /// <summary>The slot has been read: a producer may have it.</summary>
-    public void ReleaseSlot(int index)
+    /// <summary>The frame has been read: a producer may have its slot, or the owner its memory. Runs no code of others.</summary>
+    public void ReleaseFrame(int index)
     {
-        PendingFrame frame = frames[index];
-        Debug.Assert(frame.HoldsSlot, "A lane releases a slot once.");
-        frame.HoldsSlot = false;
-        pipeline.Pool.Recycle(frame.SlotIndex);
+        Debug.Assert(frames[index].HoldsMemory, "A lane releases a frame once.");
+        pipeline.ReleaseMemory(frames[index]);
     }
 
     public void SetResult(int index, int detectionCount)

@@ -13,6 +13,7 @@ namespace YoloZeroCopy;
 internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetections) : PooledValueTaskSource<DetectionResult>
 {
     private readonly Detection[] detections = new Detection[maxDetections];
+    private ExternalFrame external;
     private CancellationTokenRegistration registration;
     private int detectionCount;
     private int holders;
@@ -43,9 +44,13 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
 
     public FrameStatus Status { get; set; }
 
+    /// <summary>The frame's slot, where <see cref="External"/> has no owner.</summary>
     public int SlotIndex { get; private set; }
 
-    public bool HoldsSlot { get; set; }
+    public ref readonly ExternalFrame External => ref external;
+
+    /// <summary>The slot is not back in the pool yet, or the owner has not been told.</summary>
+    public bool HoldsMemory { get; private set; }
 
     public FrameFormat Format { get; private set; }
 
@@ -92,8 +97,8 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         ModelInfo model, in FrameFormat format, ReadOnlySpan<Detection> detections, FrameStatus status, int source, long sequence, long capturedAt)
     {
         PendingFrame frame = new(pendingFrames: null, detections.Length) { givenModel = model };
-        frame.Begin(slotIndex: 0, format, source, sequence, capturedAt, activity: null, CancellationToken.None);
-        frame.HoldsSlot = false;
+        frame.Begin(slotIndex: 0, external: default, format, source, sequence, capturedAt, activity: null, CancellationToken.None);
+        frame.ForgetMemory();
         frame.holders = 1;
         frame.Status = status;
         frame.DispatchedAt = frame.FinishedAt = frame.SubmittedAt;
@@ -106,10 +111,12 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
     /// Begins a new use. Called with the gate held, so that a late cancellation of the last use sees either that use or this one, never half of each.
     /// </summary>
     public void Begin(
-        int slotIndex, in FrameFormat format, int source, long sequence, long capturedAt, Activity? activity, CancellationToken cancellationToken)
+        int slotIndex, in ExternalFrame external, in FrameFormat format, int source, long sequence, long capturedAt, Activity? activity,
+            CancellationToken cancellationToken)
     {
         SlotIndex = slotIndex;
-        HoldsSlot = true;
+        this.external = external;
+        HoldsMemory = true;
         Format = format;
         Source = source;
         Sequence = sequence;
@@ -127,6 +134,13 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         Activity = activity;
         BatchSize = 0;
         CancellationToken = cancellationToken;
+    }
+
+    /// <summary>The frame's memory is given back; nothing of the caller's is kept.</summary>
+    public void ForgetMemory()
+    {
+        HoldsMemory = false;
+        external = default;
     }
 
     public void SetBatch(int size, in StageTimes times)

@@ -6,18 +6,25 @@ namespace YoloZeroCopy;
 /// <summary>Takes submitted frames, batches them onto lanes and gives results back in submit order.</summary>
 /// <remarks>
 /// One lock, the gate, guards the queue, the order of results and the idle lanes; nothing slow happens inside it, and no code of others. Why no slot
-/// is lost: a frame holds its slot from submit until exactly one of three places gives it back and clears <see cref="PendingFrame.HoldsSlot"/>: the
-/// lane that has read it, <see cref="Finish"/> when it leaves without one, or <see cref="OnBatchDone"/> for those its lane kept. Why results are in
+/// is lost, and every owner of a frame that lies elsewhere hears once: a frame holds its memory from submit until exactly one of three places gives
+/// it back (<see cref="ReleaseMemory"/>): the lane that has read it, <see cref="Finish"/> when it leaves without one, or <see cref="OnBatchDone"/>
+/// for those its lane kept; what never became a frame <see cref="Submit(int, in ExternalFrame, in FrameFormat, int, long, CancellationToken)"/>
+/// itself gives back. Why results are in
 /// order: every frame enters the order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="Retire"/>).
-/// Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="Answer"/>, and the listeners of a frame's
-/// activity.
+/// Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="Answer"/>, the listeners of a frame's
+/// activity, and <see cref="FrameOwners"/>.
 /// </remarks>
 internal sealed class Pipeline : IAsyncDisposable, IDisposable
 {
+    // Whether code that awaits a result, or a listener, may run on this thread just now.
+    [ThreadStatic]
+    private static bool answering;
+
     private readonly object gate = new();
     private readonly Lane[] lanes;
     private readonly Queue<LaneBatch> idle;
     private readonly PendingFramePool pendingFrames;
+    private readonly FrameOwners owners;
     private readonly PipelineOptions options;
     private readonly Thread dispatcher;
     private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -75,6 +82,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
         opening = steps ?? new OpeningSteps(progress: null, CancellationToken.None);
         Warnings = new Warnings(options.Warning);
+        owners = new FrameOwners(Warnings);
         pool.Warnings = Warnings;
         dispatcher = new Thread(Dispatch) { IsBackground = true, Name = "YoloZeroCopy dispatcher" };
         // Without the opener's context: that would be held, and seen by listeners, for as long as the thread runs.
@@ -112,16 +120,89 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     /// <summary>Takes over what is to be disposed after the lanes, in this order. Once, before the first frame.</summary>
     public void Own(IDisposable[] parts) => this.parts = parts;
 
+    /// <summary>Refuses to wait on a thread whose going on the wait may need.</summary>
+    /// <exception cref="InvalidOperationException">This thread brings results just now.</exception>
+    public static void ThrowIfAnswering(string what)
+    {
+        if (answering)
+        {
+            throw new InvalidOperationException($"{what}, which this thread cannot wait for: it is the one that brings results. Do it on another one.");
+        }
+    }
+
+    /// <summary>Makes host memory of a caller's readable for the lanes' device.</summary>
+    /// <exception cref="ObjectDisposedException">The detector is disposed.</exception>
+    /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
+    public IDisposable? Register(nint address, long byteCount)
+    {
+        lock (gate)
+        {
+            if (stopping || fault is not null)
+            {
+                throw ClosedError();
+            }
+        }
+
+        return lanes[0].Register(address, byteCount);
+    }
+
     /// <exception cref="InvalidOperationException">The slot is stale.</exception>
-    [SuppressMessage("Reliability", "CA2012", Justification = "The value task is made here and handed to the caller.")]
     public ValueTask<DetectionResult> Submit(in FrameSlot slot, int source, long capturedAt, CancellationToken cancellationToken)
     {
         FrameFormat format = Pool.Submit(slot);
+        return Submit(slot.Index, external: default, format, source, capturedAt, cancellationToken);
+    }
 
-        // From here on the slot is ours whatever happens: every way out gives it back.
+    /// <exception cref="ArgumentException">The frame cannot be read here; it was not taken, and its owner does not hear.</exception>
+    public ValueTask<DetectionResult> Submit(in ExternalFrame frame, int source, long capturedAt, CancellationToken cancellationToken)
+    {
+        if (frame.Owner is null)
+        {
+            throw new ArgumentException("The frame is the default value; make one in registered memory or on the device.", nameof(frame));
+        }
+
+        if (frame.Memory is not null && frame.Format.ByteCount > Pool.SlotBytes)
+        {
+            throw new ArgumentException(
+                $"A frame of {frame.Format} takes {frame.Format.ByteCount} bytes, and {nameof(Pool.SlotBytes)} is {Pool.SlotBytes}, which bounds "
+                    + $"frames in registered memory, too; open the detector with {nameof(Pool.SlotBytes)} for the largest frame.",
+                nameof(frame));
+        }
+
+        ExternalFrame taken = frame;
+        Exception? refused = null;
+        try
+        {
+            taken = lanes[0].Check(frame);
+        }
+        catch (Exception error) when (error is not ArgumentException)
+        {
+            refused = error;
+        }
+
+        owners.Take();
+        if (refused is null && frame.Memory?.TryEnter() == false)
+        {
+            refused = new ObjectDisposedException(nameof(RegisteredMemory));
+        }
+
+        if (refused is not null)
+        {
+            owners.Tell(frame.Owner, frame.Token);
+            return ValueTask.FromException<DetectionResult>(refused);
+        }
+
+        return Submit(slotIndex: -1, taken, taken.Format, source, capturedAt, cancellationToken);
+    }
+
+    [SuppressMessage("Reliability", "CA2012", Justification = "The value task is made here and handed to the caller.")]
+    private ValueTask<DetectionResult> Submit(
+        int slotIndex, in ExternalFrame external, in FrameFormat format, int source, long capturedAt, CancellationToken cancellationToken)
+    {
+        // The memory is ours by now whatever happens: every way out gives it back.
         if (cancellationToken.IsCancellationRequested)
         {
-            Pool.Recycle(slot.Index);
+            GiveBack(slotIndex, external);
             return ValueTask.FromCanceled<DetectionResult>(cancellationToken);
         }
 
@@ -136,7 +217,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         {
             if (frame is null)
             {
-                Pool.Recycle(slot.Index);
+                GiveBack(slotIndex, external);
             }
         }
 
@@ -149,7 +230,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             }
             else
             {
-                frame.Begin(slot.Index, format, source, counters.Submitted++, capturedAt, activity, cancellationToken);
+                frame.Begin(slotIndex, external, format, source, counters.Submitted++, capturedAt, activity, cancellationToken);
                 mustRetire = Enqueue(frame);
             }
         }
@@ -158,7 +239,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         {
             RefuseActivity(activity, closed);
             pendingFrames.Add(frame);
-            Pool.Recycle(slot.Index);
+            GiveBack(slotIndex, external);
             return ValueTask.FromException<DetectionResult>(closed);
         }
 
@@ -219,7 +300,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
                 frame.FinishedAt = now;
                 counters.QueueTicks += frame.DispatchedAt - frame.SubmittedAt;
-                ReleaseSlot(frame);
+                ReleaseMemory(frame);
                 frame.IsFinished = true;
             }
 
@@ -253,7 +334,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         lock (gate)
         {
-            return counters.ToStatistics(batchSizes, waiting.Count, inFlight, Pool, lanes[0].IsOnDevice);
+            return counters.ToStatistics(batchSizes, waiting.Count, inFlight, Pool, owners.Held, lanes[0].IsOnDevice);
         }
     }
 
@@ -278,8 +359,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: false), this, preferLocal: false);
 
     /// <summary>
-    /// The same for a caller who cannot await: returns when all is freed. Needs no thread of the pool, whose threads may all wait here. On the thread
-    /// that answers frames, where code of others may run, it would wait for itself: there the disposal only begins.
+    /// The same for a caller who cannot await: returns when all is freed. Needs no thread of the pool, whose threads may all wait here. On the threads
+    /// that answer frames and tell owners, where code of others may run, it would wait for itself: there the disposal only begins.
     /// </summary>
     public void Dispose()
     {
@@ -289,7 +370,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             answers = retiring && retiringThread == Environment.CurrentManagedThreadId;
         }
 
-        if (answers)
+        if (answers || owners.IsCurrentThread)
         {
             ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: true), this, preferLocal: false);
             return;
@@ -308,7 +389,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         if (TryBeginStop(failWaiting, out Task ended))
         {
-            await drained.Task.ConfigureAwait(false);
+            // Never on the thread that called, which may be one of those that this waits for.
+            await drained.Task.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             Free();
         }
 
@@ -345,6 +427,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private void Free()
     {
         dispatcher.Join();
+        owners.End();
         if (DisposeAll([.. lanes, .. parts]) is Exception error)
         {
             disposal!.SetException(error);
@@ -604,12 +687,18 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>The pool is empty and the policy is to prefer the newest: the frame that has waited longest gives up its slot.</summary>
+    /// <summary>The pool is empty and the policy is to prefer the newest: the frame that has waited longest in a slot gives it up.</summary>
     private bool DropOldest()
     {
         lock (gate)
         {
-            if (waiting.First is not PendingFrame frame)
+            PendingFrame? frame = waiting.First;
+            while (frame is { External.Owner: not null })
+            {
+                frame = frame.Next;
+            }
+
+            if (frame is null)
             {
                 return false;
             }
@@ -631,16 +720,33 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
         frame.Status = status;
         frame.FinishedAt = Stopwatch.GetTimestamp();
-        ReleaseSlot(frame);
+        ReleaseMemory(frame);
         frame.IsFinished = true;
     }
 
-    private void ReleaseSlot(PendingFrame frame)
+    /// <summary>Gives back the memory of a frame that still holds it. One thread at a time for a frame; any lock may be held.</summary>
+    public void ReleaseMemory(PendingFrame frame)
     {
-        if (frame.HoldsSlot)
+        if (frame.HoldsMemory)
         {
-            frame.HoldsSlot = false;
-            Pool.Recycle(frame.SlotIndex);
+            int slotIndex = frame.SlotIndex;
+            ExternalFrame external = frame.External;
+            frame.ForgetMemory();
+            GiveBack(slotIndex, external);
+        }
+    }
+
+    private void GiveBack(int slotIndex, in ExternalFrame external)
+    {
+        if (external.Owner is IFrameOwner owner)
+        {
+            // First, so that an owner who hears of its last frame may dispose the memory.
+            external.Memory?.Leave();
+            owners.Tell(owner, external.Token);
+        }
+        else
+        {
+            Pool.Recycle(slotIndex);
         }
     }
 
@@ -702,7 +808,10 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
             if (answer)
             {
+                bool outer = answering;
+                answering = true;
                 Answer(frame);
+                answering = outer;
             }
 
             frame.ReleaseHolder();

@@ -286,7 +286,7 @@ public sealed class FrameTracingTests
                 {
                     (Activity own, Task<DetectionResult> frame) = Submit(harness);
                     LaneBatch batch = lane.Next();
-                    batch.ReleaseSlot(0);
+                    batch.ReleaseFrame(0);
                     batch.SetError(0, new InferenceException("the model gave NaN"));
                     batch.Complete(default);
                     return (own, frame);

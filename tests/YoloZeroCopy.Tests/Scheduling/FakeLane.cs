@@ -21,8 +21,14 @@ internal sealed class FakeLane : Lane
 
     public Exception? PrepareError { get; init; }
 
-    /// <summary>What <see cref="IsOnDevice"/> says.</summary>
+    /// <summary>What <see cref="IsOnDevice"/> says. Such a lane takes frames on the device, too, and locks registered memory.</summary>
     public bool OnDevice { get; init; }
+
+    /// <summary>Registered memory that is locked now.</summary>
+    public int Registrations { get; private set; }
+
+    /// <summary>What <see cref="Check"/> throws.</summary>
+    public Exception? CheckError { get; set; }
 
     public override bool IsOnDevice => OnDevice;
 
@@ -51,6 +57,22 @@ internal sealed class FakeLane : Lane
         }
 
         onStart(this, batch);
+    }
+
+    public override IDisposable? Register(nint address, long byteCount)
+    {
+        Registrations += OnDevice ? 1 : 0;
+        return OnDevice ? new Registration(this) : null;
+    }
+
+    public override ExternalFrame Check(in ExternalFrame frame)
+    {
+        if (CheckError is not null)
+        {
+            throw CheckError;
+        }
+
+        return OnDevice ? frame : base.Check(frame);
     }
 
     /// <summary>Waits for the next batch that the dispatcher gave to this lane.</summary>
@@ -82,7 +104,7 @@ internal sealed class FakeLane : Lane
     public static void Answer(LaneBatch batch, int index)
     {
         int number = MemoryMarshal.Read<int>(batch.Pixels(index));
-        batch.ReleaseSlot(index);
+        batch.ReleaseFrame(index);
         batch.Detections(index)[0] = new Detection(number, 0.5f, 0, 0, 1, 1);
         batch.SetResult(index, 1);
     }
@@ -91,5 +113,10 @@ internal sealed class FakeLane : Lane
     {
         Assert.False(IsDisposed);
         IsDisposed = true;
+    }
+
+    private sealed class Registration(FakeLane lane) : IDisposable
+    {
+        public void Dispose() => lane.Registrations--;
     }
 }

@@ -76,7 +76,7 @@ internal sealed unsafe class CpuLane : ProcessorLane
         for (int index = 0; index < current.Count; index++)
         {
             preprocessor.Run(current.Pixels(index), current.Format(index), new Span<byte>(input + ((long)index * inputBytes), inputBytes));
-            current.ReleaseSlot(index);
+            current.ReleaseFrame(index);
         }
 
         long preprocessed = Stopwatch.GetTimestamp();

@@ -42,7 +42,7 @@ internal sealed class FunctionLane : ProcessorLane
                     index, error as InferenceException ?? new InferenceException($"The function that detects threw: {error.Message}", error));
             }
 
-            current.ReleaseSlot(index);
+            current.ReleaseFrame(index);
         }
 
         long inference = Stopwatch.GetTimestamp() - start;

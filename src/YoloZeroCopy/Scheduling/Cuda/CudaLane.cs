@@ -315,8 +315,8 @@ internal sealed unsafe class CudaLane : Lane
     }
 
     // A frame that leaves much of its slot empty goes up alone: the rest would cost the link more than a call.
-    private bool IsBehind(LaneBatch current, int frame, int next) =>
-        current.Slot(next) == current.Slot(frame) + 1 && sizes.FrameStep - current.Format(frame).ByteCount <= sizes.FrameStep / MaxWaste;
+    private bool IsBehind(LaneBatch current, int frame, int next) => current.IsInSlot(frame) && current.IsInSlot(next)
+        && current.Slot(next) == current.Slot(frame) + 1 && sizes.FrameStep - current.Format(frame).ByteCount <= sizes.FrameStep / MaxWaste;
 
     private void FillUp(int from, int to)
     {
@@ -353,7 +353,7 @@ internal sealed unsafe class CudaLane : Lane
             LaneBatch current = batch!;
             for (int index = 0; index < current.Count; index++)
             {
-                current.ReleaseSlot(index);
+                current.ReleaseFrame(index);
             }
         }
 
