@@ -90,7 +90,7 @@ public class PipelineBenchmarks : IDisposable
         {
             for (int index = 0; index < batch.Count; index++)
             {
-                batch.ReleaseSlot(index);
+                batch.ReleaseFrame(index);
                 batch.SetResult(index, 0);
             }
 
