@@ -36,7 +36,7 @@ internal static partial class ErrorReport
     }
 
     /// <summary>A message as users see it: one line, without passwords.</summary>
-    public static string Shown(string message) => UrlCredentials.Hide(OneLine(message), known: null);
+    public static string Shown(string message) => UrlCredentials.Hide(OneLine(message), url: null);
 
     public static (int Code, string Message, string? Hint) Describe(Exception error) => error switch
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace YoloZeroCopy;
 
@@ -12,11 +13,12 @@ internal sealed record FfmpegHeader(double FrameRate, TimeSpan? Duration, bool I
 /// </summary>
 /// <remarks>Filled by one task; the properties may be read by any thread. What is kept has no credentials of URLs in it, which ffmpeg
 /// prints.</remarks>
-/// <param name="credentials">Those of the URL that is read; null where it has none.</param>
-internal sealed class FfmpegLog(string? credentials = null)
+/// <param name="url">The URL that is read; null where there is none.</param>
+internal sealed partial class FfmpegLog(string? url = null)
 {
     private const int MaxLineBytes = 1000;
     private const int MaxLines = 12;
+    private const double MaxGuess = 1000;
 
     private readonly Lock gate = new();
     private readonly Queue<string> lines = new();
@@ -26,6 +28,7 @@ internal sealed class FfmpegLog(string? credentials = null)
     private int lineLength;
     private bool isLineCut;
     private int errorCount;
+    private bool isRefused;
     private bool inInput;
     private bool inOutput;
     private bool sawInputVideo;
@@ -34,6 +37,19 @@ internal sealed class FfmpegLog(string? credentials = null)
 
     /// <summary>The header, or null when the log ended without one.</summary>
     public Task<FfmpegHeader?> Header => header.Task;
+
+    /// <summary>Whether a server answered that it will not: no such path, or not for this user. ffmpeg has no other sign of it than the number of the
+    /// answer in its log.</summary>
+    public bool IsRefused
+    {
+        get
+        {
+            lock (gate)
+            {
+                return isRefused;
+            }
+        }
+    }
 
     /// <summary>Lines of level error or fatal so far.</summary>
     public int ErrorCount
@@ -115,7 +131,7 @@ internal sealed class FfmpegLog(string? credentials = null)
 
         string text = Encoding.UTF8.GetString(line, 0, lineLength);
         lineLength = 0;
-        Keep(isLineCut ? UrlCredentials.HideInCut(text, credentials) : UrlCredentials.Hide(text, credentials));
+        Keep(isLineCut ? UrlCredentials.HideInCut(text, url) : UrlCredentials.Hide(text, url));
         isLineCut = false;
         if (!header.Task.IsCompleted && text.StartsWith("[info] ", StringComparison.Ordinal))
         {
@@ -133,6 +149,7 @@ internal sealed class FfmpegLog(string? credentials = null)
             if (error >= 0 && (other < 0 || error < other))
             {
                 errorCount++;
+                isRefused |= Refusal().IsMatch(text);
                 target = errors;
                 text = text[(error + 8)..];
             }
@@ -145,6 +162,10 @@ internal sealed class FfmpegLog(string? credentials = null)
             target.Enqueue(text);
         }
     }
+
+    // RTSP's and HTTP's numbers are the same.
+    [GeneratedRegex(@"(?:failed: |HTTP error |Server returned )4(?:\d\d\b|XX)")]
+    private static partial Regex Refusal();
 
     // Sections begin at column 0; whatever a file's own metadata holds is indented deeper than the lines looked for.
     private void Parse(ReadOnlySpan<char> text)
@@ -189,7 +210,10 @@ internal sealed class FfmpegLog(string? credentials = null)
 
     private static double ReadRate(ReadOnlySpan<char> text)
     {
+        // Of packets that were not looked into there is only a guess, which may be the unit of time.
         int end = text.IndexOf(" fps");
+        bool isGuess = end < 0;
+        end = isGuess ? text.IndexOf(" tbr") : end;
         if (end < 0)
         {
             return 0;
@@ -204,6 +228,11 @@ internal sealed class FfmpegLog(string? credentials = null)
         }
 
         if (!double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double rate))
+        {
+            return 0;
+        }
+
+        if (isGuess && rate * factor > MaxGuess)
         {
             return 0;
         }

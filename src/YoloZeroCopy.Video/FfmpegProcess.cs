@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Text;
 using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
@@ -13,10 +14,10 @@ internal sealed class FfmpegProcess : IDisposable
     private readonly Process process;
     private readonly Task logPump;
 
-    private FfmpegProcess(Process process, string? credentials)
+    private FfmpegProcess(Process process, string? url)
     {
         this.process = process;
-        Log = new FfmpegLog(credentials);
+        Log = new FfmpegLog(url);
         logPump = Log.PumpAsync(process.StandardError.BaseStream);
     }
 
@@ -33,13 +34,17 @@ internal sealed class FfmpegProcess : IDisposable
     /// <summary>Starts the program.</summary>
     /// <param name="program">Its file.</param>
     /// <param name="arguments">What it is told.</param>
-    /// <param name="credentials">Those of a URL among the arguments, which the log must not keep.</param>
+    /// <param name="url">A URL that it reads, whose credentials the log must not keep.</param>
+    /// <param name="diesWithUs">Whether it is killed when this process dies, however that may be; on Linux, where the system has setpriv. What waits
+    /// for a camera would not notice otherwise.</param>
     /// <exception cref="NativeLibraryException">The program cannot be started.</exception>
-    public static FfmpegProcess Start(string program, IEnumerable<string> arguments, string? credentials = null)
+    public static FfmpegProcess Start(string program, IEnumerable<string> arguments, string? url = null, bool diesWithUs = false)
     {
         ThrowIfNotExecutable(program);
-        bool ownSession = OperatingSystem.IsLinux() && File.Exists(SetSid);
-        ProcessStartInfo info = new(ownSession ? SetSid : program)
+        string[] session = OperatingSystem.IsLinux() && File.Exists(SetSid) ? [SetSid] : [];
+        string[] death = diesWithUs && ParentDeath.IsKnown ? ParentDeath.Command : [];
+        string[] command = [.. session, .. death, Path.GetFullPath(program), .. arguments];
+        ProcessStartInfo info = new(command[0], command[1..])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -47,30 +52,37 @@ internal sealed class FfmpegProcess : IDisposable
             UseShellExecute = false,
             CreateNoWindow = true,
         };
-        if (ownSession)
-        {
-            info.ArgumentList.Add(Path.GetFullPath(program));
-        }
-
-        foreach (string argument in arguments)
-        {
-            info.ArgumentList.Add(argument);
-        }
-
         Process? process;
         try
         {
-            process = Process.Start(info);
+            process = death.Length > 0 ? ParentDeath.Run(() => Process.Start(info)) : Process.Start(info);
         }
         catch (Exception error) when (error is Win32Exception or IOException)
         {
             throw new NativeLibraryException(FfmpegProgram.Name, $"'{program}' cannot be started: {error.Message}", error);
         }
 
-        FfmpegProcess started = new(process ?? throw new NativeLibraryException(FfmpegProgram.Name, $"'{program}' cannot be started."), credentials);
+        FfmpegProcess started = new(process ?? throw new NativeLibraryException(FfmpegProgram.Name, $"'{program}' cannot be started."), url);
         Libc.EnlargePipe(started.Output);
         Libc.EnlargePipe(started.Input);
         return started;
+    }
+
+    /// <summary>Gives the program all that it shall read.</summary>
+    public async Task WriteInputAsync(string text)
+    {
+        try
+        {
+            Stream input = Input;
+            await using (input.ConfigureAwait(false))
+            {
+                await input.WriteAsync(Encoding.UTF8.GetBytes(text)).ConfigureAwait(false);
+            }
+        }
+        catch (IOException)
+        {
+            // It is gone, and its log says why.
+        }
     }
 
     /// <summary>Ends the program at once. Any thread, any time, more than once.</summary>

@@ -31,9 +31,13 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     public string[] SourceTimeBase => ["-enc_time_base", FormatVersion >= Release61 ? "demux" : "-1"];
 
     /// <summary>Arguments that give packets the time stamps that NUT takes: none below zero, and none missing, as the first of a camera with B-frames
-    /// is. The filter came with release 4.4; before, all times are moved up, and such a camera cannot be read.</summary>
+    /// is. Times of decoding, which NUT does not have and ffmpeg guesses of a camera, are out of the way, since it moves frames by them. The filter
+    /// came with release 4.4; before, all times are moved up, and such a camera cannot be read.</summary>
     public string[] PacketTimes =>
-        FormatVersion >= Release44 ? ["-avoid_negative_ts", "disabled", "-bsf:v", @"setts=pts=max(PTS\,0)"] : [];
+        FormatVersion >= Release44 ? ["-avoid_negative_ts", "disabled", "-bsf:v", @"setts=pts=max(PTS\,0):dts=N-1000"] : [];
+
+    /// <summary>Whether a list of inputs may set options of its entries: so in release 5.1, and not in 4.1, with which it was tried.</summary>
+    public bool ListsTakeOptions => FormatVersion >= Release51;
 
     /// <summary>Whether an MP4 file of a varying rate shows its last frame. Tried with release 5.1, and with 4.1, whose file ends where the decoder
     /// takes the last frame and not where it is shown, and at once where the unit of time is short.</summary>

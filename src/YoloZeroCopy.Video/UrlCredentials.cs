@@ -14,17 +14,18 @@ internal static partial class UrlCredentials
     private const string EndInText = "/?#'\"<>|\\ \t\r\n";
     private const string EndInUrl = "/?#";
 
-    /// <summary>What stands before the <c>@</c> of a URL; null where nothing does.</summary>
-    public static string? Of(string url) => Find(url, 0, EndInUrl) is (int start, int length) ? url.Substring(start, length) : null;
+    /// <summary>A URL with its credentials replaced, whatever characters they have.</summary>
+    public static string Name(string url) => ParameterOfUrl().Replace(Of(url) is string user ? ReplaceUser(url, user) : url, Hidden);
 
     /// <summary>The text with the credentials of every URL in it replaced.</summary>
-    /// <param name="text">A URL, or text with some in it.</param>
-    /// <param name="known">Credentials of the URL that the text is about, of whatever characters; null where it has none.</param>
-    public static string Hide(string text, string? known)
+    /// <param name="text">Text with URLs in it.</param>
+    /// <param name="url">The URL that the text is about; null where there is none.</param>
+    public static string Hide(string text, string? url)
     {
-        if (known is not null)
+        if (url is not null)
         {
-            text = text.Replace(known + "@", Hidden + "@", StringComparison.Ordinal);
+            text = text.Replace(url, Name(url), StringComparison.Ordinal);
+            text = Of(url) is string user ? ReplaceUser(text, user) : text;
         }
 
         int from = 0;
@@ -40,12 +41,20 @@ internal static partial class UrlCredentials
 
     /// <summary>The same for the beginning of a longer text: a URL whose host has not begun, as far as one can see, may end within its password, and
     /// is left out.</summary>
-    public static string HideInCut(string text, string? known)
+    public static string HideInCut(string text, string? url)
     {
-        int url = text.LastIndexOf(SchemeEnd, StringComparison.Ordinal);
-        bool isWhole = url < 0 || text.AsSpan(url + SchemeEnd.Length).ContainsAny(EndInUrl);
-        return Hide(isWhole ? text : text[..(url + SchemeEnd.Length)] + "...", known);
+        int last = text.LastIndexOf(SchemeEnd, StringComparison.Ordinal);
+        bool isWhole = last < 0 || text.AsSpan(last + SchemeEnd.Length).ContainsAny(EndInUrl);
+        return Hide(isWhole ? text : text[..(last + SchemeEnd.Length)] + "...", url);
     }
+
+    // What stands before the @ of a URL.
+    private static string? Of(string url) => Find(url, 0, EndInUrl) is (int start, int length) ? url.Substring(start, length) : null;
+
+    private static string ReplaceUser(string text, string user) => text.Replace(user + "@", Hidden + "@", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"(?<=\b(?:password|passwd|pwd|token|secret)=)[^&]+", RegexOptions.IgnoreCase)]
+    private static partial Regex ParameterOfUrl();
 
     // A colon behind it is not the word's: a message goes on there.
     [GeneratedRegex(@"(?<=\b(?:password|passwd|pwd|token|secret)=)[^&\s'""]+?(?=:?(?:[&\s'""]|$))", RegexOptions.IgnoreCase)]

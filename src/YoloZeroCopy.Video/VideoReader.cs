@@ -1,129 +1,178 @@
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>Reads the frames of a video, in order and each once, straight into the caller's memory.</summary>
+/// <summary>Reads a video, in order and each frame once, straight into the caller's memory: a file, a folder of pictures, a camera, a stream. One that
+/// is live is watched, and comes back by itself when it was lost.</summary>
 /// <remarks>
-/// The ffmpeg program decodes in a process of its own; it is a separate program under its own licence, which the user installs, and no part of this
-/// library. A frame is read from its pipe into the caller's memory without a copy in between and without managed allocation. One read at a time; any
-/// thread. Turning by rotation metadata is done by ffmpeg, and <see cref="Format"/> is the size after it. Exceptions name a URL without its user and
-/// password; the process list of the machine shows them, as ffmpeg's argument. What ffmpeg sends is NUT, a container with a time stamp for every
-/// frame.
+/// <para>
+/// The ffmpeg program reads and decodes in a process of its own; it is a separate program under its own licence, which the user installs, and no part
+/// of this library. A frame is read from its pipe into the caller's memory without a copy in between and without managed allocation. One read at a
+/// time; any thread. Turning by rotation metadata is done by ffmpeg, and <see cref="Format"/> is the size after it. What ffmpeg sends is NUT, a
+/// container with a time stamp for every frame.
+/// </para>
+/// <para>
+/// A live video (<see cref="IsLive"/>) is lost when it ends, when ffmpeg ends, however that may be, when no frame comes for
+/// <see cref="VideoReaderOptions.StallLimit"/> or five frame times, when the same packet comes again and again for five times as long, and when far
+/// more frames come than the rate it says. ffmpeg is then killed, and the video tried again after a quarter of a second, then after twice as long
+/// each time, up to five seconds, a fifth more or less; after ten seconds with frames it begins at a quarter again. Meanwhile a read waits.
+/// </para>
+/// <para>
+/// Exceptions, states and logs name a URL without its user and password. They are no argument of ffmpeg, which every user of the machine can see,
+/// where ffmpeg can be told them otherwise: for RTSP and for HTTP that is live, with release 5.1 or later. Of files over HTTP, and with earlier
+/// releases, the list of processes shows them.
+/// </para>
 /// </remarks>
 public sealed class VideoReader : IAsyncDisposable
 {
-    // Beyond what any camera sends: a frame of 8K without loss.
-    private const int MaxPacketBytes = 1 << 28;
+    private const int FrameTimesToStall = 5;
+    private const int LooksAtStall = 4;
 
-    private readonly VideoSource source;
-    private readonly FfmpegProgram program;
-    private readonly bool ignoreDecodeErrors;
-    private readonly bool readsPackets;
-    private readonly FfmpegProcess process;
-    private readonly NutReader nut;
-    private readonly FrameWorker worker;
+    // A camera may have a key frame only every ten seconds.
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Health = TimeSpan.FromSeconds(10);
+
+    private readonly string path;
+    private readonly VideoReaderOptions options;
+    private readonly TimeProvider time;
+    private readonly bool endsByItself;
+    private readonly bool canBeQuick;
+    private readonly ReconnectDelay delay = new();
+    private readonly ITimer watchdog;
+    private readonly CancellationTokenSource stop = new();
     private readonly Lock gate = new();
-    private long framesRead;
+
+    // Whoever reads or connects has it; disposal takes it last, for good.
+    private readonly SemaphoreSlim turn = new(1, 1);
+
+    // What follows is of the one who has the turn, and read by others.
+    private VideoConnection? connection;
+    private FrameWatch watch;
+    private bool isQuick;
+    private bool isFirst;
+    private bool isLost;
+    private long liveSince;
+    private long lastFrame;
+    private TimeSpan shift;
+    private long frames;
+    private long connections;
+    private long faults;
     private long timestamp;
-    private long payloadBytes;
-    private bool isOpen;
-    private bool hasLengths;
-    private bool isPacketBegun;
-    private bool ended;
+    private long lastRecovery;
+    private volatile string? fault;
+    private volatile VideoState state;
     private volatile bool aborted;
+
+    // When the running read began, and whose it is; 0 while none is running. The watchdog's.
+    private long waitingSince;
+    private volatile bool isStalled;
     private Task? disposal;
 
-    private VideoReader(VideoSource source, FfmpegProgram program, VideoReaderOptions options, FfmpegProcess process)
+    /// <summary>Makes a reader, and starts nothing: <see cref="ConnectAsync"/> does.</summary>
+    /// <param name="path">A file in any format that ffmpeg reads, a folder of pictures of one kind, or on Linux a camera (<c>/dev/video0</c>, also by
+    /// the links in <c>/dev/v4l</c>); with <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <exception cref="ArgumentException">The pixel format is none of the four, or the stall limit is not above zero.</exception>
+    public VideoReader(string path, VideoReaderOptions? options = null)
     {
-        this.source = source;
-        this.program = program;
-        this.process = process;
-        ignoreDecodeErrors = options.IgnoreDecodeErrors;
-        readsPackets = options.ReadsPackets;
-        nut = new NutReader(process.Output);
-        worker = new FrameWorker("YoloZeroCopy video reader", Read, Abort);
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        this.options = options ?? new VideoReaderOptions();
+        VideoConnection.ThrowIfNotRead(this.options.PixelFormat);
+        if (this.options.StallLimit <= TimeSpan.Zero)
+        {
+            throw new ArgumentException($"{nameof(VideoReaderOptions.StallLimit)} is {this.options.StallLimit}; it must be above zero.");
+        }
+
+        this.path = path;
+        time = this.options.Time;
+        Name = UrlCredentials.Name(path);
+        endsByItself = FfmpegInput.EndsByItself(path, this.options);
+        canBeQuick = FfmpegInput.IsRtsp(path, this.options);
+        isQuick = canBeQuick && this.options.ReadsPackets;
+        watch = new FrameWatch(time, this.options.StallLimit, 0);
+        watchdog = time.CreateTimer(
+            static reader => ((VideoReader)reader!).Watch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Width of the frames in pixels.</summary>
-    public int Width => nut.Width;
+    /// <summary>The path or URL, without user and password.</summary>
+    public string Name { get; }
+
+    /// <summary>How it stands with the video. Any thread.</summary>
+    /// <remarks>After a fault its state stays until the video is live again, while it is tried again and again.</remarks>
+    public VideoState State => state;
+
+    /// <summary>What is wrong with the video; null where it is live, has ended well or was not reached yet. Any thread.</summary>
+    public string? Fault => fault;
+
+    /// <summary>What became of the video so far. Any thread.</summary>
+    public VideoStatistics Statistics => new(
+        FramesRead, Interlocked.Read(ref connections), Interlocked.Read(ref faults), new TimeSpan(Interlocked.Read(ref lastRecovery)));
+
+    /// <summary>Width of the frames in pixels; of packets, it may change with a new connection.</summary>
+    public int Width { get; private set; }
 
     /// <summary>Height of the frames in pixels.</summary>
-    public int Height => nut.Height;
+    public int Height { get; private set; }
 
-    /// <summary>How packets are coded; other where frames are read.</summary>
-    public VideoCodec Codec => nut.Codec;
+    /// <summary>How packets are coded; other where frames are read. It may change with a new connection.</summary>
+    public VideoCodec Codec { get; private set; }
 
-    /// <summary>What a decoder needs before the first packet: of H.264 and HEVC the parameter sets, each behind a start code. Empty where the packets
-    /// have them.</summary>
+    /// <summary>What a decoder needs before the first packet of a connection: of H.264 and HEVC the parameter sets, each behind a start code. Empty
+    /// where the packets have them.</summary>
     public ReadOnlyMemory<byte> Extradata { get; private set; }
 
     /// <summary>The packet that was read last.</summary>
     public VideoPacket Packet { get; private set; }
 
     /// <summary>Format of every frame, unset where packets are read; rows without padding. An Nv12 frame carries the video's colour matrix in
-    /// <see cref="FrameFormat.Color"/>.</summary>
+    /// <see cref="FrameFormat.Color"/>. It is that of the first connection, to whose size ffmpeg brings the frames of later ones.</summary>
     public FrameFormat Format { get; private set; }
 
-    /// <summary>Frames a second as the file says; 0 when it does not.</summary>
+    /// <summary>Frames a second as the video says; 0 when it does not.</summary>
     public double FrameRate { get; private set; }
 
     /// <summary>Length as the file says; null when it does not, as live sources do.</summary>
     public TimeSpan? Duration { get; private set; }
 
     /// <summary>
-    /// True for what has no end of its own: a camera, or a stream whose length nobody says and that comes otherwise than by HTTP. Its end is then an
-    /// error, since ffmpeg ends the same way when a camera is switched off.
+    /// True for what has no end of its own: a camera, or a stream whose length nobody says and that comes otherwise than by HTTP; or as
+    /// <see cref="VideoReaderOptions.IsLive"/> says. Its end is then a fault, since ffmpeg ends the same way when a camera is switched off.
     /// </summary>
-    public bool IsLive => Duration is null && !source.EndsByItself;
+    public bool IsLive => options.IsLive ?? (Duration is null && !endsByItself);
 
     /// <summary>Version and path of the ffmpeg that decodes, for a log.</summary>
-    public string Ffmpeg => program.ToString();
+    public string Ffmpeg { get; private set; } = "";
 
     /// <summary>Frames or packets read so far.</summary>
-    public long FramesRead => Interlocked.Read(ref framesRead);
+    public long FramesRead => Interlocked.Read(ref frames);
 
     /// <summary>
     /// When the frame that was read last is shown, by the video's own clock: its presentation time stamp, to the nearest 100 ns. A file's clock
     /// begins near zero, but not always at it; a camera's may begin anywhere. Until a frame was read, zero.
     /// </summary>
     /// <remarks>Where frames have no time stamps, as in a bare H.264 stream, ffmpeg counts them with the frame rate. Negative ones are moved up, all
-    /// by as much, so that the first is zero.</remarks>
+    /// by as much, so that the first is zero. After a new connection, whose clock begins anywhere, times go on from the last frame before by the time
+    /// that passed.</remarks>
     public TimeSpan Timestamp => new(Interlocked.Read(ref timestamp));
 
     /// <summary>Process id of ffmpeg, for tests.</summary>
-    internal int ProcessId => process.Id;
+    internal int ProcessId => connection!.ProcessId;
 
-    /// <summary>Starts ffmpeg on a video and waits until the size of its frames is known.</summary>
-    /// <param name="path">A file in any format that ffmpeg reads, or on Linux a camera (<c>/dev/video0</c>, also by the links in <c>/dev/v4l</c>);
-    /// with <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
+    /// <summary>Makes a reader and connects it, once: what cannot be reached now is an exception.</summary>
+    /// <param name="path">As the constructor takes it.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <param name="cancellationToken">Ends the attempt; ffmpeg is killed.</param>
     /// <exception cref="MediaException">No such file, not readable, no video stream, no frame, or frames larger than
     /// <see cref="FrameFormat.MaxSize"/>.</exception>
     /// <exception cref="NativeLibraryException">ffmpeg is not found or cannot be started.</exception>
-    /// <exception cref="ArgumentException">The pixel format is none of the four.</exception>
+    /// <exception cref="ArgumentException">The pixel format is none of the four, or the stall limit is not above zero.</exception>
     public static async Task<VideoReader> OpenAsync(string path, VideoReaderOptions? options = null, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        options ??= new VideoReaderOptions();
-        cancellationToken.ThrowIfCancellationRequested();
-        VideoSource source = VideoSource.Of(path, options.AllowUrl);
-        string[] pixels = PixelArguments(options.PixelFormat);
-        FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, cancellationToken).ConfigureAwait(false);
-        string[] codec = options.ReadsPackets
-            ? ["-c:v", "copy", .. program.PacketTimes]
-            : [.. program.EveryFrame, .. program.SourceTimeBase, .. pixels, "-c:v", "rawvideo"];
-        FfmpegProcess process = FfmpegProcess.Start(
-            program.Executable,
-            [
-                "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-copyts", .. source.Arguments,
-                "-map", "0:V:0", "-map_metadata", "-1", "-map_chapters", "-1", .. codec, "-write_index", "0", "-f", "nut", "pipe:1",
-            ],
-            source.Credentials);
-        VideoReader reader = new(source, program, options, process);
+        VideoReader reader = new(path, options);
         try
         {
-            await reader.ReadHeadersAsync(options.PixelFormat, cancellationToken).ConfigureAwait(false);
+            await reader.ConnectOrThrowAsync(again: false, cancellationToken).ConfigureAwait(false);
             return reader;
         }
         catch
@@ -133,29 +182,41 @@ public sealed class VideoReader : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the video is reached, and its format known. What may be live is tried again and again, as after a fault; where
+    /// <see cref="VideoReaderOptions.Reconnects"/> is off, once.</summary>
+    /// <param name="cancellationToken">Ends the attempts; ffmpeg is killed, and the reader can only be disposed.</param>
+    /// <exception cref="MediaException">As of <see cref="OpenAsync"/>; of a file, or without attempts.</exception>
+    /// <exception cref="NativeLibraryException">ffmpeg is not found or cannot be started.</exception>
+    /// <exception cref="InvalidOperationException">A read or another connect is running.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier call was cancelled.</exception>
+    public Task ConnectAsync(CancellationToken cancellationToken = default) => ConnectOrThrowAsync(again: true, cancellationToken);
+
     /// <summary>Reads the next frame.</summary>
     /// <param name="destination">Takes <see cref="FrameFormat.ByteCount"/> bytes from its first one on. Left alone once the call has ended, however
     /// it ends.</param>
     /// <param name="cancellationToken">Kills ffmpeg: after a cancelled read the reader can only be disposed.</param>
-    /// <returns>True for a frame, false at the end of the video. A live source (<see cref="IsLive"/>) ends with an exception.</returns>
+    /// <returns>True for a frame, false at the end of the video. A live one (<see cref="IsLive"/>) has no end.</returns>
     /// <exception cref="ArgumentException">The memory is too short.</exception>
-    /// <exception cref="MediaException">The video is damaged or ends in the middle of a frame, or ffmpeg died; the message has its last
-    /// words.</exception>
-    /// <exception cref="InvalidOperationException">Another read is running.</exception>
+    /// <exception cref="MediaException">The video is damaged or ends in the middle of a frame, or ffmpeg died; the message has its last words. Of a
+    /// live one only where <see cref="VideoReaderOptions.Reconnects"/> is off.</exception>
+    /// <exception cref="InvalidOperationException">Another read is running, the reader is not connected, or it reads packets.</exception>
     /// <exception cref="OperationCanceledException">The read was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier read was cancelled.</exception>
     public ValueTask<bool> ReadFrameAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
     {
-        if (cancellationToken.IsCancellationRequested)
+        if (options.ReadsPackets)
         {
-            // First, since a token that fired as a read ended has aborted the reader already.
-            return ValueTask.FromCanceled<bool>(cancellationToken);
+            throw new InvalidOperationException(
+                $"This reader reads packets, since {nameof(VideoReaderOptions)}.{nameof(VideoReaderOptions.ReadsPackets)} is set.");
         }
 
-        ObjectDisposedException.ThrowIf(aborted, this);
-        ThrowIfReads(packets: true);
-        Format.ThrowIfNotWithin(destination.Length, nameof(destination));
-        return worker.RunAsync(destination, 0, cancellationToken);
+        if (Interlocked.Read(ref connections) > 0)
+        {
+            Format.ThrowIfNotWithin(destination.Length, nameof(destination));
+        }
+
+        return ReadAsync(destination, cancellationToken);
     }
 
     /// <summary>Reads the next packet: one coded frame, as <see cref="Packet"/> then describes it. Of H.264 and HEVC every unit is behind a start
@@ -163,23 +224,16 @@ public sealed class VideoReader : IAsyncDisposable
     /// <param name="destination">Takes the packet from its first byte on. Where it is too short (<see cref="VideoPacket.Size"/>), nothing is read,
     /// and the next call reads the same packet. Left alone once the call has ended, however it ends.</param>
     /// <param name="cancellationToken">Kills ffmpeg: after a cancelled read the reader can only be disposed.</param>
-    /// <returns>True for a packet, false at the end of the video. A live source (<see cref="IsLive"/>) ends with an exception.</returns>
-    /// <exception cref="MediaException">The video is damaged or ends in the middle of a packet, or ffmpeg died; the message has its last
-    /// words.</exception>
-    /// <exception cref="InvalidOperationException">Another read is running, or <see cref="VideoReaderOptions.ReadsPackets"/> is not set.</exception>
+    /// <returns>True for a packet, false at the end of the video. A live one (<see cref="IsLive"/>) has no end.</returns>
+    /// <exception cref="MediaException">The video is damaged or ends in the middle of a packet, or ffmpeg died; the message has its last words. Of a
+    /// live one only where <see cref="VideoReaderOptions.Reconnects"/> is off.</exception>
+    /// <exception cref="InvalidOperationException">Another read is running, the reader is not connected, or
+    /// <see cref="VideoReaderOptions.ReadsPackets"/> is not set.</exception>
     /// <exception cref="OperationCanceledException">The read was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier read was cancelled.</exception>
-    public ValueTask<bool> ReadPacketAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
-    {
-        if (cancellationToken.IsCancellationRequested)
-        {
-            return ValueTask.FromCanceled<bool>(cancellationToken);
-        }
-
-        ObjectDisposedException.ThrowIf(aborted, this);
-        ThrowIfReads(packets: false);
-        return worker.RunAsync(destination, 0, cancellationToken);
-    }
+    public ValueTask<bool> ReadPacketAsync(Memory<byte> destination, CancellationToken cancellationToken = default) => options.ReadsPackets
+        ? ReadAsync(destination, cancellationToken)
+        : throw new InvalidOperationException($"{nameof(VideoReaderOptions)}.{nameof(VideoReaderOptions.ReadsPackets)} is not set.");
 
     /// <summary>Kills ffmpeg where it still runs and waits until it is gone. A running read fails with
     /// <see cref="ObjectDisposedException"/>.</summary>
@@ -192,214 +246,329 @@ public sealed class VideoReader : IAsyncDisposable
         }
     }
 
-    private static string[] PixelArguments(PixelFormat pixelFormat) => pixelFormat switch
-    {
-        PixelFormat.Bgr24 => ["-pix_fmt", "bgr24"],
-        PixelFormat.Rgb24 => ["-pix_fmt", "rgb24"],
-        PixelFormat.Gray8 => ["-pix_fmt", "gray"],
-
-        // Always luminance 16 to 235, so that the format can say which matrix and range it is.
-        PixelFormat.Nv12 => ["-vf", "scale=out_range=tv", "-pix_fmt", "nv12"],
-        _ => throw new ArgumentException($"A video is read as Bgr24, Rgb24, Gray8 or Nv12; {pixelFormat} was given."),
-    };
-
-    private static string Explain(FfmpegProgram program, int code, string log)
-    {
-        string reason = log.Contains("matches no streams", StringComparison.Ordinal) ? "the file has no video stream" : "no frame can be read";
-        return $"{reason}; {program} ended with exit code {code} and said: {log}";
-    }
-
-    private async Task ReadHeadersAsync(PixelFormat pixelFormat, CancellationToken cancellationToken)
-    {
-        bool isNut = await worker.RunAsync(default, 0, cancellationToken).ConfigureAwait(false);
-
-        // The log says the rest before the first frame leaves, or ends.
-        FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
-        if (!isNut)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            int code = await process.WaitAsync().ConfigureAwait(false);
-            throw new MediaException(source.Name, Explain(program, code, process.Log.Tail));
-        }
-
-        FrameRate = header?.FrameRate ?? 0;
-        Duration = header?.Duration;
-        if (readsPackets)
-        {
-            return;
-        }
-
-        try
-        {
-            YuvColor color = header?.IsBt709 == true ? YuvColor.Bt709Limited : YuvColor.Bt601Limited;
-            Format = new FrameFormat(pixelFormat, nut.Width, nut.Height) { Color = color };
-        }
-        catch (ArgumentOutOfRangeException error)
-        {
-            throw new MediaException(source.Name, $"the video has frames of {nut.Width}x{nut.Height} pixels; 1x1 to "
-                + $"{FrameFormat.MaxSize}x{FrameFormat.MaxSize} are read.", error);
-        }
-
-        payloadBytes = FrameSections.TotalBytes(Format);
-    }
+    // The longest time without a frame.
+    private TimeSpan StallLimit => FrameRate > 0
+        ? TimeSpan.FromTicks(Math.Max(options.StallLimit.Ticks, (long)(FrameTimesToStall * TimeSpan.TicksPerSecond / FrameRate)))
+        : options.StallLimit;
 
     private async Task EndAsync()
     {
-        Abort();
-        await worker.StopAsync().ConfigureAwait(false);
-        _ = await process.WaitAsync().ConfigureAwait(false);
-        process.Dispose();
-    }
-
-    private void Abort()
-    {
         aborted = true;
-        process.Kill();
+        await stop.CancelAsync().ConfigureAwait(false);
+        Volatile.Read(ref connection)?.Abort();
+        await turn.WaitAsync().ConfigureAwait(false);
+        await watchdog.DisposeAsync().ConfigureAwait(false);
+        await DropConnectionAsync().ConfigureAwait(false);
+        stop.Dispose();
     }
 
-    private void ThrowIfReads(bool packets)
+    private async Task DropConnectionAsync()
     {
-        if (readsPackets == packets)
+        if (connection is VideoConnection last)
         {
-            string name = $"{nameof(VideoReaderOptions)}.{nameof(VideoReaderOptions.ReadsPackets)}";
-            throw new InvalidOperationException(packets ? $"This reader reads packets, since {name} is set." : $"{name} is not set.");
+            await last.DisposeAsync().ConfigureAwait(false);
+            Volatile.Write(ref connection, null);
         }
     }
 
-    // On the worker's thread: what comes before the first frame, and from then on a frame.
-    private bool Read(ReadOnlyMemory<byte> memory, long unused)
+    private void TakeTurn()
     {
-        bool isWithin = true;
+        ObjectDisposedException.ThrowIf(aborted, this);
+        if (!turn.Wait(0))
+        {
+            ObjectDisposedException.ThrowIf(aborted, this);
+            throw new InvalidOperationException("A frame of this video is still on its way; wait for it before the next one.");
+        }
+    }
+
+    private async Task ConnectOrThrowAsync(bool again, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        TakeTurn();
         try
         {
-            if (!isOpen)
+            if (connections == 0)
             {
-                isOpen = true;
-                return ReadHeaders();
+                await ConnectInTurnAsync(again, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            _ = turn.Release();
+        }
+    }
+
+    private ValueTask<bool> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // First, since a token that fired as a read ended has aborted the reader already.
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        }
+
+        TakeTurn();
+        return ReadInTurnAsync(destination, cancellationToken);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> ReadInTurnAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (connections == 0)
+            {
+                throw new InvalidOperationException($"The reader is not connected; {nameof(ConnectAsync)} does that.");
             }
 
-            if (!ended && TryBegin(out long size))
+            while (true)
             {
-                Span<byte> destination = MemoryMarshal.AsMemory(memory).Span;
-                if (readsPackets)
+                if (connection is null)
                 {
-                    ReadPacket(destination, size);
-                }
-                else
-                {
-                    ReadFrame(destination, size);
+                    await ConnectInTurnAsync(again: true, cancellationToken).ConfigureAwait(false);
                 }
 
+                if (await TryReadAsync(connection!, destination, cancellationToken).ConfigureAwait(false) is bool isFrame)
+                {
+                    return isFrame;
+                }
+            }
+        }
+        finally
+        {
+            _ = turn.Release();
+        }
+    }
+
+    // Null where the video was lost, and is to be tried again.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool?> TryReadAsync(VideoConnection current, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        MediaException? error;
+        VideoState cause = VideoState.Failed;
+        try
+        {
+            _ = Interlocked.Exchange(ref waitingSince, time.GetTimestamp());
+            bool isFrame = await current.ReadAsync(destination, cancellationToken).ConfigureAwait(false);
+            _ = Interlocked.Exchange(ref waitingSince, 0);
+            if (!isFrame)
+            {
+                SetState(VideoState.Ended, null);
+                return false;
+            }
+
+            if (Take(current, destination.Span, out cause) is not string wrong)
+            {
                 return true;
             }
 
-            isWithin = false;
+            error = new MediaException(Name, wrong);
         }
-        catch (EndOfStreamException)
+        catch (MediaException failure)
         {
-            // The reason is ffmpeg's to tell, below.
+            error = failure;
         }
-        catch (InvalidDataException error)
+        catch (ObjectDisposedException) when (isStalled && !aborted)
         {
-            ended = true;
-            process.Kill();
-            ObjectDisposedException.ThrowIf(aborted, this);
-            throw new MediaException(source.Name, $"frame {framesRead} of what {program} sends cannot be read: {error.Message}.", error);
+            cause = VideoState.Stalled;
+            error = new MediaException(Name, $"no frame came for {StallLimit.TotalSeconds:0.#} s: {current.LogTail}");
+        }
+        catch (OperationCanceledException)
+        {
+            aborted = true;
+            throw;
+        }
+        finally
+        {
+            _ = Interlocked.Exchange(ref waitingSince, 0);
         }
 
-        if (!ended)
+        ObjectDisposedException.ThrowIf(aborted, this);
+        bool isTriedAgain = IsLive && options.Reconnects;
+        Lose(error, cause);
+        if (!isTriedAgain)
         {
-            ended = true;
-            ThrowIfNotGoodEnd(isWithin);
+            ExceptionDispatchInfo.Throw(error);
         }
 
-        return false;
+        if (time.GetElapsedTime(liveSince) >= Health)
+        {
+            delay.Reset();
+        }
+
+        isQuick = canBeQuick;
+        await DropConnectionAsync().ConfigureAwait(false);
+        return null;
     }
 
-    private bool ReadHeaders()
+    private void Lose(MediaException error, VideoState cause)
     {
-        bool isNut = nut.ReadHeaders();
-        hasLengths = readsPackets && NalUnits.HasLengths(nut.Codec, nut.Extradata);
-        Extradata = hasLengths ? NalUnits.ReadParameterSets(nut.Codec, nut.Extradata) : nut.Extradata;
-        return isNut;
+        _ = Interlocked.Increment(ref faults);
+        SetState(cause, error.Message);
     }
 
-    private bool TryBegin(out long size)
+    // What is wrong with a frame that was read; null for nothing.
+    private string? Take(VideoConnection current, ReadOnlySpan<byte> destination, out VideoState cause)
     {
-        size = Packet.Size;
-        return isPacketBegun || nut.TryBeginFrame(out size);
-    }
-
-    private void ReadPacket(Span<byte> destination, long size)
-    {
-        if (size > MaxPacketBytes)
+        cause = VideoState.Failed;
+        VideoPacket packet = current.Packet;
+        long now = time.GetTimestamp();
+        if (isFirst && frames > 0)
         {
-            throw new InvalidDataException($"it has {size} bytes; up to {MaxPacketBytes} are read");
+            shift = Timestamp + time.GetElapsedTime(lastFrame, now) - (options.ReadsPackets ? packet.Timestamp : current.Timestamp);
         }
 
-        Packet = new VideoPacket((int)size, nut.IsKey, framesRead == 0, nut.Timestamp, nut.DecodeTimestamp);
-        isPacketBegun = size > destination.Length;
-        if (isPacketBegun)
+        isFirst = false;
+        Packet = packet with { Timestamp = packet.Timestamp + shift, DecodeTimestamp = packet.DecodeTimestamp + shift };
+        if (packet.Size > destination.Length)
+        {
+            return null;
+        }
+
+        if (isLost)
+        {
+            isLost = false;
+            _ = Interlocked.Exchange(ref lastRecovery, time.GetElapsedTime(lastFrame, now).Ticks);
+        }
+
+        lastFrame = now;
+        _ = Interlocked.Exchange(ref timestamp, (current.Timestamp + shift).Ticks);
+        _ = Interlocked.Increment(ref frames);
+        return IsLive ? watch.Take(destination[..packet.Size], out cause) : null;
+    }
+
+    private async Task ConnectInTurnAsync(bool again, CancellationToken cancellationToken)
+    {
+        bool isTriedAgain = again && options.Reconnects && (options.IsLive ?? !endsByItself);
+        bool isFirstTry = connections == 0;
+        try
+        {
+            using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stop.Token);
+            while (true)
+            {
+                if (!isFirstTry)
+                {
+                    await Task.Delay(delay.Next(), time, end.Token).ConfigureAwait(false);
+                }
+
+                (MediaException? error, VideoState cause) = await TryConnectAsync(end.Token).ConfigureAwait(false);
+                if (error is null)
+                {
+                    return;
+                }
+
+                ObjectDisposedException.ThrowIf(aborted, this);
+                Lose(error, cause);
+
+                // A camera that does not say what size its frames are is looked into.
+                bool isSecondLook = isFirstTry && isQuick && cause != VideoState.Refused;
+                if (!isTriedAgain && !isSecondLook)
+                {
+                    ExceptionDispatchInfo.Throw(error);
+                }
+
+                isFirstTry = false;
+                isQuick = canBeQuick && !isQuick;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            ObjectDisposedException.ThrowIf(stop.IsCancellationRequested, this);
+            aborted = true;
+            cancellationToken.ThrowIfCancellationRequested();
+            throw;
+        }
+    }
+
+    private async Task<(MediaException? Error, VideoState Cause)> TryConnectAsync(CancellationToken end)
+    {
+        using CancellationTokenSource limit = new((options.IsLive ?? !endsByItself) ? ConnectLimit : Timeout.InfiniteTimeSpan, time);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, end);
+        bool isConnected = false;
+        VideoConnection? next = null;
+        try
+        {
+            FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, end).ConfigureAwait(false);
+            FfmpegInput input = FfmpegInput.Of(path, options, program, isQuick);
+            next = new VideoConnection(input, program, options, endsByItself, connections > 0 ? (Width, Height) : null);
+            Volatile.Write(ref connection, next);
+            await next.OpenAsync(either.Token).ConfigureAwait(false);
+            Ffmpeg = program.ToString();
+            Accept(next);
+            isConnected = true;
+            return default;
+        }
+        catch (MediaException error)
+        {
+            return (error, next is { IsRefused: true } ? VideoState.Refused : VideoState.Failed);
+        }
+        catch (OperationCanceledException) when (!end.IsCancellationRequested)
+        {
+            return (new MediaException(Name, $"no frame came for {ConnectLimit.TotalSeconds:0} s: {next?.LogTail}"), VideoState.Stalled);
+        }
+        finally
+        {
+            if (!isConnected)
+            {
+                await DropConnectionAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private void Accept(VideoConnection next)
+    {
+        if (connections == 0)
+        {
+            Format = next.Format;
+            FrameRate = next.FrameRate;
+            Duration = next.Duration;
+        }
+
+        Width = next.Width;
+        Height = next.Height;
+        Codec = next.Codec;
+        Extradata = next.Extradata;
+        watch = new FrameWatch(time, StallLimit, FrameRate);
+        isFirst = true;
+        isLost = frames > 0;
+        isStalled = false;
+        liveSince = time.GetTimestamp();
+        _ = Interlocked.Increment(ref connections);
+        SetState(VideoState.Live, null);
+        if (IsLive)
+        {
+            _ = watchdog.Change(StallLimit / LooksAtStall, StallLimit / LooksAtStall);
+        }
+    }
+
+    // On a thread of the timer. Whoever sets the time back to 0 has it: the read that ended, or this.
+    private void Watch()
+    {
+        long since = Interlocked.Read(ref waitingSince);
+        if (since != 0 && Volatile.Read(ref connection) is VideoConnection current && time.GetElapsedTime(since) >= StallLimit
+            && Interlocked.CompareExchange(ref waitingSince, 0, since) == since)
+        {
+            isStalled = true;
+            current.Abort();
+        }
+    }
+
+    private void SetState(VideoState next, string? reason)
+    {
+        fault = reason;
+        if (state == next || (next == VideoState.Ended && reason is null && state == VideoState.Failed))
         {
             return;
         }
 
-        destination = destination[..(int)size];
-        nut.ReadPayload(destination);
-        if (hasLengths)
+        state = next;
+        try
         {
-            NalUnits.MakeStartCodes(destination);
+            options.StateChanged?.Invoke(next, reason);
         }
-
-        CountFrame();
-    }
-
-    private void CountFrame()
-    {
-        _ = Interlocked.Exchange(ref timestamp, nut.Timestamp.Ticks);
-        _ = Interlocked.Increment(ref framesRead);
-    }
-
-    private void ReadFrame(Span<byte> destination, long size)
-    {
-        if (size != payloadBytes)
+#pragma warning disable CA1031 // The caller's own; it must not end the video.
+        catch (Exception)
+#pragma warning restore CA1031
         {
-            throw new InvalidDataException($"it has {size} bytes, and those before had {payloadBytes}; the size of a video's frames must not change");
-        }
-
-        int sections = FrameSections.Count(Format);
-        for (int i = 0; i < sections; i++)
-        {
-            (int offset, int length) = FrameSections.Get(Format, i);
-            nut.ReadPayload(destination.Slice(offset, length));
-        }
-
-        CountFrame();
-    }
-
-    private void ThrowIfNotGoodEnd(bool isWithinFrame)
-    {
-        int code = process.Wait();
-        ObjectDisposedException.ThrowIf(aborted, this);
-        if (code != 0)
-        {
-            throw new MediaException(source.Name, $"{program} died with exit code {code} after {framesRead} frames: {process.Log.Tail}");
-        }
-
-        if (isWithinFrame)
-        {
-            throw new MediaException(source.Name, $"the video ends in the middle of frame {framesRead}: {process.Log.Tail}");
-        }
-
-        if (!ignoreDecodeErrors && process.Log.ErrorCount > 0)
-        {
-            throw new MediaException(source.Name,
-                $"the video is damaged; {framesRead} frames were read, and ffmpeg reported {process.Log.ErrorCount} errors: {process.Log.Tail}");
-        }
-
-        if (IsLive)
-        {
-            throw new MediaException(source.Name, $"the live source ended after {framesRead} frames: {process.Log.Tail}");
         }
     }
 }

@@ -20,6 +20,23 @@ public sealed record VideoReaderOptions
     /// </summary>
     public bool AllowUrl { get; init; }
 
+    /// <summary>Whether the video is live, so that its end is a fault (<see cref="VideoReader.IsLive"/>). Null: as its kind and its length tell; a
+    /// camera's MJPEG over HTTP needs true, since nobody can tell it from a file.</summary>
+    public bool? IsLive { get; init; }
+
+    /// <summary>True: a live video that was lost is tried again until it is back, and a read waits for it. False: the read has the exception.</summary>
+    public bool Reconnects { get; init; } = true;
+
+    /// <summary>How long a live video may give no frame, where five times the time of a frame are no longer.</summary>
+    public TimeSpan StallLimit { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Told of every new <see cref="VideoReader.State"/>, with what is wrong (<see cref="VideoReader.Fault"/>). Called within a read or
+    /// connect, which waits for it; what it throws is dropped.</summary>
+    public Action<VideoState, string?>? StateChanged { get; init; }
+
+    /// <summary>The clock of limits and delays; a test's own.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>
     /// False: when ffmpeg reported damage, the video ends with a <see cref="MediaException"/> after its last frame. True: it ends as if it were
     /// whole; right for live sources, which lose packets.

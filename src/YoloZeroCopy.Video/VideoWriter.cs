@@ -105,7 +105,7 @@ public sealed class VideoWriter : IAsyncDisposable
         if (!Directory.Exists(Path.GetDirectoryName(full)))
         {
             // A URL is no file; where one was given, its credentials are nobody's business.
-            throw new MediaException(UrlCredentials.Hide(path, UrlCredentials.Of(path)), "the file cannot be written: its folder does not exist.");
+            throw new MediaException(UrlCredentials.Name(path), "the file cannot be written: its folder does not exist.");
         }
 
         FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, cancellationToken).ConfigureAwait(false);

@@ -41,7 +41,7 @@ public sealed class CredentialsTests : IDisposable
     public async Task Nothing_of_the_log_has_them_when_the_stream_ends_badly(int more, int code)
     {
         string fake = Clips.FakeFfmpeg(folder, $"{Talk}{Clips.Send}exit {code}\n", nut: Clips.Nut(1, more));
-        await using VideoReader reader = await VideoReader.OpenAsync(Url, new VideoReaderOptions { FfmpegPath = fake, AllowUrl = true });
+        await using VideoReader reader = await VideoReader.OpenAsync(Url, new VideoReaderOptions { FfmpegPath = fake, AllowUrl = true, Reconnects = false });
 
         MediaException error = await Assert.ThrowsAsync<MediaException>(async () =>
         {
@@ -68,7 +68,17 @@ public sealed class CredentialsTests : IDisposable
     [InlineData("'rtsp://admin:p@s3cr3t@cam-7/at@2x'", "'rtsp://***@cam-7/at@2x'")]
     [InlineData("mail@home.jpg", "mail@home.jpg")]
     public void Cameras_that_take_them_behind_the_host_keep_them_out_too(string text, string shown) =>
-        Assert.Equal(shown, UrlCredentials.Hide(text, known: null));
+        Assert.Equal(shown, UrlCredentials.Hide(text, url: null));
+
+    [Theory]
+    [InlineData("rtsp://cam-7/user=admin&password=s3c'r3t&channel=1", "rtsp://cam-7/user=admin&password=***&channel=1")]
+    [InlineData("http://cam-7/video?token=s3c r3t", "http://cam-7/video?token=***")]
+    [InlineData("rtsp://operator:s3c'r3t pw@cam-7/a@b", "rtsp://***@cam-7/a@b")]
+    public void A_url_alone_is_named_without_them_whatever_characters_they_have(string url, string name)
+    {
+        Assert.Equal(name, UrlCredentials.Name(url));
+        Assert.Equal($"[error] '{name}': 401", UrlCredentials.Hide($"[error] '{url}': 401", url));
+    }
 
     private static async Task<MediaException> FailAsync(string program, bool allowUrl) =>
         await Assert.ThrowsAsync<MediaException>(

@@ -12,6 +12,10 @@ public sealed class SourceTests : IDisposable
     private static readonly string Authorization =
         "Authorization: Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"{User}:{Password}"));
 
+    private static readonly VideoReaderOptions Any = new() { AllowUrl = true };
+    private static readonly FfmpegProgram Of51 = new("/bin/ffmpeg", "5.1", new Version(59, 27));
+    private static readonly FfmpegProgram Of41 = new("/bin/ffmpeg", "4.1", new Version(58, 20));
+
     private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -173,19 +177,42 @@ public sealed class SourceTests : IDisposable
     {
         File.WriteAllText(folder.File("a.mp4"), "x");
 
-        AssertSource(VideoSource.OfCamera("/dev/video0", "/dev/video0"), endsByItself: false, "-f", "v4l2", "-i", "/dev/video0");
-        AssertSource(VideoSource.Of("rtsp://a:b@c/d", allowUrl: true), endsByItself: false, "-rtsp_flags", "prefer_tcp", "-i", "rtsp://a:b@c/d");
-        AssertSource(VideoSource.Of("HTTPS://c/d", allowUrl: true), endsByItself: true, "-i", "HTTPS://c/d");
-        AssertSource(VideoSource.Of("udp://c:1", allowUrl: true), endsByItself: false, "-i", "udp://c:1");
-        AssertSource(VideoSource.Of(folder.File("a.mp4"), allowUrl: true), endsByItself: true,
-            "-protocol_whitelist", "file", "-i", "file:" + folder.File("a.mp4"));
-        Assert.Equal("rtsp://***@c/d", VideoSource.Of("rtsp://a:b@c/d", allowUrl: true).Name);
+        AssertInput("rtsp://c/d", live: true, "-rtsp_flags", "prefer_tcp", "-i", "rtsp://c/d");
+        AssertInput("HTTPS://c/d", live: false, "-i", "HTTPS://c/d");
+        AssertInput("udp://c:1", live: true, "-i", "udp://c:1");
+        AssertInput(folder.File("a.mp4"), live: false, "-protocol_whitelist", "file", "-i", "file:" + folder.File("a.mp4"));
+        AssertInput("/dev/video77", live: true, "-f", "v4l2", "-i", "/dev/video77");
+        Assert.Equal(["-f", "v4l2", "-input_format", "mjpeg", "-i", "/dev/video0"],
+            FfmpegInput.OfCamera("a", "/dev/video0", readsPackets: true).Arguments);
+        Assert.Equal(["-rtsp_flags", "prefer_tcp", "-probesize", "32", "-analyzeduration", "0", "-i", "rtsp://c/d"],
+            FfmpegInput.Of("rtsp://c/d", Any, Of51, isQuick: true).Arguments);
 
-        static void AssertSource(VideoSource source, bool endsByItself, params string[] arguments)
+        static void AssertInput(string path, bool live, params string[] arguments)
         {
-            Assert.Equal(arguments, source.Arguments);
-            Assert.Equal(endsByItself, source.EndsByItself);
+            FfmpegInput input = FfmpegInput.Of(path, Any, Of51);
+            Assert.Equal(arguments, input.Arguments);
+            Assert.Null(input.Script);
+            Assert.Equal(live, !FfmpegInput.EndsByItself(path, Any));
         }
+    }
+
+    [Theory]
+    [InlineData("rtsp://a:b'c@d/e", "rtsp://***@d/e", null)]
+    [InlineData("rtsps://d/user=a&password=b'c", "rtsps://d/user=a&password=***", null)]
+    [InlineData("http://a:b'c@d/e.mjpg", "http://***@d/e.mjpg", true)]
+    public void Credentials_are_no_argument_where_ffmpeg_can_be_told_otherwise(string url, string name, bool? isLive)
+    {
+        VideoReaderOptions options = Any with { IsLive = isLive };
+        FfmpegInput input = FfmpegInput.Of(url, options, Of51);
+
+        Assert.Equal(name, input.Name);
+        Assert.All(input.Arguments, static argument => Assert.DoesNotContain("b'c", argument, StringComparison.Ordinal));
+        Assert.Contains("'" + url.Replace("'", "'\\''", StringComparison.Ordinal) + "'\n", input.Script, StringComparison.Ordinal);
+        Assert.Equal(!url.StartsWith("http", StringComparison.Ordinal), input.Script!.Contains("option rtsp_flags prefer_tcp\n", StringComparison.Ordinal));
+        Assert.Equal(url, FfmpegInput.Of(url, options, Of41).Arguments[^1]);
+        Assert.Equal("http://a:b@c/d.mp4", FfmpegInput.Of("http://a:b@c/d.mp4", Any, Of51).Arguments[^1]);
+        Assert.Contains("line break", Assert.Throws<MediaException>(() => FfmpegInput.Of(url + "\nfile 'x'", options, Of51)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -204,7 +231,7 @@ public sealed class SourceTests : IDisposable
     }
 
     private static Task<VideoReader> OpenAsync(string url) =>
-        VideoReader.OpenAsync(url, new VideoReaderOptions { FfmpegPath = Clips.Ffmpeg(), AllowUrl = true });
+        VideoReader.OpenAsync(url, new VideoReaderOptions { FfmpegPath = Clips.Ffmpeg(), AllowUrl = true, Reconnects = false });
 
     private static async Task<MediaException> ReadToErrorAsync(VideoReader reader)
     {

@@ -98,7 +98,7 @@ internal sealed class InputList
 
     private void AddUrl(string url)
     {
-        string shown = UrlCredentials.Hide(url, UrlCredentials.Of(url));
+        string shown = UrlCredentials.Name(url);
         bool isPicture = Uri.TryCreate(url, UriKind.Absolute, out Uri? address)
             && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps)
             && FileKind.IsPictureName(address.AbsolutePath);

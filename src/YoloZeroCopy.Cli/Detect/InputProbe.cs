@@ -34,8 +34,9 @@ internal static class InputProbe
         bool isUrl = item.Origin == InputOrigin.Url;
 
         // A camera loses packets, and goes on.
-        bool isLossy = item.Origin != InputOrigin.File && !VideoSource.Of(item.Path, isUrl).EndsByItself;
-        return VideoReader.OpenAsync(item.Path, new VideoReaderOptions { AllowUrl = isUrl, IgnoreDecodeErrors = isLossy }, stop);
+        VideoReaderOptions options = new() { AllowUrl = isUrl, Reconnects = false };
+        bool isLossy = item.Origin != InputOrigin.File && !FfmpegInput.EndsByItself(item.Path, options);
+        return VideoReader.OpenAsync(item.Path, options with { IgnoreDecodeErrors = isLossy }, stop);
     }
 
     private static async Task<InputItem> ReadPictureAsync(InputItem item, CancellationToken stop)
