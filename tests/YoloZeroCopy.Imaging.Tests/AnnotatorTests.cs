@@ -291,6 +291,7 @@ public sealed class AnnotatorTests
         {
             _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[100], new FrameFormat(pixelFormat, 4, 4)); });
         }
+
         _ = Assert.Throws<ArgumentException>(() => { _ = new Annotator(new byte[10], new FrameFormat(PixelFormat.Rgb24, 4, 4)); });
         _ = Assert.Throws<ArgumentOutOfRangeException>(
             () => new Annotator(new byte[48], new FrameFormat(PixelFormat.Rgb24, 4, 4)).DrawLine(0, 0, 1, 1, Color.Red, -1));

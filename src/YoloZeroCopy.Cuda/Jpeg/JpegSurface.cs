@@ -1,0 +1,109 @@
+using YoloZeroCopy.Cuda.Interop;
+
+namespace YoloZeroCopy.Cuda;
+
+/// <summary>What one picture of a decoder takes: nvJPEG's state, memory on the device, and the event behind the picture.</summary>
+/// <remarks>
+/// Used by one thread at a time. A state of its own for each picture, because nvJPEG's is busy on the device until the picture is complete.
+/// </remarks>
+internal sealed unsafe class JpegSurface : IDisposable
+{
+    // Rows begin at multiples of this, so that the device writes them in whole lines.
+    private const int PitchUnit = 256;
+
+    private readonly JpegHandle jpeg;
+    private readonly CudaStream stream;
+    private readonly CudaEvent ready;
+    private JpegState? state;
+    private CudaDeviceMemory? memory;
+    private byte[] clean = [];
+
+    public JpegSurface(JpegHandle jpeg, CudaStream stream)
+    {
+        this.jpeg = jpeg;
+        this.stream = stream;
+        ready = new CudaEvent(jpeg.Context);
+    }
+
+    /// <summary>In the hands of the decoding thread or of a receiver. Under the decoder's lock.</summary>
+    public bool IsTaken { get; set; }
+
+    /// <summary>Counts uses, so that a picture that was given back is told from the next one. Under the decoder's lock.</summary>
+    public uint Generation { get; set; }
+
+    /// <summary>Queues the decoding of a picture. The context is current.</summary>
+    /// <exception cref="InvalidDataException">nvJPEG found the picture damaged.</exception>
+    /// <exception cref="NotSupportedException">nvJPEG does not decode pictures of this kind.</exception>
+    /// <exception cref="CudaJpegException">nvJPEG failed.</exception>
+    /// <exception cref="CudaException">The driver refused.</exception>
+    public CudaJpegFrame Decode(ReadOnlySpan<byte> given, in JpegBitstream bitstream, CudaJpegLayout layout, long token)
+    {
+        // Passed already, unless the picture was given back by one who did not read it.
+        if (!ready.IsDone())
+        {
+            ready.Synchronize();
+        }
+
+        if (clean.Length < bitstream.MaxBytes)
+        {
+            // Never moved: nvJPEG may read it until the picture is complete. Longer than needed, because the next pictures may be longer.
+            clean = GC.AllocateUninitializedArray<byte>(2 * bitstream.MaxBytes, pinned: true);
+        }
+
+        bool isPlanar = layout is CudaJpegLayout.BgrPlanar or CudaJpegLayout.RgbPlanar;
+        int rowBytes = isPlanar ? bitstream.Width : 3 * bitstream.Width;
+        int pitch = (rowBytes + PitchUnit - 1) / PitchUnit * PitchUnit;
+        ulong plane = (ulong)pitch * (ulong)bitstream.Height;
+        ulong bytes = isPlanar ? 3 * plane : plane;
+        if (memory is null || memory.Bytes < bytes)
+        {
+            memory?.Dispose();
+            memory = null;
+            memory = new CudaDeviceMemory(jpeg.Context, (nuint)bytes);
+        }
+
+        ulong address = memory.Address.Value;
+        NvjpegImage image = default;
+        for (int i = 0; i < (isPlanar ? 3 : 1); i++)
+        {
+            image.channel[i] = address + ((ulong)i * plane);
+            image.pitch[i] = (ulong)pitch;
+        }
+
+        int length = bitstream.Write(given, clean);
+        state ??= new JpegState(jpeg);
+        NvjpegStatus status = state.Decode(clean.AsSpan(0, length), layout, image, stream.Handle);
+        if (status != NvjpegStatus.NVJPEG_STATUS_SUCCESS)
+        {
+            throw Failed(status, bitstream);
+        }
+
+        ready.Record(stream);
+        return new CudaJpegFrame(memory.Address, pitch, bitstream.Width, bitstream.Height, layout, ready.Handle, token);
+    }
+
+    public void Dispose()
+    {
+        state?.Dispose();
+        memory?.Dispose();
+        ready.Dispose();
+    }
+
+    /// <summary>Why a picture was not decoded. nvJPEG says nothing of what its state is worth afterwards, so the next picture gets a new one.</summary>
+    private Exception Failed(NvjpegStatus status, in JpegBitstream bitstream)
+    {
+        // Part of it may be on the device already; also an error of the device comes to light here, which matters more than what nvJPEG says.
+        stream.Synchronize();
+        state?.Dispose();
+        state = null;
+        string picture = $"a JPEG of {bitstream.Width}x{bitstream.Height} pixels";
+        return status switch
+        {
+            NvjpegStatus.NVJPEG_STATUS_BAD_JPEG or NvjpegStatus.NVJPEG_STATUS_INCOMPLETE_BITSTREAM =>
+                new InvalidDataException($"The JPEG is damaged: nvJPEG answered {status}."),
+            NvjpegStatus.NVJPEG_STATUS_JPEG_NOT_SUPPORTED or NvjpegStatus.NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED =>
+                new NotSupportedException($"nvJPEG does not decode {picture} of this kind ({status})."),
+            _ => new CudaJpegException(status, nameof(JpegApi.nvjpegDecode), $"decoding {picture}"),
+        };
+    }
+}
