@@ -30,7 +30,7 @@ internal sealed record FfmpegInput(string Name, string[] Arguments)
     /// <param name="options">Whether it may be a URL, and is live.</param>
     /// <param name="program">The ffmpeg that is to read it.</param>
     /// <param name="isQuick">Whether a stream is to be read without looking into it first.</param>
-    /// <exception cref="MediaException">There is no such file.</exception>
+    /// <exception cref="MediaException">There is no such file, or folder with pictures, or camera.</exception>
     public static FfmpegInput Of(string path, VideoReaderOptions options, FfmpegProgram program, bool isQuick = false)
     {
         string name = UrlCredentials.Name(path);
@@ -41,7 +41,7 @@ internal sealed record FfmpegInput(string Name, string[] Arguments)
 
         if (IsCamera(path))
         {
-            return OfCamera(name, path, options.ReadsPackets);
+            return File.Exists(path) ? OfCamera(name, path, options.ReadsPackets) : throw new MediaException(name, "there is no such camera.");
         }
 
         string full = Path.GetFullPath(path);

@@ -181,7 +181,9 @@ public sealed class SourceTests : IDisposable
         AssertInput("HTTPS://c/d", live: false, "-i", "HTTPS://c/d");
         AssertInput("udp://c:1", live: true, "-i", "udp://c:1");
         AssertInput(folder.File("a.mp4"), live: false, "-protocol_whitelist", "file", "-i", "file:" + folder.File("a.mp4"));
-        AssertInput("/dev/video77", live: true, "-f", "v4l2", "-i", "/dev/video77");
+        Assert.False(FfmpegInput.EndsByItself("/dev/video77", Any));
+        Assert.Contains("no such camera", Assert.Throws<MediaException>(() => FfmpegInput.Of("/dev/video77", Any, Of51)).Message, StringComparison.Ordinal);
+        Assert.Equal(["-f", "v4l2", "-i", "/dev/video0"], FfmpegInput.OfCamera("a", "/dev/video0", readsPackets: false).Arguments);
         Assert.Equal(["-f", "v4l2", "-input_format", "mjpeg", "-i", "/dev/video0"],
             FfmpegInput.OfCamera("a", "/dev/video0", readsPackets: true).Arguments);
         Assert.Equal(["-rtsp_flags", "prefer_tcp", "-probesize", "32", "-analyzeduration", "0", "-i", "rtsp://c/d"],
