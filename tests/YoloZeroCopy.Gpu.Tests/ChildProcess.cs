@@ -8,7 +8,10 @@ internal static class ChildProcess
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    public static (int ExitCode, string Output) Run(string name, params (string Name, string? Value)[] environment)
+    public static (int ExitCode, string Output) Run(string name, params (string Name, string? Value)[] environment) =>
+        Run(name, Limit, environment);
+
+    public static (int ExitCode, string Output) Run(string name, TimeSpan limit, params (string Name, string? Value)[] environment)
     {
         ProcessStartInfo start = new(Environment.ProcessPath!, ["--child", name]);
         start.RedirectStandardOutput = true;
@@ -21,7 +24,7 @@ internal static class ChildProcess
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(Limit))
+        if (!process.WaitForExit(limit))
         {
             process.Kill(entireProcessTree: true);
         }

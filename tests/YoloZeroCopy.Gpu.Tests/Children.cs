@@ -18,6 +18,9 @@ internal static class Children
                 case "no-provider":
                     await RunWithoutProviderAsync(folder);
                     break;
+                case ['j', 'p', 'e', 'g', '-', .. string backend]:
+                    DamagedJpegs.Run(Enum.Parse<CudaJpegBackend>(backend));
+                    break;
                 default:
                     await FaultChildren.RunAsync(name, folder);
                     break;

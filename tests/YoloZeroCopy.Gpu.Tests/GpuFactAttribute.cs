@@ -21,12 +21,24 @@ public sealed class GpuTheoryAttribute : TheoryAttribute
         Skip = GpuPresence.ReasonToSkip;
 }
 
+/// <summary>A test with data of nvJPEG on a CUDA device. Skipped only where driver, device or nvJPEG are absent; YZC_REQUIRE_GPU=1 runs it there,
+/// too, so that it fails.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class GpuJpegTheoryAttribute : TheoryAttribute
+{
+    public GpuJpegTheoryAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : base(file, line) =>
+        Skip = GpuPresence.ReasonToSkip ?? GpuPresence.ReasonToSkipJpeg;
+}
+
 /// <summary>What is missing on this machine. Looked for once in a process.</summary>
 internal static class GpuPresence
 {
     private static readonly Lazy<string?> Missing = new(Look);
 
     public static string? ReasonToSkip => Missing.Value;
+
+    public static string? ReasonToSkipJpeg =>
+        Environment.GetEnvironmentVariable("YZC_REQUIRE_GPU") == "1" || CudaJpegDecoder.TryInitialize(out string reason) ? null : reason;
 
     private static string? Look()
     {

@@ -23,6 +23,10 @@ internal static class TestData
         return [.. reference.RootElement.EnumerateObject().OrderBy(static picture => picture.Name, StringComparer.Ordinal).Select(Read)];
     }
 
+    /// <summary>Those of them that are JPEGs, as files.</summary>
+    public static (string Name, byte[] File)[] ReadJpegs() => [.. Directory.GetFiles(Pictures, "*.jpg").Order(StringComparer.Ordinal)
+        .Select(static path => (Path.GetFileName(path), File.ReadAllBytes(path)))];
+
     private static TestPicture Read(JsonProperty picture)
     {
         byte[] file = File.ReadAllBytes(Path.Combine(Pictures, picture.Name));
