@@ -71,7 +71,8 @@ public sealed class GpuJpegTests : IDisposable
         {
             Device = Device.Cuda(),
             MaxBatch = 4,
-            SlotBytes = 8 * 1024 * 1024,
+            SlotBytes = 32 * 1024 * 1024,
+            Slots = 4,
             ScoreThreshold = 0,
             MaxDetections = 1000,
         });
