@@ -5,8 +5,8 @@ namespace YoloZeroCopy.Benchmarks;
 /// <summary>Letterbox, conversion and cast of one frame to a 640x640 tensor, beside a copy of exactly the bytes that this must touch.</summary>
 /// <remarks>
 /// The baseline copies (1) the used bytes of every frame row that the resized frame is made of, each row once, to one buffer, and (2) as many bytes
-/// as the tensor has. A row with weight 0 is not counted, nor is a row's padding; of NV12 the chroma rows that belong to the rows count too, of Bayer
-/// the rows above and below. dotnet run -c Release --project benchmarks/YoloZeroCopy.Benchmarks -- --filter '*Preprocessing*'
+/// as the tensor has. A row with weight 0 is not counted, nor is a row's padding; of NV12 and P010 the chroma rows that belong to the rows count too, of
+/// Bayer the rows above and below. dotnet run -c Release --project benchmarks/YoloZeroCopy.Benchmarks -- --filter '*Preprocessing*'
 /// </remarks>
 [MemoryDiagnoser]
 public class PreprocessingBenchmarks
@@ -37,7 +37,11 @@ public class PreprocessingBenchmarks
 
         /// <summary>1920x1080 NV12 to binary32.</summary>
         Nv12At1080,
+
+        /// <summary>1920x1080 P010 to binary32.</summary>
         P010At1080,
+
+        /// <summary>1920x1080 in planes of blue, green and red to binary32.</summary>
         Planar1080,
 
         /// <summary>1920x1080 Bayer to binary32.</summary>
