@@ -7,6 +7,8 @@ namespace YoloZeroCopy;
 /// <param name="Arguments">ffmpeg's, up to the input.</param>
 internal sealed record FfmpegInput(string Name, string[] Arguments)
 {
+    // Of pictures, which have no time.
+    private const double PicturesASecond = 25;
     private const string SchemeEnd = "://";
     private const string CameraPrefix = "/dev/video";
     private const string CameraLinks = "/dev/v4l/";
@@ -21,6 +23,9 @@ internal sealed record FfmpegInput(string Name, string[] Arguments)
 
     /// <summary>The URL as it was given; null where there is none.</summary>
     public string? Url { get; init; }
+
+    /// <summary>Frames a second, where ffmpeg does not say; 0 where it may.</summary>
+    public double FrameRate { get; init; }
 
     /// <summary>What ffmpeg reads from its standard input; null for nothing.</summary>
     public string? Script { get; init; }
@@ -137,10 +142,14 @@ internal sealed record FfmpegInput(string Name, string[] Arguments)
         StringBuilder script = new("ffconcat version 1.0\n");
         foreach (string file in files)
         {
-            _ = script.Append("file ").Append(Quote(name, "file:" + file)).Append('\n');
+            _ = script.Append("file ").Append(Quote(name, "file:" + file)).Append("\nduration 0.04\n");
         }
 
-        return new FfmpegInput(name, ["-f", "concat", "-safe", "0", "-protocol_whitelist", "pipe,file", "-i", "pipe:0"]) { Script = script.ToString() };
+        return new FfmpegInput(name, ["-f", "concat", "-safe", "0", "-protocol_whitelist", "pipe,file", "-i", "pipe:0"])
+        {
+            Script = script.ToString(),
+            FrameRate = PicturesASecond,
+        };
 
         static bool IsPicture(string file) => JpegEndings.Contains(KindOf(file)) || OtherEndings.Contains(KindOf(file));
         static string KindOf(string file)

@@ -18,7 +18,7 @@ internal sealed partial class FfmpegLog(string? url = null)
 {
     private const int MaxLineBytes = 1000;
     private const int MaxLines = 12;
-    private const double MaxGuess = 1000;
+    private const double MaxRate = 1000;
 
     private readonly Lock gate = new();
     private readonly Queue<string> lines = new();
@@ -210,10 +210,9 @@ internal sealed partial class FfmpegLog(string? url = null)
 
     private static double ReadRate(ReadOnlySpan<char> text)
     {
-        // Of packets that were not looked into there is only a guess, which may be the unit of time.
+        // Of packets that were not looked into there is only a guess.
         int end = text.IndexOf(" fps");
-        bool isGuess = end < 0;
-        end = isGuess ? text.IndexOf(" tbr") : end;
+        end = end < 0 ? text.IndexOf(" tbr") : end;
         if (end < 0)
         {
             return 0;
@@ -232,13 +231,14 @@ internal sealed partial class FfmpegLog(string? url = null)
             return 0;
         }
 
-        if (isGuess && rate * factor > MaxGuess)
+        // Where nobody knows, it is the unit of time.
+        rate *= factor;
+        if (rate > MaxRate)
         {
             return 0;
         }
 
         // The log has two decimals; broadcast rates are 24, 30, 60 ... times 1000 / 1001.
-        rate *= factor;
         double broadcast = Math.Round(rate * 1.001) / 1.001;
         return rate != Math.Round(rate) && Math.Abs(broadcast - rate) < 0.006 ? broadcast : rate;
     }

@@ -110,7 +110,7 @@ internal sealed class VideoConnection : IAsyncDisposable
             throw new MediaException(input.Name, Explain(program, code, process.Log.Tail));
         }
 
-        FrameRate = header?.FrameRate ?? 0;
+        FrameRate = input.FrameRate > 0 ? input.FrameRate : header?.FrameRate ?? 0;
         Duration = header?.Duration;
         if (options.ReadsPackets)
         {

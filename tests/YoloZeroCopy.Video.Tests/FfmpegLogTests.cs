@@ -12,6 +12,9 @@ public sealed class FfmpegLogTests
         + "25 fps, 25 tbn (default)", 25)]
     [InlineData("  Stream #0:0: Video: rawvideo (NV12 / 0x3231564E), nv12(tv), 33x17, q=2-31, 12.5 fps, 12.5 tbn", 12.5)]
     [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31, 1k fps, 1k tbn", 1000)]
+    [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31, 51.20k fps, 51200 tbn", 0)]
+    [InlineData("  Stream #0:0: Video: h264 (High) (H264 / 0x34363248), yuv420p, 1280x720, q=2-31, 25 tbr, 90k tbn", 25)]
+    [InlineData("  Stream #0:0: Video: h264 (High) (H264 / 0x34363248), yuv420p, 1280x720, q=2-31, 90k tbr, 90k tbn", 0)]
     [InlineData("  Stream #0:0: Video: rawvideo, gray, 8x9, q=2-31", 0)]
     public async Task The_output_line_is_understood(string line, double rate)
     {
