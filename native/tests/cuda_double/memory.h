@@ -226,6 +226,9 @@ API CUresult cuPointerGetAttributes(unsigned count, const int *attributes, void 
     for (unsigned i = 0; i < count; i++) {
         int device = o && (o->kind == MEMORY || o->kind == IPC);
         switch (attributes[i]) {
+            case CU_POINTER_ATTRIBUTE_CONTEXT:
+                *(void **)values[i] = !o ? NULL : *setting("foreign_context") ? (void *)&settings : devices[o->device].context;
+                break;
             case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: *(unsigned *)values[i] = !o ? 0 : device ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST; break;
             case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: *(CUdeviceptr *)values[i] = o ? address : 0; break;
             case CU_POINTER_ATTRIBUTE_HOST_POINTER: *(CUdeviceptr *)values[i] = o && !device ? address : 0; break;

@@ -126,6 +126,23 @@ public sealed unsafe class CudaContext : SafeHandle
         return CudaPointerInfo.Read(this, address);
     }
 
+    /// <summary>Asks whether an event has passed, also one that another library made. Does not wait. Any thread.</summary>
+    /// <param name="passed">A live event; it need not be one of this library's, nor of this context.</param>
+    /// <exception cref="ObjectDisposedException">The context is disposed or was reset.</exception>
+    /// <exception cref="CudaException">The handle is no event's, or the work before the event failed.</exception>
+    public bool HasPassed(CUevent passed)
+    {
+        using ContextBinding binding = Bind();
+        CUresult status = Api.cuEventQuery(passed);
+        if (status == CUresult.CUDA_ERROR_NOT_READY)
+        {
+            return false;
+        }
+
+        ThrowIfFailed(status, "asking whether an event has passed", nameof(DriverApi.cuEventQuery));
+        return true;
+    }
+
     /// <summary>Waits until all queued work of a stream is done, also of one that another library made. Blocks in the way of
     /// <see cref="Schedule"/>.</summary>
     /// <param name="stream">A live stream of this context; it need not be one of this library's.</param>

@@ -25,13 +25,14 @@ public enum CudaPointerKind
 /// <param name="HostAddress">Address for the host; 0 for device memory.</param>
 /// <param name="RangeStart">First address of the allocation; 0 for <see cref="CudaPointerKind.Unknown"/>.</param>
 /// <param name="RangeBytes">Length of the allocation in bytes; 0 for <see cref="CudaPointerKind.Unknown"/>.</param>
+/// <param name="Context">Context that it was allocated in; none where the memory belongs to none, as that of a pool may.</param>
 public readonly record struct CudaPointerInfo(
-    CudaPointerKind Kind, int DeviceOrdinal, CUdeviceptr DeviceAddress, nint HostAddress, ulong RangeStart, ulong RangeBytes)
+    CudaPointerKind Kind, int DeviceOrdinal, CUdeviceptr DeviceAddress, nint HostAddress, ulong RangeStart, ulong RangeBytes, CUcontext Context)
 {
     internal static unsafe CudaPointerInfo Read(CudaContext context, ulong address)
     {
         // The plural question answers unknown memory with zeros, where the singular one fails.
-        const int Count = 7;
+        const int Count = 8;
         CUpointer_attribute* attributes = stackalloc CUpointer_attribute[Count]
         {
             CUpointer_attribute.CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
@@ -41,6 +42,7 @@ public readonly record struct CudaPointerInfo(
             CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL,
             CUpointer_attribute.CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
             CUpointer_attribute.CU_POINTER_ATTRIBUTE_RANGE_SIZE,
+            CUpointer_attribute.CU_POINTER_ATTRIBUTE_CONTEXT,
         };
         uint kind = 0;
         CUdeviceptr device = default;
@@ -50,14 +52,15 @@ public readonly record struct CudaPointerInfo(
         int ordinal = -1;
         ulong start = 0;
         nuint bytes = 0;
-        void** values = stackalloc void*[Count] { &kind, &device, &host, &managed, &ordinal, &start, &bytes };
+        CUcontext owner = default;
+        void** values = stackalloc void*[Count] { &kind, &device, &host, &managed, &ordinal, &start, &bytes, &owner };
         context.ThrowIfFailed(context.Api.cuPointerGetAttributes(Count, attributes, values, new CUdeviceptr(address)), "asking what an address is");
         if (kind == 0)
         {
-            return new CudaPointerInfo(CudaPointerKind.Unknown, -1, default, 0, 0, 0);
+            return new CudaPointerInfo(CudaPointerKind.Unknown, -1, default, 0, 0, 0, default);
         }
 
         CudaPointerKind named = (managed & 1) != 0 ? CudaPointerKind.Managed : (CudaPointerKind)kind;
-        return new CudaPointerInfo(named, ordinal, device, host, start, bytes);
+        return new CudaPointerInfo(named, ordinal, device, host, start, bytes, owner);
     }
 }

@@ -64,7 +64,7 @@ public readonly struct ExternalFrame
 
     /// <summary>A frame in device memory, such as another library's buffer or a decoder's surface. For a CUDA detector on the same device.</summary>
     /// <param name="address">
-    /// Device address of the first byte, in any alignment. Its allocation is of the device's primary context, or of a memory pool.
+    /// Device address of the first byte, of P010 an even one, else in any alignment. Its allocation is of the device's primary context, or of a memory pool.
     /// </param>
     /// <param name="secondPlane">
     /// Device address of the plane of Cb and Cr where it does not lie right behind the rows of luminance; 0 where it does, and for formats without
@@ -88,11 +88,14 @@ public readonly struct ExternalFrame
             throw new ArgumentException("The frame's device address is 0.", nameof(address));
         }
 
-        if (secondPlane != 0 && !format.HasChromaPlane)
+        if (secondPlane != 0 && !format.IsYuv)
         {
             throw new ArgumentException($"A frame of {format} has one plane; {nameof(secondPlane)} is to be 0.", nameof(secondPlane));
         }
 
         return new ExternalFrame(memory: null, address, secondPlane, format, readyEvent, owner, token);
     }
+
+    /// <summary>The same frame, of which it is known that it is written.</summary>
+    internal ExternalFrame Ready() => new(Memory, Address, SecondPlane, Format, readyEvent: 0, Owner!, Token);
 }

@@ -86,9 +86,6 @@ public readonly record struct FrameFormat
     /// <summary>Bytes from the first byte to the last one that carries a pixel. The last row needs no padding behind it.</summary>
     public int ByteCount => Width == 0 ? 0 : ((Rows - 1) * Stride) + RowBytes;
 
-    /// <summary>True for formats of two planes, luminance and Cb with Cr.</summary>
-    internal bool HasChromaPlane => PixelFormat == PixelFormat.Nv12;
-
     /// <summary>True for the four mosaic formats.</summary>
     internal bool IsBayer => PixelFormat is >= PixelFormat.BayerRggb8 and <= PixelFormat.BayerGbrg8;
 

@@ -21,14 +21,9 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
 
     /// <summary>Address of the frame, on the host or on the device. Not after <see cref="ReleaseFrame"/>.</summary>
     public nint Address(int index) =>
-        IsInSlot(index) ? pipeline.Pool.AddressOf(frames[index].SlotIndex) : (nint)frames[index].External.Address;
+        frames[index].External.Owner is null ? pipeline.Pool.AddressOf(frames[index].SlotIndex) : (nint)frames[index].External.Address;
 
-    public bool IsInSlot(int index) => frames[index].External.Owner is null;
-
-    /// <summary>Number of the frame's slot: slots with neighbouring numbers lie side by side.</summary>
-    public int Slot(int index) => frames[index].SlotIndex;
-
-    /// <summary>The frame as its caller gave it, where it is not in a slot. Not after <see cref="ReleaseFrame"/>.</summary>
+    /// <summary>The frame as its caller gave it; the default value for one in a slot. Not after <see cref="ReleaseFrame"/>.</summary>
     public ref readonly ExternalFrame External(int index) => ref frames[index].External;
 
     public FrameFormat Format(int index) => frames[index].Format;

@@ -177,7 +177,10 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
         catch (Exception error) when (error is not ArgumentException)
         {
-            refused = error;
+            lock (gate)
+            {
+                refused = stopping || fault is not null ? ClosedError() : error;
+            }
         }
 
         owners.Take();

@@ -5,21 +5,22 @@ using YoloZeroCopy.Cuda;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// A lane on a CUDA device. Frames go up on the copy stream of all lanes; everything else runs on a compute stream that two lanes share, where it
-/// can, as one graph.
+/// A lane on a CUDA device. Frames on the host go up on the copy stream of all lanes; everything else runs on a compute stream that two lanes share,
+/// where it can, as one graph.
 /// </summary>
 /// <remarks>
-/// The dispatcher thread queues a batch: a copy for each run of frames whose slots lie side by side and one for their descriptors, the event
-/// <em>uploaded</em>, a wait for it on the compute stream, the graph of the batch bucket, the event <em>done</em>. Two waiting threads answer: after
-/// <em>uploaded</em> the slots go back, before inference ends; after <em>done</em> the results are read and the lane is free. While earlier batches
-/// are on the device nobody waits for <em>uploaded</em>: the thread that waits for their results sees whether it has passed.
+/// The dispatcher thread queues a batch: a copy for each run of frames that lie side by side on the host and one for the descriptors of all frames,
+/// the event <em>uploaded</em>, a wait for it on the compute stream, waits for those who write frames on the device, the graph of the batch bucket,
+/// the event <em>done</em>. Two waiting threads answer: after <em>uploaded</em> slots and registered memory go back, before inference ends; after
+/// <em>done</em> frames on the device go back, the results are read and the lane is free. While earlier batches are on the device nobody waits for
+/// <em>uploaded</em>: the thread that waits for their results sees whether it has passed.
 /// </remarks>
 internal sealed unsafe class CudaLane : Lane
 {
     // What fills a bucket up where there are fewer frames: one pixel, read from the lane's own memory.
     private static readonly FrameFormat Filler = new(PixelFormat.Gray8, 1, 1);
 
-    // Part of a slot that may go up for nothing.
+    // Part of a frame's place that may go up for nothing.
     private const int MaxWaste = 16;
 
     private readonly CudaSharedResources device;
@@ -34,7 +35,7 @@ internal sealed unsafe class CudaLane : Lane
     private readonly Action<Exception?> onDone;
     private readonly SemaphoreSlim slotsReleased = new(0);
     private readonly List<BatchBucket> buckets = [];
-    private readonly int[] bySlot;
+    private readonly int[] byAddress;
     private LaneBatch? batch;
     private Exception? failure;
     private long startedAt;
@@ -46,7 +47,7 @@ internal sealed unsafe class CudaLane : Lane
         this.sizes = sizes;
         stream = compute.Stream;
         model = device.Model;
-        bySlot = new int[sizes.Batch];
+        byAddress = new int[sizes.Batch];
         onUploaded = OnUploaded;
         onDone = OnDone;
         CudaEventOptions waiting = EventWaiter.OptionsFor(device.WaitMode) | CudaEventOptions.Timing;
@@ -104,6 +105,7 @@ internal sealed unsafe class CudaLane : Lane
             moments?.UploadEnd.Record(device.CopyStream);
             uploaded.Record(device.CopyStream);
             stream.WaitFor(uploaded);
+            WaitForWriters(batch);
             moments?.ComputeStart.Record(stream);
             Run(bucket);
             moments?.ComputeEnd.Record(stream);
@@ -127,6 +129,22 @@ internal sealed unsafe class CudaLane : Lane
 
         device.Results.Add(done, onDone);
     }
+
+    public override IDisposable Register(nint address, long byteCount)
+    {
+        try
+        {
+            return CudaPinnedMemory.Register(device.Context, (void*)address, (nuint)byteCount);
+        }
+        catch (CudaException error) when (error.Status is not CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED
+            and not CUresult.CUDA_ERROR_OUT_OF_MEMORY && !error.IsSticky)
+        {
+            // Frames are only read, and some cameras' memory is mapped for no more than that.
+            return CudaPinnedMemory.Register(device.Context, (void*)address, (nuint)byteCount, CudaPinnedOptions.ReadOnly);
+        }
+    }
+
+    public override ExternalFrame Check(in ExternalFrame frame) => DeviceFrames.Check(device.Context, frame);
 
     public override void Dispose()
     {
@@ -269,7 +287,8 @@ internal sealed unsafe class CudaLane : Lane
 
     private void Upload(LaneBatch current, int bucketSize)
     {
-        ReadOnlySpan<int> order = BySlot(current);
+        ReadOnlySpan<int> order = ByAddress(current);
+        ulong to = memory.Frames;
         int end;
         for (int start = 0; start < order.Length; start = end)
         {
@@ -279,44 +298,80 @@ internal sealed unsafe class CudaLane : Lane
                 end++;
             }
 
-            long bytes = ((end - 1 - start) * sizes.FrameStep) + current.Format(order[end - 1]).ByteCount;
-            device.CopyStream.CopyToDevice(new CUdeviceptr(memory.FrameAddress(start)), (void*)current.Address(order[start]), (nuint)bytes);
-        }
+            nint from = current.Address(order[start]);
+            long bytes = current.Address(order[end - 1]) + current.Format(order[end - 1]).ByteCount - from;
+            device.CopyStream.CopyToDevice(new CUdeviceptr(to), (void*)from, (nuint)bytes);
+            foreach (int index in order[start..end])
+            {
+                Describe(current, index, to + (ulong)(current.Address(index) - from));
+            }
 
-        for (int place = 0; place < order.Length; place++)
-        {
-            FrameFormat format = current.Format(order[place]);
-            Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
-            memory.HostPictures[order[place]] = new KernelPicture(format, letterbox, memory.FrameAddress(place));
+            to += (ulong)CudaLaneMemory.Align(bytes);
         }
 
         FillUp(current.Count, bucketSize);
         UploadPictures(bucketSize);
     }
 
+    private void Describe(LaneBatch current, int index, ulong address, ulong chroma = 0)
+    {
+        FrameFormat format = current.Format(index);
+        Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
+        memory.HostPictures[index] = new KernelPicture(format, letterbox, address, chroma);
+    }
+
     /// <summary>
-    /// The batch's frames in the order of their slots, so that those side by side on the host go up in one copy: a call of the driver takes
-    /// microseconds.
+    /// The batch's frames on the host in the order of their addresses, so that those side by side go up in one copy: a call of the driver takes
+    /// microseconds. Those on the device are described here, since nothing else is to be done for them.
     /// </summary>
-    private ReadOnlySpan<int> BySlot(LaneBatch current)
+    private ReadOnlySpan<int> ByAddress(LaneBatch current)
+    {
+        int count = 0;
+        for (int index = 0; index < current.Count; index++)
+        {
+            ref readonly ExternalFrame external = ref current.External(index);
+            if (external.IsOnDevice)
+            {
+                Describe(current, index, external.Address, external.SecondPlane);
+                continue;
+            }
+
+            int place = count++;
+            for (; place > 0 && current.Address(byAddress[place - 1]) > current.Address(index); place--)
+            {
+                byAddress[place] = byAddress[place - 1];
+            }
+
+            byAddress[place] = index;
+        }
+
+        return byAddress.AsSpan(0, count);
+    }
+
+    /// <summary>Whether a frame on the host lies so close behind another, in the same memory, that one copy takes both.</summary>
+    /// <remarks>
+    /// Not where much lies between them, which would cost the link more than a call, and only at a distance that keeps the frame aligned and within
+    /// the lane's memory, which has a step for each.
+    /// </remarks>
+    private bool IsBehind(LaneBatch current, int frame, int next)
+    {
+        long distance = current.Address(next) - current.Address(frame);
+        long between = distance - current.Format(frame).ByteCount;
+        return current.External(frame).Memory == current.External(next).Memory && between >= 0 && between <= sizes.FrameStep / MaxWaste
+            && distance <= sizes.FrameStep && distance % CudaLaneMemory.Alignment == 0;
+    }
+
+    private void WaitForWriters(LaneBatch current)
     {
         for (int index = 0; index < current.Count; index++)
         {
-            int place = index;
-            for (; place > 0 && current.Slot(bySlot[place - 1]) > current.Slot(index); place--)
+            nint ready = current.External(index).ReadyEvent;
+            if (ready != 0)
             {
-                bySlot[place] = bySlot[place - 1];
+                stream.WaitFor(new CUevent(ready));
             }
-
-            bySlot[place] = index;
         }
-
-        return bySlot.AsSpan(0, current.Count);
     }
-
-    // A frame that leaves much of its slot empty goes up alone: the rest would cost the link more than a call.
-    private bool IsBehind(LaneBatch current, int frame, int next) => current.IsInSlot(frame) && current.IsInSlot(next)
-        && current.Slot(next) == current.Slot(frame) + 1 && sizes.FrameStep - current.Format(frame).ByteCount <= sizes.FrameStep / MaxWaste;
 
     private void FillUp(int from, int to)
     {
@@ -353,7 +408,11 @@ internal sealed unsafe class CudaLane : Lane
             LaneBatch current = batch!;
             for (int index = 0; index < current.Count; index++)
             {
-                current.ReleaseFrame(index);
+                // One on the device is read by the kernel; it goes back with the batch.
+                if (!current.External(index).IsOnDevice)
+                {
+                    current.ReleaseFrame(index);
+                }
             }
         }
 

@@ -8,7 +8,7 @@ namespace YoloZeroCopy;
 /// </summary>
 internal sealed unsafe class CudaLaneMemory : IDisposable
 {
-    private const long Alignment = 256;
+    public const long Alignment = 256;
 
     private readonly CudaDeviceMemory device;
     private readonly CudaPinnedMemory host;
@@ -49,8 +49,6 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
 
     public ReadOnlySpan<byte> HostResult(int index) =>
         new((byte*)HostResultsAddress + ((long)index * sizes.ResultBytes), sizes.ResultBytes);
-
-    public ulong FrameAddress(int index) => Frames + (ulong)(index * sizes.FrameStep);
 
     public void Dispose()
     {

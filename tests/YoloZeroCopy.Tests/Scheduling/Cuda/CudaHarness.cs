@@ -20,7 +20,9 @@ internal sealed class CudaHarness : IAsyncDisposable
     /// <param name="engine">The engine.</param>
     /// <param name="mode">How the lanes wait.</param>
     /// <param name="side">Width and height of the gray frames. A slot has 4,096 bytes, 64 x 64.</param>
-    public CudaHarness(DriverDouble driver, InferenceEngine engine, WaitMode mode = WaitMode.Block, int side = 32)
+    /// <param name="waitsForFullBatches">Whether nothing goes before four frames are there.</param>
+    public CudaHarness(
+        DriverDouble driver, InferenceEngine engine, WaitMode mode = WaitMode.Block, int side = 32, bool waitsForFullBatches = false)
     {
         const int MaxBatch = 4;
         const int SlotBytes = 4096;
@@ -46,7 +48,8 @@ internal sealed class CudaHarness : IAsyncDisposable
             }
 
             pipeline = new Pipeline(
-                Pool, Lanes, new PipelineOptions(MaxBatch, TimeSpan.Zero, OverflowPolicy.Wait, Pool.SlotCount, TimeSpan.Zero, 300));
+                Pool, Lanes, new PipelineOptions(
+                    MaxBatch, waitsForFullBatches ? TimeSpan.FromHours(1) : TimeSpan.Zero, OverflowPolicy.Wait, Pool.SlotCount, TimeSpan.Zero, 300));
         }
         catch
         {
@@ -58,6 +61,10 @@ internal sealed class CudaHarness : IAsyncDisposable
     public FramePool Pool { get; }
 
     public CudaSharedResources Shared => shared;
+
+    public CudaContext Context => context;
+
+    public Pipeline Pipeline => pipeline;
 
     public CudaLane[] Lanes { get; }
 
