@@ -54,7 +54,8 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
         (string, DateTime) key = (path, File.GetLastWriteTimeUtc(path));
         if (!Known.TryGetValue(key, out FfmpegProgram? program))
         {
-            program = Parse(path, await AskVersionAsync(path, cancellationToken).ConfigureAwait(false));
+            (string text, string log) = await AskVersionAsync(path, cancellationToken).ConfigureAwait(false);
+            program = Parse(path, text, log);
             Known[key] = program;
         }
 
@@ -95,7 +96,7 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
 
     /// <summary>Reads what <c>ffmpeg -version</c> prints.</summary>
     /// <exception cref="NativeLibraryException">The text is not ffmpeg's.</exception>
-    internal static FfmpegProgram Parse(string path, string text)
+    internal static FfmpegProgram Parse(string path, string text, string log = "")
     {
         string[] lines = text.Split('\n', StringSplitOptions.TrimEntries);
         string[] first = lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -105,7 +106,9 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
         }
 
         string given = text.Length == 0 ? "nothing" : $"'{lines[0][..Math.Min(lines[0].Length, 200)]}'";
-        throw new NativeLibraryException(Name, $"'{path}' is not ffmpeg: asked for -version it gives {given}, not its name and that of libavformat.");
+        string said = log.Length == 0 ? "" : $" It said: {log}";
+        throw new NativeLibraryException(
+            Name, $"'{path}' is not ffmpeg: asked for -version it gives {given}, not its name and that of libavformat.{said}");
     }
 
     /// <summary>For messages: version and path.</summary>
@@ -129,17 +132,18 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
             : null;
     }
 
-    private static async Task<string> AskVersionAsync(string path, CancellationToken cancellationToken)
+    private static async Task<(string Text, string Log)> AskVersionAsync(string path, CancellationToken cancellationToken)
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(AnswerLimit);
         FfmpegProcess process = FfmpegProcess.Start(path, ["-version"]);
+        string answer;
         try
         {
             using StreamReader reader = new(process.Output);
             char[] text = new char[MaxAnswer];
             int length = await reader.ReadBlockAsync(text, limit.Token).ConfigureAwait(false);
-            return new string(text, 0, length);
+            answer = new string(text, 0, length);
         }
         catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
         {
@@ -151,6 +155,8 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
             _ = await process.WaitAsync().ConfigureAwait(false);
             process.Dispose();
         }
+
+        return (answer, process.Log.Tail);
     }
 
     private static NativeLibraryException NotFound(string tried) =>

@@ -139,13 +139,24 @@ internal static class Clips
             File.WriteAllBytes(path + ".nut", nut ?? Nut(frames: 2));
         }
 
-        File.WriteAllText(path, $"#!/bin/sh\nif [ \"$*\" = -version ]; then echo '{version}'; exit; fi\n{script}");
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-
+        WriteScript(path, $"#!/bin/sh\nif [ \"$*\" = -version ]; then echo '{version}'; exit; fi\n{script}");
         return path;
+    }
+
+    /// <summary>
+    /// Writes a script that can be started at once. Another process writes it: a program that some thread starts meanwhile holds every open file of
+    /// this process for a moment, and no system runs a file that somebody has open for writing.
+    /// </summary>
+    public static void WriteScript(string path, string text)
+    {
+        using Process writer = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "cat > \"$0\" && chmod 700 \"$0\"", path])
+        {
+            RedirectStandardInput = true,
+        })!;
+        writer.StandardInput.Write(text);
+        writer.StandardInput.Close();
+        writer.WaitForExit();
+        Assert.Equal(0, writer.ExitCode);
     }
 
     /// <summary>Waits until a process is gone from the table: neither running nor a zombie.</summary>

@@ -89,12 +89,24 @@ public sealed class FfmpegProgramTests : IDisposable
     [Fact]
     public async Task A_program_that_gives_no_answer_can_be_cancelled()
     {
-        Clips.FakeFfmpeg(folder, "");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-in for ffmpeg is a shell script");
         string silent = folder.File("fake-ffmpeg");
-        File.WriteAllText(silent, "#!/bin/sh\nexec sleep 600\n");
+        Clips.WriteScript(silent, "#!/bin/sh\nexec sleep 600\n");
         using CancellationTokenSource cancellation = new(TimeSpan.FromMilliseconds(200));
 
         _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => FfmpegProgram.OpenAsync(silent, cancellation.Token));
+    }
+
+    [Fact]
+    public async Task A_program_that_cannot_run_is_told_with_what_the_system_says()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere a file that is open can run, or says something else.");
+        string busy = Clips.FakeFfmpeg(folder, "");
+        using FileStream writer = new(busy, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+
+        NativeLibraryException error = await Assert.ThrowsAsync<NativeLibraryException>(() => FfmpegProgram.OpenAsync(busy, CancellationToken.None));
+
+        Assert.Contains("Text file busy", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
