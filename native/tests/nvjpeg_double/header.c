@@ -8,6 +8,9 @@ extern nvjpegStatus_t nvjpegCreateEx(nvjpegBackend_t, nvjpegDevAllocator_t *, nv
 extern nvjpegStatus_t nvjpegDestroy(nvjpegHandle_t);
 extern nvjpegStatus_t nvjpegJpegStateCreate(nvjpegHandle_t, nvjpegJpegState_t *);
 extern nvjpegStatus_t nvjpegJpegStateDestroy(nvjpegJpegState_t);
+extern nvjpegStatus_t nvjpegDecodeBatchedInitialize(nvjpegHandle_t, nvjpegJpegState_t, int, int, nvjpegOutputFormat_t);
+extern nvjpegStatus_t nvjpegDecodeBatched(
+    nvjpegHandle_t, nvjpegJpegState_t, const unsigned char *const *, const size_t *, nvjpegImage_t *, cudaStream_t);
 extern nvjpegStatus_t nvjpegDecode(
     nvjpegHandle_t, nvjpegJpegState_t, const unsigned char *, size_t, nvjpegOutputFormat_t, nvjpegImage_t *, cudaStream_t);
 

@@ -17,11 +17,11 @@ enum { RGB = 3, BGR = 4, RGBI = 5, BGRI = 6 };
 
 /* Never freed, so that a use after release is seen and is harmless. */
 typedef struct { int alive, backend, states; } handle;
-typedef struct { int alive; volatile int busy; handle *owner; } state;
+typedef struct { int alive, batch, format; volatile int busy; handle *owner; } state;
 typedef struct { unsigned char *channel[4]; size_t pitch[4]; } image;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static long long handles, states, decoded, engines = 1, last_bytes;
+static long long handles, states, decoded, on_engine, engines = 1, last_bytes;
 static unsigned char last[1 << 20];
 static struct { char function[48]; int nth, status; } failures[8];
 static char misuse[256];
@@ -109,8 +109,32 @@ static int parse(const unsigned char *data, size_t length, int *width, int *heig
     return 0;
 }
 
+static int decode(handle *h, state *s, const unsigned char *data, size_t length, int format, image *to, void *stream);
+
+API int nvjpegDecodeBatchedInitialize(handle *h, state *s, int batch, int threads, int format) {
+    ENTER;
+    if (!h->alive || !s->alive || s->owner != h) return wrong("nvjpegDecodeBatchedInitialize: a handle is destroyed");
+    if (batch != 1 || threads != 1) return wrong("nvjpegDecodeBatchedInitialize: more than one picture");
+    s->batch = batch;
+    s->format = format;
+    return SUCCESS;
+}
+
+API int nvjpegDecodeBatched(handle *h, state *s, const unsigned char *const *data, const size_t *lengths, image *to, void *stream) {
+    ENTER;
+    if (s->batch != 1) return wrong("nvjpegDecodeBatched: not initialised");
+    if (h->backend != 3) return wrong("nvjpegDecodeBatched: not on an engine");
+    count(&on_engine, 1);
+    return decode(h, s, data[0], lengths[0], s->format, to, stream);
+}
+
 API int nvjpegDecode(handle *h, state *s, const unsigned char *data, size_t length, int format, image *to, void *stream) {
     ENTER;
+    if (s->batch) return wrong("nvjpegDecode: the state is for batches");
+    return decode(h, s, data, length, format, to, stream);
+}
+
+static int decode(handle *h, state *s, const unsigned char *data, size_t length, int format, image *to, void *stream) {
     int width = 0, height = 0;
     unsigned sum = 0;
     if (!h->alive || !s->alive || s->owner != h) return wrong("nvjpegDecode: a handle is destroyed");
@@ -153,7 +177,7 @@ API void yzc_fail(const char *function, int nth, int status) {
 
 static long long *number(const char *name) {
     return !strcmp(name, "handles") ? &handles : !strcmp(name, "states") ? &states : !strcmp(name, "decoded") ? &decoded
-        : !strcmp(name, "engines") ? &engines : &last_bytes;
+        : !strcmp(name, "on_engine") ? &on_engine : !strcmp(name, "engines") ? &engines : &last_bytes;
 }
 
 API long long yzc_get(const char *name) { return __atomic_load_n(number(name), __ATOMIC_SEQ_CST); }

@@ -52,6 +52,10 @@ internal sealed unsafe class JpegApi
         nvjpegDestroy = (delegate* unmanaged<nint, NvjpegStatus>)exports.Required(nameof(nvjpegDestroy));
         nvjpegJpegStateCreate = (delegate* unmanaged<nint, nint*, NvjpegStatus>)exports.Required(nameof(nvjpegJpegStateCreate));
         nvjpegJpegStateDestroy = (delegate* unmanaged<nint, NvjpegStatus>)exports.Required(nameof(nvjpegJpegStateDestroy));
+        nvjpegDecodeBatchedInitialize = (delegate* unmanaged<nint, nint, int, int, CudaJpegLayout, NvjpegStatus>)exports.Required(
+            nameof(nvjpegDecodeBatchedInitialize));
+        nvjpegDecodeBatched = (delegate* unmanaged<nint, nint, byte**, nuint*, NvjpegImage*, CUstream, NvjpegStatus>)exports.Required(
+            nameof(nvjpegDecodeBatched));
         nvjpegDecode = (delegate* unmanaged<nint, nint, byte*, nuint, CudaJpegLayout, NvjpegImage*, CUstream, NvjpegStatus>)exports.Required(
             nameof(nvjpegDecode));
     }
@@ -84,6 +88,14 @@ internal sealed unsafe class JpegApi
     // nvjpegStatus_t nvjpegDecode(nvjpegHandle_t handle, nvjpegJpegState_t jpeg_handle, const unsigned char *data, size_t length,
     //     nvjpegOutputFormat_t output_format, nvjpegImage_t *destination, cudaStream_t stream)
     public readonly delegate* unmanaged<nint, nint, byte*, nuint, CudaJpegLayout, NvjpegImage*, CUstream, NvjpegStatus> nvjpegDecode;
+
+    // nvjpegStatus_t nvjpegDecodeBatchedInitialize(nvjpegHandle_t handle, nvjpegJpegState_t jpeg_handle, int batch_size, int max_cpu_threads,
+    //     nvjpegOutputFormat_t output_format)
+    public readonly delegate* unmanaged<nint, nint, int, int, CudaJpegLayout, NvjpegStatus> nvjpegDecodeBatchedInitialize;
+
+    // nvjpegStatus_t nvjpegDecodeBatched(nvjpegHandle_t handle, nvjpegJpegState_t jpeg_handle, const unsigned char *const *data,
+    //     const size_t *lengths, nvjpegImage_t *destinations, cudaStream_t stream)
+    public readonly delegate* unmanaged<nint, nint, byte**, nuint*, NvjpegImage*, CUstream, NvjpegStatus> nvjpegDecodeBatched;
 
     /// <summary>What to try, in this order: newest first, but none of a newer CUDA than the driver's.</summary>
     /// <param name="named">File or folder that the environment names.</param>

@@ -72,6 +72,9 @@ public sealed class CudaJpegDecoder : IDisposable
         }
     }
 
+    /// <summary>What is used; <see cref="CudaJpegBackend.Automatic"/> where nvJPEG chooses.</summary>
+    public CudaJpegBackend Backend => jpeg.Backend;
+
     /// <summary>Looks for nvJPEG, which the environment variable <c>YZC_NVJPEG</c> can name. Never throws.</summary>
     /// <param name="reason">Empty on success, else one sentence for a user.</param>
     /// <remarks>It is looked for once in a process. Any thread.</remarks>

@@ -30,13 +30,14 @@ internal readonly record struct JpegBitstream
     // A block has a code for its mean and one that ends it, each of a bit at least.
     private const int LeastBitsOfBlock = 2;
 
-    private JpegBitstream(int width, int height, int scanStart, int scanEnd, bool hasHuffman)
+    private JpegBitstream(in Headers headers, int scanStart, int scanEnd)
     {
-        Width = width;
-        Height = height;
+        Width = headers.Width;
+        Height = headers.Height;
+        IsForEngine = headers.IsForEngine;
         ScanStart = scanStart;
         ScanEnd = scanEnd;
-        HasHuffman = hasHuffman;
+        HasHuffman = headers.HasHuffman;
     }
 
     /// <summary>Width in pixels.</summary>
@@ -44,6 +45,9 @@ internal readonly record struct JpegBitstream
 
     /// <summary>Height in pixels.</summary>
     public int Height { get; }
+
+    /// <summary>True for pictures that the devices' engines take: baseline, and not of a quarter of the chroma side by side.</summary>
+    public bool IsForEngine { get; }
 
     /// <summary>Bytes that <see cref="Write"/> takes at most.</summary>
     public int MaxBytes => ScanEnd + (HasHuffman ? 0 : StandardHuffmanTables.Length) + 2;
@@ -105,7 +109,7 @@ internal readonly record struct JpegBitstream
         int restarts = SkipScan(jpeg, ref end);
         headers.CheckData(end - position, restarts);
         ThrowIfNotTheEnd(jpeg[end + 1]);
-        return new JpegBitstream(headers.Width, headers.Height, position, end, headers.HasHuffman);
+        return new JpegBitstream(headers, position, end);
     }
 
     /// <summary>Writes the picture without what does not belong to it.</summary>
@@ -242,6 +246,8 @@ internal readonly record struct JpegBitstream
         public int Width { get; private set; }
 
         public int Height { get; private set; }
+
+        public readonly bool IsForEngine => !isExtended && (componentCount == 1 || SamplingOf(0).Horizontal / SamplingOf(1).Horizontal <= 2);
 
         public readonly bool HasHuffman => (differenceTables | coefficientTables) != 0;
 

@@ -10,9 +10,16 @@ internal sealed unsafe class JpegHandle : CudaHandle
     {
         Jpeg = jpeg;
         using ContextBinding binding = context.Bind();
+        Backend = backend == CudaJpegBackend.Automatic ? CudaJpegBackend.Engine : backend;
         nint made;
-        NvjpegStatus status = jpeg.nvjpegCreateEx(backend, null, null, 0, &made);
-        if (status is NvjpegStatus.NVJPEG_STATUS_ARCH_MISMATCH or NvjpegStatus.NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED)
+        NvjpegStatus status = jpeg.nvjpegCreateEx(Backend, null, null, 0, &made);
+        if (IsMissing(status) && backend == CudaJpegBackend.Automatic)
+        {
+            Backend = backend;
+            status = jpeg.nvjpegCreateEx(Backend, null, null, 0, &made);
+        }
+
+        if (IsMissing(status))
         {
             throw new NotSupportedException($"{context.Device.Name} does not decode JPEGs by {nameof(CudaJpegBackend)}.{backend} ({status}).");
         }
@@ -27,7 +34,14 @@ internal sealed unsafe class JpegHandle : CudaHandle
 
     public JpegApi Jpeg { get; }
 
+    /// <summary>What is used; automatic where nvJPEG chooses.</summary>
+    public CudaJpegBackend Backend { get; }
+
     public nint Native => Live;
+
+    // The device has no such part.
+    private static bool IsMissing(NvjpegStatus status) =>
+        status is NvjpegStatus.NVJPEG_STATUS_ARCH_MISMATCH or NvjpegStatus.NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED;
 
     private protected override CUresult Destroy(nint native) => StatusOf(Jpeg.nvjpegDestroy(native));
 

@@ -6,6 +6,7 @@ namespace YoloZeroCopy.Cuda;
 internal sealed unsafe class JpegState : CudaHandle
 {
     private readonly JpegHandle parent;
+    private bool isInitialized;
 
     public JpegState(JpegHandle parent)
         : base(parent.Context)
@@ -41,6 +42,32 @@ internal sealed unsafe class JpegState : CudaHandle
         fixed (byte* bytes = jpeg)
         {
             return parent.Jpeg.nvjpegDecode(parent.Native, Live, bytes, (nuint)jpeg.Length, layout, &image, stream);
+        }
+    }
+
+    /// <summary>Decodes a picture on the device's engines, which nvJPEG uses for batches only; with one state it is always this or always
+    /// <see cref="Decode"/>. The context is current.</summary>
+    /// <remarks>The engines do not wait for what the stream holds, and may write at once: the memory must be free. What follows on the stream waits
+    /// for them.</remarks>
+    public NvjpegStatus DecodeOnEngine(ReadOnlySpan<byte> jpeg, CudaJpegLayout layout, in NvjpegImage to, CUstream stream)
+    {
+        if (!isInitialized)
+        {
+            NvjpegStatus status = parent.Jpeg.nvjpegDecodeBatchedInitialize(parent.Native, Live, 1, 1, layout);
+            if (status != NvjpegStatus.NVJPEG_STATUS_SUCCESS)
+            {
+                return status;
+            }
+
+            isInitialized = true;
+        }
+
+        NvjpegImage image = to;
+        nuint length = (nuint)jpeg.Length;
+        fixed (byte* bytes = jpeg)
+        {
+            byte* data = bytes;
+            return parent.Jpeg.nvjpegDecodeBatched(parent.Native, Live, &data, &length, &image, stream);
         }
     }
 

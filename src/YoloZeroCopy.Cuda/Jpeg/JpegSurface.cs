@@ -15,6 +15,7 @@ internal sealed unsafe class JpegSurface : IDisposable
     private readonly CudaStream stream;
     private readonly CudaEvent ready;
     private JpegState? state;
+    private JpegState? engineState;
     private CudaDeviceMemory? memory;
     private byte[] clean = [];
 
@@ -71,11 +72,22 @@ internal sealed unsafe class JpegSurface : IDisposable
         }
 
         int length = bitstream.Write(given, clean);
-        state ??= new JpegState(jpeg);
-        NvjpegStatus status = state.Decode(clean.AsSpan(0, length), layout, image, stream.Handle);
+        NvjpegStatus status;
+        bool isOnEngine = jpeg.Backend == CudaJpegBackend.Engine && bitstream.IsForEngine;
+        if (isOnEngine)
+        {
+            engineState ??= new JpegState(jpeg);
+            status = engineState.DecodeOnEngine(clean.AsSpan(0, length), layout, image, stream.Handle);
+        }
+        else
+        {
+            state ??= new JpegState(jpeg);
+            status = state.Decode(clean.AsSpan(0, length), layout, image, stream.Handle);
+        }
+
         if (status != NvjpegStatus.NVJPEG_STATUS_SUCCESS)
         {
-            throw Failed(status, bitstream);
+            throw Failed(status, isOnEngine ? nameof(JpegApi.nvjpegDecodeBatched) : nameof(JpegApi.nvjpegDecode), bitstream);
         }
 
         ready.Record(stream);
@@ -84,18 +96,17 @@ internal sealed unsafe class JpegSurface : IDisposable
 
     public void Dispose()
     {
-        state?.Dispose();
+        ForgetStates();
         memory?.Dispose();
         ready.Dispose();
     }
 
     /// <summary>Why a picture was not decoded. nvJPEG says nothing of what its state is worth afterwards, so the next picture gets a new one.</summary>
-    private Exception Failed(NvjpegStatus status, in JpegBitstream bitstream)
+    private Exception Failed(NvjpegStatus status, string call, in JpegBitstream bitstream)
     {
         // Part of it may be on the device already; also an error of the device comes to light here, which matters more than what nvJPEG says.
         stream.Synchronize();
-        state?.Dispose();
-        state = null;
+        ForgetStates();
         string picture = $"a JPEG of {bitstream.Width}x{bitstream.Height} pixels";
         return status switch
         {
@@ -103,7 +114,15 @@ internal sealed unsafe class JpegSurface : IDisposable
                 new InvalidDataException($"The JPEG is damaged: nvJPEG answered {status}."),
             NvjpegStatus.NVJPEG_STATUS_JPEG_NOT_SUPPORTED or NvjpegStatus.NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED =>
                 new NotSupportedException($"nvJPEG does not decode {picture} of this kind ({status})."),
-            _ => new CudaJpegException(status, nameof(JpegApi.nvjpegDecode), $"decoding {picture}"),
+            _ => new CudaJpegException(status, call, $"decoding {picture}"),
         };
+    }
+
+    private void ForgetStates()
+    {
+        state?.Dispose();
+        state = null;
+        engineState?.Dispose();
+        engineState = null;
     }
 }

@@ -146,11 +146,21 @@ public sealed class JpegDecoderTests(CompiledSources sources)
     [InlineData(NvjpegStatus.NVJPEG_STATUS_INTERNAL_ERROR, typeof(CudaJpegException))]
     internal void A_picture_that_fails_costs_nothing_but_itself(NvjpegStatus status, Type type)
     {
-        using Rig rig = new(sources, new CudaJpegDecoderOptions { MaxFramesHeld = 1 });
+        foreach (string call in new[] { "nvjpegDecode", "nvjpegDecodeBatched", "nvjpegDecodeBatchedInitialize" })
+        {
+            Fail(call, status, type);
+        }
+    }
+
+    private void Fail(string call, NvjpegStatus status, Type type)
+    {
+        CudaJpegBackend backend = call == "nvjpegDecode" ? CudaJpegBackend.Processor : CudaJpegBackend.Engine;
+        using Rig rig = new(sources, new CudaJpegDecoderOptions { Backend = backend, MaxFramesHeld = 1 });
         byte[] jpeg = JpegPictures.Get("s221111");
         for (int round = 0; round < 3; round++)
         {
-            rig.Jpeg.Fail("nvjpegDecode", status);
+            // Initialised once for a state, which is new after a failure only.
+            rig.Jpeg.Fail(round > 0 && backend == CudaJpegBackend.Engine ? "nvjpegDecodeBatched" : call, status);
             Exception error = Assert.ThrowsAny<Exception>(() => rig.Decoder.Decode(jpeg));
             Assert.IsType(type, error);
             Assert.Contains(status.ToString(), error.Message, StringComparison.Ordinal);
@@ -166,7 +176,7 @@ public sealed class JpegDecoderTests(CompiledSources sources)
     public void A_sticky_error_counts_more_than_what_the_library_says()
     {
         using Rig rig = new(sources);
-        rig.Jpeg.Fail("nvjpegDecode", NvjpegStatus.NVJPEG_STATUS_EXECUTION_FAILED);
+        rig.Jpeg.Fail("nvjpegDecodeBatched", NvjpegStatus.NVJPEG_STATUS_EXECUTION_FAILED);
         rig.Driver.Fail("cuStreamSynchronize", CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
         CudaException error = Assert.Throws<CudaException>(() => rig.Decoder.Decode(JpegPictures.Get("gray")));
         Assert.True(error.IsSticky);
@@ -211,7 +221,7 @@ public sealed class JpegDecoderTests(CompiledSources sources)
         }
 
         Assert.InRange(failures, 8, 15);
-        foreach (string step in new[] { "nvjpegCreateEx", "nvjpegJpegStateCreate" })
+        foreach (string step in new[] { "nvjpegCreateEx", "nvjpegJpegStateCreate", "nvjpegDecodeBatched" })
         {
             DriverDouble driver = new(sources);
             JpegDouble jpeg = new(sources);
@@ -244,6 +254,29 @@ public sealed class JpegDecoderTests(CompiledSources sources)
     }
 
     [Fact]
+    public void Engines_take_what_they_can_and_nvjpeg_chooses_for_the_rest()
+    {
+        using Rig rig = new(sources);
+        Assert.Equal(CudaJpegBackend.Engine, rig.Decoder.Backend);
+        foreach (string name in JpegPictures.Sequential)
+        {
+            byte[] jpeg = JpegPictures.Get(name);
+            CudaJpegFrame frame = rig.Decoder.Decode(jpeg);
+            AssertPattern(frame, Clean(jpeg));
+            rig.Decoder.Release(frame.Token);
+        }
+
+        Assert.Equal(
+            (JpegPictures.Sequential.Length - 1L, (long)JpegPictures.Sequential.Length), (rig.Jpeg.Get("on_engine"), rig.Jpeg.Get("decoded")));
+
+        // Extended coding is not for them either.
+        byte[] extended = JpegPictures.Get("s221111");
+        extended[JpegPictures.Segments(extended).First(segment => segment.Marker == 0xC0).Offset + 1] = 0xC1;
+        rig.Decoder.Release(rig.Decoder.Decode(extended).Token);
+        Assert.Equal(JpegPictures.Sequential.Length - 1L, rig.Jpeg.Get("on_engine"));
+    }
+
+    [Fact]
     public void Engines_that_a_device_has_not_are_named()
     {
         DriverDouble driver = new(sources);
@@ -254,7 +287,12 @@ public sealed class JpegDecoderTests(CompiledSources sources)
             NotSupportedException error = Assert.Throws<NotSupportedException>(
                 () => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions { Backend = CudaJpegBackend.Engine }));
             Assert.Contains("CudaJpegBackend.Engine", error.Message, StringComparison.Ordinal);
-            new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions { Backend = CudaJpegBackend.Multiprocessors }).Dispose();
+            foreach (CudaJpegBackend backend in new[] { CudaJpegBackend.Multiprocessors, CudaJpegBackend.Automatic })
+            {
+                using CudaJpegDecoder decoder = new(context, jpeg.Api, new CudaJpegDecoderOptions { Backend = backend });
+                Assert.Equal(backend, decoder.Backend);
+                decoder.Release(decoder.Decode(JpegPictures.Get("gray")).Token);
+            }
         }
 
         jpeg.AssertClean();
