@@ -61,6 +61,54 @@ public sealed class BenchCudaTests
         Assert.Equal("", StandInDriver.Misuse());
     }
 
+    [Fact]
+    public async Task Videos_are_measured_with_every_number_of_streams()
+    {
+        Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
+        BenchSettings settings = new()
+        {
+            Model = "fake.onnx",
+            Format = Format,
+            Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
+            Time = TimeSpan.FromSeconds(0.2),
+            Streams = [1, 3],
+            Quick = true,
+        };
+
+        // A sequence of 64x48 with 4 surfaces, and pictures, in the stand-in's own language.
+        byte[] headers = [(byte)'S', 64, 0, 48, 0, 0, 0, 0, 0, 64, 0, 48, 0, 8, 1, 4, 0, 0, 1];
+        byte[] picture = [(byte)'P', 0, 7, 2];
+        ElementaryStream clip = new("stand-in.h264", CudaVideoCodec.H264, [(byte[])[.. headers, .. picture], picture, picture]);
+        await using (YoloDetector detector = FakeCudaDetector.Open(settings.Detector))
+        {
+            using BenchDevice device = BenchDevice.Open(detector, Device.Cuda())!;
+            VideoSection section = await VideoBenchmark.RunAsync(detector, device, clip, settings, engineFps: 1000, CancellationToken.None);
+            Assert.Equal([1, 3], section.Rates.Select(static rate => rate.Streams));
+            Assert.All(section.Rates, static rate =>
+            {
+                Assert.True(rate.Decoded.Fps > 0);
+                Assert.True(rate.Detected.Fps > 0);
+                Assert.True(rate.Detected.Latency.Count > 0);
+                Assert.Equal(0, rate.Detected.HostCopies);
+            });
+            Assert.Equal("video", section.Lines().First().Name);
+            using MemoryStream bytes = new();
+            using (Utf8JsonWriter json = new(bytes))
+            {
+                json.WriteStartObject();
+                section.Write(json);
+                json.WriteEndObject();
+            }
+
+            using JsonDocument document = JsonDocument.Parse(bytes.ToArray());
+            JsonElement rates = document.RootElement.GetProperty("video stand-in.h264").GetProperty("rates");
+            Assert.Equal(2, rates.GetArrayLength());
+            Assert.True(rates[1].GetProperty("ratio").GetDouble() > 0);
+        }
+
+        Assert.Equal("", StandInDriver.Misuse());
+    }
+
     private static void Check(BenchReport report)
     {
         using JsonDocument json = JsonDocument.Parse(report.ToJson());
@@ -119,9 +167,32 @@ internal static class StandInDriver
             return "The stand-in driver is compiled on Linux only.";
         }
 
-        string source = SampleAssets.Find("native/tests/cuda_double/cuda_double.c");
-        string library = Path.Combine(Directory.CreateTempSubdirectory("yzc-cli-tests-").FullName, "libcuda.so");
-        string[] arguments = ["-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-O1", "-DYZC_DOUBLE_VERSION=12080", "-o", library, source];
+        string folder = Directory.CreateTempSubdirectory("yzc-cli-tests-").FullName;
+        string driver = Path.Combine(folder, "libcuda.so");
+        string video = Path.Combine(folder, "libnvcuvid.so");
+        if (!IsCompiled("native/tests/cuda_double/cuda_double.c", driver) || !IsCompiled("native/tests/nvcuvid_double/nvcuvid_double.c", video))
+        {
+            return "There is no C compiler for the stand-in driver.";
+        }
+
+        Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", driver);
+        Environment.SetEnvironmentVariable("YZC_NVCUVID", video);
+        Assert.True(CudaDriver.TryInitialize(out string reason), reason);
+        Assert.True(CudaVideoDecoder.TryInitialize(out reason), reason);
+        UseDriver(video, driver);
+
+        // Not for the tool's own processes.
+        Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", null);
+        Environment.SetEnvironmentVariable("YZC_NVCUVID", null);
+        return "";
+    }
+
+    private static bool IsCompiled(string source, string library)
+    {
+        string[] arguments =
+        [
+            "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-O1", "-DYZC_DOUBLE_VERSION=12080", "-o", library, SampleAssets.Find(source),
+        ];
         foreach (string compiler in (string[])["gcc", "cc", "clang"])
         {
             try
@@ -129,21 +200,21 @@ internal static class StandInDriver
                 using Process process = Process.Start(new ProcessStartInfo(compiler, arguments))!;
                 process.WaitForExit();
                 Assert.Equal(0, process.ExitCode);
+                return true;
             }
             catch (System.ComponentModel.Win32Exception)
             {
-                continue;
             }
-
-            Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", library);
-            bool usable = CudaDriver.TryInitialize(out string reason);
-            Assert.True(usable, reason);
-
-            // Not for the tool's own processes.
-            Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", null);
-            return "";
         }
 
-        return "There is no C compiler for the stand-in driver.";
+        return false;
+    }
+
+    private static unsafe void UseDriver(string video, string driver)
+    {
+        nint path = Marshal.StringToCoTaskMemUTF8(driver);
+        nint use = NativeLibrary.GetExport(NativeLibrary.Load(video), "yzc_use_driver");
+        Assert.Equal(1, ((delegate* unmanaged<nint, int>)use)(path));
+        Marshal.FreeCoTaskMem(path);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 
 namespace YoloZeroCopy.Cli;
@@ -49,6 +50,15 @@ internal static class BenchCommand
         HelpName = "FILE",
     };
 
+    private static readonly Option<string[]> Video = new("--video")
+    {
+        Description = "CUDA: decode this stream (.h264 or .hevc) on the device, too, and detect in it. May be given more than once.",
+        HelpName = "FILE",
+    };
+
+    private static readonly Option<ImmutableArray<int>> Streams = Options.Integers(
+        "--streams", "Streams of each --video at a time. Default: 1,7,32,64.", 1, 1024, [1, 7, 32, 64]);
+
     private static readonly Option<bool> Quick = new("--quick")
     {
         Description = "Shorten everything whose length no option says: for trying it out.",
@@ -71,7 +81,7 @@ internal static class BenchCommand
             + "take alone. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames,
-                Ordinary, Producers, Soak, Timeline, Quick, HostCode, Json, JsonFile,
+                Ordinary, Producers, Soak, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -109,10 +119,12 @@ internal static class BenchCommand
             Producers = arguments.GetValue(Producers),
             Soak = TimeSpan.FromSeconds(arguments.GetValue(Soak)),
             Timeline = arguments.GetValue(Timeline),
+            Videos = arguments.GetValue(Video) ?? [],
+            Streams = arguments.GetValue(Streams),
             Quick = quick,
         };
         string? jsonFile = arguments.GetValue(JsonFile);
-        CheckFiles(settings.Model, jsonFile, settings.Timeline);
+        CheckFiles(settings, jsonFile);
         BenchReport report = await BenchRun.RunAsync(settings, stop);
         if (jsonFile is not null)
         {
@@ -131,17 +143,22 @@ internal static class BenchCommand
         return ExitCode.Done;
     }
 
-    private static void CheckFiles(string model, string? json, string? timeline)
+    private static void CheckFiles(BenchSettings settings, string? json)
     {
-        if (json is null && timeline is null)
+        if (json is null && settings.Timeline is null)
         {
             return;
         }
 
-        CommandFiles files = new(model);
+        CommandFiles files = new(settings.Model);
+        foreach (string video in settings.Videos)
+        {
+            files.Read("--video", video);
+        }
+
         files.Write("--json-file", json);
-        files.Write("--timeline", timeline);
+        files.Write("--timeline", settings.Timeline);
         OutputText.ThrowIfNotWritable(json);
-        OutputText.ThrowIfNotWritable(timeline);
+        OutputText.ThrowIfNotWritable(settings.Timeline);
     }
 }

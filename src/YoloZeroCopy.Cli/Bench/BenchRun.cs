@@ -14,6 +14,9 @@ internal static class BenchRun
     {
         BenchReport report;
         DetectorOptions options = settings.Detector;
+
+        // What cannot be read is told before anything is measured.
+        ElementaryStream[] clips = [.. settings.Videos.Select(ElementaryStream.Read)];
         if (options.Slots == 0 && settings.Producers > 0)
         {
             // Producers hold slots while they copy; the lanes must not go short for it.
@@ -23,13 +26,25 @@ internal static class BenchRun
         await using (YoloDetector detector = DetectorOpening.Open(settings.Model, options))
         {
             using BenchDevice? device = BenchDevice.Open(detector, options.Device);
-            if (device is null && (settings.Ordinary || settings.Timeline is not null))
+            if (device is null && (settings.Ordinary || settings.Timeline is not null || settings.Videos.Count > 0))
             {
                 throw new CliException(
-                    ExitCode.WrongArguments, $"--ordinary and --timeline need a CUDA device; the detector runs on {detector.Device}.");
+                    ExitCode.WrongArguments, $"--ordinary, --timeline and --video need a CUDA device; the detector runs on {detector.Device}.");
             }
 
             report = await MeasureAsync(detector, device, settings, stop);
+        }
+
+        if (clips.Length > 0)
+        {
+            // Cameras send when they will: no frame waits for a full batch.
+            await using YoloDetector detector = DetectorOpening.Open(settings.Model, options with { MaxBatchDelay = TimeSpan.Zero });
+            using BenchDevice device = BenchDevice.Open(detector, options.Device)!;
+            foreach (ElementaryStream clip in clips)
+            {
+                VideoSection video = await VideoBenchmark.RunAsync(detector, device, clip, settings, report.EngineOnlyFps, stop);
+                report = report with { Sections = [.. report.Sections, video] };
+            }
         }
 
         // A lone frame must not wait for company, so it has a detector without.

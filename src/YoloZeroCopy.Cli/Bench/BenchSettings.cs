@@ -27,6 +27,12 @@ internal sealed record BenchSettings
     /// <summary>File for the picture of the stages; null for none.</summary>
     public string? Timeline { get; init; }
 
+    /// <summary>Clips that are decoded on the device and detected in.</summary>
+    public IReadOnlyList<string> Videos { get; init; } = [];
+
+    /// <summary>Streams of each clip at a time.</summary>
+    public IReadOnlyList<int> Streams { get; init; } = [];
+
     public bool Quick { get; init; }
 
     /// <summary>How long parts are measured that are steady after a moment.</summary>

@@ -57,6 +57,26 @@ internal static class OptionParsing
         return false;
     }
 
+    /// <summary>Numbers by commas, <c>1,7,32</c>.</summary>
+    public static bool TryIntegers(string text, int least, int most, out ImmutableArray<int> value, [NotNullWhen(false)] out string? error)
+    {
+        List<int> numbers = [];
+        value = [];
+        foreach (string part in text.Split(','))
+        {
+            if (!TryInteger(part, least, most, out int number, out error))
+            {
+                return false;
+            }
+
+            numbers.Add(number);
+        }
+
+        value = [.. numbers];
+        error = null;
+        return true;
+    }
+
     /// <summary>Sizes with commas between them, each as <see cref="TrySize"/> takes it, no two alike.</summary>
     public static bool TrySizes(string text, out ImmutableArray<(int Width, int Height)> value, [NotNullWhen(false)] out string? error)
     {

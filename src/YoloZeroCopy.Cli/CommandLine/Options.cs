@@ -128,6 +128,16 @@ internal static class Options
         return option;
     }
 
+    /// <summary>Several numbers, by commas.</summary>
+    public static Option<ImmutableArray<int>> Integers(string name, string description, int least, int most, ImmutableArray<int> standard)
+    {
+        Option<ImmutableArray<int>> option = Parsed(
+            name, description, "N,N", (string text, out ImmutableArray<int> value, out string? error) =>
+                OptionParsing.TryIntegers(text, least, most, out value, out error));
+        option.DefaultValueFactory = _ => standard;
+        return option;
+    }
+
     public static Option<double> Seconds(string name, string description, double least, double most, double standard)
     {
         Option<double> option = Parsed(

@@ -85,6 +85,9 @@ public sealed partial class YoloDetector : IDetector
     /// <summary>What the detector has done so far. Allocates; not for every frame.</summary>
     public DetectorStatistics Statistics => pipeline.Snapshot();
 
+    /// <summary>Number of the CUDA device that the detector runs on, for those who give it frames in device memory; null on the CPU.</summary>
+    public int? CudaOrdinal => Inspection.Cuda?.Context.Device.Ordinal;
+
     /// <summary>What it is made of, for measuring.</summary>
     internal DetectorInspection Inspection { get; }
 

@@ -1,0 +1,131 @@
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>Gets the frames of a <see cref="DeviceVideo"/>, in the order in which they are shown, on the thread that decodes.</summary>
+/// <param name="timestamp">When the frame is shown, by the video's clock.</param>
+/// <param name="format">Its layout.</param>
+/// <param name="result">Its result, to be awaited once. What the receiver throws is lost with the frame: it has to do without.</param>
+internal delegate void DeviceFrameReceiver(TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result);
+
+/// <summary>Decodes one video on a detector's GPU. The detector reads the frames where they were decoded, and gives them back.</summary>
+/// <remarks>One thread at a time decodes; disposal from any.</remarks>
+internal sealed class DeviceVideo : ICudaVideoReceiver, IFrameOwner, IDisposable
+{
+    // More than a decoder holds pictures: what is known of a packet is asked for when its picture is shown.
+    private const int PacketsRemembered = 128;
+
+    private readonly YoloDetector detector;
+    private readonly DeviceFrameReceiver receiver;
+    private readonly int source;
+    private readonly CudaContext context;
+    private readonly CudaVideoDecoder decoder;
+    private readonly (TimeSpan Timestamp, long ArrivedAt)[] packets = new (TimeSpan, long)[PacketsRemembered];
+    private long packetCount;
+    private CancellationToken cancellation;
+
+    /// <param name="detector">A detector on CUDA.</param>
+    /// <param name="options">How it is decoded.</param>
+    /// <param name="source">Number of the video among the detector's sources.</param>
+    /// <param name="receiver">Gets the results.</param>
+    /// <exception cref="ArgumentException">The detector is none on CUDA, or an option is wrong.</exception>
+    /// <exception cref="CudaUnavailableException">NVIDIA's library for video decoding is not there.</exception>
+    /// <exception cref="NotSupportedException">The device does not decode this codec.</exception>
+    /// <exception cref="CudaException">The driver refused.</exception>
+    public DeviceVideo(YoloDetector detector, CudaVideoDecoderOptions options, int source, DeviceFrameReceiver receiver)
+        : this(detector, OpenContext(detector), (context, self) => new CudaVideoDecoder(context, options, self), source, receiver)
+    {
+    }
+
+    /// <summary>With a context of its own, for tests; it is disposed with this.</summary>
+    internal DeviceVideo(
+        YoloDetector detector,
+        CudaContext context,
+        Func<CudaContext, ICudaVideoReceiver, CudaVideoDecoder> make,
+        int source,
+        DeviceFrameReceiver receiver)
+    {
+        this.detector = detector;
+        this.context = context;
+        this.receiver = receiver;
+        this.source = source;
+        try
+        {
+            decoder = make(context, this);
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc cref="CudaVideoDecoder.DamagedPictures"/>
+    public long DamagedPictures => decoder.DamagedPictures;
+
+    /// <summary>Reads headers that come outside of the packets.</summary>
+    /// <inheritdoc cref="CudaVideoDecoder.DecodeHeaders" path="/exception"/>
+    public void DecodeHeaders(ReadOnlySpan<byte> headers) => decoder.DecodeHeaders(headers);
+
+    /// <summary>Decodes one packet. Waits while the detector has as many frames of this video as there are surfaces.</summary>
+    /// <param name="packet">The packet.</param>
+    /// <param name="timestamp">When its picture is shown.</param>
+    /// <param name="arrivedAt"><see cref="System.Diagnostics.Stopwatch"/> time at which it arrived, from which the age of its frame counts.</param>
+    /// <param name="cancellationToken">Ends the wait, and the frames that were submitted with it.</param>
+    /// <inheritdoc cref="CudaVideoDecoder.Decode" path="/exception"/>
+    public void Decode(ReadOnlySpan<byte> packet, TimeSpan timestamp, long arrivedAt, CancellationToken cancellationToken)
+    {
+        packets[packetCount % PacketsRemembered] = (timestamp, arrivedAt);
+        cancellation = cancellationToken;
+        decoder.Decode(packet, packetCount++, cancellationToken);
+    }
+
+    /// <summary>Submits the frames that still wait, at the end.</summary>
+    /// <inheritdoc cref="CudaVideoDecoder.Flush" path="/exception"/>
+    public void Flush(CancellationToken cancellationToken)
+    {
+        cancellation = cancellationToken;
+        decoder.Flush(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    void ICudaVideoReceiver.OnFrame(in CudaVideoFrame frame)
+    {
+        (TimeSpan timestamp, long arrivedAt) = packets[frame.Timestamp % PacketsRemembered];
+        FrameFormat format = FormatOf(frame);
+        ExternalFrame external = ExternalFrame.OnDevice(
+            frame.Luma.Value, frame.Chroma.Value, format, frame.Ready.Value, this, frame.Token);
+
+        // Once this has returned, the frame is the detector's, and nothing may throw.
+        ValueTask<DetectionResult> result = detector.SubmitAsync(external, source, arrivedAt, cancellation);
+        receiver(timestamp, format, result);
+    }
+
+    /// <inheritdoc/>
+    void IFrameOwner.OnFrameFree(long token) => decoder.Release(token);
+
+    /// <summary>Ends decoding. Frames that the detector has stay until it gives them back.</summary>
+    public void Dispose()
+    {
+        decoder.Dispose();
+        context.Dispose();
+    }
+
+    private static CudaContext OpenContext(YoloDetector detector) => detector.CudaOrdinal is int ordinal
+        ? CudaDevice.Get(ordinal).OpenContext()
+        : throw new ArgumentException(
+            $"A video is decoded on the GPU for a detector on CUDA; this one runs on {detector.Device}.", nameof(detector));
+
+    private static FrameFormat FormatOf(in CudaVideoFrame frame)
+    {
+        // Where a video does not say its matrix, it is taken as VideoReader takes it.
+        bool isBt709 = frame.Format.Matrix == 1;
+        return new FrameFormat(
+            frame.Format.BitDepth == 8 ? PixelFormat.Nv12 : PixelFormat.P010, frame.Format.Width, frame.Format.Height, frame.Pitch)
+        {
+            Color = frame.Format.IsFullRange
+                ? isBt709 ? YuvColor.Bt709Full : YuvColor.Bt601Full
+                : isBt709 ? YuvColor.Bt709Limited : YuvColor.Bt601Limited,
+        };
+    }
+}

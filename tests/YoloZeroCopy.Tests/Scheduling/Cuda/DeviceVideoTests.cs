@@ -1,0 +1,153 @@
+using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Cuda.Tests;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>Videos that are decoded on the GPU of a detector, on the stand-ins for driver and decoder: every surface comes back, whatever happens.</summary>
+[Collection(CudaTests.Name)]
+public sealed class DeviceVideoTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly VideoDouble video;
+    private readonly List<(TimeSpan Timestamp, FrameFormat Format, ValueTask<DetectionResult> Result)> frames = [];
+
+    public DeviceVideoTests(CompiledSources sources) => video = new VideoDouble(sources);
+
+    [Fact]
+    public async Task Frames_are_read_where_they_were_decoded_and_their_surfaces_come_back()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(video.Driver, new FakeCudaEngine()))
+        {
+            Assert.Equal(0, detector.CudaOrdinal);
+            using DeviceVideo decoder = Decode(detector, source: 3);
+            byte[] headers = VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42, reorder: 1, isFullRange: true);
+            decoder.DecodeHeaders(headers);
+            const int Count = 100;
+            for (int packet = 0; packet < Count; packet++)
+            {
+                // Shown in another order than decoded: 1, 0, 3, 2 ...
+                int order = packet ^ 1;
+                decoder.Decode(VideoDouble.Picture(packet, order), TimeSpan.FromMilliseconds(40 * order), arrivedAt: 1000 + order, default);
+            }
+
+            decoder.Flush(default);
+            Assert.Equal(Count, frames.Count);
+            for (int order = 0; order < Count; order++)
+            {
+                (TimeSpan timestamp, FrameFormat format, ValueTask<DetectionResult> pending) = frames[order];
+                using DetectionResult result = await pending.AsTask().WaitAsync(Patience);
+                Assert.Equal(TimeSpan.FromMilliseconds(40 * order), timestamp);
+                Assert.Equal((FrameStatus.Completed, 3, 1000 + order), (result.Status, result.Source, result.CapturedAt));
+                Assert.Equal(new FrameFormat(PixelFormat.Nv12, 56, 40, 256) { Color = YuvColor.Bt709Full }, format);
+            }
+
+            Assert.Equal(0, detector.Statistics.HostCopies);
+            Assert.Equal(0, decoder.DamagedPictures);
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public async Task Ten_bits_are_read_as_P010()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(video.Driver, new FakeCudaEngine()))
+        {
+            using DeviceVideo decoder = Decode(detector, codec: CudaVideoCodec.Hevc);
+            decoder.Decode([.. VideoDouble.Sequence(64, 48, bitDepth: 10, matrix: 5), .. VideoDouble.Picture(1)], default, 1, default);
+            (_, FrameFormat format, ValueTask<DetectionResult> pending) = Assert.Single(frames);
+            Assert.Equal(new FrameFormat(PixelFormat.P010, 64, 48, 256), format);
+            using DetectionResult result = await pending.AsTask().WaitAsync(Patience);
+            Assert.Equal(FrameStatus.Completed, result.Status);
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public async Task A_detector_that_goes_first_gives_every_surface_back()
+    {
+        YoloDetector detector = CudaHarness.OpenDetector(video.Driver, new FakeCudaEngine());
+        using (DeviceVideo decoder = Decode(detector))
+        {
+            byte[] packet = [.. VideoDouble.Sequence(), .. VideoDouble.Picture(1, 0, PictureFlags.Intra)];
+            for (int i = 0; i < 10; i++)
+            {
+                decoder.Decode(packet, default, 1, default);
+            }
+
+            await detector.DisposeAsync();
+            _ = Assert.Throws<ObjectDisposedException>(() => decoder.Decode(packet, default, 1, default));
+            foreach ((_, _, ValueTask<DetectionResult> pending) in frames)
+            {
+                // Done, or failed because the detector went: each ends.
+                Task<DetectionResult> ended = pending.AsTask();
+                _ = await Task.WhenAny(ended).WaitAsync(Patience);
+                Assert.True(ended.IsCompletedSuccessfully || ended.Exception!.InnerException is ObjectDisposedException);
+            }
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public async Task Many_videos_share_a_detector_while_some_fail()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(video.Driver, new FakeCudaEngine()))
+        {
+            Task<int>[] playing = [.. Enumerable.Range(0, 8).Select(source => Task.Factory.StartNew(
+                () => Play(detector, source), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+            int[] shown = await Task.WhenAll(playing).WaitAsync(Patience);
+            Assert.Equal([200, 100, 200, 100, 200, 100, 200, 100], shown);
+        }
+
+        AssertClean();
+    }
+
+    /// <summary>Plays 200 pictures; a video of odd number is broken off after half of them. Returns how many were handled.</summary>
+    private int Play(YoloDetector detector, int source)
+    {
+        List<Task<DetectionResult>> results = [];
+        using DeviceVideo decoder = new(
+            detector,
+            video.Driver.Device.OpenContext(),
+            (context, receiver) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, receiver),
+            source,
+            (TimeSpan _, in FrameFormat _, ValueTask<DetectionResult> result) => results.Add(result.AsTask()));
+        decoder.DecodeHeaders(VideoDouble.Sequence());
+        for (int i = 0; i < 200; i++)
+        {
+            if (i == 100 && source % 2 == 1)
+            {
+                _ = Assert.ThrowsAny<CudaException>(() => decoder.Decode("X"u8, default, 1, default));
+                break;
+            }
+
+            decoder.Decode(VideoDouble.Picture(i), default, 1, default);
+        }
+
+        int handled = 0;
+        foreach (Task<DetectionResult> pending in results)
+        {
+            using DetectionResult result = pending.WaitAsync(Patience).GetAwaiter().GetResult();
+            handled += result is { IsDropped: false } && result.Source == source ? 1 : 0;
+        }
+
+        return handled;
+    }
+
+    private DeviceVideo Decode(YoloDetector detector, int source = 0, CudaVideoCodec codec = CudaVideoCodec.H264) => new(
+        detector,
+        video.Driver.Device.OpenContext(),
+        (context, receiver) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = codec }, receiver),
+        source,
+        (TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result) => frames.Add((timestamp, format, result)));
+
+    // What is left for the threads that give frames back may come a little later.
+    private void AssertClean()
+    {
+        Assert.True(SpinWait.SpinUntil(() => video.Get("decoders") == 0 && video.Driver.Live() == 0, Patience));
+        video.AssertClean();
+    }
+}
