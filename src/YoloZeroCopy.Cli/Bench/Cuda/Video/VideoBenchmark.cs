@@ -8,6 +8,8 @@ internal static class VideoBenchmark
 {
     private const double CameraFps = 30;
     private const double LongestLatency = 50_000;
+    private const int MostCameras = 1024;
+    private const int MostQuick = 4;
 
     // As fast as the streams go the order of display may wait a little, so that a decoding engine has the next picture when one is done.
     private const int DelayAtFullSpeed = 2;
@@ -31,7 +33,7 @@ internal static class VideoBenchmark
         }
 
         // Halving the range in which the number lies: as many as the best rate could serve, to none.
-        int most = (int)(rates.Max(static rate => rate.Detected.Fps) / CameraFps);
+        int most = Math.Min(settings.Quick ? MostQuick : MostCameras, (int)(rates.Max(static rate => rate.Detected.Fps) / CameraFps));
         int good = 0;
         int bad = most + 1;
         VideoSlice? cameras = null;
