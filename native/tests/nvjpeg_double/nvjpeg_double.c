@@ -1,7 +1,7 @@
 /*
  * A stand-in for libnvjpeg.so: it reads the header of a JPEG, takes no segment that a decoder does not need, and fills the picture with a pattern
- * that depends on the coded data. The stand-in driver's device memory is the host's, and its work runs at once. It keeps account of every object; uses of
- * what is gone or busy are noted as misuse. Numbers are those of the public documentation. Tests steer it with the yzc_ functions at the end.
+ * that depends on the coded data. The stand-in driver's device memory is the host's, and its work runs at once. It keeps account of every object;
+ * uses of what is gone or busy are noted as misuse. Numbers are those of the public documentation. Tests steer it with the yzc_ functions at the end.
  *   YZC_DOUBLE_LACKS_DECODE lacks the function that decodes
  */
 #include <pthread.h>

@@ -101,7 +101,7 @@ internal sealed unsafe class JpegSurface : IDisposable
         ready.Dispose();
     }
 
-    /// <summary>Why a picture was not decoded. nvJPEG says nothing of what its state is worth afterwards, so the next picture gets a new one.</summary>
+    /// <summary>Why a picture was not decoded. Nobody says what nvJPEG's state is worth afterwards: the next picture gets a new one.</summary>
     private Exception Failed(NvjpegStatus status, string call, in JpegBitstream bitstream)
     {
         // Part of it may be on the device already; also an error of the device comes to light here, which matters more than what nvJPEG says.
