@@ -10,7 +10,7 @@ internal delegate void DeviceFrameReceiver(TimeSpan timestamp, in FrameFormat fo
 
 /// <summary>Decodes one video on a detector's GPU. The detector reads the frames where they were decoded, and gives them back.</summary>
 /// <remarks>One thread at a time decodes; disposal from any.</remarks>
-internal sealed class DeviceVideo : ICudaVideoReceiver, IFrameOwner, IDisposable
+internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwner
 {
     // More than a decoder holds pictures: what is known of a packet is asked for when its picture is shown.
     private const int PacketsRemembered = 128;
@@ -63,15 +63,11 @@ internal sealed class DeviceVideo : ICudaVideoReceiver, IFrameOwner, IDisposable
     /// <inheritdoc cref="CudaVideoDecoder.DamagedPictures"/>
     public long DamagedPictures => decoder.DamagedPictures;
 
-    /// <summary>Reads headers that come outside of the packets.</summary>
+    /// <inheritdoc/>
     /// <inheritdoc cref="CudaVideoDecoder.DecodeHeaders" path="/exception"/>
     public void DecodeHeaders(ReadOnlySpan<byte> headers) => decoder.DecodeHeaders(headers);
 
-    /// <summary>Decodes one packet. Waits while the detector has as many frames of this video as there are surfaces.</summary>
-    /// <param name="packet">The packet.</param>
-    /// <param name="timestamp">When its picture is shown.</param>
-    /// <param name="arrivedAt"><see cref="System.Diagnostics.Stopwatch"/> time at which it arrived, from which the age of its frame counts.</param>
-    /// <param name="cancellationToken">Ends the wait, and the frames that were submitted with it.</param>
+    /// <inheritdoc/>
     /// <inheritdoc cref="CudaVideoDecoder.Decode" path="/exception"/>
     public void Decode(ReadOnlySpan<byte> packet, TimeSpan timestamp, long arrivedAt, CancellationToken cancellationToken)
     {
@@ -80,7 +76,7 @@ internal sealed class DeviceVideo : ICudaVideoReceiver, IFrameOwner, IDisposable
         decoder.Decode(packet, packetCount++, cancellationToken);
     }
 
-    /// <summary>Submits the frames that still wait, at the end.</summary>
+    /// <inheritdoc/>
     /// <inheritdoc cref="CudaVideoDecoder.Flush" path="/exception"/>
     public void Flush(CancellationToken cancellationToken)
     {
@@ -111,7 +107,7 @@ internal sealed class DeviceVideo : ICudaVideoReceiver, IFrameOwner, IDisposable
         context.Dispose();
     }
 
-    private static CudaContext OpenContext(YoloDetector detector) => detector.CudaOrdinal is int ordinal
+    internal static CudaContext OpenContext(YoloDetector detector) => detector.CudaOrdinal is int ordinal
         ? CudaDevice.Get(ordinal).OpenContext()
         : throw new ArgumentException(
             $"A video is decoded on the GPU for a detector on CUDA; this one runs on {detector.Device}.", nameof(detector));

@@ -23,7 +23,7 @@ internal sealed unsafe class JpegSurface : IDisposable
     {
         this.jpeg = jpeg;
         this.stream = stream;
-        ready = new CudaEvent(jpeg.Context);
+        ready = new CudaEvent(jpeg.Context, CudaEventOptions.BlockingSync);
     }
 
     /// <summary>In the hands of the decoding thread or of a receiver. Under the decoder's lock.</summary>

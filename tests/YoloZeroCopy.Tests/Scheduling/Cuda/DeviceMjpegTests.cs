@@ -1,0 +1,189 @@
+using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Cuda.Interop;
+using YoloZeroCopy.Cuda.Tests;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>JPEGs that are decoded on the GPU of a detector, on the stand-ins for driver and nvJPEG: every surface comes back, whatever happens.</summary>
+[Collection(CudaTests.Name)]
+public sealed class DeviceMjpegTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly DriverDouble driver;
+    private readonly JpegDouble jpeg;
+    private readonly List<(TimeSpan Timestamp, FrameFormat Format, ValueTask<DetectionResult> Result)> frames = [];
+
+    public DeviceMjpegTests(CompiledSources sources)
+    {
+        driver = new DriverDouble(sources);
+        jpeg = new JpegDouble(sources);
+    }
+
+    [Fact]
+    public async Task Frames_are_read_where_they_were_decoded_and_their_surfaces_come_back()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine()))
+        {
+            using DeviceMjpeg video = Decode(detector, source: 2);
+            video.DecodeHeaders("none"u8);
+            const int Count = 100;
+            for (int packet = 0; packet < Count; packet++)
+            {
+                string name = JpegPictures.Sequential[packet % JpegPictures.Sequential.Length];
+                video.Decode(JpegPictures.Get(name), TimeSpan.FromMilliseconds(40 * packet), arrivedAt: 1000 + packet, default);
+            }
+
+            video.Flush(default);
+            Assert.Equal(Count, frames.Count);
+            for (int packet = 0; packet < Count; packet++)
+            {
+                (TimeSpan timestamp, FrameFormat format, ValueTask<DetectionResult> pending) = frames[packet];
+                using DetectionResult result = await pending.AsTask().WaitAsync(Patience);
+                (int width, int height, _) = JpegPictures.GetPixels(JpegPictures.Sequential[packet % JpegPictures.Sequential.Length]);
+                Assert.Equal(TimeSpan.FromMilliseconds(40 * packet), timestamp);
+                Assert.Equal((FrameStatus.Completed, 2, 1000 + packet), (result.Status, result.Source, result.CapturedAt));
+                Assert.Equal(new FrameFormat(PixelFormat.Bgr24, width, height, ((3 * width) + 255) / 256 * 256), format);
+            }
+
+            Assert.Equal((0, 0), (detector.Statistics.HostCopies, video.DamagedPictures));
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public async Task Damaged_pictures_are_counted_and_the_next_ones_are_whole()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine()))
+        {
+            using DeviceMjpeg video = Decode(detector);
+            byte[] good = JpegPictures.Get("s221111");
+            for (int i = 0; i < 20; i++)
+            {
+                video.Decode(good.AsSpan(0, good.Length / 2), default, 1, default);
+                jpeg.Fail("nvjpegDecodeBatched", NvjpegStatus.NVJPEG_STATUS_BAD_JPEG);
+                video.Decode(good, default, 1, default);
+                video.Decode(good, default, 1, default);
+            }
+
+            Assert.Equal((40, 20), (video.DamagedPictures, frames.Count));
+            _ = Assert.Throws<NotSupportedException>(() => video.Decode(JpegPictures.Get("progressive420"), default, 1, default));
+            await AllEndAsync();
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public async Task A_detector_that_goes_first_gives_every_surface_back()
+    {
+        YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine());
+        byte[] packet = JpegPictures.Get("gray");
+        using (DeviceMjpeg video = Decode(detector))
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                video.Decode(packet, default, 1, default);
+            }
+
+            // More than there are surfaces, so that those of refused frames must have come back, too.
+            await detector.DisposeAsync();
+            for (int i = 0; i < 10; i++)
+            {
+                video.Decode(packet, default, 1, default);
+            }
+
+            Assert.Equal(20, frames.Count);
+            Assert.True(frames[^1].Result.IsFaulted);
+            await AllEndAsync();
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public async Task Many_videos_share_a_detector()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine()))
+        {
+            Task<int>[] playing = [.. Enumerable.Range(0, 6).Select(source => Task.Factory.StartNew(
+                () => Play(detector, source), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+            int[] handled = await Task.WhenAll(playing).WaitAsync(Patience);
+            Assert.Equal([100, 100, 100, 100, 100, 100], handled);
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public async Task Nothing_is_left_of_a_decoder_that_does_not_start_or_of_a_detector_without_a_gpu()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine()))
+        {
+            jpeg.Fail("nvjpegCreateEx", NvjpegStatus.NVJPEG_STATUS_INTERNAL_ERROR);
+            _ = Assert.Throws<CudaJpegException>(() => Decode(detector));
+        }
+
+        AssertClean();
+        using ModelFolder folder = new();
+        await using YoloDetector processor = YoloDetector.Open(OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "m.onnx"));
+        ArgumentException error = Assert.Throws<ArgumentException>("detector", () => new DeviceMjpeg(processor, new(), 0, Receive));
+        Assert.Contains(processor.Device, error.Message, StringComparison.Ordinal);
+        foreach (VideoCodec codec in new[] { VideoCodec.H264, VideoCodec.Hevc, VideoCodec.Av1, VideoCodec.Mjpeg })
+        {
+            _ = Assert.Throws<ArgumentException>("detector", () => IDeviceVideo.Open(processor, codec, 0, Receive));
+        }
+
+        _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, 0, Receive));
+    }
+
+    private int Play(YoloDetector detector, int source)
+    {
+        List<Task<DetectionResult>> results = [];
+        using DeviceMjpeg video = new(
+            detector,
+            driver.Device.OpenContext(),
+            context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions { MaxFramesHeld = 2 }),
+            source,
+            (TimeSpan _, in FrameFormat _, ValueTask<DetectionResult> result) => results.Add(result.AsTask()));
+        byte[] packet = JpegPictures.Get(JpegPictures.Sequential[source]);
+        for (int i = 0; i < 100; i++)
+        {
+            video.Decode(packet, default, 1, default);
+        }
+
+        int handled = 0;
+        foreach (Task<DetectionResult> pending in results)
+        {
+            using DetectionResult result = pending.WaitAsync(Patience).GetAwaiter().GetResult();
+            handled += result is { IsDropped: false } && result.Source == source ? 1 : 0;
+        }
+
+        return handled;
+    }
+
+    private DeviceMjpeg Decode(YoloDetector detector, int source = 0) => new(
+        detector, driver.Device.OpenContext(), context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()), source, Receive);
+
+    private void Receive(TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result) => frames.Add((timestamp, format, result));
+
+    private async Task AllEndAsync()
+    {
+        foreach ((_, _, ValueTask<DetectionResult> pending) in frames)
+        {
+            // Done, or failed because the detector went: each ends.
+            Task<DetectionResult> ended = pending.AsTask();
+            _ = await Task.WhenAny(ended).WaitAsync(Patience);
+            Assert.True(ended.IsCompletedSuccessfully || ended.Exception!.InnerException is ObjectDisposedException);
+        }
+    }
+
+    // What is left for the threads that give frames back may come a little later.
+    private void AssertClean()
+    {
+        Assert.True(SpinWait.SpinUntil(() => jpeg.Get("handles") == 0 && driver.Live() == 0, Patience));
+        jpeg.AssertClean();
+        driver.AssertClean();
+    }
+}
