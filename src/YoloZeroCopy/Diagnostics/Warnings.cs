@@ -5,23 +5,40 @@ namespace YoloZeroCopy;
 /// <summary>
 /// Tells the user of a detector what is wrong and throws no exception: <see cref="DetectorOptions.Warning"/>, else <see cref="Trace"/>. Any thread.
 /// </summary>
-/// <remarks>The listener is foreign code: it is called on a thread of the pool, never under a lock, and what it throws is ignored.</remarks>
+/// <remarks>
+/// The listener is foreign code, and so are exceptions of others, which may throw as they are printed: both run on a thread of the pool, never under a
+/// lock, and what they throw is ignored.
+/// </remarks>
 internal sealed class Warnings(Action<string>? listener)
 {
     private readonly Action<string> listener = listener ?? (static message => Trace.TraceWarning(message));
 
-    public void Say(string message) => ThreadPool.UnsafeQueueUserWorkItem(
+    /// <param name="message">What is wrong.</param>
+    /// <param name="thrown">What code of others threw, to be printed behind the message; null for nothing.</param>
+    public void Say(string message, Exception? thrown = null) => ThreadPool.UnsafeQueueUserWorkItem(
         static said =>
         {
             try
             {
-                said.Listener(said.Message);
+                said.Listener(said.Thrown is null ? said.Message : $"{said.Message} {Print(said.Thrown)}");
             }
             catch (Exception)
             {
                 // There is nobody left to tell.
             }
         },
-        (Listener: listener, Message: message),
+        (Listener: listener, Message: message, Thrown: thrown),
         preferLocal: false);
+
+    private static string Print(Exception thrown)
+    {
+        try
+        {
+            return thrown.ToString();
+        }
+        catch (Exception)
+        {
+            return thrown.GetType().ToString();
+        }
+    }
 }

@@ -105,7 +105,7 @@ internal sealed class FrameOwners(Warnings warnings)
         {
             if (Interlocked.Exchange(ref warned, 1) == 0)
             {
-                warnings.Say($"An owner of frames threw as it heard that one is free; further cases are not reported. {error}");
+                warnings.Say("An owner of frames threw as it heard that one is free; further cases are not reported.", error);
             }
         }
 

@@ -905,7 +905,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         if (Interlocked.Exchange(ref warned, 1) == 0)
         {
-            Warnings.Say($"{what}; further cases are not reported. {error}");
+            Warnings.Say($"{what}; further cases are not reported.", error);
         }
     }
 

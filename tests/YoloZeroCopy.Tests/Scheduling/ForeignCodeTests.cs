@@ -63,6 +63,24 @@ public sealed class ForeignCodeTests
     }
 
     [Fact]
+    public async Task An_exception_that_cannot_be_printed_stops_nothing()
+    {
+        FakeLane lane = new();
+        using Ring ring = new(1);
+        TaskCompletionSource<string> warned = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        PipelineHarness harness = new([lane], warning: message => warned.TrySetResult(message));
+        harness.Pipeline.LatencyObserver = static _ => throw new UnprintableException();
+        ring.OnFree = static _ => throw new UnprintableException();
+        using RegisteredMemory memory = ring.Register(harness.Pipeline);
+        ValueTask<DetectionResult> pending = harness.Pipeline.Submit(ring.InRegistered(memory, 0), 0, 0, default);
+        FakeLane.Finish(lane.Next());
+        (await pending.AsTask().WaitAsync(Patience)).Dispose();
+        Assert.Equal(0, ring.Next());
+        Assert.Contains(nameof(UnprintableException), await warned.Task.WaitAsync(Patience), StringComparison.Ordinal);
+        await AssertGoesOn(harness, lane, firstNumber: 0);
+    }
+
+    [Fact]
     public async Task A_context_that_blocks_holds_up_no_other_frame()
     {
         FakeLane lane = new();
@@ -136,14 +154,14 @@ public sealed class ForeignCodeTests
         await harness.DisposeAsync().AsTask().WaitAsync(Patience);
     }
 
-    private static async Task AssertGoesOn(PipelineHarness harness, FakeLane lane, bool dispose = true)
+    private static async Task AssertGoesOn(PipelineHarness harness, FakeLane lane, bool dispose = true, int firstNumber = 1)
     {
         for (int turn = 0; turn < 3; turn++)
         {
             ValueTask<DetectionResult> later = harness.Submit();
             FakeLane.Finish(lane.Next());
             using DetectionResult result = await later.AsTask().WaitAsync(Patience);
-            Assert.Equal(turn + 1, result.Detections[0].ClassId);
+            Assert.Equal(turn + firstNumber, result.Detections[0].ClassId);
         }
 
         if (dispose)
@@ -168,6 +186,11 @@ public sealed class ForeignCodeTests
             CancellationToken.None,
             TaskCreationOptions.None,
             scheduler);
+
+    private sealed class UnprintableException : Exception
+    {
+        public override string ToString() => throw new InvalidOperationException("no words");
+    }
 
     private sealed class RefusingContext : SynchronizationContext
     {

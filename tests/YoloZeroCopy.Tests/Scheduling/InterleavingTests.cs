@@ -3,12 +3,13 @@ using System.Collections.Concurrent;
 namespace YoloZeroCopy.Tests;
 
 /// <summary>
-/// The pipeline's promises under thousands of random interleavings: no slot lost, order per source, every caller answered once, every frame counted,
-/// no frame mixed up.
+/// The pipeline's promises under thousands of random interleavings: no slot lost, order per source, every caller answered once, every owner of a
+/// frame told once, every frame counted, no frame mixed up.
 /// </summary>
 /// <remarks>
 /// Lanes finish out of order and at once, callers cancel, await twice, on contexts that throw, and on the thread that brings results; listeners
-/// throw; frames are dropped inside submit; detectors are disposed early, twice and at once, or abandoned.
+/// and owners throw; frames are dropped inside submit; registered memory is disposed with frames in it; detectors are disposed early, twice and at
+/// once, or abandoned.
 /// </remarks>
 public sealed class InterleavingTests
 {
@@ -40,6 +41,9 @@ public sealed class InterleavingTests
         private readonly PipelineHarness harness;
         private readonly OverflowPolicy overflow;
         private readonly bool synchronously;
+        private readonly bool onDevice;
+        private readonly Ring[] rings = [new(2), new(2), new(2)];
+        private readonly RegisteredMemory[] memories;
         private volatile bool done;
         private int submitted;
         private int answered;
@@ -51,11 +55,15 @@ public sealed class InterleavingTests
             overflow = (OverflowPolicy)random.Next(3);
             synchronously = random.Next(3) == 0;
             faultAt = random.Next(10) == 0 ? random.Next(1, 20) : int.MaxValue;
+            onDevice = random.Next(2) == 0;
             FakeLane[] lanes = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => new FakeLane((_, batch) =>
             {
                 inFlight.Enqueue(batch);
                 started.Release();
-            }))];
+            })
+            {
+                OnDevice = onDevice,
+            })];
             harness = new PipelineHarness(
                 lanes,
                 slots: random.Next(1, 7),
@@ -66,9 +74,17 @@ public sealed class InterleavingTests
                 maxBatchDelay: random.Next(6) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero,
                 spinTime: random.Next(3) == 0 ? TimeSpan.FromMicroseconds(50) : TimeSpan.Zero,
                 allowSynchronousContinuations: synchronously);
+            memories = [.. rings.Select(ring => ring.Register(harness.Pipeline))];
             if (random.Next(3) == 0)
             {
                 int heard = 0;
+                rings[0].OnFree = static token =>
+                {
+                    if (token == 0)
+                    {
+                        throw new InvalidOperationException("an owner threw");
+                    }
+                };
                 harness.Pipeline.LatencyObserver = _ =>
                 {
                     if (Interlocked.Increment(ref heard) % 3 == 0)
@@ -93,8 +109,10 @@ public sealed class InterleavingTests
                 harness.Pipeline.Abandon();
             }
 
+            Task unregistering = random.Next(6) == 0 ? Task.Run(memories[0].Dispose) : Task.CompletedTask;
             await Task.WhenAll(Enumerable.Range(0, disposals).Select(_ => Task.Run(() => DisposeAsync(harness))));
             await producers;
+            await unregistering;
             DetectorStatistics statistics = harness.Pipeline.Snapshot();
             await Task.WhenAll(DisposeAsync(harness), Task.Run(() => DisposeAsync(harness)));
             await harness.DisposeAsync();
@@ -102,6 +120,15 @@ public sealed class InterleavingTests
             started.Release();
             await device;
 
+            // What was submitted as the detector ended is told on the pool.
+            Assert.True(SpinWait.SpinUntil(() => harness.Pipeline.Snapshot().ExternalFramesHeld == 0, TimeSpan.FromSeconds(60)));
+            Assert.All(rings, static ring => Assert.Equal((0, 0), (ring.Missing, ring.Surplus)));
+            foreach (RegisteredMemory memory in memories)
+            {
+                memory.Dispose();
+            }
+
+            Assert.Equal(0, harness.Lanes[0].Registrations);
             Assert.Equal(0, harness.Pool.SlotsInUse);
             Assert.All(harness.Lanes, lane => Assert.True(lane.IsDisposed));
             Assert.Equal(submitted, answered);
@@ -110,7 +137,14 @@ public sealed class InterleavingTests
                 + statistics.FramesDropped);
         }
 
-        public void Dispose() => started.Dispose();
+        public void Dispose()
+        {
+            started.Dispose();
+            foreach (Ring ring in rings)
+            {
+                ring.Dispose();
+            }
+        }
 
         private static async Task DisposeAsync(PipelineHarness harness)
         {
@@ -192,23 +226,33 @@ public sealed class InterleavingTests
             List<(int Number, ValueTask<DetectionResult> Result, CancellationTokenSource? Cancel)> pending = [];
             for (int turn = 0; turn < 12; turn++)
             {
-                FrameSlot? rented = await RentAsync(chance);
-                if (rented is not FrameSlot slot)
-                {
-                    continue;
-                }
-
-                if (chance.Next(8) == 0)
-                {
-                    slot.Dispose();
-                    continue;
-                }
-
                 int number = (source * 1000) + turn;
-                FakeLane.Stamp(slot, number);
                 CancellationTokenSource? cancel = chance.Next(4) == 0 ? new CancellationTokenSource() : null;
-                ValueTask<DetectionResult> result = harness.Pipeline.Submit(slot, source, 0, cancel?.Token ?? default);
-                slot.Dispose();
+                ValueTask<DetectionResult> result;
+                if (chance.Next(2) == 0)
+                {
+                    if (!TrySubmitExternal(source, number, chance, cancel?.Token ?? default, out result))
+                    {
+                        cancel?.Dispose();
+                        await Task.Yield();
+                        continue;
+                    }
+                }
+                else
+                {
+                    FrameSlot? rented = await RentAsync(chance);
+                    if (rented is not FrameSlot slot || chance.Next(8) == 0)
+                    {
+                        rented?.Dispose();
+                        cancel?.Dispose();
+                        continue;
+                    }
+
+                    FakeLane.Stamp(slot, number);
+                    result = harness.Pipeline.Submit(slot, source, 0, cancel?.Token ?? default);
+                    slot.Dispose();
+                }
+
                 Interlocked.Increment(ref submitted);
                 pending.Add((number, result, cancel));
                 if (cancel is not null && chance.Next(2) == 0)
@@ -228,6 +272,24 @@ public sealed class InterleavingTests
                 await TakeAsync(pending, chance, source);
                 Interlocked.Increment(ref answered);
             }
+        }
+
+        private bool TrySubmitExternal(
+            int source, int number, Random chance, CancellationToken cancellationToken, out ValueTask<DetectionResult> result)
+        {
+            int buffer = chance.Next(2);
+            if (!rings[source].IsFree(buffer))
+            {
+                result = default;
+                return false;
+            }
+
+            rings[source].Stamp(buffer, number);
+            ExternalFrame frame = onDevice && chance.Next(2) == 0
+                ? rings[source].OnDevice(buffer)
+                : rings[source].InRegistered(memories[source], buffer);
+            result = harness.Pipeline.Submit(frame, source, 0, cancellationToken);
+            return true;
         }
 
         private async Task<FrameSlot?> RentAsync(Random chance)

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace YoloZeroCopy.Tests;
 
 /// <summary>Alone in its collection: it measures what the whole process allocates.</summary>
@@ -6,7 +8,23 @@ namespace YoloZeroCopy.Tests;
 public sealed class PipelineAllocationTests
 {
     [Fact]
-    public async Task A_frame_from_rent_to_disposed_result_allocates_nothing_in_steady_state()
+    public Task A_frame_from_rent_to_disposed_result_allocates_nothing_in_steady_state() => MeasureAsync(Run);
+
+    [Fact]
+    public async Task A_frame_in_registered_memory_from_submit_until_its_owner_hears_allocates_nothing_in_steady_state()
+    {
+        Turn turn = new();
+        byte[] bytes = new byte[4096];
+        RegisteredMemory? memory = null;
+        await MeasureAsync((detector, frames) =>
+        {
+            memory ??= detector.Register(bytes);
+            return RunRegistered(detector, memory, turn, frames);
+        });
+        memory!.Dispose();
+    }
+
+    private static async Task MeasureAsync(Func<YoloDetector, int, Task> run)
     {
         FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
         await using PipelineHarness harness = new([lane], slots: 4, maxBatch: 2);
@@ -19,13 +37,13 @@ public sealed class PipelineAllocationTests
         const double MostOfProcess = 0.5;
 
         // Away from the test runner's context, which would queue continuations to itself and allocate for each.
-        await Task.Run(() => Run(detector, Frames));
+        await Task.Run(() => run(detector, Frames));
         double process = double.MaxValue;
         double own = await AllocationSlices.LeastAsync(async () =>
         {
             long before = GC.GetTotalAllocatedBytes(precise: true);
             DetectorStatistics first = harness.Pipeline.Snapshot();
-            await Task.Run(() => Run(detector, Frames));
+            await Task.Run(() => run(detector, Frames));
             process = Math.Min(process, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Frames);
             DetectorStatistics second = harness.Pipeline.Snapshot();
             Assert.Equal(Frames, second.FramesCompleted - first.FramesCompleted);
@@ -55,5 +73,33 @@ public sealed class PipelineAllocationTests
         }
 
         (await earlier).Dispose();
+    }
+
+    private static async Task RunRegistered(YoloDetector detector, RegisteredMemory memory, Turn turn, int frames)
+    {
+        for (int number = 0; number < frames; number++)
+        {
+            (await detector.SubmitAsync(ExternalFrame.InRegistered(memory, 0, PipelineHarness.Format, turn, number))).Dispose();
+            turn.Wait(number);
+        }
+    }
+
+    private sealed class Turn : IFrameOwner
+    {
+        private long last = -1;
+
+        public void OnFrameFree(long token) => Volatile.Write(ref last, token);
+
+        /// <summary>Without anything that would allocate to wait.</summary>
+        public void Wait(long token)
+        {
+            long start = Stopwatch.GetTimestamp();
+            while (Volatile.Read(ref last) != token)
+            {
+                Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "the owner has not heard");
+                bool yielded = Thread.Yield();
+                _ = yielded;
+            }
+        }
     }
 }

@@ -33,6 +33,9 @@ internal sealed unsafe class Ring : IFrameOwner, IDisposable
     public RegisteredMemory Register(Pipeline pipeline) =>
         new((nint)memory, ByteCount, pipeline.Register((nint)memory, ByteCount), pinned: default);
 
+    /// <summary>Nothing of this buffer is on its way.</summary>
+    public bool IsFree(int buffer) => Volatile.Read(ref submitted[buffer]) == Volatile.Read(ref heard[buffer]);
+
     public void Stamp(int buffer, int number) => *(int*)(memory + (buffer * step)) = number;
 
     public ExternalFrame InRegistered(RegisteredMemory registered, int buffer)
