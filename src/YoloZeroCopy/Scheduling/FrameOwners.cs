@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace YoloZeroCopy;
 
 /// <summary>Tells owners that their frames are free, on a thread of its own: code of others is to hold up neither the dispatcher nor a lane.</summary>
@@ -74,25 +76,37 @@ internal sealed class FrameOwners(Warnings warnings)
 
     private void Run()
     {
-        while (true)
+        while (WaitForNext())
         {
-            (IFrameOwner Owner, long Token) next;
-            lock (sync)
-            {
-                while (!free.TryDequeue(out next))
-                {
-                    if (ended)
-                    {
-                        return;
-                    }
+            CallNext();
+        }
+    }
 
-                    bool pulsed = Monitor.Wait(sync);
-                    _ = pulsed;
-                }
+    private bool WaitForNext()
+    {
+        lock (sync)
+        {
+            while (free.Count == 0 && !ended)
+            {
+                bool pulsed = Monitor.Wait(sync);
+                _ = pulsed;
             }
 
-            Call(next.Owner, next.Token);
+            return free.Count > 0;
         }
+    }
+
+    // By itself, so that the thread does not keep an owner, and with it perhaps the detector, while it waits.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CallNext()
+    {
+        (IFrameOwner Owner, long Token) next;
+        lock (sync)
+        {
+            next = free.Dequeue();
+        }
+
+        Call(next.Owner, next.Token);
     }
 
     private void Call(IFrameOwner owner, long token)

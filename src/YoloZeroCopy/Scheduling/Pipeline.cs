@@ -30,7 +30,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long[] batchSizes;
-    private readonly int fullBatch;
+    private int fullBatch;
     private OpeningSteps? opening;
     private IDisposable[] parts = [];
     private TaskCompletionSource? disposal;
@@ -233,6 +233,12 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             }
             else
             {
+                if (external.Owner is not null)
+                {
+                    // Slots bound how many come together no more.
+                    fullBatch = options.Overflow == OverflowPolicy.Wait ? options.MaxBatch : Math.Min(options.MaxBatch, options.QueueCapacity);
+                }
+
                 frame.Begin(slotIndex, external, format, source, counters.Submitted++, capturedAt, activity, cancellationToken);
                 mustRetire = Enqueue(frame);
             }

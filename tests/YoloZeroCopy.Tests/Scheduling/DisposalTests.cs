@@ -203,6 +203,34 @@ public sealed class DisposalTests(CompiledSources sources)
         Assert.True(lane.IsDisposed);
     }
 
+    [Fact]
+    public async Task A_detector_whose_frames_owner_refers_to_it_goes_when_it_is_collected()
+    {
+        FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
+        using ManualResetEventSlim disposed = new();
+        WeakReference detector = await FeedAndForgetAsync(lane, disposed);
+        Assert.True(
+            SpinWait.SpinUntil(
+                () =>
+                {
+                    GC.Collect();
+                    GC.WaitForPendingFinalizers();
+                    return !detector.IsAlive;
+                },
+                Patience),
+            "the thread that tells owners keeps the one that it told last");
+        Assert.True(await Task.Run(() => disposed.Wait(Patience)));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static async Task<WeakReference> FeedAndForgetAsync(FakeLane lane, ManualResetEventSlim disposed)
+    {
+        PipelineHarness harness = new([lane], maxBatch: 1);
+        Camera camera = new(harness.Detector(new Part(disposed.Set)));
+        await camera.RunAsync(10);
+        return new WeakReference(camera.Detector);
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static (WeakReference Detector, Task<int> Pending) OpenAndForget(FakeLane lane, ManualResetEventSlim disposed)
     {
@@ -250,6 +278,32 @@ public sealed class DisposalTests(CompiledSources sources)
         {
             Assert.True(posted.TryTake(out (SendOrPostCallback Callback, object? State) one, patience), "nothing was posted");
             one.Callback(one.State);
+        }
+    }
+
+    private sealed class Camera(YoloDetector detector) : IFrameOwner
+    {
+        private readonly TaskCompletionSource heard = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public YoloDetector Detector => detector;
+
+        public async Task RunAsync(int frames)
+        {
+            RegisteredMemory memory = detector.Register(new byte[64]);
+            for (int frame = 1; frame <= frames; frame++)
+            {
+                (await detector.SubmitAsync(ExternalFrame.InRegistered(memory, 0, PipelineHarness.Format, this, frames - frame))).Dispose();
+            }
+
+            await heard.Task.WaitAsync(Patience);
+        }
+
+        public void OnFrameFree(long token)
+        {
+            if (token == 0)
+            {
+                heard.SetResult();
+            }
         }
     }
 

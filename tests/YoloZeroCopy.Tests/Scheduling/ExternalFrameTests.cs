@@ -254,6 +254,22 @@ public sealed class ExternalFrameTests
     }
 
     [Fact]
+    public async Task A_batch_fills_with_more_frames_than_there_are_slots()
+    {
+        FakeLane lane = new((_, batch) => FakeLane.Finish(batch)) { OnDevice = true };
+        await using World world = new(lane, maxBatch: 3, slots: 1, maxBatchDelay: TimeSpan.FromMinutes(10));
+        Task<DetectionResult> first = world.SubmitRegistered(0).AsTask();
+        Assert.False(SpinWait.SpinUntil(() => lane.Started > 0, TimeSpan.FromMilliseconds(100)), "it did not wait for company");
+        Task<DetectionResult>[] frames = [first, world.SubmitOnDevice(1).AsTask(), world.SubmitRegistered(2).AsTask()];
+        foreach (DetectionResult result in await Task.WhenAll(frames).WaitAsync(Patience))
+        {
+            result.Dispose();
+        }
+
+        Assert.Equal([0, 0, 0, 1], world.Statistics.BatchSizes.ToArray());
+    }
+
+    [Fact]
     public async Task A_slot_is_made_free_by_dropping_a_frame_in_a_slot_and_no_other()
     {
         await using World world = new(OverflowPolicy.DropOldest, queueCapacity: 8, slots: 1);
@@ -409,10 +425,11 @@ public sealed class ExternalFrameTests
             int maxBatch = 1,
             int slots = 4,
             TimeSpan maxFrameAge = default,
-            Action<string>? warning = null)
+            Action<string>? warning = null,
+            TimeSpan maxBatchDelay = default)
         {
             Lane = lane;
-            Harness = new PipelineHarness([lane], slots, maxBatch, overflow, queueCapacity, maxFrameAge, warning: warning);
+            Harness = new PipelineHarness([lane], slots, maxBatch, overflow, queueCapacity, maxFrameAge, maxBatchDelay, warning: warning);
             Ring = new Ring(3);
             Memory = Ring.Register(Harness.Pipeline);
         }

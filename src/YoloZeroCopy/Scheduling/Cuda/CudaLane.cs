@@ -113,7 +113,7 @@ internal sealed unsafe class CudaLane : Lane
         }
         catch
         {
-            // The slots go back when this is reported: nothing may read them any more.
+            // The frames' memory goes back when this is reported: nothing may read it any more.
             WaitForDevice();
             throw;
         }
@@ -427,6 +427,7 @@ internal sealed unsafe class CudaLane : Lane
         LaneBatch current = batch!;
         if (error is not null)
         {
+            WaitForDevice();
             current.Fault(error);
             return;
         }
