@@ -208,7 +208,7 @@ public sealed class DisposalTests(CompiledSources sources)
     {
         FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
         using ManualResetEventSlim disposed = new();
-        WeakReference detector = await FeedAndForgetAsync(lane, disposed);
+        WeakReference detector = FeedAndForget(lane, disposed);
         Assert.True(
             SpinWait.SpinUntil(
                 () =>
@@ -223,11 +223,13 @@ public sealed class DisposalTests(CompiledSources sources)
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static async Task<WeakReference> FeedAndForgetAsync(FakeLane lane, ManualResetEventSlim disposed)
+    private static WeakReference FeedAndForget(FakeLane lane, ManualResetEventSlim disposed)
     {
         PipelineHarness harness = new([lane], maxBatch: 1);
         Camera camera = new(harness.Detector(new Part(disposed.Set)));
-        await camera.RunAsync(10);
+
+        // On a thread of its own, whose stack is gone when this returns.
+        OnThread(() => camera.RunAsync(10).GetAwaiter().GetResult()).GetAwaiter().GetResult();
         return new WeakReference(camera.Detector);
     }
 
