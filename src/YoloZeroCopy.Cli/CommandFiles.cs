@@ -4,7 +4,8 @@ namespace YoloZeroCopy.Cli;
 /// refused.</summary>
 internal sealed class CommandFiles
 {
-    private static readonly string[] Variables = ["YZC_ONNXRUNTIME", "YZC_FFMPEG", "YZC_CUDA_DRIVER", "YZC_NVCUVID", "YZC_TENSORRT", "YZC_TENSORRT_SHIM"];
+    private static readonly string[] Variables =
+        ["YZC_ONNXRUNTIME", "YZC_FFMPEG", "YZC_CUDA_DRIVER", "YZC_NVCUVID", "YZC_NVJPEG", "YZC_TENSORRT", "YZC_TENSORRT_SHIM"];
 
     private readonly FileRoles roles = new();
 

@@ -78,7 +78,7 @@ public sealed class BenchCudaTests
         // A sequence of 64x48 with 4 surfaces, and pictures, in the stand-in's own language.
         byte[] headers = [(byte)'S', 64, 0, 48, 0, 0, 0, 0, 0, 64, 0, 48, 0, 8, 1, 4, 0, 0, 1];
         byte[] picture = [(byte)'P', 0, 7, 2];
-        ElementaryStream clip = new("stand-in.h264", CudaVideoCodec.H264, [(byte[])[.. headers, .. picture], picture, picture]);
+        ElementaryStream clip = new("stand-in.h264", VideoCodec.H264, [(byte[])[.. headers, .. picture], picture, picture]);
         await using (YoloDetector detector = FakeCudaDetector.Open(settings.Detector))
         {
             using BenchDevice device = BenchDevice.Open(detector, Device.Cuda())!;
@@ -104,6 +104,39 @@ public sealed class BenchCudaTests
             JsonElement rates = document.RootElement.GetProperty("video stand-in.h264").GetProperty("rates");
             Assert.Equal(2, rates.GetArrayLength());
             Assert.True(rates[1].GetProperty("ratio").GetDouble() > 0);
+        }
+
+        Assert.Equal("", StandInDriver.Misuse());
+    }
+
+    [Fact]
+    public async Task Jpegs_are_measured_with_every_way_to_decode_them()
+    {
+        Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
+        BenchSettings settings = new()
+        {
+            Model = "fake.onnx",
+            Format = Format,
+            Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
+            Time = TimeSpan.FromSeconds(0.2),
+            Streams = [2],
+            Quick = true,
+        };
+        byte[] jpeg = PictureFile.EncodeJpeg(new byte[Format.ByteCount], Format);
+        ElementaryStream clip = new("stand-in.mjpeg", VideoCodec.Mjpeg, [jpeg]);
+        await using (YoloDetector detector = FakeCudaDetector.Open(settings.Detector))
+        {
+            using BenchDevice device = BenchDevice.Open(detector, Device.Cuda())!;
+            VideoSection section = await VideoBenchmark.RunAsync(detector, device, clip, settings, engineFps: 1000, CancellationToken.None);
+            VideoRate rate = Assert.Single(section.Rates);
+            Assert.True(rate.Decoded.Fps > 0);
+            Assert.True(rate.Detected.Latency.Count > 0);
+            Assert.Equal(0, rate.Detected.HostCopies);
+            Assert.Equal(
+                ["decoded_by_processor", "decoded_by_multiprocessors", "decoded_by_engine", "decoded_by_libjpeg", "detected_by_libjpeg"],
+                rate.Others.Select(static other => other.Name));
+            Assert.All(rate.Others, static other => Assert.True(other.Slice.Fps > 0, other.Name));
+            Assert.Contains(section.Lines(), static line => line.Name == "2 streams, detected by libjpeg");
         }
 
         Assert.Equal("", StandInDriver.Misuse());
@@ -170,20 +203,25 @@ internal static class StandInDriver
         string folder = Directory.CreateTempSubdirectory("yzc-cli-tests-").FullName;
         string driver = Path.Combine(folder, "libcuda.so");
         string video = Path.Combine(folder, "libnvcuvid.so");
-        if (!IsCompiled("native/tests/cuda_double/cuda_double.c", driver) || !IsCompiled("native/tests/nvcuvid_double/nvcuvid_double.c", video))
+        string jpeg = Path.Combine(folder, "libnvjpeg.so");
+        if (!IsCompiled("native/tests/cuda_double/cuda_double.c", driver) || !IsCompiled("native/tests/nvcuvid_double/nvcuvid_double.c", video)
+            || !IsCompiled("native/tests/nvjpeg_double/nvjpeg_double.c", jpeg))
         {
             return "There is no C compiler for the stand-in driver.";
         }
 
         Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", driver);
         Environment.SetEnvironmentVariable("YZC_NVCUVID", video);
+        Environment.SetEnvironmentVariable("YZC_NVJPEG", jpeg);
         Assert.True(CudaDriver.TryInitialize(out string reason), reason);
         Assert.True(CudaVideoDecoder.TryInitialize(out reason), reason);
+        Assert.True(CudaJpegDecoder.TryInitialize(out reason), reason);
         UseDriver(video, driver);
 
         // Not for the tool's own processes.
         Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", null);
         Environment.SetEnvironmentVariable("YZC_NVCUVID", null);
+        Environment.SetEnvironmentVariable("YZC_NVJPEG", null);
         return "";
     }
 

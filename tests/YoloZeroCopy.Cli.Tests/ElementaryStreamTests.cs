@@ -1,16 +1,14 @@
-using YoloZeroCopy.Cuda;
-
 namespace YoloZeroCopy.Cli.Tests;
 
 public sealed class ElementaryStreamTests
 {
     [Theory]
-    [InlineData("h264-b-1080.h264", CudaVideoCodec.H264)]
-    [InlineData("h264-sizes.h264", CudaVideoCodec.H264)]
-    [InlineData("hevc-b-1080.hevc", CudaVideoCodec.Hevc)]
-    [InlineData("hevc-10.hevc", CudaVideoCodec.Hevc)]
-    [InlineData("hevc-sizes.hevc", CudaVideoCodec.Hevc)]
-    public void Packets_are_those_that_ffmpeg_wrote(string name, CudaVideoCodec codec)
+    [InlineData("h264-b-1080.h264", VideoCodec.H264)]
+    [InlineData("h264-sizes.h264", VideoCodec.H264)]
+    [InlineData("hevc-b-1080.hevc", VideoCodec.Hevc)]
+    [InlineData("hevc-10.hevc", VideoCodec.Hevc)]
+    [InlineData("hevc-sizes.hevc", VideoCodec.Hevc)]
+    public void Packets_are_those_that_ffmpeg_wrote(string name, VideoCodec codec)
     {
         string path = SampleAssets.Find($"tests/Shared/VideoClips/{name}");
         ElementaryStream stream = ElementaryStream.Read(path);
@@ -30,13 +28,23 @@ public sealed class ElementaryStreamTests
             Assert.Equal(ExitCode.InputFailed, error.Code);
             File.WriteAllBytes(path, new byte[100]);
             error = Assert.Throws<CliException>(() => ElementaryStream.Read(path));
-            Assert.Contains("wanted is a file .h264 or .hevc with start codes", error.Message, StringComparison.Ordinal);
+            Assert.Contains("wanted is a file .h264 or .hevc with start codes, or .mjpeg", error.Message, StringComparison.Ordinal);
             _ = Assert.Throws<CliException>(() => ElementaryStream.Read("video.mp4"));
         }
         finally
         {
             File.Delete(path);
         }
+    }
+
+    [Fact]
+    public void Jpegs_behind_each_other_are_parted()
+    {
+        FrameFormat format = new(PixelFormat.Bgr24, 33, 21);
+        byte[][] pictures = [.. Enumerable.Range(1, 5).Select(quality => PictureFile.EncodeJpeg(new byte[format.ByteCount], format, 20 * quality))];
+        List<ReadOnlyMemory<byte>> packets = ElementaryStream.Split(VideoCodec.Mjpeg, [.. pictures.SelectMany(static picture => picture)]);
+        Assert.Equal(pictures, packets.Select(static packet => packet.ToArray()));
+        Assert.Empty(ElementaryStream.Split(VideoCodec.Mjpeg, [1, 2, 3]));
     }
 
     [Fact]
@@ -52,7 +60,7 @@ public sealed class ElementaryStreamTests
                 some[i] = (byte)random.Next(random.Next(2) == 0 ? 2 : 256);
             }
 
-            CudaVideoCodec codec = round % 2 == 0 ? CudaVideoCodec.H264 : CudaVideoCodec.Hevc;
+            VideoCodec codec = (round % 3) switch { 0 => VideoCodec.H264, 1 => VideoCodec.Hevc, _ => VideoCodec.Mjpeg };
             List<ReadOnlyMemory<byte>> packets = ElementaryStream.Split(codec, some);
             Assert.True(packets.Sum(static packet => packet.Length) <= some.Length);
         }

@@ -52,7 +52,7 @@ internal static class BenchCommand
 
     private static readonly Option<string[]> Video = new("--video")
     {
-        Description = "CUDA: decode this stream (.h264 or .hevc) on the device, too, and detect in it. May be given more than once.",
+        Description = "CUDA: decode this stream (.h264, .hevc or .mjpeg) on the device, too, and detect in it. May be given more than once.",
         HelpName = "FILE",
     };
 

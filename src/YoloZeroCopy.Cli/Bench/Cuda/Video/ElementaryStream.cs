@@ -1,11 +1,10 @@
-using YoloZeroCopy.Cuda;
-
 namespace YoloZeroCopy.Cli;
 
-/// <summary>An H.264 or HEVC stream with start codes (Annex B), as a file without a container: its pictures as packets, all in memory.</summary>
+/// <summary>A stream as a file without a container, H.264 or HEVC with start codes (Annex B) or one JPEG behind the other: its pictures as packets,
+/// all in memory.</summary>
 internal sealed class ElementaryStream
 {
-    public ElementaryStream(string name, CudaVideoCodec codec, ReadOnlyMemory<byte>[] packets)
+    public ElementaryStream(string name, VideoCodec codec, ReadOnlyMemory<byte>[] packets)
     {
         Name = name;
         Codec = codec;
@@ -15,7 +14,7 @@ internal sealed class ElementaryStream
     /// <summary>For the report.</summary>
     public string Name { get; }
 
-    public CudaVideoCodec Codec { get; }
+    public VideoCodec Codec { get; }
 
     /// <summary>In the order of decoding. The first begins with the headers.</summary>
     public ReadOnlyMemory<byte>[] Packets { get; }
@@ -24,24 +23,49 @@ internal sealed class ElementaryStream
     /// <exception cref="CliException">It cannot be read, or is no such stream.</exception>
     public static ElementaryStream Read(string path)
     {
-        CudaVideoCodec? codec = Path.GetExtension(path).ToLowerInvariant() switch
+        VideoCodec? codec = Path.GetExtension(path).ToLowerInvariant() switch
         {
-            ".h264" or ".264" => CudaVideoCodec.H264,
-            ".hevc" or ".h265" or ".265" => CudaVideoCodec.Hevc,
+            ".h264" or ".264" => VideoCodec.H264,
+            ".hevc" or ".h265" or ".265" => VideoCodec.Hevc,
+            ".mjpeg" or ".mjpg" => VideoCodec.Mjpeg,
             _ => null,
         };
         byte[] bytes = codec is null ? [] : ReadFile(path);
-        List<ReadOnlyMemory<byte>> packets = codec is CudaVideoCodec known ? Split(known, bytes) : [];
+        List<ReadOnlyMemory<byte>> packets = codec is VideoCodec known ? Split(known, bytes) : [];
         return packets.Count > 0
             ? new ElementaryStream(Path.GetFileName(path), codec!.Value, [.. packets])
             : throw new CliException(
                 ExitCode.InputFailed,
-                $"'{path}' is no stream of pictures; wanted is a file .h264 or .hevc with start codes.",
-                "ffmpeg -i VIDEO -map 0:V:0 -c copy -bsf:v h264_mp4toannexb VIDEO.h264 makes one, or hevc_mp4toannexb and VIDEO.hevc.");
+                $"'{path}' is no stream of pictures; wanted is a file .h264 or .hevc with start codes, or .mjpeg.",
+                "ffmpeg -i VIDEO -map 0:V:0 -c copy -bsf:v h264_mp4toannexb VIDEO.h264 makes one, or hevc_mp4toannexb and VIDEO.hevc; of MJPEG -c copy VIDEO.mjpeg.");
     }
 
     /// <summary>Cuts a stream where the next picture, or what belongs to it, begins.</summary>
-    internal static List<ReadOnlyMemory<byte>> Split(CudaVideoCodec codec, byte[] bytes)
+    internal static List<ReadOnlyMemory<byte>> Split(VideoCodec codec, byte[] bytes) =>
+        codec == VideoCodec.Mjpeg ? SplitJpegs(bytes) : SplitUnits(codec, bytes);
+
+    // FFD9 and FFD8 do not follow each other within a picture: coded data have neither.
+    private static List<ReadOnlyMemory<byte>> SplitJpegs(byte[] bytes)
+    {
+        List<ReadOnlyMemory<byte>> packets = [];
+        ReadOnlySpan<byte> border = [0xFF, 0xD9, 0xFF, 0xD8];
+        int start = 0;
+        int next;
+        while ((next = bytes.AsSpan(start).IndexOf(border)) >= 0)
+        {
+            packets.Add(bytes.AsMemory(start, next + 2));
+            start += next + 2;
+        }
+
+        if (bytes.AsSpan(start).StartsWith(border[2..]))
+        {
+            packets.Add(bytes.AsMemory(start));
+        }
+
+        return packets;
+    }
+
+    private static List<ReadOnlyMemory<byte>> SplitUnits(VideoCodec codec, byte[] bytes)
     {
         List<ReadOnlyMemory<byte>> packets = [];
         int start = 0;
@@ -76,9 +100,9 @@ internal sealed class ElementaryStream
     }
 
     /// <summary>What a unit is by its first bytes: a slice of a picture, and whether a new picture begins with it.</summary>
-    private static (bool IsSlice, bool Begins) Kind(CudaVideoCodec codec, ReadOnlySpan<byte> unit)
+    private static (bool IsSlice, bool Begins) Kind(VideoCodec codec, ReadOnlySpan<byte> unit)
     {
-        if (codec == CudaVideoCodec.H264)
+        if (codec == VideoCodec.H264)
         {
             // ITU-T H.264, 7.4.1.2.3 and .4; a slice whose first macroblock is 0 has the bit 1 first.
             int type = unit[0] & 31;

@@ -27,9 +27,16 @@ internal static class VideoBenchmark
         List<VideoRate> rates = [];
         foreach (int streams in settings.Streams)
         {
-            VideoSlice decoded = await MeasureAsync(null, detector, device, clip, streams, default, settings.Time, stop);
-            VideoSlice detected = await MeasureAsync(detector, detector, device, clip, streams, default, settings.Time, stop);
-            rates.Add(new VideoRate(streams, decoded, detected, engineFps));
+            int held = FramesHeld(detector, streams);
+            VideoSlice decoded = await MeasureAsync(Decoded(clip, device, held), streams, default);
+            VideoSlice detected = await MeasureAsync(Detected(clip, detector, held, DelayAtFullSpeed), streams, default);
+            List<(string, VideoSlice)> others = [];
+            foreach ((string name, Func<VideoStream, int, StreamDecoder> open) in OtherWays(clip, detector, device, held))
+            {
+                others.Add((name, await MeasureAsync(open, streams, default)));
+            }
+
+            rates.Add(new VideoRate(streams, decoded, detected, engineFps, others));
         }
 
         // Halving the range in which the number lies: as many as the best rate could serve, to none.
@@ -42,7 +49,7 @@ internal static class VideoBenchmark
             // Near the top first: a device that is fed well gets there.
             int streams = good == 0 && bad == most + 1 ? Math.Max(1, most * 9 / 10) : (good + bad) / 2;
             VideoSlice slice = await MeasureAsync(
-                detector, detector, device, clip, streams, TimeSpan.FromSeconds(1 / CameraFps), settings.Time, stop);
+                Detected(clip, detector, FramesHeld(detector, streams), displayDelay: 0), streams, TimeSpan.FromSeconds(1 / CameraFps));
             if (slice.Latency.Microseconds(0.99) <= LongestLatency && slice.Fps >= 0.99 * streams * CameraFps)
             {
                 good = streams;
@@ -56,33 +63,98 @@ internal static class VideoBenchmark
 
         stop.ThrowIfCancellationRequested();
         return new VideoSection(clip, rates, good, cameras);
+
+        Task<VideoSlice> MeasureAsync(Func<VideoStream, int, StreamDecoder> open, int streams, TimeSpan period) =>
+            VideoBenchmark.MeasureAsync(open, detector, device, clip, (streams, period), settings.Time, stop);
+    }
+
+    // Enough for two batches between all streams; a stream alone takes what there can be.
+    private static int FramesHeld(YoloDetector detector, int streams)
+    {
+        int batch = detector.Statistics.BatchSizes.Length - 1;
+        return Math.Clamp(((2 * batch) + streams - 1) / streams, 4, 16);
+    }
+
+    private static Func<VideoStream, int, StreamDecoder> Decoded(ElementaryStream clip, BenchDevice device, int held) =>
+        clip.Codec == VideoCodec.Mjpeg
+            ? (stream, _) => StreamDecoder.Of(stream, device.Context, new CudaJpegDecoderOptions { MaxFramesHeld = held })
+            : (stream, _) => StreamDecoder.Of(stream, device.Context, OptionsOf(clip, held, DelayAtFullSpeed));
+
+    private static Func<VideoStream, int, StreamDecoder> Detected(ElementaryStream clip, YoloDetector detector, int held, int displayDelay)
+    {
+        return Open;
+
+        StreamDecoder Open(VideoStream stream, int number)
+        {
+            return StreamDecoder.Of(clip.Codec == VideoCodec.Mjpeg
+                ? new DeviceMjpeg(detector, new CudaJpegDecoderOptions { MaxFramesHeld = held }, number, Receive)
+                : new DeviceVideo(detector, OptionsOf(clip, held, displayDelay), number, Receive));
+
+            void Receive(TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result) => stream.Await(result);
+        }
+    }
+
+    private static CudaVideoDecoderOptions OptionsOf(ElementaryStream clip, int held, int displayDelay) => new()
+    {
+        Codec = clip.Codec == VideoCodec.H264 ? CudaVideoCodec.H264 : CudaVideoCodec.Hevc,
+        MaxFramesHeld = held,
+        DisplayDelay = displayDelay,
+    };
+
+    /// <summary>Of MJPEG: each part of the device that there is, and the processor, which decodes into memory and into slots.</summary>
+    private static List<(string Name, Func<VideoStream, int, StreamDecoder> Open)> OtherWays(
+        ElementaryStream clip, YoloDetector detector, BenchDevice device, int held)
+    {
+        List<(string, Func<VideoStream, int, StreamDecoder>)> ways = [];
+        if (clip.Codec != VideoCodec.Mjpeg)
+        {
+            return ways;
+        }
+
+        foreach (CudaJpegBackend backend in Enum.GetValues<CudaJpegBackend>())
+        {
+            CudaJpegDecoderOptions options = new() { MaxFramesHeld = held, Backend = backend };
+            if (backend != CudaJpegBackend.Automatic && IsThere(device.Context, options))
+            {
+                ways.Add(($"decoded_by_{backend.ToString().ToLowerInvariant()}", (stream, _) => StreamDecoder.Of(stream, device.Context, options)));
+            }
+        }
+
+        ways.Add(("decoded_by_libjpeg", (stream, _) => StreamDecoder.OfPictures(stream, null, 0)));
+        ways.Add(("detected_by_libjpeg", (stream, number) => StreamDecoder.OfPictures(stream, detector, number)));
+        return ways;
+    }
+
+    private static bool IsThere(CudaContext context, CudaJpegDecoderOptions options)
+    {
+        try
+        {
+            new CudaJpegDecoder(context, options).Dispose();
+            return true;
+        }
+        catch (NotSupportedException)
+        {
+            return false;
+        }
     }
 
     private static async Task<VideoSlice> MeasureAsync(
-        YoloDetector? detector,
-        YoloDetector shape,
+        Func<VideoStream, int, StreamDecoder> open,
+        YoloDetector detector,
         BenchDevice device,
         ElementaryStream clip,
-        int streams,
-        TimeSpan period,
+        (int Streams, TimeSpan Period) load,
         TimeSpan time,
         CancellationToken stop)
     {
-        // Enough for two batches between all streams; a stream alone takes what there can be.
-        int batch = shape.Statistics.BatchSizes.Length - 1;
-        CudaVideoDecoderOptions options = new()
-        {
-            Codec = clip.Codec,
-            MaxFramesHeld = Math.Clamp(((2 * batch) + streams - 1) / streams, 4, 16),
-            DisplayDelay = period == TimeSpan.Zero ? DelayAtFullSpeed : 0,
-        };
+        (int streams, TimeSpan period) = load;
         LatencyHistogram latency = new();
         List<VideoStream> all = [];
         try
         {
             for (int number = 0; number < streams; number++)
             {
-                all.Add(new VideoStream(clip, options, device.Context, detector, number, (period, period * number / streams), latency));
+                all.Add(new VideoStream(clip, open, number, (period, period * number / streams), latency));
             }
 
             // Every decoder is there once it has given something.
@@ -98,7 +170,7 @@ internal static class VideoBenchmark
             }
 
             using EngineUse use = new(device.Context.Device.PciBusId);
-            long copies = shape.Statistics.HostCopies;
+            long copies = detector.Statistics.HostCopies;
             long frames = all.Sum(static stream => stream.Frames);
             long bytes = GC.GetTotalAllocatedBytes(precise: true);
             TimeSpan cpu = Environment.CpuUsage.TotalTime;
@@ -124,7 +196,7 @@ internal static class VideoBenchmark
                 measured,
                 use.Mean,
                 Statistics.Ratio(bytes, frames),
-                Statistics.Ratio(shape.Statistics.HostCopies - copies, frames),
+                Statistics.Ratio(detector.Statistics.HostCopies - copies, frames),
                 Statistics.Ratio(cpu.TotalMicroseconds, frames));
         }
         finally

@@ -48,7 +48,13 @@ internal sealed record VideoSlice(
 }
 
 /// <summary>A number of streams: decoded only, and decoded and detected in.</summary>
-internal sealed record VideoRate(int Streams, VideoSlice Decoded, VideoSlice Detected, double EngineFps)
+/// <param name="Streams">How many at a time.</param>
+/// <param name="Decoded">Decoded on the device.</param>
+/// <param name="Detected">The same, and detected in.</param>
+/// <param name="EngineFps">What the engine reaches alone.</param>
+/// <param name="Others">Other ways to decode, by name: of MJPEG, parts of the device and the processor.</param>
+internal sealed record VideoRate(
+    int Streams, VideoSlice Decoded, VideoSlice Detected, double EngineFps, IReadOnlyList<(string Name, VideoSlice Slice)> Others)
 {
     /// <summary>What is left of the slower of decoder and engine once both work together.</summary>
     public double Ratio => Statistics.Ratio(Detected.Fps, Math.Min(Decoded.Fps, EngineFps));
@@ -76,6 +82,11 @@ internal sealed record VideoSection(ElementaryStream Clip, IReadOnlyList<VideoRa
             rate.Decoded.Write(json, "decoded");
             rate.Detected.Write(json, "detected");
             json.WriteNumber("ratio"u8, Math.Round(rate.Ratio, 4));
+            foreach ((string name, VideoSlice slice) in rate.Others)
+            {
+                slice.Write(json, name);
+            }
+
             json.WriteEndObject();
         }
 
@@ -93,6 +104,10 @@ internal sealed record VideoSection(ElementaryStream Clip, IReadOnlyList<VideoRa
         {
             yield return ($"{rate.Streams} streams, decoded", rate.Decoded.Describe());
             yield return ($"{rate.Streams} streams, detected", FormattableString.Invariant($"ratio {rate.Ratio:F4}, ") + rate.Detected.Describe());
+            foreach ((string name, VideoSlice slice) in rate.Others)
+            {
+                yield return ($"{rate.Streams} streams, {name.Replace('_', ' ')}", slice.Describe());
+            }
         }
 
         yield return (

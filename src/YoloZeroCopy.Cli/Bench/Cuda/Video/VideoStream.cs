@@ -1,15 +1,13 @@
 using System.Diagnostics;
 using System.Threading.Channels;
-using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
 /// <summary>One video that a thread of its own feeds from memory, over and over: decoded only, or decoded and detected in.</summary>
-internal sealed class VideoStream : ICudaVideoReceiver, IDisposable
+internal sealed class VideoStream : IDisposable
 {
     private readonly ElementaryStream clip;
-    private readonly CudaVideoDecoder? decoder;
-    private readonly DeviceVideo? video;
+    private readonly StreamDecoder decoder;
     private readonly Channel<ValueTask<DetectionResult>> results =
         Channel.CreateUnbounded<ValueTask<DetectionResult>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
     private readonly Task reading;
@@ -22,17 +20,13 @@ internal sealed class VideoStream : ICudaVideoReceiver, IDisposable
 
     /// <summary>Starts it.</summary>
     /// <param name="clip">What is decoded.</param>
-    /// <param name="options">How.</param>
-    /// <param name="context">Context on the device.</param>
-    /// <param name="detector">Null: frames are only decoded.</param>
+    /// <param name="open">Makes what decodes it, of its number.</param>
     /// <param name="number">Number among the streams.</param>
     /// <param name="pace">Time from one packet to the next, and before the first one; zero for as fast as it goes.</param>
     /// <param name="latency">Gets the time from packet to detections, under its lock.</param>
     public VideoStream(
         ElementaryStream clip,
-        CudaVideoDecoderOptions options,
-        CudaContext context,
-        YoloDetector? detector,
+        Func<VideoStream, int, StreamDecoder> open,
         int number,
         (TimeSpan Period, TimeSpan Phase) pace,
         LatencyHistogram latency)
@@ -40,16 +34,7 @@ internal sealed class VideoStream : ICudaVideoReceiver, IDisposable
         this.clip = clip;
         this.latency = latency;
         (period, phase) = pace;
-        if (detector is null)
-        {
-            decoder = new CudaVideoDecoder(context, options, this);
-        }
-        else
-        {
-            video = new DeviceVideo(
-                detector, options, number, (TimeSpan _, in FrameFormat _, ValueTask<DetectionResult> result) => _ = results.Writer.TryWrite(result));
-        }
-
+        decoder = open(this, number);
         reading = ReadAsync();
         thread = new Thread(Run) { IsBackground = true, Name = $"yzc video {number}" };
         thread.Start();
@@ -61,11 +46,11 @@ internal sealed class VideoStream : ICudaVideoReceiver, IDisposable
     /// <summary>Why it ended before it was told to; null while it has not.</summary>
     public Exception? Failure { get; private set; }
 
-    public void OnFrame(in CudaVideoFrame frame)
-    {
-        decoder!.Release(frame.Token);
-        Volatile.Write(ref frames, frames + 1);
-    }
+    /// <summary>A frame was decoded, and that is all.</summary>
+    public void Count() => Volatile.Write(ref frames, frames + 1);
+
+    /// <summary>A frame was submitted.</summary>
+    public void Await(ValueTask<DetectionResult> result) => _ = results.Writer.TryWrite(result);
 
     /// <summary>Tells it to end, without waiting.</summary>
     public void Stop() => isOver = true;
@@ -76,8 +61,7 @@ internal sealed class VideoStream : ICudaVideoReceiver, IDisposable
         isOver = true;
         thread.Join();
         reading.GetAwaiter().GetResult();
-        decoder?.Dispose();
-        video?.Dispose();
+        decoder.Dispose();
     }
 
     private void Run()
@@ -88,9 +72,7 @@ internal sealed class VideoStream : ICudaVideoReceiver, IDisposable
             for (long packet = 0; !isOver; packet++)
             {
                 long arrivedAt = WaitFor(start, packet);
-                ReadOnlySpan<byte> bytes = clip.Packets[(int)(packet % clip.Packets.Length)].Span;
-                decoder?.Decode(bytes, packet);
-                video?.Decode(bytes, TimeSpan.Zero, arrivedAt, CancellationToken.None);
+                decoder.Decode(clip.Packets[(int)(packet % clip.Packets.Length)].Span, arrivedAt);
             }
         }
 #pragma warning disable CA1031 // Whatever ends a stream ends the measurement, which throws it.
