@@ -1,10 +1,8 @@
-using System.Runtime.InteropServices;
-
 namespace YoloZeroCopy;
 
 /// <summary>One run of ffmpeg on a video, from its first frame to its end or failure.</summary>
-/// <remarks>A frame is read from ffmpeg's pipe into the caller's memory without a copy in between and without managed allocation. One call at a time;
-/// <see cref="Abort"/> and <see cref="DisposeAsync"/> by any thread.</remarks>
+/// <remarks>A frame is read from ffmpeg's pipe into the caller's memory without a copy in between and without managed allocation. For one thread,
+/// which it blocks; <see cref="Abort"/> by any.</remarks>
 internal sealed class VideoConnection : IAsyncDisposable
 {
     // Beyond what any camera sends: a frame of 8K without loss.
@@ -15,18 +13,13 @@ internal sealed class VideoConnection : IAsyncDisposable
     private readonly VideoReaderOptions options;
     private readonly FfmpegProcess process;
     private readonly NutReader nut;
-    private readonly FrameWorker worker;
     private readonly Task script;
     private readonly bool endsByItself;
-    private readonly Lock gate = new();
-    private long framesRead;
     private long payloadBytes;
-    private bool isOpen;
     private bool hasLengths;
     private bool isPacketBegun;
     private bool ended;
     private volatile bool aborted;
-    private Task? disposal;
 
     /// <summary>Starts ffmpeg.</summary>
     /// <param name="input">What it reads.</param>
@@ -54,7 +47,6 @@ internal sealed class VideoConnection : IAsyncDisposable
             diesWithUs: true);
         script = input.Script is null ? Task.CompletedTask : process.WriteInputAsync(input.Script);
         nut = new NutReader(process.Output);
-        worker = new FrameWorker("YoloZeroCopy video reader", Read, Abort);
     }
 
     public int Width => nut.Width;
@@ -79,7 +71,7 @@ internal sealed class VideoConnection : IAsyncDisposable
     public bool IsRefused => process.Log.IsRefused;
 
     /// <summary>Frames or packets read so far.</summary>
-    public long FramesRead => Interlocked.Read(ref framesRead);
+    public long FramesRead { get; private set; }
 
     /// <summary>Of the frame that was read last.</summary>
     public TimeSpan Timestamp { get; private set; }
@@ -94,19 +86,19 @@ internal sealed class VideoConnection : IAsyncDisposable
     public static void ThrowIfNotRead(PixelFormat pixelFormat) => _ = PixelArguments(pixelFormat, size: null);
 
     /// <summary>Waits until the video's first frame has come and is known.</summary>
-    /// <param name="cancellationToken">Kills ffmpeg.</param>
     /// <exception cref="MediaException">It is not readable, has no video stream, no frame, or frames larger than
     /// <see cref="FrameFormat.MaxSize"/>.</exception>
-    public async Task OpenAsync(CancellationToken cancellationToken)
+    /// <exception cref="ObjectDisposedException">The connection was aborted.</exception>
+    public void Open()
     {
-        bool isNut = await worker.RunAsync(default, 0, cancellationToken).ConfigureAwait(false);
+        bool isNut = ReadHeaders();
 
         // The log says the rest before the first frame leaves, or ends.
-        FfmpegHeader? header = await process.Log.Header.WaitAsync(cancellationToken).ConfigureAwait(false);
+        FfmpegHeader? header = process.Log.Header.GetAwaiter().GetResult();
         if (!isNut)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            int code = await process.WaitAsync().ConfigureAwait(false);
+            int code = process.Wait();
+            ObjectDisposedException.ThrowIf(aborted, this);
             throw new MediaException(input.Name, Explain(program, code, process.Log.Tail));
         }
 
@@ -133,31 +125,62 @@ internal sealed class VideoConnection : IAsyncDisposable
 
     /// <summary>Reads the next frame, or the next packet, as the options have it.</summary>
     /// <param name="destination">Takes it. Where it is too short for a packet, nothing is read, and the next call reads the same packet.</param>
-    /// <param name="cancellationToken">Kills ffmpeg.</param>
     /// <returns>False at the end of the video.</returns>
     /// <exception cref="MediaException">The video is damaged, ends where it must not, or ffmpeg died.</exception>
-    /// <exception cref="OperationCanceledException">The read was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The connection was aborted.</exception>
-    public ValueTask<bool> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    public bool Read(Span<byte> destination)
     {
-        ObjectDisposedException.ThrowIf(aborted, this);
-        return worker.RunAsync(destination, 0, cancellationToken);
+        bool isWithin = true;
+        try
+        {
+            if (!ended && TryBegin(out long size))
+            {
+                if (options.ReadsPackets)
+                {
+                    ReadPacket(destination, size);
+                }
+                else
+                {
+                    ReadFrame(destination, size);
+                }
+
+                return true;
+            }
+
+            isWithin = false;
+        }
+        catch (EndOfStreamException)
+        {
+            // The reason is ffmpeg's to tell, below.
+        }
+        catch (InvalidDataException error)
+        {
+            throw NotNut(error);
+        }
+
+        if (!ended)
+        {
+            ended = true;
+            ThrowIfNotGoodEnd(isWithin);
+        }
+
+        return false;
     }
 
-    /// <summary>Kills ffmpeg; a running read fails. Any thread, any time.</summary>
+    /// <summary>Kills ffmpeg; a running call fails. Any thread, any time.</summary>
     public void Abort()
     {
         aborted = true;
         process.Kill();
     }
 
-    /// <summary>Kills ffmpeg where it still runs and waits until it is gone.</summary>
-    public ValueTask DisposeAsync()
+    /// <summary>Kills ffmpeg where it still runs and waits until it is gone. When no call is running any more.</summary>
+    public async ValueTask DisposeAsync()
     {
-        lock (gate)
-        {
-            return new ValueTask(disposal ??= EndAsync());
-        }
+        Abort();
+        await script.ConfigureAwait(false);
+        _ = await process.WaitAsync().ConfigureAwait(false);
+        process.Dispose();
     }
 
     private static string[] PixelArguments(PixelFormat pixelFormat, (int Width, int Height)? size)
@@ -182,71 +205,32 @@ internal sealed class VideoConnection : IAsyncDisposable
         return $"{reason}; {program} ended with exit code {code} and said: {log}";
     }
 
-    private async Task EndAsync()
+    // False where ffmpeg ended before.
+    private bool ReadHeaders()
     {
-        Abort();
-        await worker.StopAsync().ConfigureAwait(false);
-        await script.ConfigureAwait(false);
-        _ = await process.WaitAsync().ConfigureAwait(false);
-        process.Dispose();
-    }
-
-    // On the worker's thread: what comes before the first frame, and from then on a frame.
-    private bool Read(ReadOnlyMemory<byte> memory, long unused)
-    {
-        bool isWithin = true;
         try
         {
-            if (!isOpen)
-            {
-                isOpen = true;
-                return ReadHeaders();
-            }
-
-            if (!ended && TryBegin(out long size))
-            {
-                Span<byte> destination = MemoryMarshal.AsMemory(memory).Span;
-                if (options.ReadsPackets)
-                {
-                    ReadPacket(destination, size);
-                }
-                else
-                {
-                    ReadFrame(destination, size);
-                }
-
-                return true;
-            }
-
-            isWithin = false;
+            bool isNut = nut.ReadHeaders();
+            hasLengths = options.ReadsPackets && NalUnits.HasLengths(nut.Codec, nut.Extradata);
+            Extradata = hasLengths ? NalUnits.ReadParameterSets(nut.Codec, nut.Extradata) : nut.Extradata;
+            return isNut;
         }
         catch (EndOfStreamException)
         {
-            // The reason is ffmpeg's to tell, below.
+            return false;
         }
         catch (InvalidDataException error)
         {
-            ended = true;
-            process.Kill();
-            ObjectDisposedException.ThrowIf(aborted, this);
-            throw new MediaException(input.Name, $"frame {framesRead} of what {program} sends cannot be read: {error.Message}.", error);
+            throw NotNut(error);
         }
-
-        if (!ended)
-        {
-            ended = true;
-            ThrowIfNotGoodEnd(isWithin);
-        }
-
-        return false;
     }
 
-    private bool ReadHeaders()
+    private MediaException NotNut(InvalidDataException error)
     {
-        bool isNut = nut.ReadHeaders();
-        hasLengths = options.ReadsPackets && NalUnits.HasLengths(nut.Codec, nut.Extradata);
-        Extradata = hasLengths ? NalUnits.ReadParameterSets(nut.Codec, nut.Extradata) : nut.Extradata;
-        return isNut;
+        ended = true;
+        process.Kill();
+        ObjectDisposedException.ThrowIf(aborted, this);
+        return new MediaException(input.Name, $"frame {FramesRead} of what {program} sends cannot be read: {error.Message}.", error);
     }
 
     private bool TryBegin(out long size)
@@ -262,7 +246,7 @@ internal sealed class VideoConnection : IAsyncDisposable
             throw new InvalidDataException($"it has {size} bytes; up to {MaxPacketBytes} are read");
         }
 
-        Packet = new VideoPacket((int)size, nut.IsKey, framesRead == 0, nut.Timestamp, nut.DecodeTimestamp);
+        Packet = new VideoPacket((int)size, nut.IsKey, FramesRead == 0, nut.Timestamp, nut.DecodeTimestamp);
         isPacketBegun = size > destination.Length;
         if (isPacketBegun)
         {
@@ -299,7 +283,7 @@ internal sealed class VideoConnection : IAsyncDisposable
     private void CountFrame()
     {
         Timestamp = nut.Timestamp;
-        _ = Interlocked.Increment(ref framesRead);
+        FramesRead++;
     }
 
     private void ThrowIfNotGoodEnd(bool isWithinFrame)
@@ -308,23 +292,23 @@ internal sealed class VideoConnection : IAsyncDisposable
         ObjectDisposedException.ThrowIf(aborted, this);
         if (code != 0)
         {
-            throw new MediaException(input.Name, $"{program} died with exit code {code} after {framesRead} frames: {process.Log.Tail}");
+            throw new MediaException(input.Name, $"{program} died with exit code {code} after {FramesRead} frames: {process.Log.Tail}");
         }
 
         if (isWithinFrame)
         {
-            throw new MediaException(input.Name, $"the video ends in the middle of frame {framesRead}: {process.Log.Tail}");
+            throw new MediaException(input.Name, $"the video ends in the middle of frame {FramesRead}: {process.Log.Tail}");
         }
 
         if (!options.IgnoreDecodeErrors && process.Log.ErrorCount > 0)
         {
             throw new MediaException(input.Name,
-                $"the video is damaged; {framesRead} frames were read, and ffmpeg reported {process.Log.ErrorCount} errors: {process.Log.Tail}");
+                $"the video is damaged; {FramesRead} frames were read, and ffmpeg reported {process.Log.ErrorCount} errors: {process.Log.Tail}");
         }
 
         if (IsLive)
         {
-            throw new MediaException(input.Name, $"the live source ended after {framesRead} frames: {process.Log.Tail}");
+            throw new MediaException(input.Name, $"the live source ended after {FramesRead} frames: {process.Log.Tail}");
         }
     }
 }

@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
@@ -39,14 +39,16 @@ public sealed class VideoReader : IAsyncDisposable
     private readonly bool endsByItself;
     private readonly bool canBeQuick;
     private readonly ReconnectDelay delay = new();
+    private readonly FrameWorker worker;
     private readonly ITimer watchdog;
+
+    // Holds nothing to be disposed, and a token may fire late.
+#pragma warning disable CA2213
     private readonly CancellationTokenSource stop = new();
+#pragma warning restore CA2213
     private readonly Lock gate = new();
 
-    // Whoever reads or connects has it; disposal takes it last, for good.
-    private readonly SemaphoreSlim turn = new(1, 1);
-
-    // What follows is of the one who has the turn, and read by others.
+    // What follows is of the worker's thread, and read by others.
     private VideoConnection? connection;
     private FrameWatch watch;
     private bool isQuick;
@@ -64,8 +66,9 @@ public sealed class VideoReader : IAsyncDisposable
     private volatile VideoState state;
     private volatile bool aborted;
 
-    // When the running read began, and whose it is; 0 while none is running. The watchdog's.
+    // When the wait for ffmpeg began, 0 while there is none, and how long it may be: the watchdog's.
     private long waitingSince;
+    private TimeSpan waitLimit;
     private volatile bool isStalled;
     private Task? disposal;
 
@@ -91,6 +94,7 @@ public sealed class VideoReader : IAsyncDisposable
         canBeQuick = FfmpegInput.IsRtsp(path, this.options);
         isQuick = canBeQuick && this.options.ReadsPackets;
         watch = new FrameWatch(time, this.options.StallLimit, 0);
+        worker = new FrameWorker("YoloZeroCopy video reader", Run, Abort);
         watchdog = time.CreateTimer(
             static reader => ((VideoReader)reader!).Watch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -156,6 +160,9 @@ public sealed class VideoReader : IAsyncDisposable
     /// that passed.</remarks>
     public TimeSpan Timestamp => new(Interlocked.Read(ref timestamp));
 
+    /// <summary>Whether it waits for ffmpeg now, for tests that move the clock.</summary>
+    internal bool IsWaiting => Interlocked.Read(ref waitingSince) != 0;
+
     /// <summary>Process id of ffmpeg, for tests.</summary>
     internal int ProcessId => connection!.ProcessId;
 
@@ -172,7 +179,7 @@ public sealed class VideoReader : IAsyncDisposable
         VideoReader reader = new(path, options);
         try
         {
-            await reader.ConnectOrThrowAsync(again: false, cancellationToken).ConfigureAwait(false);
+            _ = await reader.RunAsync(default, Work.ConnectOnce, cancellationToken).ConfigureAwait(false);
             return reader;
         }
         catch
@@ -190,7 +197,8 @@ public sealed class VideoReader : IAsyncDisposable
     /// <exception cref="InvalidOperationException">A read or another connect is running.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier call was cancelled.</exception>
-    public Task ConnectAsync(CancellationToken cancellationToken = default) => ConnectOrThrowAsync(again: true, cancellationToken);
+    public async Task ConnectAsync(CancellationToken cancellationToken = default) =>
+        _ = await RunAsync(default, Work.Connect, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Reads the next frame.</summary>
     /// <param name="destination">Takes <see cref="FrameFormat.ByteCount"/> bytes from its first one on. Left alone once the call has ended, however
@@ -216,7 +224,7 @@ public sealed class VideoReader : IAsyncDisposable
             Format.ThrowIfNotWithin(destination.Length, nameof(destination));
         }
 
-        return ReadAsync(destination, cancellationToken);
+        return RunAsync(destination, Work.Read, cancellationToken);
     }
 
     /// <summary>Reads the next packet: one coded frame, as <see cref="Packet"/> then describes it. Of H.264 and HEVC every unit is behind a start
@@ -232,7 +240,7 @@ public sealed class VideoReader : IAsyncDisposable
     /// <exception cref="OperationCanceledException">The read was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The reader was disposed, or an earlier read was cancelled.</exception>
     public ValueTask<bool> ReadPacketAsync(Memory<byte> destination, CancellationToken cancellationToken = default) => options.ReadsPackets
-        ? ReadAsync(destination, cancellationToken)
+        ? RunAsync(destination, Work.Read, cancellationToken)
         : throw new InvalidOperationException($"{nameof(VideoReaderOptions)}.{nameof(VideoReaderOptions.ReadsPackets)} is not set.");
 
     /// <summary>Kills ffmpeg where it still runs and waits until it is gone. A running read fails with
@@ -246,6 +254,16 @@ public sealed class VideoReader : IAsyncDisposable
         }
     }
 
+    private enum Work
+    {
+        Read,
+        Connect,
+        ConnectOnce,
+    }
+
+    // As far as is known before it is reached.
+    private bool MayBeLive => options.IsLive ?? !endsByItself;
+
     // The longest time without a frame.
     private TimeSpan StallLimit => FrameRate > 0
         ? TimeSpan.FromTicks(Math.Max(options.StallLimit.Ticks, (long)(FrameTimesToStall * TimeSpan.TicksPerSecond / FrameRate)))
@@ -253,52 +271,21 @@ public sealed class VideoReader : IAsyncDisposable
 
     private async Task EndAsync()
     {
-        aborted = true;
-        await stop.CancelAsync().ConfigureAwait(false);
-        Volatile.Read(ref connection)?.Abort();
-        await turn.WaitAsync().ConfigureAwait(false);
+        Abort();
+        await worker.StopAsync().ConfigureAwait(false);
         await watchdog.DisposeAsync().ConfigureAwait(false);
         await DropConnectionAsync().ConfigureAwait(false);
-        stop.Dispose();
     }
 
-    private async Task DropConnectionAsync()
+    // By whoever cancels or disposes.
+    private void Abort()
     {
-        if (connection is VideoConnection last)
-        {
-            await last.DisposeAsync().ConfigureAwait(false);
-            Volatile.Write(ref connection, null);
-        }
+        aborted = true;
+        stop.Cancel();
+        Volatile.Read(ref connection)?.Abort();
     }
 
-    private void TakeTurn()
-    {
-        ObjectDisposedException.ThrowIf(aborted, this);
-        if (!turn.Wait(0))
-        {
-            ObjectDisposedException.ThrowIf(aborted, this);
-            throw new InvalidOperationException("A frame of this video is still on its way; wait for it before the next one.");
-        }
-    }
-
-    private async Task ConnectOrThrowAsync(bool again, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        TakeTurn();
-        try
-        {
-            if (connections == 0)
-            {
-                await ConnectInTurnAsync(again, cancellationToken).ConfigureAwait(false);
-            }
-        }
-        finally
-        {
-            _ = turn.Release();
-        }
-    }
-
-    private ValueTask<bool> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    private ValueTask<bool> RunAsync(Memory<byte> destination, Work work, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
         {
@@ -306,57 +293,59 @@ public sealed class VideoReader : IAsyncDisposable
             return ValueTask.FromCanceled<bool>(cancellationToken);
         }
 
-        TakeTurn();
-        return ReadInTurnAsync(destination, cancellationToken);
+        ObjectDisposedException.ThrowIf(aborted, this);
+        return worker.RunAsync(destination, (long)work, cancellationToken);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> ReadInTurnAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    // On the worker's thread.
+    private bool Run(ReadOnlyMemory<byte> memory, long work)
     {
-        try
+        if ((Work)work != Work.Read)
         {
             if (connections == 0)
             {
-                throw new InvalidOperationException($"The reader is not connected; {nameof(ConnectAsync)} does that.");
+                Connect(isTriedAgain: (Work)work == Work.Connect && options.Reconnects && MayBeLive);
             }
 
-            while (true)
-            {
-                if (connection is null)
-                {
-                    await ConnectInTurnAsync(again: true, cancellationToken).ConfigureAwait(false);
-                }
-
-                if (await TryReadAsync(connection!, destination, cancellationToken).ConfigureAwait(false) is bool isFrame)
-                {
-                    return isFrame;
-                }
-            }
+            return true;
         }
-        finally
+
+        if (connections == 0)
         {
-            _ = turn.Release();
+            throw new InvalidOperationException($"The reader is not connected; {nameof(ConnectAsync)} does that.");
+        }
+
+        while (true)
+        {
+            if (connection is null)
+            {
+                Connect(isTriedAgain: true);
+            }
+
+            if (TryRead(connection!, MemoryMarshal.AsMemory(memory).Span) is bool isFrame)
+            {
+                return isFrame;
+            }
         }
     }
 
     // Null where the video was lost, and is to be tried again.
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool?> TryReadAsync(VideoConnection current, Memory<byte> destination, CancellationToken cancellationToken)
+    private bool? TryRead(VideoConnection current, Span<byte> destination)
     {
         MediaException? error;
         VideoState cause = VideoState.Failed;
+        BeginWait(StallLimit);
         try
         {
-            _ = Interlocked.Exchange(ref waitingSince, time.GetTimestamp());
-            bool isFrame = await current.ReadAsync(destination, cancellationToken).ConfigureAwait(false);
-            _ = Interlocked.Exchange(ref waitingSince, 0);
+            bool isFrame = current.Read(destination);
+            EndWait();
             if (!isFrame)
             {
                 SetState(VideoState.Ended, null);
                 return false;
             }
 
-            if (Take(current, destination.Span, out cause) is not string wrong)
+            if (Take(current, destination, out cause) is not string wrong)
             {
                 return true;
             }
@@ -369,19 +358,10 @@ public sealed class VideoReader : IAsyncDisposable
         }
         catch (ObjectDisposedException) when (isStalled && !aborted)
         {
-            cause = VideoState.Stalled;
-            error = new MediaException(Name, $"no frame came for {StallLimit.TotalSeconds:0.#} s: {current.LogTail}");
-        }
-        catch (OperationCanceledException)
-        {
-            aborted = true;
-            throw;
-        }
-        finally
-        {
-            _ = Interlocked.Exchange(ref waitingSince, 0);
+            (error, cause) = (Stalled(current), VideoState.Stalled);
         }
 
+        EndWait();
         ObjectDisposedException.ThrowIf(aborted, this);
         bool isTriedAgain = IsLive && options.Reconnects;
         Lose(error, cause);
@@ -396,14 +376,8 @@ public sealed class VideoReader : IAsyncDisposable
         }
 
         isQuick = canBeQuick;
-        await DropConnectionAsync().ConfigureAwait(false);
+        DropConnection();
         return null;
-    }
-
-    private void Lose(MediaException error, VideoState cause)
-    {
-        _ = Interlocked.Increment(ref faults);
-        SetState(cause, error.Message);
     }
 
     // What is wrong with a frame that was read; null for nothing.
@@ -436,80 +410,95 @@ public sealed class VideoReader : IAsyncDisposable
         return IsLive ? watch.Take(destination[..packet.Size], out cause) : null;
     }
 
-    private async Task ConnectInTurnAsync(bool again, CancellationToken cancellationToken)
+    private void Connect(bool isTriedAgain)
     {
-        bool isTriedAgain = again && options.Reconnects && (options.IsLive ?? !endsByItself);
-        bool isFirstTry = connections == 0;
-        try
+        for (bool isFirstTry = connections == 0; ; isFirstTry = false)
         {
-            using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stop.Token);
-            while (true)
+            if (!isFirstTry)
             {
-                if (!isFirstTry)
-                {
-                    await Task.Delay(delay.Next(), time, end.Token).ConfigureAwait(false);
-                }
-
-                (MediaException? error, VideoState cause) = await TryConnectAsync(end.Token).ConfigureAwait(false);
-                if (error is null)
-                {
-                    return;
-                }
-
-                ObjectDisposedException.ThrowIf(aborted, this);
-                Lose(error, cause);
-
-                // A camera that does not say what size its frames are is looked into.
-                bool isSecondLook = isFirstTry && isQuick && cause != VideoState.Refused;
-                if (!isTriedAgain && !isSecondLook)
-                {
-                    ExceptionDispatchInfo.Throw(error);
-                }
-
-                isFirstTry = false;
-                isQuick = canBeQuick && !isQuick;
+                WaitDelay();
             }
-        }
-        catch (OperationCanceledException)
-        {
-            ObjectDisposedException.ThrowIf(stop.IsCancellationRequested, this);
-            aborted = true;
-            cancellationToken.ThrowIfCancellationRequested();
-            throw;
+
+            if (TryConnect(out VideoState cause) is not MediaException error)
+            {
+                return;
+            }
+
+            ObjectDisposedException.ThrowIf(aborted, this);
+            Lose(error, cause);
+
+            // A camera that does not say what size its frames are is looked into.
+            bool isSecondLook = isFirstTry && isQuick && cause != VideoState.Refused;
+            if (!isTriedAgain && !isSecondLook)
+            {
+                ExceptionDispatchInfo.Throw(error);
+            }
+
+            isQuick = canBeQuick && !isQuick;
         }
     }
 
-    private async Task<(MediaException? Error, VideoState Cause)> TryConnectAsync(CancellationToken end)
+    private void WaitDelay()
     {
-        using CancellationTokenSource limit = new((options.IsLive ?? !endsByItself) ? ConnectLimit : Timeout.InfiniteTimeSpan, time);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, end);
-        bool isConnected = false;
-        VideoConnection? next = null;
         try
         {
-            FfmpegProgram program = await FfmpegProgram.OpenAsync(options.FfmpegPath, end).ConfigureAwait(false);
-            FfmpegInput input = FfmpegInput.Of(path, options, program, isQuick);
-            next = new VideoConnection(input, program, options, endsByItself, connections > 0 ? (Width, Height) : null);
+            Task.Delay(delay.Next(), time, stop.Token).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            throw new ObjectDisposedException(nameof(VideoReader));
+        }
+    }
+
+    private MediaException? TryConnect(out VideoState cause)
+    {
+        cause = VideoState.Failed;
+        VideoConnection? next = null;
+        bool isConnected = false;
+        isStalled = false;
+        try
+        {
+            FfmpegProgram program = FfmpegProgram.OpenAsync(options.FfmpegPath, stop.Token).GetAwaiter().GetResult();
+            next = new VideoConnection(FfmpegInput.Of(path, options, program, isQuick), program, options, endsByItself,
+                connections > 0 ? (Width, Height) : null);
             Volatile.Write(ref connection, next);
-            await next.OpenAsync(either.Token).ConfigureAwait(false);
+            if (aborted)
+            {
+                next.Abort();
+            }
+
+            if (MayBeLive)
+            {
+                BeginWait(ConnectLimit);
+            }
+
+            next.Open();
+            EndWait();
             Ffmpeg = program.ToString();
             Accept(next);
             isConnected = true;
-            return default;
+            return null;
         }
         catch (MediaException error)
         {
-            return (error, next is { IsRefused: true } ? VideoState.Refused : VideoState.Failed);
+            cause = next is { IsRefused: true } ? VideoState.Refused : VideoState.Failed;
+            return error;
         }
-        catch (OperationCanceledException) when (!end.IsCancellationRequested)
+        catch (ObjectDisposedException) when (isStalled && !aborted)
         {
-            return (new MediaException(Name, $"no frame came for {ConnectLimit.TotalSeconds:0} s: {next?.LogTail}"), VideoState.Stalled);
+            cause = VideoState.Stalled;
+            return Stalled(next!);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new ObjectDisposedException(nameof(VideoReader));
         }
         finally
         {
+            EndWait();
             if (!isConnected)
             {
-                await DropConnectionAsync().ConfigureAwait(false);
+                DropConnection();
             }
         }
     }
@@ -530,21 +519,50 @@ public sealed class VideoReader : IAsyncDisposable
         watch = new FrameWatch(time, StallLimit, FrameRate);
         isFirst = true;
         isLost = frames > 0;
-        isStalled = false;
         liveSince = time.GetTimestamp();
         _ = Interlocked.Increment(ref connections);
         SetState(VideoState.Live, null);
-        if (IsLive)
+    }
+
+    private void Lose(MediaException error, VideoState cause)
+    {
+        _ = Interlocked.Increment(ref faults);
+        SetState(cause, error.Message);
+    }
+
+    private MediaException Stalled(VideoConnection current) =>
+        new(Name, $"no frame came for {waitLimit.TotalSeconds:0.#} s: {current.LogTail}");
+
+    private void DropConnection() => DropConnectionAsync().AsTask().GetAwaiter().GetResult();
+
+    private async ValueTask DropConnectionAsync()
+    {
+        if (connection is VideoConnection last)
         {
-            _ = watchdog.Change(StallLimit / LooksAtStall, StallLimit / LooksAtStall);
+            await last.DisposeAsync().ConfigureAwait(false);
+            Volatile.Write(ref connection, null);
         }
     }
+
+    // Only what is live is watched. A camera's timer goes on between reads, so that a read costs it nothing.
+    private void BeginWait(TimeSpan limit)
+    {
+        if (limit != waitLimit && MayBeLive)
+        {
+            waitLimit = limit;
+            _ = watchdog.Change(limit / LooksAtStall, limit / LooksAtStall);
+        }
+
+        _ = Interlocked.Exchange(ref waitingSince, time.GetTimestamp());
+    }
+
+    private void EndWait() => Interlocked.Exchange(ref waitingSince, 0);
 
     // On a thread of the timer. Whoever sets the time back to 0 has it: the read that ended, or this.
     private void Watch()
     {
         long since = Interlocked.Read(ref waitingSince);
-        if (since != 0 && Volatile.Read(ref connection) is VideoConnection current && time.GetElapsedTime(since) >= StallLimit
+        if (since != 0 && Volatile.Read(ref connection) is VideoConnection current && time.GetElapsedTime(since) >= waitLimit
             && Interlocked.CompareExchange(ref waitingSince, 0, since) == since)
         {
             isStalled = true;

@@ -36,6 +36,7 @@ public sealed class LiveVideoTests : IDisposable
         Task<bool> read = reader.ReadFrameAsync(frame).AsTask();
         if (cause == VideoState.Stalled)
         {
+            await UntilAsync(() => reader.IsWaiting);
             time.Advance(TimeSpan.FromSeconds(1.9));
             Assert.Equal(VideoState.Live, reader.State);
             time.Advance(TimeSpan.FromSeconds(0.7));
@@ -97,9 +98,9 @@ public sealed class LiveVideoTests : IDisposable
     {
         await using VideoReader reader = Make([Wait, Clips.Send + Wait]);
         Task connecting = reader.ConnectAsync();
-        await UntilAsync(() => Starts() == 1);
+        await UntilAsync(() => reader.IsWaiting);
 
-        time.Advance(TimeSpan.FromSeconds(21));
+        time.Advance(TimeSpan.FromSeconds(26));
         await UntilAsync(() => reader.State == VideoState.Stalled);
         _ = await time.PassDelayAsync();
         await connecting;
@@ -133,6 +134,7 @@ public sealed class LiveVideoTests : IDisposable
         Task<bool> read = reader.ReadFrameAsync(frame).AsTask();
         if (end == Wait)
         {
+            await UntilAsync(() => reader.IsWaiting);
             time.Advance(TimeSpan.FromSeconds(2.6));
         }
 
@@ -152,6 +154,7 @@ public sealed class LiveVideoTests : IDisposable
         Assert.True(await reader.ReadFrameAsync(frame));
 
         Task<bool> read = reader.ReadFrameAsync(frame).AsTask();
+        await UntilAsync(() => reader.IsWaiting);
         time.Advance(TimeSpan.FromSeconds(9.9));
         Assert.Equal(VideoState.Live, reader.State);
         time.Advance(TimeSpan.FromSeconds(3));
@@ -334,9 +337,10 @@ public sealed class LiveVideoTests : IDisposable
 
     private static async Task UntilAsync(Func<bool> condition)
     {
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
         while (!condition())
         {
-            await Task.Delay(5);
+            await Task.Delay(5, limit.Token);
         }
     }
 

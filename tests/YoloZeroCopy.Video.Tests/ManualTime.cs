@@ -66,6 +66,7 @@ internal sealed class ManualTime : TimeProvider
     /// <returns>The delay.</returns>
     public async Task<TimeSpan> PassDelayAsync()
     {
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
         while (true)
         {
             TimeSpan? left;
@@ -81,7 +82,7 @@ internal sealed class ManualTime : TimeProvider
                 return delay;
             }
 
-            await Task.Delay(5);
+            await Task.Delay(5, limit.Token);
         }
     }
 
