@@ -22,7 +22,10 @@ internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
     /// <exception cref="CudaException">The driver refused.</exception>
     public DeviceMjpeg(YoloDetector detector, CudaJpegDecoderOptions options, int source, DeviceFrameReceiver receiver)
         : this(
-            detector, DeviceVideo.OpenContext(detector), context => new CudaJpegDecoder(context, options with { Layout = CudaJpegLayout.Bgr }), source,
+            detector,
+            DeviceVideo.OpenContext(detector),
+            context => new CudaJpegDecoder(context, options with { Layout = CudaJpegLayout.Bgr }),
+            source,
             receiver)
     {
     }

@@ -37,7 +37,8 @@ internal sealed class ElementaryStream
             : throw new CliException(
                 ExitCode.InputFailed,
                 $"'{path}' is no stream of pictures; wanted is a file .h264 or .hevc with start codes, or .mjpeg.",
-                "ffmpeg -i VIDEO -map 0:V:0 -c copy -bsf:v h264_mp4toannexb VIDEO.h264 makes one, or hevc_mp4toannexb and VIDEO.hevc; of MJPEG -c copy VIDEO.mjpeg.");
+                "ffmpeg -i VIDEO -map 0:V:0 -c copy -bsf:v h264_mp4toannexb VIDEO.h264 makes one, or hevc_mp4toannexb and VIDEO.hevc; of MJPEG "
+                + "-c copy VIDEO.mjpeg.");
     }
 
     /// <summary>Cuts a stream where the next picture, or what belongs to it, begins.</summary>

@@ -12,10 +12,12 @@ internal abstract class StreamDecoder : IDisposable
     public abstract void Dispose();
 
     /// <summary>Only decoded, on the device.</summary>
-    public static StreamDecoder Of(VideoStream stream, CudaContext context, CudaVideoDecoderOptions options) => new VideoOnly(stream, context, options);
+    public static StreamDecoder Of(VideoStream stream, CudaContext context, CudaVideoDecoderOptions options) =>
+        new VideoOnly(stream, context, options);
 
     /// <inheritdoc cref="Of(VideoStream, CudaContext, CudaVideoDecoderOptions)"/>
-    public static StreamDecoder Of(VideoStream stream, CudaContext context, CudaJpegDecoderOptions options) => new JpegOnly(stream, context, options);
+    public static StreamDecoder Of(VideoStream stream, CudaContext context, CudaJpegDecoderOptions options) =>
+        new JpegOnly(stream, context, options);
 
     /// <summary>Decoded on the device, and detected in.</summary>
     public static StreamDecoder Of(IDeviceVideo video) => new OnDevice(video);
@@ -62,7 +64,8 @@ internal abstract class StreamDecoder : IDisposable
 
     private sealed class OnDevice(IDeviceVideo video) : StreamDecoder
     {
-        public override void Decode(ReadOnlySpan<byte> packet, long arrivedAt) => video.Decode(packet, TimeSpan.Zero, arrivedAt, CancellationToken.None);
+        public override void Decode(ReadOnlySpan<byte> packet, long arrivedAt) =>
+            video.Decode(packet, TimeSpan.Zero, arrivedAt, CancellationToken.None);
 
         public override void Dispose() => video.Dispose();
     }
