@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace YoloZeroCopy;
 
 /// <summary>Tells owners that their frames are free, on a thread of its own: code of others is to hold up neither the dispatcher nor a lane.</summary>
@@ -76,37 +74,26 @@ internal sealed class FrameOwners(Warnings warnings)
 
     private void Run()
     {
-        while (WaitForNext())
+        while (true)
         {
-            CallNext();
-        }
-    }
-
-    private bool WaitForNext()
-    {
-        lock (sync)
-        {
-            while (free.Count == 0 && !ended)
+            (IFrameOwner Owner, long Token) next;
+            lock (sync)
             {
-                bool pulsed = Monitor.Wait(sync);
-                _ = pulsed;
+                // In vain it clears what it found last, so that this thread keeps no owner, and with it perhaps the detector, while it waits.
+                while (!free.TryDequeue(out next))
+                {
+                    if (ended)
+                    {
+                        return;
+                    }
+
+                    bool pulsed = Monitor.Wait(sync);
+                    _ = pulsed;
+                }
             }
 
-            return free.Count > 0;
+            Call(next.Owner, next.Token);
         }
-    }
-
-    // By itself, so that the thread does not keep an owner, and with it perhaps the detector, while it waits.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void CallNext()
-    {
-        (IFrameOwner Owner, long Token) next;
-        lock (sync)
-        {
-            next = free.Dequeue();
-        }
-
-        Call(next.Owner, next.Token);
     }
 
     private void Call(IFrameOwner owner, long token)
