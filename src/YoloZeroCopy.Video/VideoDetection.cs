@@ -4,7 +4,7 @@ using System.Threading.Channels;
 namespace YoloZeroCopy;
 
 /// <summary>Detects objects in the frames of a video.</summary>
-public static class VideoDetection
+public static partial class VideoDetection
 {
     /// <summary>
     /// Detects objects in every frame of a video, in order. Frames are read straight into slots and submitted ahead of the caller, as many as the
@@ -34,16 +34,16 @@ public static class VideoDetection
     {
         ArgumentNullException.ThrowIfNull(detector);
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return DetectAsync(detector, path, options, cancellationToken);
+        return DetectAsync(detector, (ahead, end) => ReadFramesAsync(detector, path, options, ahead, end), cancellationToken);
     }
 
     private static async IAsyncEnumerable<VideoDetections> DetectAsync(
-        IDetector detector, string path, VideoReaderOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+        IDetector detector, FrameFeed feed, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Channel<PendingFrame> ahead = Channel.CreateBounded<PendingFrame>(
             new BoundedChannelOptions(Math.Max(1, detector.SlotCount)) { SingleReader = true, SingleWriter = true });
-        Task reading = ReadAheadAsync(detector, path, options, ahead.Writer, end.Token);
+        Task reading = ReadAheadAsync(feed, ahead.Writer, end.Token);
         try
         {
             while (await IsMoreAsync(ahead.Reader, cancellationToken).ConfigureAwait(false))
@@ -66,17 +66,12 @@ public static class VideoDetection
     }
 
     // Throws nothing; the reader of the channel gets what goes wrong, behind the frames before it.
-    private static async Task ReadAheadAsync(
-        IDetector detector, string path, VideoReaderOptions? options, ChannelWriter<PendingFrame> ahead, CancellationToken end)
+    private static async Task ReadAheadAsync(FrameFeed feed, ChannelWriter<PendingFrame> ahead, CancellationToken end)
     {
         Exception? failure = null;
         try
         {
-            VideoReader video = await VideoReader.OpenAsync(path, options, end).ConfigureAwait(false);
-            await using (video.ConfigureAwait(false))
-            {
-                await ReadAheadAsync(detector, video, ahead, end).ConfigureAwait(false);
-            }
+            await feed(ahead, end).ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // Whatever goes wrong belongs to the caller who waits for frames.
         catch (Exception error)
@@ -88,7 +83,17 @@ public static class VideoDetection
         ahead.Complete(failure);
     }
 
-    private static async Task ReadAheadAsync(IDetector detector, VideoReader video, ChannelWriter<PendingFrame> ahead, CancellationToken end)
+    private static async Task ReadFramesAsync(
+        IDetector detector, string path, VideoReaderOptions? options, ChannelWriter<PendingFrame> ahead, CancellationToken end)
+    {
+        VideoReader video = await VideoReader.OpenAsync(path, options, end).ConfigureAwait(false);
+        await using (video.ConfigureAwait(false))
+        {
+            await ReadFramesAsync(detector, video, ahead, end).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task ReadFramesAsync(IDetector detector, VideoReader video, ChannelWriter<PendingFrame> ahead, CancellationToken end)
     {
         // Room first, so that nothing is submitted that cannot be handed over, and no slot waits for the caller.
         while (await ahead.WaitToWriteAsync(end).ConfigureAwait(false))
@@ -118,8 +123,11 @@ public static class VideoDetection
         }
     }
 
+    /// <summary>Reads a video to its end, and submits its frames to a detector.</summary>
+    private delegate Task FrameFeed(ChannelWriter<PendingFrame> ahead, CancellationToken end);
+
     /// <summary>A frame that was submitted. One of the two methods is called, once.</summary>
-    private readonly record struct PendingFrame(long Number, TimeSpan Timestamp, FrameFormat Format, ValueTask<DetectionResult> Result)
+    internal readonly record struct PendingFrame(long Number, TimeSpan Timestamp, FrameFormat Format, ValueTask<DetectionResult> Result)
     {
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         public async ValueTask<VideoDetections> WaitAsync(CancellationToken cancellationToken)

@@ -14,6 +14,9 @@ internal static class TestData
         ? Path.Combine(folder, $"{name}.onnx")
         : Find($"architectures/{name}.onnx", $"tests/Shared/Architectures/{name}.onnx");
 
+    /// <summary>The sample clip.</summary>
+    public static string Video => Find("conveyor.mp4", "samples/media/conveyor.mp4");
+
     private static string Pictures => Path.GetDirectoryName(Find("pictures/reference.json", "samples/media/pictures/reference.json"))!;
 
     /// <summary>The pictures in the order of their names, as BGR frames.</summary>

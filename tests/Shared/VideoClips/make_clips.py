@@ -10,10 +10,12 @@ import os
 import subprocess
 import tempfile
 
+SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../samples/media/conveyor.mp4")
 X264 = ["-c:v", "libx264", "-preset", "veryslow", "-x264-params", "threads=1:keyint={keyint}:bframes={b}:b-adapt=0:slices=1"]
 X265 = ["-c:v", "libx265", "-preset", "slow", "-x265-params", "repeat-headers=1:keyint={keyint}:bframes={b}:b-adapt=0:pools=1:log-level=error"]
 
-# name, encoder, pixel format, frames, B-frames between two others, frames between two key frames, sizes of the parts, bitstream filter
+# name, encoder (None: the beginning of the sample clip as it is), pixel format, frames, B-frames between two others, frames between two key frames,
+# sizes of the parts, bitstream filter
 CLIPS = [
     ("h264-b-1080", X264, "yuv420p", 10, 3, 30, ["1920x1080"], None),
     ("h264-odd", X264, "yuv420p", 8, 0, 4, ["638x362"], None),
@@ -24,6 +26,7 @@ CLIPS = [
     ("hevc-10", X265, "yuv420p10le", 8, 0, 4, ["638x362"], None),
     ("hevc-10-b", X265, "yuv420p10le", 10, 3, 30, ["1280x720"], None),
     ("h264-sizes", X264, "yuv420p", 5, 2, 30, ["640x360", "320x240", "1280x720", "640x360"], None),
+    ("h264-conveyor", None, "yuv420p", 20, 0, 0, ["1280x720"], None),
     ("hevc-sizes", X265, "yuv420p", 5, 2, 30, ["640x360", "320x240", "1280x720", "640x360"], None),
 ]
 
@@ -40,11 +43,14 @@ def part(folder, encoder, pixels, frames, b, keyint, size, bsf, number):
     """One part: its elementary stream, and the lines about it."""
     ffmpeg = ["ffmpeg", "-v", "error", "-y", "-threads", "1"]
     mp4 = os.path.join(folder, f"{number}.mp4")
-    encode = [word.format(b=b, keyint=keyint) for word in encoder]
-    source = f"testsrc2=size={size}:rate=25,noise=alls=12:allf=t:all_seed=7"
-    run(*ffmpeg, "-f", "lavfi", "-i", source, "-frames:v", str(frames), "-pix_fmt", pixels, *encode, "-crf", "36", "-an", mp4 + ".whole.mp4")
+    if encoder is None:
+        run(*ffmpeg, "-i", SAMPLE, "-frames:v", str(frames), "-c", "copy", mp4 + ".whole.mp4")
+    else:
+        encode = [word.format(b=b, keyint=keyint) for word in encoder]
+        source = f"testsrc2=size={size}:rate=25,noise=alls=12:allf=t:all_seed=7"
+        run(*ffmpeg, "-f", "lavfi", "-i", source, "-frames:v", str(frames), "-pix_fmt", pixels, *encode, "-crf", "36", "-an", mp4 + ".whole.mp4")
     run(*ffmpeg, "-i", mp4 + ".whole.mp4", "-c", "copy", *(["-bsf:v", bsf] if bsf else []), mp4)
-    name = "h264" if "libx264" in encoder else "hevc"
+    name = "hevc" if encoder is X265 else "h264"
     stream = os.path.join(folder, f"{number}.{name}")
     annexb = ["-i", mp4, "-c", "copy", "-bsf:v", f"{name}_mp4toannexb"]
     run(*ffmpeg, *annexb, "-f", name, stream)

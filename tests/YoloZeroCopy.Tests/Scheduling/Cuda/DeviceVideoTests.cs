@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using YoloZeroCopy.Cuda;
 using YoloZeroCopy.Cuda.Tests;
 
@@ -111,6 +112,119 @@ public sealed class DeviceVideoTests
 
         AssertClean();
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_decoder_that_fails_is_replaced_where_the_video_is_live(bool isLive)
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(video.Driver, new FakeCudaEngine()))
+        {
+            Channel<VideoDetection.PendingFrame> ahead = Channel.CreateUnbounded<VideoDetection.PendingFrame>();
+            await using DevicePackets packets = Packets(detector, isLive, ahead.Writer);
+            byte[] headers = VideoDouble.Sequence();
+            ValueTask Decode(byte[] bytes, int at, bool isKey = false, bool isFirst = false) => packets.DecodeAsync(
+                bytes, new VideoPacket(bytes.Length, isKey, isFirst, TimeSpan.FromSeconds(at), null), VideoCodec.H264, headers);
+
+            // Nothing can be begun with a packet that is no key.
+            await Decode(VideoDouble.Picture(0), 0, isFirst: true);
+            await Decode(VideoDouble.Picture(1, 0, PictureFlags.Intra), 1, isKey: true);
+            await Decode(VideoDouble.Picture(2, 0, PictureFlags.Broken), 2);
+            if (isLive)
+            {
+                await Decode([(byte)'X'], 3);
+                await Decode(VideoDouble.Picture(4), 4);
+                await Decode(VideoDouble.Picture(5), 5, isKey: true);
+                await Decode([(byte)'X'], 6);
+
+                // Fails again before anything was decoded: it is not the packet.
+                CudaException error = await Assert.ThrowsAnyAsync<CudaException>(async () => await Decode([(byte)'X'], 7, isKey: true));
+                Assert.Equal("cuvidParseVideoData", error.Call);
+            }
+            else
+            {
+                _ = await Assert.ThrowsAnyAsync<CudaException>(async () => await Decode([(byte)'X'], 3));
+            }
+
+            Assert.Equal((isLive ? 2 : 1, 1), (packets.Frames, packets.DamagedPictures));
+            ahead.Writer.Complete();
+            List<double> seconds = [];
+            await foreach (VideoDetection.PendingFrame frame in ahead.Reader.ReadAllAsync())
+            {
+                VideoDetections found = await frame.WaitAsync(default);
+                Assert.Equal((seconds.Count, FrameStatus.Completed), (found.FrameNumber, found.Status));
+                seconds.Add(found.Timestamp.TotalSeconds);
+            }
+
+            Assert.Equal(isLive ? [1, 5] : [1], seconds);
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public async Task Another_connection_begins_anew_and_a_slow_caller_holds_the_decoder_back()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(video.Driver, new FakeCudaEngine()))
+        {
+            using CancellationTokenSource end = new();
+            Channel<VideoDetection.PendingFrame> ahead = Channel.CreateBounded<VideoDetection.PendingFrame>(2);
+            await using DevicePackets packets = Packets(detector, isLive: true, ahead.Writer, end.Token);
+            ValueTask Decode(int at, bool isFirst, byte[] headers) => packets.DecodeAsync(
+                VideoDouble.Picture(at), new VideoPacket(4, isFirst, isFirst, TimeSpan.FromSeconds(at), null), VideoCodec.H264, headers);
+
+            // The second connection has another size, and its pictures come in another order.
+            await Decode(0, isFirst: true, VideoDouble.Sequence(64, 48, reorder: 1));
+            await Decode(1, isFirst: false, []);
+            Task third = Decode(2, isFirst: true, VideoDouble.Sequence(32, 32)).AsTask();
+            Assert.True(SpinWait.SpinUntil(() => packets.Frames == 3, Patience));
+            Assert.False(third.IsCompleted);
+            List<(double, int)> shown = [];
+            while (shown.Count < 3)
+            {
+                VideoDetections found = await (await ahead.Reader.ReadAsync()).WaitAsync(default);
+                shown.Add((found.Timestamp.TotalSeconds, found.Format.Width));
+            }
+
+            await third.WaitAsync(Patience);
+            Assert.Equal([(0, 64), (1, 64), (2, 32)], shown);
+            Assert.Equal(1, video.Get("parsers"));
+            for (int at = 3; at < 5; at++)
+            {
+                await Decode(at, isFirst: false, []);
+            }
+
+            Task waiting = Decode(5, isFirst: false, []).AsTask();
+            Assert.True(SpinWait.SpinUntil(() => packets.Frames == 6, Patience));
+            Assert.False(waiting.IsCompleted);
+            await end.CancelAsync();
+            _ = await Task.WhenAny(waiting).WaitAsync(Patience);
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
+    public void A_detector_on_the_processor_is_not_for_videos_that_the_GPU_decodes()
+    {
+        using YoloDetector detector = YoloDetector.FromFunction(ModelInfo.OfClasses("part"), static (_, _) => []);
+        Assert.Null(detector.CudaOrdinal);
+        ArgumentException error = Assert.Throws<ArgumentException>(() => detector.DetectVideoAsync("video.mp4", VideoDecoding.Nvdec));
+        Assert.Contains("A GPU decodes for a detector on CUDA", error.Message, StringComparison.Ordinal);
+        _ = Assert.Throws<ArgumentOutOfRangeException>(() => detector.DetectVideoAsync("video.mp4", (VideoDecoding)7));
+    }
+
+    private DevicePackets Packets(
+        YoloDetector detector, bool isLive, ChannelWriter<VideoDetection.PendingFrame> ahead, CancellationToken end = default) => new(
+        (_, _, receiver) => new DeviceVideo(
+            detector,
+            video.Driver.Device.OpenContext(),
+            (context, self) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, self),
+            source: 0,
+            receiver),
+        isLive,
+        ahead,
+        end);
 
     /// <summary>Plays 200 pictures; a video of odd number is broken off after half of them. Returns how many were handled.</summary>
     private int Play(YoloDetector detector, int source)

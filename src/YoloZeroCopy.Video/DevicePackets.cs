@@ -1,0 +1,185 @@
+using System.Threading.Channels;
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>Decodes the packets of one video on the GPU, on a thread of its own, and hands on what is submitted. What fails is begun anew.</summary>
+/// <remarks>One call at a time.</remarks>
+internal sealed class DevicePackets : IAsyncDisposable
+{
+    // Live frames are to be new, and a decoder's surfaces cost memory for each camera; a file keeps the decoder busy.
+    private const int LiveFramesHeld = 6;
+    private const int FileFramesHeld = 12;
+    private const int FileDisplayDelay = 4;
+
+    private readonly Func<VideoCodec, bool, DeviceFrameReceiver, DeviceVideo> make;
+    private readonly ChannelWriter<VideoDetection.PendingFrame> ahead;
+    private readonly bool isLive;
+    private readonly CancellationToken end;
+    private readonly FrameWorker worker;
+    private DeviceVideo? video;
+    private VideoCodec codec;
+    private ReadOnlyMemory<byte> headers;
+    private VideoPacket packet;
+    private bool needsKey = true;
+    private bool hasFailed;
+    private long frames;
+    private long damagedBefore;
+
+    /// <param name="make">Makes the decoder of a codec; true where the video is live.</param>
+    /// <param name="isLive">Whether the video goes on when its decoder failed.</param>
+    /// <param name="ahead">Gets the frames.</param>
+    /// <param name="end">Ends everything.</param>
+    public DevicePackets(
+        Func<VideoCodec, bool, DeviceFrameReceiver, DeviceVideo> make,
+        bool isLive,
+        ChannelWriter<VideoDetection.PendingFrame> ahead,
+        CancellationToken end)
+    {
+        this.make = make;
+        this.isLive = isLive;
+        this.ahead = ahead;
+        this.end = end;
+
+        // Whatever it waits for ends with the token.
+        worker = new FrameWorker("YoloZeroCopy video decoder", Decode, static () => { });
+    }
+
+    /// <summary>Frames that were submitted.</summary>
+    public long Frames => Volatile.Read(ref frames);
+
+    /// <summary>Pictures that could not be decoded.</summary>
+    public long DamagedPictures => damagedBefore + (video?.DamagedPictures ?? 0);
+
+    /// <summary>Makes the decoder of a detector's GPU.</summary>
+    public static DeviceVideo Make(YoloDetector detector, VideoCodec codec, bool isLive, DeviceFrameReceiver receiver) => new(
+        detector,
+        new CudaVideoDecoderOptions
+        {
+            Codec = codec switch
+            {
+                VideoCodec.H264 => CudaVideoCodec.H264,
+                VideoCodec.Hevc => CudaVideoCodec.Hevc,
+                VideoCodec.Av1 => CudaVideoCodec.Av1,
+                _ => throw new NotSupportedException($"The video is coded otherwise than in H.264, HEVC or AV1 ({codec}): a GPU does not decode it."),
+            },
+            MaxFramesHeld = isLive ? LiveFramesHeld : FileFramesHeld,
+            DisplayDelay = isLive ? 0 : FileDisplayDelay,
+        },
+        source: 0,
+        receiver);
+
+    /// <summary>Decodes one packet. Of a live video whose decoder fails, what comes until the next key frame is passed by.</summary>
+    /// <param name="bytes">The packet.</param>
+    /// <param name="described">What stands beside it.</param>
+    /// <param name="streamCodec">How it is coded.</param>
+    /// <param name="extradata">What a decoder needs before the first packet.</param>
+    /// <exception cref="NotSupportedException">The GPU does not decode this video.</exception>
+    /// <exception cref="CudaException">The driver refused, of a live video for the second time without a frame in between.</exception>
+    /// <exception cref="CudaUnavailableException">NVIDIA's library for video decoding is not there.</exception>
+    public async ValueTask DecodeAsync(
+        ReadOnlyMemory<byte> bytes, VideoPacket described, VideoCodec streamCodec, ReadOnlyMemory<byte> extradata)
+    {
+        packet = described;
+        codec = streamCodec;
+        headers = extradata;
+        _ = await worker.RunAsync(bytes, System.Diagnostics.Stopwatch.GetTimestamp(), end).ConfigureAwait(false);
+    }
+
+    /// <summary>Submits the frames that still wait, at the end.</summary>
+    public async ValueTask FlushAsync() => _ = await worker.RunAsync(default, 0, end).ConfigureAwait(false);
+
+    public async ValueTask DisposeAsync()
+    {
+        await worker.StopAsync().ConfigureAwait(false);
+        video?.Dispose();
+    }
+
+    // On the worker's thread.
+    private bool Decode(ReadOnlyMemory<byte> bytes, long arrivedAt)
+    {
+        try
+        {
+            if (bytes.IsEmpty)
+            {
+                video?.Flush(end);
+                return true;
+            }
+
+            if (packet.IsFirst)
+            {
+                // Another connection: the pictures before it are shown, and the stream begins as if nothing had been.
+                video?.Flush(end);
+                Forget();
+            }
+
+            if (needsKey && !packet.IsKey)
+            {
+                return true;
+            }
+
+            video ??= Begin();
+            needsKey = false;
+            video.Decode(bytes.Span, packet.Timestamp, arrivedAt, end);
+        }
+        catch (CudaException error) when (isLive && !hasFailed && !error.IsSticky)
+        {
+            hasFailed = true;
+            Forget();
+        }
+
+        return true;
+    }
+
+    private DeviceVideo Begin()
+    {
+        DeviceVideo begun = make(codec, isLive, HandOn);
+        if (!headers.IsEmpty)
+        {
+            try
+            {
+                begun.DecodeHeaders(headers.Span);
+            }
+            catch
+            {
+                begun.Dispose();
+                throw;
+            }
+        }
+
+        return begun;
+    }
+
+    private void Forget()
+    {
+        damagedBefore = DamagedPictures;
+        video?.Dispose();
+        video = null;
+        needsKey = true;
+    }
+
+    // The frame is the detector's: nothing may throw here.
+    private void HandOn(TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result)
+    {
+        hasFailed = false;
+        VideoDetection.PendingFrame frame = new(frames, timestamp, format, result);
+        Volatile.Write(ref frames, frames + 1);
+        if (!ahead.TryWrite(frame))
+        {
+            HandOnLate(frame);
+        }
+    }
+
+    // The caller is behind. This thread has nothing else to do than to wait for it.
+    private void HandOnLate(in VideoDetection.PendingFrame frame)
+    {
+        try
+        {
+            ahead.WriteAsync(frame, end).AsTask().GetAwaiter().GetResult();
+        }
+        catch (Exception error) when (error is OperationCanceledException or ChannelClosedException)
+        {
+            _ = frame.DiscardAsync().AsTask();
+        }
+    }
+}
