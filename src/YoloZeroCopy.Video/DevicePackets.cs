@@ -7,17 +7,12 @@ namespace YoloZeroCopy;
 /// <remarks>One call at a time.</remarks>
 internal sealed class DevicePackets : IAsyncDisposable
 {
-    // Live frames are to be new, and a decoder's surfaces cost memory for each camera; a file keeps the decoder busy.
-    private const int LiveFramesHeld = 6;
-    private const int FileFramesHeld = 12;
-    private const int FileDisplayDelay = 4;
-
-    private readonly Func<VideoCodec, bool, DeviceFrameReceiver, DeviceVideo> make;
+    private readonly Func<VideoCodec, DeviceFrameReceiver, IDeviceVideo> make;
     private readonly ChannelWriter<VideoDetection.PendingFrame> ahead;
     private readonly bool isLive;
     private readonly CancellationToken end;
     private readonly FrameWorker worker;
-    private DeviceVideo? video;
+    private IDeviceVideo? video;
     private VideoCodec codec;
     private ReadOnlyMemory<byte> headers;
     private VideoPacket packet;
@@ -26,12 +21,12 @@ internal sealed class DevicePackets : IAsyncDisposable
     private long frames;
     private long damagedBefore;
 
-    /// <param name="make">Makes the decoder of a codec; true where the video is live.</param>
+    /// <param name="make">Makes the decoder of a codec.</param>
     /// <param name="isLive">Whether the video goes on when its decoder failed.</param>
     /// <param name="ahead">Gets the frames.</param>
     /// <param name="end">Ends everything.</param>
     public DevicePackets(
-        Func<VideoCodec, bool, DeviceFrameReceiver, DeviceVideo> make,
+        Func<VideoCodec, DeviceFrameReceiver, IDeviceVideo> make,
         bool isLive,
         ChannelWriter<VideoDetection.PendingFrame> ahead,
         CancellationToken end)
@@ -51,24 +46,6 @@ internal sealed class DevicePackets : IAsyncDisposable
     /// <summary>Pictures that could not be decoded.</summary>
     public long DamagedPictures => damagedBefore + (video?.DamagedPictures ?? 0);
 
-    /// <summary>Makes the decoder of a detector's GPU.</summary>
-    public static DeviceVideo Make(YoloDetector detector, VideoCodec codec, bool isLive, DeviceFrameReceiver receiver) => new(
-        detector,
-        new CudaVideoDecoderOptions
-        {
-            Codec = codec switch
-            {
-                VideoCodec.H264 => CudaVideoCodec.H264,
-                VideoCodec.Hevc => CudaVideoCodec.Hevc,
-                VideoCodec.Av1 => CudaVideoCodec.Av1,
-                _ => throw new NotSupportedException($"The video is coded otherwise than in H.264, HEVC or AV1 ({codec}): a GPU does not decode it."),
-            },
-            MaxFramesHeld = isLive ? LiveFramesHeld : FileFramesHeld,
-            DisplayDelay = isLive ? 0 : FileDisplayDelay,
-        },
-        source: 0,
-        receiver);
-
     /// <summary>Decodes one packet. Of a live video whose decoder fails, what comes until the next key frame is passed by.</summary>
     /// <param name="bytes">The packet.</param>
     /// <param name="described">What stands beside it.</param>
@@ -76,7 +53,8 @@ internal sealed class DevicePackets : IAsyncDisposable
     /// <param name="extradata">What a decoder needs before the first packet.</param>
     /// <exception cref="NotSupportedException">The GPU does not decode this video.</exception>
     /// <exception cref="CudaException">The driver refused, of a live video for the second time without a frame in between.</exception>
-    /// <exception cref="CudaUnavailableException">NVIDIA's library for video decoding is not there.</exception>
+    /// <exception cref="CudaJpegException">nvJPEG failed, likewise.</exception>
+    /// <exception cref="CudaUnavailableException">NVIDIA's library for such videos is not there.</exception>
     public async ValueTask DecodeAsync(
         ReadOnlyMemory<byte> bytes, VideoPacket described, VideoCodec streamCodec, ReadOnlyMemory<byte> extradata)
     {
@@ -122,7 +100,7 @@ internal sealed class DevicePackets : IAsyncDisposable
             needsKey = false;
             video.Decode(bytes.Span, packet.Timestamp, arrivedAt, end);
         }
-        catch (CudaException error) when (isLive && !hasFailed && !error.IsSticky)
+        catch (Exception error) when (isLive && !hasFailed && error is (CudaJpegException or CudaException { IsSticky: false }))
         {
             hasFailed = true;
             Forget();
@@ -131,9 +109,9 @@ internal sealed class DevicePackets : IAsyncDisposable
         return true;
     }
 
-    private DeviceVideo Begin()
+    private IDeviceVideo Begin()
     {
-        DeviceVideo begun = make(codec, isLive, HandOn);
+        IDeviceVideo begun = make(codec, HandOn);
         if (!headers.IsEmpty)
         {
             try

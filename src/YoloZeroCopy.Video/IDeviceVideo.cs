@@ -9,9 +9,15 @@ internal interface IDeviceVideo : IDisposable
     /// <summary>Pictures that were not submitted because they could not be decoded without an error.</summary>
     long DamagedPictures { get; }
 
+    // Live frames are to be new, and a decoder's surfaces cost memory for each camera; a file keeps the decoder busy.
+    private const int LiveFramesHeld = 6;
+    private const int FileFramesHeld = 12;
+    private const int FileDisplayDelay = 4;
+
     /// <summary>Opens the decoder for a codec.</summary>
     /// <param name="detector">A detector on CUDA.</param>
     /// <param name="codec">The codec, as <see cref="VideoReader.Codec"/> says.</param>
+    /// <param name="isLive">True where a frame is wanted as soon as it is there, false where many are wanted in a time.</param>
     /// <param name="source">Number of the video among the detector's sources.</param>
     /// <param name="receiver">Gets the results.</param>
     /// <exception cref="ArgumentException">The detector is none on CUDA.</exception>
@@ -19,14 +25,24 @@ internal interface IDeviceVideo : IDisposable
     /// <exception cref="NotSupportedException">The device does not decode this codec.</exception>
     /// <exception cref="CudaJpegException">nvJPEG does not start.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
-    static IDeviceVideo Open(YoloDetector detector, VideoCodec codec, int source, DeviceFrameReceiver receiver) => codec switch
+    static IDeviceVideo Open(YoloDetector detector, VideoCodec codec, bool isLive, int source, DeviceFrameReceiver receiver)
     {
-        VideoCodec.H264 => new DeviceVideo(detector, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, source, receiver),
-        VideoCodec.Hevc => new DeviceVideo(detector, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.Hevc }, source, receiver),
-        VideoCodec.Av1 => new DeviceVideo(detector, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.Av1 }, source, receiver),
-        VideoCodec.Mjpeg => new DeviceMjpeg(detector, new CudaJpegDecoderOptions(), source, receiver),
-        _ => throw new NotSupportedException($"A video of codec {codec} is not decoded on the GPU; wanted is H264, Hevc, Av1 or Mjpeg."),
-    };
+        int held = isLive ? LiveFramesHeld : FileFramesHeld;
+        return codec switch
+        {
+            VideoCodec.H264 => OfVideo(CudaVideoCodec.H264),
+            VideoCodec.Hevc => OfVideo(CudaVideoCodec.Hevc),
+            VideoCodec.Av1 => OfVideo(CudaVideoCodec.Av1),
+            VideoCodec.Mjpeg => new DeviceMjpeg(detector, new CudaJpegDecoderOptions { MaxFramesHeld = held }, source, receiver),
+            _ => throw new NotSupportedException($"A video of codec {codec} is not decoded on the GPU; wanted is H264, Hevc, Av1 or Mjpeg."),
+        };
+
+        DeviceVideo OfVideo(CudaVideoCodec videoCodec) => new(
+            detector,
+            new CudaVideoDecoderOptions { Codec = videoCodec, MaxFramesHeld = held, DisplayDelay = isLive ? 0 : FileDisplayDelay },
+            source,
+            receiver);
+    }
 
     /// <summary>Reads headers that come outside of the packets.</summary>
     void DecodeHeaders(ReadOnlySpan<byte> headers);

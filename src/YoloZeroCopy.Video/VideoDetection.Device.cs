@@ -16,18 +16,19 @@ public static partial class VideoDetection
     /// <param name="path">A video or camera, as <see cref="VideoReader"/> takes it.</param>
     /// <param name="decoding">Who decodes.</param>
     /// <param name="options">How it is read; null for the defaults. <see cref="VideoReaderOptions.PixelFormat"/> is for the CPU alone: a GPU gives
-    /// NV12 or P010.</param>
+    /// NV12, P010, or of MJPEG Bgr24.</param>
     /// <param name="cancellationToken">Ends reading and the wait for results.</param>
     /// <returns>The frames, as without a choice of <paramref name="decoding"/>.</returns>
     /// <remarks>
     /// Pictures that the GPU cannot decode without an error are left out; at its end a file that had some is a <see cref="MediaException"/>, unless
-    /// <see cref="VideoReaderOptions.IgnoreDecodeErrors"/> is set. A live video goes on with a new decoder when one failed.
+    /// <see cref="VideoReaderOptions.IgnoreDecodeErrors"/> is set. A live video goes on with a new decoder when one failed. Rotation metadata turns no
+    /// picture there.
     /// </remarks>
-    /// <exception cref="NotSupportedException">With <see cref="VideoDecoding.Nvdec"/>: the GPU does not decode this video.</exception>
-    /// <exception cref="CudaUnavailableException">With <see cref="VideoDecoding.Nvdec"/>: NVIDIA's library for video decoding is not
+    /// <exception cref="NotSupportedException">With <see cref="VideoDecoding.Gpu"/>: the GPU does not decode this video.</exception>
+    /// <exception cref="CudaUnavailableException">With <see cref="VideoDecoding.Gpu"/>: NVIDIA's library for such videos is not
     /// there.</exception>
     /// <exception cref="CudaException">The driver refused, for example because the device has too little memory.</exception>
-    /// <exception cref="ArgumentException">With <see cref="VideoDecoding.Nvdec"/>: the detector does not run on CUDA. Or an option is
+    /// <exception cref="ArgumentException">With <see cref="VideoDecoding.Gpu"/>: the detector does not run on CUDA. Or an option is
     /// wrong.</exception>
     /// <inheritdoc cref="DetectVideoAsync(IDetector, string, VideoReaderOptions, CancellationToken)" path="/exception"/>
     public static IAsyncEnumerable<VideoDetections> DetectVideoAsync(
@@ -41,21 +42,18 @@ public static partial class VideoDetection
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!Enum.IsDefined(decoding))
         {
-            throw new ArgumentOutOfRangeException(nameof(decoding), decoding, "Wanted is Cpu, Nvdec or Auto.");
+            throw new ArgumentOutOfRangeException(nameof(decoding), decoding, "Wanted is Cpu, Gpu or Auto.");
         }
 
-        if (decoding == VideoDecoding.Nvdec && detector.CudaOrdinal is null)
+        if (decoding == VideoDecoding.Gpu && detector.CudaOrdinal is null)
         {
             throw new ArgumentException($"A GPU decodes for a detector on CUDA; this one runs on {detector.Device}.", nameof(decoding));
         }
 
-        bool isOnDevice = decoding == VideoDecoding.Nvdec || (decoding == VideoDecoding.Auto && IsDecoderThere(detector));
-        return isOnDevice
+        return decoding != VideoDecoding.Cpu && detector.CudaOrdinal is not null
             ? DetectAsync(detector, (ahead, end) => ReadPacketsAsync(detector, path, decoding, options, ahead, end), cancellationToken)
             : DetectVideoAsync(detector, path, options, cancellationToken);
     }
-
-    private static bool IsDecoderThere(YoloDetector detector) => detector.CudaOrdinal is not null && CudaVideoDecoder.TryInitialize(out _);
 
     private static async Task ReadPacketsAsync(
         YoloDetector detector,
@@ -70,7 +68,7 @@ public static partial class VideoDetection
         try
         {
             DevicePackets packets = new(
-                (codec, isLive, receiver) => DevicePackets.Make(detector, codec, isLive, receiver), video.IsLive, ahead, end);
+                (codec, receiver) => IDeviceVideo.Open(detector, codec, video.IsLive, source: 0, receiver), video.IsLive, ahead, end);
             await using (packets.ConfigureAwait(false))
             {
                 try
@@ -84,9 +82,10 @@ public static partial class VideoDetection
 
                     return;
                 }
-                catch (NotSupportedException) when (decoding == VideoDecoding.Auto && packets.Frames == 0)
+                catch (Exception error) when (
+                    decoding == VideoDecoding.Auto && packets.Frames == 0 && error is (NotSupportedException or CudaUnavailableException))
                 {
-                    // Told by its headers: another codec, or too many bits or pixels for this GPU. ffmpeg decodes it.
+                    // Another codec, too many bits or pixels for this GPU, or no library for it. ffmpeg decodes it.
                 }
             }
         }

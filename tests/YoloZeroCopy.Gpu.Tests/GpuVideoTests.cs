@@ -50,7 +50,7 @@ public sealed class GpuVideoTests(ITestOutputHelper output)
             throw Xunit.Sdk.SkipException.ForSkip(error.Message);
         }
 
-        foreach (VideoDecoding decoding in (VideoDecoding[])[VideoDecoding.Nvdec, VideoDecoding.Auto])
+        foreach (VideoDecoding decoding in (VideoDecoding[])[VideoDecoding.Gpu, VideoDecoding.Auto])
         {
             List<VideoDetections> onGpu = await DetectAsync(detector, decoding);
             Assert.Equal(onProcessor.Count, onGpu.Count);

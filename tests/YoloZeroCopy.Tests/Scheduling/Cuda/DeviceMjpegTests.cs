@@ -132,10 +132,10 @@ public sealed class DeviceMjpegTests
         Assert.Contains(processor.Device, error.Message, StringComparison.Ordinal);
         foreach (VideoCodec codec in new[] { VideoCodec.H264, VideoCodec.Hevc, VideoCodec.Av1, VideoCodec.Mjpeg })
         {
-            _ = Assert.Throws<ArgumentException>("detector", () => IDeviceVideo.Open(processor, codec, 0, Receive));
+            _ = Assert.Throws<ArgumentException>("detector", () => IDeviceVideo.Open(processor, codec, isLive: false, 0, Receive));
         }
 
-        _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, 0, Receive));
+        _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, isLive: false, 0, Receive));
     }
 
     private int Play(YoloDetector detector, int source)

@@ -209,14 +209,14 @@ public sealed class DeviceVideoTests
     {
         using YoloDetector detector = YoloDetector.FromFunction(ModelInfo.OfClasses("part"), static (_, _) => []);
         Assert.Null(detector.CudaOrdinal);
-        ArgumentException error = Assert.Throws<ArgumentException>(() => detector.DetectVideoAsync("video.mp4", VideoDecoding.Nvdec));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => detector.DetectVideoAsync("video.mp4", VideoDecoding.Gpu));
         Assert.Contains("A GPU decodes for a detector on CUDA", error.Message, StringComparison.Ordinal);
         _ = Assert.Throws<ArgumentOutOfRangeException>(() => detector.DetectVideoAsync("video.mp4", (VideoDecoding)7));
     }
 
     private DevicePackets Packets(
         YoloDetector detector, bool isLive, ChannelWriter<VideoDetection.PendingFrame> ahead, CancellationToken end = default) => new(
-        (_, _, receiver) => new DeviceVideo(
+        (_, receiver) => new DeviceVideo(
             detector,
             video.Driver.Device.OpenContext(),
             (context, self) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, self),
