@@ -26,6 +26,7 @@ public sealed class BenchCudaTests
             SingleFrames = 20,
             Ordinary = true,
             Producers = 2,
+            External = true,
             Soak = TimeSpan.FromSeconds(1.2),
             Timeline = picture,
             Quick = true,
@@ -162,6 +163,8 @@ public sealed class BenchCudaTests
         Assert.Equal(2, root.GetProperty("producers").GetProperty("threads").GetInt32());
         Assert.True(root.GetProperty("producers").GetProperty("fps").GetDouble() > 0);
         Assert.True(root.GetProperty("producers").GetProperty("memcpy_gb_s").GetDouble() > 0);
+        JsonElement external = root.GetProperty("external");
+        Assert.All(["slots_fps", "registered_fps", "device_fps"], name => Assert.True(external.GetProperty(name).GetDouble() > 0, name));
         JsonElement soak = root.GetProperty("soak");
         Assert.All(["lost", "failed", "dropped", "slots_in_use_at_end"], name => Assert.Equal(0, soak.GetProperty(name).GetInt64()));
         Assert.True(soak.GetProperty("frames").GetInt64() > 0);

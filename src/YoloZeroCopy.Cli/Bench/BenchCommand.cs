@@ -42,6 +42,11 @@ internal static class BenchCommand
 
     private static readonly Option<int> Producers =
         Options.Integer("--producers", "Measure this many producers that copy their frames into slots, too.", 1, 256);
+    private static readonly Option<bool> External = new("--external")
+    {
+        Description = "Measure frames in registered memory, too, and on CUDA frames on the device, by turns with slots.",
+    };
+
     private static readonly Option<double> Soak =
         Options.Seconds("--soak", "Watch full load for this long, too: memory, rate, lost frames. Default: not.", 0, 86400, 0);
     private static readonly Option<string> Timeline = new("--timeline")
@@ -81,7 +86,7 @@ internal static class BenchCommand
             + "take alone. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames,
-                Ordinary, Producers, Soak, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
+                Ordinary, Producers, External, Soak, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -117,6 +122,7 @@ internal static class BenchCommand
             SingleFrames = arguments.GetValue(SingleFrames),
             Ordinary = arguments.GetValue(Ordinary),
             Producers = arguments.GetValue(Producers),
+            External = arguments.GetValue(External),
             Soak = TimeSpan.FromSeconds(arguments.GetValue(Soak)),
             Timeline = arguments.GetValue(Timeline),
             Videos = arguments.GetValue(Video) ?? [],

@@ -147,6 +147,11 @@ internal static class BenchRun
             }
         }
 
+        if (settings.External)
+        {
+            sections.Add(await ExternalSection.MeasureAsync(detector, device, settings, batch, stop));
+        }
+
         if (settings.Producers > 0)
         {
             using ProducerBenchmark producers = new(detector, settings.Format, settings.Producers, batch);

@@ -21,6 +21,9 @@ internal sealed record BenchSettings
     /// <summary>Producers that copy their frames into slots; 0 for none.</summary>
     public int Producers { get; init; }
 
+    /// <summary>Whether frames in registered memory and on the device are measured beside those in slots.</summary>
+    public bool External { get; init; }
+
     /// <summary>Time at full load that is watched; zero for none.</summary>
     public TimeSpan Soak { get; init; }
 

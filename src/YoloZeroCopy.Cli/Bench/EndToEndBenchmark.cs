@@ -3,12 +3,15 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>The whole way of a frame that already lies in a slot: rent, submit, await, read, dispose, with the pipeline kept full.</summary>
+/// <summary>
+/// The whole way of a frame that already lies in a slot, or elsewhere: rent, submit, await, read, dispose, with the pipeline kept full.
+/// </summary>
 internal sealed class EndToEndBenchmark
 {
     private readonly YoloDetector detector;
     private readonly FrameFormat format;
     private readonly int batch;
+    private readonly ExternalRing? external;
     private readonly ValueTask<DetectionResult>[] pending;
     private long answered;
 
@@ -16,11 +19,13 @@ internal sealed class EndToEndBenchmark
     /// <param name="detector">Opened with <see cref="FillDelay"/>.</param>
     /// <param name="format">Layout of the frames.</param>
     /// <param name="batch">Frames in a batch.</param>
-    public EndToEndBenchmark(YoloDetector detector, FrameFormat format, int batch)
+    /// <param name="external">Where frames lie instead of in slots; null for slots.</param>
+    public EndToEndBenchmark(YoloDetector detector, FrameFormat format, int batch, ExternalRing? external = null)
     {
         this.detector = detector;
         this.format = format;
         this.batch = batch;
+        this.external = external;
 
         // As many as can be on their way at once, so that waiting for the oldest result never leaves a slot unused.
         pending = new ValueTask<DetectionResult>[detector.SlotCount + (batch * detector.Inspection.LaneCount)];
@@ -58,8 +63,9 @@ internal sealed class EndToEndBenchmark
             bool more = submittedInBatch != 0 || (Stopwatch.GetElapsedTime(start) < duration && !stop.IsCancellationRequested);
             if (more && count < pending.Length)
             {
-                FrameSlot slot = await detector.RentAsync(format, CancellationToken.None);
-                pending[(first + count) % pending.Length] = detector.SubmitAsync(slot, cancellationToken: CancellationToken.None);
+                pending[(first + count) % pending.Length] = external is null
+                    ? detector.SubmitAsync(await detector.RentAsync(format, CancellationToken.None), cancellationToken: CancellationToken.None)
+                    : detector.SubmitAsync(await external.NextAsync(), cancellationToken: CancellationToken.None);
                 count++;
                 submittedInBatch = (submittedInBatch + 1) % batch;
                 continue;

@@ -24,6 +24,9 @@ internal sealed unsafe class NativeFrames : IDisposable
 
     public int Count { get; }
 
+    /// <summary>First byte of the first frame; the others follow without a gap.</summary>
+    public nint Address => (nint)memory;
+
     public Span<byte> this[int index] => new(memory + ((long)index * frameBytes), frameBytes);
 
     public void Dispose()
