@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using YoloZeroCopy.Cuda;
 using YoloZeroCopy.Cuda.Interop;
 using YoloZeroCopy.Cuda.Tests;
@@ -136,6 +137,53 @@ public sealed class DeviceMjpegTests
         }
 
         _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, isLive: false, 0, Receive));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_decoder_that_fails_ends_a_file_and_is_replaced_for_a_camera(bool isLive)
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine()))
+        {
+            Channel<VideoDetection.PendingFrame> ahead = Channel.CreateUnbounded<VideoDetection.PendingFrame>();
+            await using DevicePackets packets = new(
+                (_, receiver) => new DeviceMjpeg(
+                    detector, driver.Device.OpenContext(), context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()), 0, receiver),
+                isLive,
+                ahead.Writer,
+                end: default);
+            ValueTask Decode(int at, byte[] packet) => packets.DecodeAsync(
+                packet, new VideoPacket(packet.Length, IsKey: true, IsFirst: at == 0, TimeSpan.FromSeconds(at), null), VideoCodec.Mjpeg, default);
+
+            byte[] good = JpegPictures.Get("s221111");
+            await Decode(0, good);
+            await Decode(1, good[..^10]);
+            await Decode(2, good);
+            jpeg.Fail("nvjpegDecodeBatched", NvjpegStatus.NVJPEG_STATUS_EXECUTION_FAILED);
+            if (isLive)
+            {
+                await Decode(3, good);
+                await Decode(4, good);
+            }
+            else
+            {
+                _ = await Assert.ThrowsAsync<CudaJpegException>(() => Decode(3, good).AsTask());
+            }
+
+            await packets.FlushAsync();
+            ahead.Writer.Complete();
+            List<double> seconds = [];
+            await foreach (VideoDetection.PendingFrame frame in ahead.Reader.ReadAllAsync())
+            {
+                seconds.Add((await frame.WaitAsync(default)).Timestamp.TotalSeconds);
+            }
+
+            Assert.Equal(isLive ? [0, 2, 4] : [0, 2], seconds);
+            Assert.Equal(1, packets.DamagedPictures);
+        }
+
+        AssertClean();
     }
 
     private int Play(YoloDetector detector, int source)
