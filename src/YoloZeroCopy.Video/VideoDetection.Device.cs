@@ -17,6 +17,8 @@ public static partial class VideoDetection
     /// <param name="decoding">Who decodes.</param>
     /// <param name="options">How it is read; null for the defaults. <see cref="VideoReaderOptions.PixelFormat"/> is for the CPU alone: a GPU gives
     /// NV12, P010, or of MJPEG Bgr24.</param>
+    /// <param name="source">Number of the video among the detector's sources. Videos at the same time have one each, so that none waits for
+    /// another.</param>
     /// <param name="cancellationToken">Ends reading and the wait for results.</param>
     /// <returns>The frames, as without a choice of <paramref name="decoding"/>.</returns>
     /// <remarks>
@@ -36,6 +38,7 @@ public static partial class VideoDetection
         string path,
         VideoDecoding decoding,
         VideoReaderOptions? options = null,
+        int source = 0,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(detector);
@@ -51,8 +54,8 @@ public static partial class VideoDetection
         }
 
         return decoding != VideoDecoding.Cpu && detector.CudaOrdinal is not null
-            ? DetectAsync(detector, (ahead, end) => ReadPacketsAsync(detector, path, decoding, options, ahead, end), cancellationToken)
-            : DetectVideoAsync(detector, path, options, cancellationToken);
+            ? DetectAsync(detector, (ahead, end) => ReadPacketsAsync(detector, path, decoding, options, source, ahead, end), cancellationToken)
+            : DetectAsync(detector, (ahead, end) => ReadFramesAsync(detector, path, options, source, ahead, end), cancellationToken);
     }
 
     private static async Task ReadPacketsAsync(
@@ -60,6 +63,7 @@ public static partial class VideoDetection
         string path,
         VideoDecoding decoding,
         VideoReaderOptions? options,
+        int source,
         ChannelWriter<PendingFrame> ahead,
         CancellationToken end)
     {
@@ -68,7 +72,7 @@ public static partial class VideoDetection
         try
         {
             DevicePackets packets = new(
-                (codec, receiver) => IDeviceVideo.Open(detector, codec, video.IsLive, source: 0, receiver), video.IsLive, ahead, end);
+                (codec, receiver) => IDeviceVideo.Open(detector, codec, video.IsLive, source, receiver), video.IsLive, ahead, end);
             await using (packets.ConfigureAwait(false))
             {
                 try
@@ -94,7 +98,7 @@ public static partial class VideoDetection
             await video.DisposeAsync().ConfigureAwait(false);
         }
 
-        await ReadFramesAsync(detector, path, options, ahead, end).ConfigureAwait(false);
+        await ReadFramesAsync(detector, path, options, source, ahead, end).ConfigureAwait(false);
     }
 
     private static async Task ReadPacketsAsync(VideoReader video, DevicePackets packets, ChannelWriter<PendingFrame> ahead, CancellationToken end)

@@ -34,7 +34,7 @@ public static partial class VideoDetection
     {
         ArgumentNullException.ThrowIfNull(detector);
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return DetectAsync(detector, (ahead, end) => ReadFramesAsync(detector, path, options, ahead, end), cancellationToken);
+        return DetectAsync(detector, (ahead, end) => ReadFramesAsync(detector, path, options, source: 0, ahead, end), cancellationToken);
     }
 
     private static async IAsyncEnumerable<VideoDetections> DetectAsync(
@@ -84,16 +84,17 @@ public static partial class VideoDetection
     }
 
     private static async Task ReadFramesAsync(
-        IDetector detector, string path, VideoReaderOptions? options, ChannelWriter<PendingFrame> ahead, CancellationToken end)
+        IDetector detector, string path, VideoReaderOptions? options, int source, ChannelWriter<PendingFrame> ahead, CancellationToken end)
     {
         VideoReader video = await VideoReader.OpenAsync(path, options, end).ConfigureAwait(false);
         await using (video.ConfigureAwait(false))
         {
-            await ReadFramesAsync(detector, video, ahead, end).ConfigureAwait(false);
+            await ReadFramesAsync(detector, video, source, ahead, end).ConfigureAwait(false);
         }
     }
 
-    private static async Task ReadFramesAsync(IDetector detector, VideoReader video, ChannelWriter<PendingFrame> ahead, CancellationToken end)
+    private static async Task ReadFramesAsync(
+        IDetector detector, VideoReader video, int source, ChannelWriter<PendingFrame> ahead, CancellationToken end)
     {
         // Room first, so that nothing is submitted that cannot be handed over, and no slot waits for the caller.
         while (await ahead.WaitToWriteAsync(end).ConfigureAwait(false))
@@ -104,7 +105,7 @@ public static partial class VideoDetection
                 return;
             }
 
-            ValueTask<DetectionResult> result = detector.SubmitAsync(slot, cancellationToken: end);
+            ValueTask<DetectionResult> result = detector.SubmitAsync(slot, source, cancellationToken: end);
             _ = ahead.TryWrite(new PendingFrame(video.FramesRead - 1, video.Timestamp, video.Format, result));
         }
     }
