@@ -19,17 +19,24 @@ public record DetectorOptions
     /// <summary>
     /// How long a batch that is not full may wait for more frames, from when its first came. Zero, the default, never waits: what is there when a
     /// lane is free goes. Less than
-    /// <see cref="MaxFrameAge"/>, and for batches that <see cref="Slots"/> and <see cref="QueueCapacity"/> can fill.
+    /// <see cref="MaxFrameAge"/>, and for batches that <see cref="QueueCapacity"/> can fill. Where all frames lie in slots, nothing waits for more
+    /// frames than there are <see cref="Slots"/>.
     /// </summary>
     public TimeSpan MaxBatchDelay { get; set; }
 
     /// <summary>Batches in flight at once; 0 chooses for the device.</summary>
     public int Lanes { get; set; }
 
-    /// <summary>Number of slots; 0 takes enough to fill every lane and one batch more.</summary>
+    /// <summary>
+    /// Number of slots; 0 takes enough to fill every lane and one batch more. Where frames lie in memory of the caller's
+    /// (<see cref="ExternalFrame"/>), 1 saves that memory.
+    /// </summary>
     public int Slots { get; set; }
 
-    /// <summary>Bytes of the largest frame, as <see cref="FrameFormat.ByteCount"/> gives it. The default holds 1920x1080 in 24-bit colour.</summary>
+    /// <summary>
+    /// Bytes of the largest frame on the host, as <see cref="FrameFormat.ByteCount"/> gives it. The default holds 1920x1080 in 24-bit colour. Frames
+    /// on the device may be larger.
+    /// </summary>
     public int SlotBytes { get; set; } = 1920 * 1080 * 3;
 
     /// <summary>What happens when frames come faster than they are handled.</summary>
@@ -228,13 +235,6 @@ public record DetectorOptions
                 $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and {nameof(QueueCapacity)} lets "
                     + $"{QueueCapacity} frames wait: no batch could fill.",
                 nameof(MaxBatchDelay));
-        }
-
-        if (Slots != 0 && Slots < MaxBatch)
-        {
-            throw new ArgumentException(
-                $"{nameof(MaxBatchDelay)} waits for batches of {nameof(MaxBatch)} {MaxBatch}, and there are {Slots} {nameof(Slots)}: no "
-                    + $"batch could fill.", nameof(MaxBatchDelay));
         }
     }
 

@@ -234,8 +234,8 @@ public sealed partial class YoloDetector : IDetector
     }
 
     /// <summary>
-    /// Refuses new frames, fails those that still wait, lets those that a lane has begun finish, and frees everything. Rented slots stay valid until
-    /// they are given back.
+    /// Refuses new frames, fails those that still wait, lets those that a lane has begun finish, lets every owner of a frame hear, and frees
+    /// everything. Rented slots stay valid until they are given back, registered memory until it is disposed.
     /// </summary>
     /// <remarks>
     /// May be called any number of times and from any thread: every caller waits for the whole disposal, and hears what of it failed.

@@ -253,7 +253,6 @@ public sealed class YoloDetectorTests : IDisposable
             (new() { MaxBatchDelay = tenth, MaxFrameAge = tenth }, "MaxBatchDelay", "MaxFrameAge"),
             (new() { MaxBatchDelay = tenth, MaxBatch = 4, Overflow = OverflowPolicy.DropOldest, QueueCapacity = 3 }, "MaxBatchDelay",
                 "QueueCapacity"),
-            (new() { MaxBatchDelay = tenth, MaxBatch = 4, Slots = 3 }, "MaxBatchDelay", "Slots"),
             (new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 4, Slots = 4 }, "QueueCapacity", "Slots"),
         ];
         Assert.All(wrong, item =>
@@ -267,11 +266,14 @@ public sealed class YoloDetectorTests : IDisposable
         DetectorOptions[] right =
         [
             new() { MaxBatchDelay = tenth, MaxFrameAge = tenth * 2, MaxBatch = 4, Slots = 4 },
+
+            // Frames in memory of the caller's fill batches without slots.
+            new() { MaxBatchDelay = tenth, MaxBatch = 4, Slots = 1 },
             new() { Overflow = OverflowPolicy.DropOldest, QueueCapacity = 4, Slots = 4, MaxBatch = 8 },
             new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 20 },
         ];
         Assert.All(right, static options => options.Validate());
-        Assert.True(Opening.SlotCountOf(right[2], laneCount: 1, maxBatch: 8) > 20);
+        Assert.True(Opening.SlotCountOf(right[^1], laneCount: 1, maxBatch: 8) > 20);
     }
 
     [Fact]
