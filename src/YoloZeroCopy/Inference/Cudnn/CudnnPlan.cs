@@ -18,6 +18,9 @@ internal sealed class CudnnPlan : IDisposable
     private const long MaxWorkspaceBytes = 256L << 20;
     private const long Alignment = 16;
 
+    // How many ways cuDNN is asked for.
+    private const int Proposals = 2;
+
     private readonly CudnnApi api;
     private readonly CudnnDescriptor plan;
     private readonly bool hasAdded;
@@ -37,35 +40,32 @@ internal sealed class CudnnPlan : IDisposable
     /// <summary>Whether it was read and not compiled.</summary>
     public bool IsStored { get; }
 
-    /// <summary>Compiles what cuDNN's heuristics propose for a convolution; the fastest is to be found out.</summary>
+    /// <summary>Compiles the best way to compute a convolution that cuDNN's heuristics propose and that can be built.</summary>
     /// <param name="api">cuDNN.</param>
     /// <param name="handle">A handle on the device.</param>
     /// <param name="shape">The convolution.</param>
-    /// <param name="candidates">How many proposals to compile at most, in the order of the heuristics.</param>
     /// <exception cref="InferenceException">cuDNN has nothing for it on this device.</exception>
-    public static List<CudnnPlan> Compile(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, int candidates)
+    public static CudnnPlan Compile(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape)
     {
-        List<CudnnPlan> plans = [];
-        try
+        using CudnnDescriptor graph = Describe(api, handle, shape);
+        string? failure = null;
+        foreach (CudnnHeuristicsMode mode in (CudnnHeuristicsMode[])[CudnnHeuristicsMode.A, CudnnHeuristicsMode.Fallback])
         {
-            using CudnnDescriptor graph = Describe(api, handle, shape);
-            string? failure = null;
-            foreach (CudnnHeuristicsMode mode in (CudnnHeuristicsMode[])[CudnnHeuristicsMode.A, CudnnHeuristicsMode.Fallback])
+            if (TryCompile(api, handle, graph, mode, shape.AddedStep != 0, 0..Proposals, ref failure) is CudnnPlan plan)
             {
-                failure = Compile(api, handle, graph, mode, shape.AddedStep != 0, candidates, plans) ?? failure;
-                if (plans.Count > 0)
-                {
-                    return plans;
-                }
+                return plan;
             }
+        }
 
-            throw new InferenceException(failure ?? $"cuDNN proposes nothing for the convolution {shape}.");
-        }
-        catch
-        {
-            plans.ForEach(static plan => plan.Dispose());
-            throw;
-        }
+        throw new InferenceException(failure ?? $"cuDNN proposes nothing for the convolution {shape}.");
+    }
+
+    /// <summary>Compiles the way that the heuristics hold for the second best; null where there is none or it cannot be built.</summary>
+    public static CudnnPlan? TryCompileSecond(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape)
+    {
+        using CudnnDescriptor graph = Describe(api, handle, shape);
+        string? failure = null;
+        return TryCompile(api, handle, graph, CudnnHeuristicsMode.A, shape.AddedStep != 0, 1..Proposals, ref failure);
     }
 
     /// <summary>Reads a plan that <see cref="ToJson"/> wrote for the same shape, device and version; null where cuDNN does not take it.</summary>
@@ -138,9 +138,9 @@ internal sealed class CudnnPlan : IDisposable
 
     public void Dispose() => plan.Dispose();
 
-    /// <summary>Adds the plans that can be built of what a kind of heuristics proposes. Gives why one could not, or null.</summary>
-    private static string? Compile(
-        CudnnApi api, CudnnHandle handle, CudnnDescriptor graph, CudnnHeuristicsMode mode, bool hasAdded, int candidates, List<CudnnPlan> plans)
+    /// <summary>Compiles the first that can be built of what a kind of heuristics proposes at some places; null where none can.</summary>
+    private static CudnnPlan? TryCompile(
+        CudnnApi api, CudnnHandle handle, CudnnDescriptor graph, CudnnHeuristicsMode mode, bool hasAdded, Range places, ref string? failure)
     {
         List<CudnnDescriptor> proposals = [];
         try
@@ -152,22 +152,25 @@ internal sealed class CudnnPlan : IDisposable
             CudnnStatus status = heuristics.TryComplete();
             if (status != CudnnStatus.Success)
             {
-                return api.Describe(status, "looking for ways to compute a convolution");
+                failure = api.Describe(status, "looking for ways to compute a convolution");
+                return null;
             }
 
-            for (int i = 0; i < candidates; i++)
+            for (int i = 0; i < Proposals; i++)
             {
                 proposals.Add(new CudnnDescriptor(api, CudnnDescriptorType.EngineConfig));
             }
 
             int count = heuristics.GetDescriptors(CudnnAttribute.HeuristicsResults, CollectionsMarshal.AsSpan(proposals));
-            string? failure = null;
-            foreach (CudnnDescriptor proposal in proposals.Take(count))
+            foreach (CudnnDescriptor proposal in proposals.Take(count).Take(places))
             {
-                failure = TryBuild(api, handle, proposal, hasAdded, plans) ?? failure;
+                if (TryBuild(api, handle, proposal, hasAdded, ref failure) is CudnnPlan plan)
+                {
+                    return plan;
+                }
             }
 
-            return failure;
+            return null;
         }
         finally
         {
@@ -175,7 +178,7 @@ internal sealed class CudnnPlan : IDisposable
         }
     }
 
-    private static string? TryBuild(CudnnApi api, CudnnHandle handle, CudnnDescriptor proposal, bool hasAdded, List<CudnnPlan> plans)
+    private static CudnnPlan? TryBuild(CudnnApi api, CudnnHandle handle, CudnnDescriptor proposal, bool hasAdded, ref string? failure)
     {
         CudnnDescriptor built = new(api, CudnnDescriptorType.ExecutionPlan);
         try
@@ -184,20 +187,20 @@ internal sealed class CudnnPlan : IDisposable
             CudnnStatus status = built.TryComplete();
             if (status != CudnnStatus.Success)
             {
-                string failure = api.Describe(status, "compiling a convolution");
+                failure = api.Describe(status, "compiling a convolution");
                 built.Dispose();
-                return failure;
+                return null;
             }
 
             CudnnPlan plan = new(api, built, hasAdded, isStored: false);
             if (plan.WorkspaceBytes <= MaxWorkspaceBytes)
             {
-                plans.Add(plan);
-                return null;
+                return plan;
             }
 
+            failure = $"cuDNN wants {plan.WorkspaceBytes >> 20} MiB to compute a convolution in.";
             plan.Dispose();
-            return $"cuDNN wants {plan.WorkspaceBytes >> 20} MiB to compute a convolution in.";
+            return null;
         }
         catch
         {

@@ -8,15 +8,16 @@ namespace YoloZeroCopy;
 /// <summary>The compiled convolutions of a network, for the batch sizes that it runs in.</summary>
 /// <remarks>
 /// One plan serves all streams. cuDNN's heuristics propose several ways to compute a convolution, and their first is not always the fastest: in the
-/// smallest batch, whose latency counts, and in the largest, whose rate counts, some are timed on the device. What was found goes to the cache.
+/// smallest batch, whose latency counts, and in the largest, whose rate counts, the second is tried too, for those convolutions that take most of the
+/// network's time. What was found goes to the cache.
 /// Immutable but for disposal, which wants the context current; any thread.
 /// </remarks>
 internal sealed class CudnnPlans : IDisposable
 {
     private const int MaxThreads = 8;
 
-    // How many ways to compute a convolution are compiled and timed. Each takes some 0.1 s of a core, and cuDNN compiles few at a time.
-    private const int TunedCandidates = 2;
+    // Of the convolutions, by the time they take, this part is tried in a second way. One takes some 40 ms of an opening on however many threads.
+    private const int TriedPart = 4;
 
     // Of what a graph with so many runs in a row takes, launched so often, the shortest counts.
     private const int TimedRuns = 10;
@@ -43,33 +44,85 @@ internal sealed class CudnnPlans : IDisposable
     public static CudnnPlans Make(
         CudnnLibrary library, CudaContext context, IEnumerable<ConvolutionShape> shapes, EngineCache? cache, Action<int, int> onProgress)
     {
-        ConvolutionShape[] distinct = [.. shapes.Distinct()];
-        int[] tuned = [distinct.Min(static shape => shape.Batch), distinct.Max(static shape => shape.Batch)];
-        List<CudnnPlan>?[] found = new List<CudnnPlan>?[distinct.Length];
+        Dictionary<ConvolutionShape, int> counts = shapes.CountBy(static shape => shape).ToDictionary();
+        ConvolutionShape[] distinct = [.. counts.Keys];
+        (int smallest, int largest) = (distinct.Min(static shape => shape.Batch), distinct.Max(static shape => shape.Batch));
+        int tunable = distinct.Count(IsTunable);
+        int total = distinct.Length + ((tunable + TriedPart - 1) / TriedPart);
+        int told = 0;
+        CudnnPlan?[] plans = new CudnnPlan?[distinct.Length];
         try
         {
-            Compile(library, context, distinct, shape => tuned.Contains(shape.Batch) ? TunedCandidates : 1, found, cache, onProgress);
-            Choose(library, context, distinct, found);
+            Tell(0);
+            ForEach(library, context, distinct.Length, (handle, i) => plans[i] = ReadOrCompile(library.Api, handle, distinct[i], cache), Tell);
+            if (Array.Exists(plans, static plan => !plan!.IsStored))
+            {
+                Tune();
+                Store();
+            }
+
+            if (told < total)
+            {
+                Tell(total);
+            }
+
+            return new CudnnPlans(distinct.Zip(plans).ToDictionary(static pair => pair.First, static pair => pair.Second!));
+        }
+        catch
+        {
+            Release(context, () => DisposeAll(plans));
+            throw;
+        }
+
+        void Tell(int done)
+        {
+            told = done;
+            onProgress(done, total);
+        }
+
+        bool IsTunable(ConvolutionShape shape) => shape.Batch == smallest || shape.Batch == largest;
+
+        void Tune()
+        {
+            int[] candidates = [.. Enumerable.Range(0, distinct.Length).Where(i => IsTunable(distinct[i]) && !plans[i]!.IsStored)];
+            float[] times = Time(library, context, distinct, plans, candidates);
+            int[] tried =
+            [
+                .. candidates.Zip(times).OrderByDescending(pair => pair.Second * counts[distinct[pair.First]]).Select(static pair => pair.First)
+                    .Take(total - distinct.Length),
+            ];
+            CudnnPlan?[] second = new CudnnPlan?[distinct.Length];
+            try
+            {
+                ForEach(library, context, tried.Length,
+                    (handle, place) => second[tried[place]] = CudnnPlan.TryCompileSecond(library.Api, handle, distinct[tried[place]]),
+                    done => Tell(distinct.Length + done));
+                tried = [.. tried.Where(i => second[i] is not null)];
+                float[] secondTimes = Time(library, context, distinct, second, tried);
+                for (int place = 0; place < tried.Length; place++)
+                {
+                    int i = tried[place];
+                    if (secondTimes[place] < times[Array.IndexOf(candidates, i)])
+                    {
+                        (plans[i], second[i]) = (second[i], plans[i]);
+                    }
+                }
+            }
+            finally
+            {
+                Release(context, () => DisposeAll(second));
+            }
+        }
+
+        void Store()
+        {
             for (int i = 0; i < distinct.Length; i++)
             {
-                if (!found[i]![0].IsStored && found[i]![0].ToJson() is byte[] json)
+                if (!plans[i]!.IsStored && plans[i]!.ToJson() is byte[] json)
                 {
                     cache?.TryWrite(distinct[i].ToString(), json);
                 }
             }
-
-            return new CudnnPlans(distinct.Zip(found).ToDictionary(static pair => pair.First, static pair => pair.Second![0]));
-        }
-        catch
-        {
-            Release(context, () =>
-            {
-                foreach (CudnnPlan plan in found.SelectMany(static plans => plans ?? []))
-                {
-                    plan.Dispose();
-                }
-            });
-            throw;
         }
     }
 
@@ -96,16 +149,27 @@ internal sealed class CudnnPlans : IDisposable
         }
     }
 
-    private static void Compile(
-        CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, Func<ConvolutionShape, int> candidates, List<CudnnPlan>?[] found,
-        EngineCache? cache, Action<int, int> onProgress)
+    private static void DisposeAll(IEnumerable<CudnnPlan?> plans)
+    {
+        foreach (CudnnPlan? plan in plans)
+        {
+            plan?.Dispose();
+        }
+    }
+
+    private static CudnnPlan ReadOrCompile(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, EngineCache? cache) =>
+        cache?.TryRead(shape.ToString()) is byte[] json && CudnnPlan.TryRead(api, handle, shape, json) is CudnnPlan stored
+            ? stored
+            : CudnnPlan.Compile(api, handle, shape);
+
+    /// <summary>Works through numbers on some threads, each with a handle, and tells on the calling thread how many are done.</summary>
+    private static void ForEach(CudnnLibrary library, CudaContext context, int count, Action<CudnnHandle, int> work, Action<int> onDone)
     {
         int next = -1;
         bool stopped = false;
         ConcurrentQueue<Exception> failures = [];
         using SemaphoreSlim finished = new(0);
-        onProgress(0, shapes.Length);
-        Thread[] threads = new Thread[Math.Clamp(Math.Min(Environment.ProcessorCount, shapes.Length), 1, MaxThreads)];
+        Thread[] threads = new Thread[Math.Min(Math.Min(Environment.ProcessorCount, count), MaxThreads)];
         for (int number = 0; number < threads.Length; number++)
         {
             threads[number] = new Thread(Work) { IsBackground = true, Name = "YoloZeroCopy cuDNN" };
@@ -114,7 +178,7 @@ internal sealed class CudnnPlans : IDisposable
 
         try
         {
-            for (int done = 1; done <= shapes.Length; done++)
+            for (int done = 1; done <= count; done++)
             {
                 finished.Wait();
                 if (failures.TryPeek(out Exception? failure))
@@ -122,7 +186,7 @@ internal sealed class CudnnPlans : IDisposable
                     ExceptionDispatchInfo.Throw(failure);
                 }
 
-                onProgress(done, shapes.Length);
+                onDone(done);
             }
         }
         finally
@@ -141,9 +205,9 @@ internal sealed class CudnnPlans : IDisposable
                 context.MakeCurrent();
                 using CudnnHandle handle = new(library.Api);
                 int index;
-                while (!Volatile.Read(ref stopped) && (index = Interlocked.Increment(ref next)) < shapes.Length)
+                while (!Volatile.Read(ref stopped) && (index = Interlocked.Increment(ref next)) < count)
                 {
-                    found[index] = ReadOrCompile(library.Api, handle, shapes[index], candidates(shapes[index]), cache);
+                    work(handle, index);
                     finished.Release();
                 }
             }
@@ -155,40 +219,27 @@ internal sealed class CudnnPlans : IDisposable
         }
     }
 
-    private static List<CudnnPlan> ReadOrCompile(
-        CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, int candidates, EngineCache? cache) =>
-        cache?.TryRead(shape.ToString()) is byte[] json && CudnnPlan.TryRead(api, handle, shape, json) is CudnnPlan stored ? [stored]
-            : CudnnPlan.Compile(api, handle, shape, candidates);
-
-    /// <summary>Times the plans of each shape and keeps the fastest.</summary>
-    private static void Choose(
-        CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, List<CudnnPlan>?[] found)
+    /// <summary>Times some of the plans; infinite where one does not run.</summary>
+    private static float[] Time(CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, CudnnPlan?[] plans, int[] numbers)
     {
-        if (found.All(static plans => plans!.Count == 1))
+        float[] times = new float[numbers.Length];
+        if (numbers.Length > 0)
         {
-            return;
+            OwnThread.Run("YoloZeroCopy cuDNN", () =>
+            {
+                context.MakeCurrent();
+                using CudaStream stream = new(context);
+                using CudnnHandle handle = new(library.Api);
+                handle.SetStream(stream.Handle.Value);
+                using PlanTimer timer = new(context, stream, shapes, numbers.Max(i => plans[i]!.WorkspaceBytes));
+                for (int place = 0; place < numbers.Length; place++)
+                {
+                    times[place] = timer.Time(handle, shapes[numbers[place]], plans[numbers[place]]!);
+                }
+            });
         }
 
-        OwnThread.Run("YoloZeroCopy cuDNN", () =>
-        {
-            context.MakeCurrent();
-            using CudaStream stream = new(context);
-            using CudnnHandle handle = new(library.Api);
-            handle.SetStream(stream.Handle.Value);
-            using PlanTimer timer = new(context, stream, shapes, found);
-            for (int i = 0; i < shapes.Length; i++)
-            {
-                List<CudnnPlan> plans = found[i]!;
-                if (plans.Count > 1)
-                {
-                    CudnnPlan fastest = plans.MinBy(plan => timer.Time(handle, shapes[i], plan))!;
-                    plans.Remove(fastest);
-                    plans.ForEach(static plan => plan.Dispose());
-                    plans.Clear();
-                    plans.Add(fastest);
-                }
-            }
-        });
+        return times;
     }
 
     /// <summary>Times plans on tensors of nothing but zeros.</summary>
@@ -202,13 +253,12 @@ internal sealed class CudnnPlans : IDisposable
         private readonly long weightBytes;
         private readonly long outputBytes;
 
-        public PlanTimer(CudaContext context, CudaStream stream, ConvolutionShape[] shapes, List<CudnnPlan>?[] found)
+        public PlanTimer(CudaContext context, CudaStream stream, ConvolutionShape[] shapes, long workspaceBytes)
         {
             this.stream = stream;
             inputBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.InputBytes));
             weightBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.WeightBytes));
             outputBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.OutputBytes));
-            long workspaceBytes = found.SelectMany(static plans => plans!).Max(static plan => plan.WorkspaceBytes);
             memory = new CudaDeviceMemory(context, (nuint)(inputBytes + (2 * weightBytes) + (2 * outputBytes) + workspaceBytes));
             try
             {

@@ -68,8 +68,8 @@ public sealed class CudnnPlansTests(CompiledSources sources) : IDisposable
         {
             using CudnnPlans plans = Make(cudnn, context, [.. Shapes, .. Shapes]);
 
-            // Of the smallest and the largest batch two ways each, of the one between the first.
-            Assert.Equal(Shapes.Sum(static shape => shape.Batch == 2 ? 1 : 2), cudnn.Get("compiled"));
+            // One way each, and a second of the one that takes longest in the smallest and the largest batch.
+            Assert.Equal(Shapes.Length + 1, cudnn.Get("compiled"));
             Assert.Equal(Shapes.Length, cudnn.Get("descriptors"));
             Assert.Equal(0, cudnn.Get("handles"));
         }
@@ -100,7 +100,7 @@ public sealed class CudnnPlansTests(CompiledSources sources) : IDisposable
         File.WriteAllBytes(files[1], changed);
         File.WriteAllBytes(files[2], []);
         Make(cudnn, context, Shapes, cache).Dispose();
-        Assert.InRange(cudnn.Get("compiled"), compiled + 3, compiled + 6);
+        Assert.InRange(cudnn.Get("compiled"), compiled + 3, compiled + 4);
         long before = cudnn.Get("compiled");
         foreach (ConvolutionShape shape in Shapes)
         {
@@ -175,11 +175,13 @@ public sealed class CudnnPlansTests(CompiledSources sources) : IDisposable
         CudnnDouble cudnn = new(sources);
         using (CudaContext context = driver.OpenContext())
         {
-            for (int part = 0; part <= Shapes.Length; part++)
+            // With the second way of one.
+            int parts = Shapes.Length + 1;
+            for (int part = 0; part <= parts; part++)
             {
                 Assert.Throws<OperationCanceledException>(() => CudnnPlans.Make(cudnn.Library, context, Shapes, cache: null, (done, total) =>
                 {
-                    Assert.Equal(Shapes.Length, total);
+                    Assert.Equal(parts, total);
                     if (done == part)
                     {
                         throw new OperationCanceledException();
