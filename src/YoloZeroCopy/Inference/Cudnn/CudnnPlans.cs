@@ -16,7 +16,7 @@ internal sealed class CudnnPlans : IDisposable
 {
     private const int MaxThreads = 8;
 
-    // Of the convolutions, by the time they take, this part is tried in a second way. One takes some 40 ms of an opening on however many threads.
+    // Of a batch's convolutions, by the time they take, this part is tried in a second way. One takes some 40 ms of an opening on however many threads.
     private const int TriedPart = 4;
 
     // Of what a graph with so many runs in a row takes, launched so often, the shortest counts.
@@ -47,8 +47,7 @@ internal sealed class CudnnPlans : IDisposable
         Dictionary<ConvolutionShape, int> counts = shapes.CountBy(static shape => shape).ToDictionary();
         ConvolutionShape[] distinct = [.. counts.Keys];
         (int smallest, int largest) = (distinct.Min(static shape => shape.Batch), distinct.Max(static shape => shape.Batch));
-        int tunable = distinct.Count(IsTunable);
-        int total = distinct.Length + ((tunable + TriedPart - 1) / TriedPart);
+        int total = distinct.Length + new HashSet<int> { smallest, largest }.Sum(batch => TriedOf(distinct.Count(shape => shape.Batch == batch)));
         int told = 0;
         CudnnPlan?[] plans = new CudnnPlan?[distinct.Length];
         try
@@ -80,16 +79,21 @@ internal sealed class CudnnPlans : IDisposable
             onProgress(done, total);
         }
 
-        bool IsTunable(ConvolutionShape shape) => shape.Batch == smallest || shape.Batch == largest;
+        static int TriedOf(int count) => (count + TriedPart - 1) / TriedPart;
 
         void Tune()
         {
-            int[] candidates = [.. Enumerable.Range(0, distinct.Length).Where(i => IsTunable(distinct[i]) && !plans[i]!.IsStored)];
+            int[] candidates =
+            [
+                .. Enumerable.Range(0, distinct.Length)
+                    .Where(i => (distinct[i].Batch == smallest || distinct[i].Batch == largest) && !plans[i]!.IsStored),
+            ];
             float[] times = Time(library, context, distinct, plans, candidates);
             int[] tried =
             [
-                .. candidates.Zip(times).OrderByDescending(pair => pair.Second * counts[distinct[pair.First]]).Select(static pair => pair.First)
-                    .Take(total - distinct.Length),
+                .. candidates.Zip(times).GroupBy(pair => distinct[pair.First].Batch).SelectMany(batch => batch
+                    .OrderByDescending(pair => pair.Second * counts[distinct[pair.First]]).Select(static pair => pair.First)
+                    .Take(TriedOf(batch.Count()))),
             ];
             CudnnPlan?[] second = new CudnnPlan?[distinct.Length];
             try

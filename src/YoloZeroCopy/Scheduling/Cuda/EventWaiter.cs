@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
@@ -20,6 +19,9 @@ internal sealed class EventWaiter : IDisposable
     private readonly WaitMode mode;
     private readonly Thread thread;
     private int pending;
+
+    // The first that has not passed; the waiter's thread only.
+    private Entry follower;
 
     public EventWaiter(CudaContext context, WaitMode mode, string name)
     {
@@ -114,19 +116,20 @@ internal sealed class EventWaiter : IDisposable
         }
     }
 
+    // The queue is never peeked into: after that it would take new memory for what is added, instead of using its own again.
     private void TellFollowers(Exception? error)
     {
-        while (followers.TryPeek(out Entry first))
+        while (follower.OnPassed is not null || followers.TryDequeue(out follower))
         {
             Exception? reported = error;
-            if (reported is null && !HasPassed(first.Passed!, out reported))
+            if (reported is null && !HasPassed(follower.Passed!, out reported))
             {
                 return;
             }
 
-            bool taken = followers.TryDequeue(out _);
-            Debug.Assert(taken, "Only this thread takes from the queue.");
-            first.OnPassed!(reported);
+            Action<Exception?> onPassed = follower.OnPassed!;
+            follower = default;
+            onPassed(reported);
         }
     }
 

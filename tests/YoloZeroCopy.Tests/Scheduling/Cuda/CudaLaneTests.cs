@@ -314,4 +314,36 @@ public sealed class CudaLaneTests(CompiledSources sources)
 
         driver.AssertClean();
     }
+
+    [Fact]
+    public void Waiting_and_following_allocate_nothing()
+    {
+        DriverDouble driver = new(sources);
+        using (CudaContext context = driver.OpenContext())
+        {
+            using CudaStream stream = new(context);
+            using CudaEvent passed = new(context, EventWaiter.OptionsFor(WaitMode.Block));
+            using SemaphoreSlim told = new(0);
+            using EventWaiter waiter = new(context, WaitMode.Block, "test");
+            passed.Record(stream);
+            Action<Exception?> onPassed = _ => told.Release();
+            Run(200);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Run(2000);
+            Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+            void Run(int times)
+            {
+                for (int time = 0; time < times; time++)
+                {
+                    waiter.Follow(passed, onPassed);
+                    waiter.Add(passed, onPassed);
+                    told.Wait();
+                    told.Wait();
+                }
+            }
+        }
+
+        driver.AssertClean();
+    }
 }
