@@ -81,7 +81,8 @@ public sealed unsafe partial class CudaVideoDecoder
     private int BeginSequence(CUVIDEOFORMAT* native)
     {
         CudaVideoFormat format = Read(native);
-        int wanted = VideoSurfaces.CountDecodeSurfaces(Math.Max(1, (int)native->min_num_decode_surfaces), options.MaxFramesHeld);
+        int wanted = VideoSurfaces.CountDecodeSurfaces(
+            Math.Max(1, (int)native->min_num_decode_surfaces), options.DisplayDelay + options.MaxFramesHeld);
         Check(native, format, wanted);
         if (surfaces is VideoSurfaces now && now.DecodeSurfaces >= wanted && now.Format.Codec == format.Codec && now.Format.BitDepth == format.BitDepth)
         {

@@ -104,9 +104,9 @@ internal sealed unsafe class VideoSurfaces : CudaHandle
         }
     }
 
-    /// <summary>Surfaces for decoding: what the stream needs, and one more for each picture that is held, as far as the hardware goes.</summary>
+    /// <summary>Surfaces for decoding: what the stream needs, and more for pictures that wait or are held, as far as the hardware goes.</summary>
     /// <returns>The number, or 0 when the stream needs more than there can be.</returns>
-    public static int CountDecodeSurfaces(int least, int held) => least > MaxDecodeSurfaces ? 0 : Math.Min(least + held, MaxDecodeSurfaces);
+    public static int CountDecodeSurfaces(int least, int more) => least > MaxDecodeSurfaces ? 0 : Math.Min(least + more, MaxDecodeSurfaces);
 
     /// <summary>Takes what changes nothing but what is shown of the coded picture.</summary>
     public void Show(in CudaVideoFormat format) => Format = format;
