@@ -51,24 +51,26 @@ internal sealed unsafe class JpegState : CudaHandle
     /// for them.</remarks>
     public NvjpegStatus DecodeOnEngine(ReadOnlySpan<byte> jpeg, CudaJpegLayout layout, in NvjpegImage to, CUstream stream)
     {
+        NvjpegStatus status = NvjpegStatus.NVJPEG_STATUS_SUCCESS;
         if (!isInitialized)
         {
-            NvjpegStatus status = parent.Jpeg.nvjpegDecodeBatchedInitialize(parent.Native, Live, 1, 1, layout);
-            if (status != NvjpegStatus.NVJPEG_STATUS_SUCCESS)
-            {
-                return status;
-            }
-
-            isInitialized = true;
+            status = parent.Jpeg.nvjpegDecodeBatchedInitialize(parent.Native, Live, 1, 1, layout);
         }
 
-        NvjpegImage image = to;
-        nuint length = (nuint)jpeg.Length;
-        fixed (byte* bytes = jpeg)
+        if (status == NvjpegStatus.NVJPEG_STATUS_SUCCESS)
         {
-            byte* data = bytes;
-            return parent.Jpeg.nvjpegDecodeBatched(parent.Native, Live, &data, &length, &image, stream);
+            NvjpegImage image = to;
+            nuint length = (nuint)jpeg.Length;
+            fixed (byte* bytes = jpeg)
+            {
+                byte* data = bytes;
+                status = parent.Jpeg.nvjpegDecodeBatched(parent.Native, Live, &data, &length, &image, stream);
+            }
         }
+
+        // After a batch that failed it is to be done again.
+        isInitialized = status == NvjpegStatus.NVJPEG_STATUS_SUCCESS;
+        return status;
     }
 
     private protected override CUresult Destroy(nint native) => JpegHandle.StatusOf(parent.Jpeg.nvjpegJpegStateDestroy(native));

@@ -72,15 +72,18 @@ internal sealed unsafe class JpegSurface : IDisposable
         }
 
         int length = bitstream.Write(given, clean);
-        NvjpegStatus status;
+        NvjpegStatus status = NvjpegStatus.NVJPEG_STATUS_JPEG_NOT_SUPPORTED;
         bool isOnEngine = jpeg.Backend == CudaJpegBackend.Engine && bitstream.IsForEngine;
         if (isOnEngine)
         {
             engineState ??= new JpegState(jpeg);
             status = engineState.DecodeOnEngine(clean.AsSpan(0, length), layout, image, stream.Handle);
+            isOnEngine = !IsRefused(status);
         }
-        else
+
+        if (!isOnEngine)
         {
+            // Not for the engines of this device, by what we know or by what they say.
             state ??= new JpegState(jpeg);
             status = state.Decode(clean.AsSpan(0, length), layout, image, stream.Handle);
         }
@@ -112,11 +115,14 @@ internal sealed unsafe class JpegSurface : IDisposable
         {
             NvjpegStatus.NVJPEG_STATUS_BAD_JPEG or NvjpegStatus.NVJPEG_STATUS_INCOMPLETE_BITSTREAM =>
                 new InvalidDataException($"The JPEG is damaged: nvJPEG answered {status}."),
-            NvjpegStatus.NVJPEG_STATUS_JPEG_NOT_SUPPORTED or NvjpegStatus.NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED =>
+            _ when IsRefused(status) =>
                 new NotSupportedException($"nvJPEG does not decode {picture} of this kind ({status})."),
             _ => new CudaJpegException(status, call, $"decoding {picture}"),
         };
     }
+
+    private static bool IsRefused(NvjpegStatus status) =>
+        status is NvjpegStatus.NVJPEG_STATUS_JPEG_NOT_SUPPORTED or NvjpegStatus.NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED;
 
     private void ForgetStates()
     {
