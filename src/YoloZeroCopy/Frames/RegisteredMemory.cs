@@ -14,6 +14,7 @@ public sealed class RegisteredMemory : IDisposable
     private MemoryHandle pinned;
     private int inFlight;
     private bool closed;
+    private Thread? releasing;
     private bool released;
 
     internal RegisteredMemory(nint address, long byteCount, IDisposable? registration, MemoryHandle pinned)
@@ -53,15 +54,35 @@ public sealed class RegisteredMemory : IDisposable
             while (inFlight > 0)
             {
                 Pipeline.ThrowIfAnswering("Registered memory has frames that are still to be read");
-                bool pulsed = Monitor.Wait(sync);
-                _ = pulsed;
+                Wait();
             }
 
-            if (!released)
+            if (releasing is not null)
+            {
+                // On the thread that releases it only what owns pinned memory can call this.
+                while (!released && releasing != Thread.CurrentThread)
+                {
+                    Wait();
+                }
+
+                return;
+            }
+
+            releasing = Thread.CurrentThread;
+        }
+
+        try
+        {
+            // Without the lock: letting go of pinned memory is code of others.
+            registration?.Dispose();
+            pinned.Dispose();
+        }
+        finally
+        {
+            lock (sync)
             {
                 released = true;
-                registration?.Dispose();
-                pinned.Dispose();
+                Monitor.PulseAll(sync);
             }
         }
     }
@@ -91,5 +112,11 @@ public sealed class RegisteredMemory : IDisposable
                 Monitor.PulseAll(sync);
             }
         }
+    }
+
+    private void Wait()
+    {
+        bool pulsed = Monitor.Wait(sync);
+        _ = pulsed;
     }
 }

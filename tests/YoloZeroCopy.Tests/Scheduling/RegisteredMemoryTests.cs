@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+
 namespace YoloZeroCopy.Tests;
 
 /// <summary>Registered memory is unlocked when no frame in it is to be read any more, and never before.</summary>
@@ -137,5 +140,54 @@ public sealed class RegisteredMemoryTests
         Assert.Throws<ArgumentException>(() => detector.Register(Memory<byte>.Empty));
         Assert.Throws<ArgumentOutOfRangeException>(() => detector.Register(0, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => detector.Register(1, 0));
+    }
+
+    [Fact]
+    public async Task Memory_of_others_is_pinned_once_and_let_go_with_no_lock_held()
+    {
+        await using PipelineHarness harness = new([new FakeLane()]);
+        await using YoloDetector detector = harness.Detector();
+        PinnedElsewhere elsewhere = new();
+        RegisteredMemory memory = detector.Register(elsewhere.Memory);
+        bool isFree = false;
+        elsewhere.OnUnpin = () =>
+        {
+            isFree = Task.Run(memory.TryEnter).Wait(Patience);
+
+            // Nor does it wait for itself.
+            memory.Dispose();
+        };
+        await Task.WhenAll(Task.Run(memory.Dispose), Task.Run(memory.Dispose)).WaitAsync(Patience);
+        Assert.True(isFree, "the lock was held");
+        Assert.Equal((1, 1), (elsewhere.Pinned, elsewhere.Unpinned));
+    }
+
+    private sealed class PinnedElsewhere : MemoryManager<byte>
+    {
+        private readonly byte[] bytes = GC.AllocateArray<byte>(64, pinned: true);
+
+        public int Pinned { get; private set; }
+
+        public int Unpinned { get; private set; }
+
+        public Action? OnUnpin { get; set; }
+
+        public override Span<byte> GetSpan() => bytes;
+
+        public override unsafe MemoryHandle Pin(int elementIndex = 0)
+        {
+            Pinned++;
+            return new MemoryHandle((void*)Marshal.UnsafeAddrOfPinnedArrayElement(bytes, elementIndex), pinnable: this);
+        }
+
+        public override void Unpin()
+        {
+            Unpinned++;
+            OnUnpin?.Invoke();
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 }
