@@ -92,7 +92,7 @@ internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
             throw;
         }
 
-        receiver(timestamp, format, result);
+        receiver(new DeviceFrame(timestamp, format, FollowsDamage: false), result);
     }
 
     /// <summary>Does nothing: no frame waits.</summary>

@@ -137,14 +137,14 @@ internal sealed class DevicePackets : IAsyncDisposable
     }
 
     // The frame is the detector's: nothing may throw here.
-    private void HandOn(TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result)
+    private void HandOn(in DeviceFrame frame, ValueTask<DetectionResult> result)
     {
         hasFailed = false;
-        VideoDetection.PendingFrame frame = new(frames, timestamp, format, result);
+        VideoDetection.PendingFrame pending = new(frames, frame.Timestamp, frame.Format, result, frame.FollowsDamage);
         Volatile.Write(ref frames, frames + 1);
-        if (!ahead.TryWrite(frame))
+        if (!ahead.TryWrite(pending))
         {
-            HandOnLate(frame);
+            HandOnLate(pending);
         }
     }
 

@@ -2,11 +2,16 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>Gets the frames of a <see cref="DeviceVideo"/>, in the order in which they are shown, on the thread that decodes.</summary>
-/// <param name="timestamp">When the frame is shown, by the video's clock.</param>
-/// <param name="format">Its layout.</param>
+/// <summary>What stands beside a frame that was decoded on the device.</summary>
+/// <param name="Timestamp">When it is shown, by the video's clock.</param>
+/// <param name="Format">Its layout.</param>
+/// <param name="FollowsDamage">Whether it may be predicted from a picture that was damaged.</param>
+internal readonly record struct DeviceFrame(TimeSpan Timestamp, FrameFormat Format, bool FollowsDamage);
+
+/// <summary>Gets the frames of an <see cref="IDeviceVideo"/>, in the order in which they are shown, on the thread that decodes.</summary>
+/// <param name="frame">The frame.</param>
 /// <param name="result">Its result, to be awaited once. What the receiver throws is lost with the frame: it has to do without.</param>
-internal delegate void DeviceFrameReceiver(TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result);
+internal delegate void DeviceFrameReceiver(in DeviceFrame frame, ValueTask<DetectionResult> result);
 
 /// <summary>Decodes one video on a detector's GPU. The detector reads the frames where they were decoded, and gives them back.</summary>
 /// <remarks>One thread at a time decodes; disposal from any.</remarks>
@@ -94,7 +99,7 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
 
         // Once this has returned, the frame is the detector's, and nothing may throw.
         ValueTask<DetectionResult> result = detector.SubmitAsync(external, source, arrivedAt, cancellation);
-        receiver(timestamp, format, result);
+        receiver(new DeviceFrame(timestamp, format, frame.FollowsDamage), result);
     }
 
     /// <inheritdoc/>

@@ -128,7 +128,8 @@ public static partial class VideoDetection
     private delegate Task FrameFeed(ChannelWriter<PendingFrame> ahead, CancellationToken end);
 
     /// <summary>A frame that was submitted. One of the two methods is called, once.</summary>
-    internal readonly record struct PendingFrame(long Number, TimeSpan Timestamp, FrameFormat Format, ValueTask<DetectionResult> Result)
+    internal readonly record struct PendingFrame(
+        long Number, TimeSpan Timestamp, FrameFormat Format, ValueTask<DetectionResult> Result, bool FollowsDamage = false)
     {
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         public async ValueTask<VideoDetections> WaitAsync(CancellationToken cancellationToken)
@@ -136,7 +137,7 @@ public static partial class VideoDetection
             try
             {
                 using DetectionResult result = await Result.ConfigureAwait(false);
-                return new VideoDetections(Number, Timestamp, Format, result.IsDropped ? [] : result.ToArray(), result.Status);
+                return new VideoDetections(Number, Timestamp, Format, result.IsDropped ? [] : result.ToArray(), result.Status, FollowsDamage);
             }
             catch (OperationCanceledException error) when (cancellationToken.IsCancellationRequested)
             {

@@ -12,14 +12,21 @@ public sealed class VideoDetections
     /// <param name="format">Layout of the frame.</param>
     /// <param name="detections">What it shows, by falling score; kept and not copied.</param>
     /// <param name="status">What became of the frame.</param>
+    /// <param name="followsDamage">Whether what it shows may be smeared.</param>
     public VideoDetections(
-        long frameNumber, TimeSpan timestamp, FrameFormat format, IReadOnlyList<Detection> detections, FrameStatus status = FrameStatus.Completed)
+        long frameNumber,
+        TimeSpan timestamp,
+        FrameFormat format,
+        IReadOnlyList<Detection> detections,
+        FrameStatus status = FrameStatus.Completed,
+        bool followsDamage = false)
     {
         ArgumentNullException.ThrowIfNull(detections);
         FrameNumber = frameNumber;
         Timestamp = timestamp;
         Format = format;
         Status = status;
+        FollowsDamage = followsDamage;
         this.detections = detections;
     }
 
@@ -37,6 +44,12 @@ public sealed class VideoDetections
 
     /// <summary>True when the frame was dropped and has no detections.</summary>
     public bool IsDropped => Status != FrameStatus.Completed;
+
+    /// <summary>
+    /// True when the GPU decoded the frame and a picture that it may be predicted from was damaged: what it shows may be smeared, until a picture that
+    /// stands for itself. ffmpeg does not say so of its frames.
+    /// </summary>
+    public bool FollowsDamage { get; }
 
     /// <summary>Objects found, by falling score. Empty when the model found none.</summary>
     /// <exception cref="InvalidOperationException">The frame was dropped, so that nothing is known of what it shows.</exception>

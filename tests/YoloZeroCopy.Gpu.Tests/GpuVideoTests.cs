@@ -85,7 +85,7 @@ public sealed class GpuVideoTests(ITestOutputHelper output)
             detector,
             new CudaVideoDecoderOptions { Codec = clip.Codec },
             source: 0,
-            (TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result) => frames.Add((timestamp, format, result.AsTask())));
+            (in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result.AsTask())));
         foreach ((long timestamp, byte[] packet) in clip.Packets)
         {
             video.Decode(packet, TimeSpan.FromMilliseconds(timestamp), arrivedAt: 0, CancellationToken.None);

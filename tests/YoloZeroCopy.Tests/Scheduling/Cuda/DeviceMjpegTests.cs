@@ -194,7 +194,7 @@ public sealed class DeviceMjpegTests
             driver.Device.OpenContext(),
             context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions { MaxFramesHeld = 2 }),
             source,
-            (TimeSpan _, in FrameFormat _, ValueTask<DetectionResult> result) => results.Add(result.AsTask()));
+            (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask()));
         byte[] packet = JpegPictures.Get(JpegPictures.Sequential[source]);
         for (int i = 0; i < 100; i++)
         {
@@ -214,7 +214,7 @@ public sealed class DeviceMjpegTests
     private DeviceMjpeg Decode(YoloDetector detector, int source = 0) => new(
         detector, driver.Device.OpenContext(), context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()), source, Receive);
 
-    private void Receive(TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result) => frames.Add((timestamp, format, result));
+    private void Receive(in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result));
 
     private async Task AllEndAsync()
     {

@@ -123,13 +123,14 @@ public sealed class DeviceVideoTests
             Channel<VideoDetection.PendingFrame> ahead = Channel.CreateUnbounded<VideoDetection.PendingFrame>();
             await using DevicePackets packets = Packets(detector, isLive, ahead.Writer);
             byte[] headers = VideoDouble.Sequence();
-            ValueTask Decode(byte[] bytes, int at, bool isKey = false, bool isFirst = false) => packets.DecodeAsync(
+            ValueTask Decode(byte[] bytes, double at, bool isKey = false, bool isFirst = false) => packets.DecodeAsync(
                 bytes, new VideoPacket(bytes.Length, isKey, isFirst, TimeSpan.FromSeconds(at), null), VideoCodec.H264, headers);
 
             // Nothing can be begun with a packet that is no key.
             await Decode(VideoDouble.Picture(0), 0, isFirst: true);
             await Decode(VideoDouble.Picture(1, 0, PictureFlags.Intra), 1, isKey: true);
-            await Decode(VideoDouble.Picture(2, 0, PictureFlags.Broken), 2);
+            await Decode(VideoDouble.Picture(2, 0, PictureFlags.Broken | PictureFlags.Reference), 2);
+            await Decode(VideoDouble.Picture(2), 2.5);
             if (isLive)
             {
                 await Decode([(byte)'X'], 3);
@@ -146,17 +147,18 @@ public sealed class DeviceVideoTests
                 _ = await Assert.ThrowsAnyAsync<CudaException>(async () => await Decode([(byte)'X'], 3));
             }
 
-            Assert.Equal((isLive ? 2 : 1, 1), (packets.Frames, packets.DamagedPictures));
+            Assert.Equal((isLive ? 3 : 2, 1), (packets.Frames, packets.DamagedPictures));
             ahead.Writer.Complete();
             List<double> seconds = [];
             await foreach (VideoDetection.PendingFrame frame in ahead.Reader.ReadAllAsync())
             {
                 VideoDetections found = await frame.WaitAsync(default);
                 Assert.Equal((seconds.Count, FrameStatus.Completed), (found.FrameNumber, found.Status));
+                Assert.Equal(found.Timestamp.TotalSeconds == 2.5, found.FollowsDamage);
                 seconds.Add(found.Timestamp.TotalSeconds);
             }
 
-            Assert.Equal(isLive ? [1, 5] : [1], seconds);
+            Assert.Equal(isLive ? [1, 2.5, 5] : [1, 2.5], seconds);
         }
 
         AssertClean();
@@ -235,7 +237,7 @@ public sealed class DeviceVideoTests
             video.Driver.Device.OpenContext(),
             (context, receiver) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, receiver),
             source,
-            (TimeSpan _, in FrameFormat _, ValueTask<DetectionResult> result) => results.Add(result.AsTask()));
+            (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask()));
         decoder.DecodeHeaders(VideoDouble.Sequence());
         for (int i = 0; i < 200; i++)
         {
@@ -263,7 +265,7 @@ public sealed class DeviceVideoTests
         video.Driver.Device.OpenContext(),
         (context, receiver) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = codec }, receiver),
         source,
-        (TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result) => frames.Add((timestamp, format, result)));
+        (in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result)));
 
     // What is left for the threads that give frames back may come a little later.
     private void AssertClean()

@@ -90,7 +90,7 @@ internal static class VideoBenchmark
                 ? new DeviceMjpeg(detector, new CudaJpegDecoderOptions { MaxFramesHeld = held }, number, Receive)
                 : new DeviceVideo(detector, OptionsOf(clip, held, displayDelay), number, Receive));
 
-            void Receive(TimeSpan timestamp, in FrameFormat format, ValueTask<DetectionResult> result) => stream.Await(result);
+            void Receive(in DeviceFrame frame, ValueTask<DetectionResult> result) => stream.Await(result);
         }
     }
 
