@@ -159,7 +159,11 @@ public sealed class GpuExternalFrameTests : IDisposable
             RawDriver.UsePrimaryContext();
 
             // The picture is there only when what lies before it on the stream has run: without the wait the detector would see the last one.
-            RawDriver.Check(RawDriver.cuMemsetD8Async(slow, 1, Slow, stream));
+            for (int repeat = 0; repeat < 30; repeat++)
+            {
+                RawDriver.Check(RawDriver.cuMemsetD8Async(slow, (byte)repeat, Slow, stream));
+            }
+
             RawDriver.Check(RawDriver.cuMemsetD8Async(image, (byte)(turn * 5), pitch * Side, stream));
             RawDriver.Check(RawDriver.cuEventRecord(written, stream));
             ValueTask<DetectionResult> frame = detector.SubmitAsync(ExternalFrame.OnDevice(image, 0, format, written, owner, turn));

@@ -55,6 +55,37 @@ public sealed class YoloDetectorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_frame_in_registered_memory_gives_what_it_gives_in_a_slot_and_one_on_a_device_is_refused()
+    {
+        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector { Sensitivity = 0.2f }), new DetectorOptions { Device = Device.Cpu });
+        using Ring owner = new(1);
+        byte[] ring = new byte[1 << 16];
+        new Random(3).NextBytes(ring);
+        using (RegisteredMemory memory = detector.Register(ring))
+        {
+            foreach (PixelFormat pixelFormat in Enum.GetValues<PixelFormat>())
+            {
+                const int Offset = 33;
+                FrameFormat format = new(pixelFormat, 64, 62, stride: 320);
+                using FrameSlot slot = await detector.RentAsync(format);
+                ring.AsSpan(Offset, format.ByteCount).CopyTo(slot.Span);
+                using DetectionResult wanted = await detector.SubmitAsync(slot);
+                using DetectionResult given = await detector.SubmitAsync(ExternalFrame.InRegistered(memory, Offset, format, owner));
+                Assert.True(wanted.Detections.SequenceEqual(given.Detections), $"{format}");
+                Assert.NotEmpty(given.Detections.ToArray());
+                Assert.Equal(0, owner.Next());
+            }
+        }
+
+        Assert.Equal(0, detector.Statistics.HostCopies);
+        ArgumentException refused = Assert.Throws<ArgumentException>(() =>
+        {
+            _ = detector.SubmitAsync(ExternalFrame.OnDevice(4096, 0, new FrameFormat(PixelFormat.Gray8, 8, 8), 0, owner)).AsTask();
+        });
+        Assert.Contains("this detector runs on the processor", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_finished_output_without_names_gives_its_class_ids()
     {
         await using YoloDetector detector = YoloDetector.Open(
