@@ -59,6 +59,10 @@ internal readonly record struct JpegBitstream
 
     private bool HasHuffman { get; }
 
+    // A frame header of one component, and where its sampling factors stand.
+    private const int GrayFrameBytes = 9;
+    private const int LoneSampling = 7;
+
     // The tables K.3 to K.6 of ITU-T T.81, as one segment.
     private static ReadOnlySpan<byte> StandardHuffmanTables =>
     [
@@ -137,7 +141,14 @@ internal readonly record struct JpegBitstream
                 to[written] = 0xFF;
                 to[written + 1] = marker;
                 BinaryPrimitives.WriteUInt16BigEndian(to[(written + 2)..], (ushort)(payload.Length + 2));
-                payload.CopyTo(to[(written + 4)..]);
+                Span<byte> copy = to.Slice(written + 4, payload.Length);
+                payload.CopyTo(copy);
+                if (marker is Baseline or Extended && copy.Length == GrayFrameBytes)
+                {
+                    // Of a lone component the factors mean nothing (ITU-T T.81, A.2.2), and nvJPEG takes them for something.
+                    copy[LoneSampling] = 0x11;
+                }
+
                 written += payload.Length + 4;
             }
         }

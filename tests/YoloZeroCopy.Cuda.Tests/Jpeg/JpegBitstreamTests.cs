@@ -54,6 +54,18 @@ public class JpegBitstreamTests
     }
 
     [Fact]
+    public void The_sampling_of_a_lone_component_is_written_as_one_to_one()
+    {
+        byte[] jpeg = JpegPictures.Get("gray");
+        byte[] clean = Write(jpeg);
+        byte[] sampled = [.. jpeg];
+        (_, int offset, _) = JpegPictures.Segments(jpeg).First(segment => segment.Marker == Frame);
+        Assert.Equal(0x11, sampled[offset + 11]);
+        sampled[offset + 11] = 0x22;
+        Assert.Equal(clean, Write(sampled));
+    }
+
+    [Fact]
     public void What_is_in_between_and_behind_is_left_out()
     {
         byte[] jpeg = JpegPictures.Get("s221111");
