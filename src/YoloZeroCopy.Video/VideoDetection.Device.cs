@@ -23,8 +23,8 @@ public static partial class VideoDetection
     /// <returns>The frames, as without a choice of <paramref name="decoding"/>.</returns>
     /// <remarks>
     /// Pictures that the GPU cannot decode without an error are left out; at its end a file that had some is a <see cref="MediaException"/>, unless
-    /// <see cref="VideoReaderOptions.IgnoreDecodeErrors"/> is set. A live video goes on with a new decoder when one failed. Rotation metadata turns no
-    /// picture there.
+    /// <see cref="VideoReaderOptions.IgnoreDecodeErrors"/> is set. A live video goes on with a new decoder when one failed. Rotation metadata turns
+    /// no picture there.
     /// </remarks>
     /// <exception cref="NotSupportedException">With <see cref="VideoDecoding.Gpu"/>: the GPU does not decode this video.</exception>
     /// <exception cref="CudaUnavailableException">With <see cref="VideoDecoding.Gpu"/>: NVIDIA's library for such videos is not
@@ -81,7 +81,8 @@ public static partial class VideoDetection
                     if (packets.DamagedPictures > 0 && options?.IgnoreDecodeErrors != true)
                     {
                         throw new MediaException(
-                            video.Name, $"the video is damaged; {packets.Frames} frames were read, and {packets.DamagedPictures} could not be decoded.");
+                            video.Name, $"the video is damaged; {packets.Frames} frames were read, and "
+                                + $"{packets.DamagedPictures} could not be decoded.");
                     }
 
                     return;

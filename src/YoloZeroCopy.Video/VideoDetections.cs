@@ -46,8 +46,8 @@ public sealed class VideoDetections
     public bool IsDropped => Status != FrameStatus.Completed;
 
     /// <summary>
-    /// True when the GPU decoded the frame and a picture that it may be predicted from was damaged: what it shows may be smeared, until a picture that
-    /// stands for itself. ffmpeg does not say so of its frames.
+    /// True when the GPU decoded the frame and a picture that it may be predicted from was damaged: what it shows may be smeared, until a picture
+    /// that stands for itself. ffmpeg does not say so of its frames.
     /// </summary>
     public bool FollowsDamage { get; }
 

@@ -13,7 +13,8 @@ public sealed class ElementaryStreamTests
         string path = SampleAssets.Find($"tests/Shared/VideoClips/{name}");
         ElementaryStream stream = ElementaryStream.Read(path);
         Assert.Equal((name, codec), (stream.Name, stream.Codec));
-        IEnumerable<string> wanted = File.ReadLines(Path.ChangeExtension(path, "txt")).Where(static line => line.StartsWith("packet", StringComparison.Ordinal))
+        IEnumerable<string> wanted =
+            File.ReadLines(Path.ChangeExtension(path, "txt")).Where(static line => line.StartsWith("packet", StringComparison.Ordinal))
             .Select(static line => line.Split(' ')[2]);
         Assert.Equal(wanted, stream.Packets.Select(static packet => $"{packet.Length}"));
     }

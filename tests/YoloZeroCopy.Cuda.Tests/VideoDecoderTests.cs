@@ -322,7 +322,8 @@ public sealed class VideoDecoderTests
             byte[] first = [.. VideoDouble.Sequence(), .. VideoDouble.Picture(0, 0, PictureFlags.Intra)];
             VideoReceiver[] receivers = [new(context), new(context), new(context)];
             CudaVideoDecoder[] decoders =
-                [.. receivers.Select(receiver => receiver.Decoder = Make(context, receiver, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }))];
+                [.. receivers.Select(
+                    receiver => receiver.Decoder = Make(context, receiver, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }))];
             decoders[0].Decode(first, 0);
             decoders[1].Decode(first, 0);
             CudaOutOfMemoryException error = Assert.Throws<CudaOutOfMemoryException>(() => decoders[2].Decode(first, 0));

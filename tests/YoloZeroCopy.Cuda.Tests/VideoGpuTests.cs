@@ -45,7 +45,8 @@ public sealed class VideoGpuTests(ITestOutputHelper output)
         else
         {
             Assert.Contains(
-                "does not decode H264 of 10 bit", Assert.Throws<NotSupportedException>(() => Play(context, clip, 0)).Message, StringComparison.Ordinal);
+                "does not decode H264 of 10 bit", Assert.Throws<NotSupportedException>(() => Play(context, clip, 0)).Message,
+                    StringComparison.Ordinal);
         }
     }
 
@@ -128,7 +129,8 @@ public sealed class VideoGpuTests(ITestOutputHelper output)
     {
         int rounds = int.Parse(Environment.GetEnvironmentVariable("YZC_DAMAGED_VIDEOS") ?? "200", CultureInfo.InvariantCulture);
         using CudaContext context = Open();
-        VideoClip[] clips = [.. Clips.Where(static name => !name.Contains("1080", StringComparison.Ordinal)).Select(static name => new VideoClip(name))];
+        VideoClip[] clips =
+            [.. Clips.Where(static name => !name.Contains("1080", StringComparison.Ordinal)).Select(static name => new VideoClip(name))];
         VideoClip healthy = new("hevc-10-b");
         ConcurrentDictionary<string, int> outcomes = [];
         long slowest = 0;

@@ -19,7 +19,8 @@ public class VideoLayoutTests(CompiledSources sources)
     [Fact]
     public void Structs_and_constants_are_those_of_the_headers()
     {
-        using Process process = Process.Start(new ProcessStartInfo(sources.Compile("nvcuvid_double/video_layout.c")) { RedirectStandardOutput = true })!;
+        using Process process =
+            Process.Start(new ProcessStartInfo(sources.Compile("nvcuvid_double/video_layout.c")) { RedirectStandardOutput = true })!;
         string[] lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         process.WaitForExit();
         Dictionary<string, long> constants = Constants();
@@ -40,13 +41,15 @@ public class VideoLayoutTests(CompiledSources sources)
 
         // Nothing is mirrored that C does not print.
         Assert.Empty(constants.Keys.Except(seen));
-        Assert.Empty(Structs.SelectMany(type => type.GetFields(BindingFlags.Public | BindingFlags.Instance).Select(field => $"{type.Name}.{field.Name}"))
+        Assert.Empty(
+            Structs.SelectMany(type => type.GetFields(BindingFlags.Public | BindingFlags.Instance).Select(field => $"{type.Name}.{field.Name}"))
             .Except(seen));
     }
 
     private static Type Struct(string name) => Structs.Single(type => type.Name == name);
 
-    private static long SizeOf(Type type) => (long)typeof(VideoLayoutTests).GetMethod(nameof(SizeOfStruct), BindingFlags.NonPublic | BindingFlags.Static)!
+    private static long SizeOf(Type type) =>
+        (long)typeof(VideoLayoutTests).GetMethod(nameof(SizeOfStruct), BindingFlags.NonPublic | BindingFlags.Static)!
         .MakeGenericMethod(type).Invoke(null, null)!;
 
     private static unsafe long SizeOfStruct<T>()

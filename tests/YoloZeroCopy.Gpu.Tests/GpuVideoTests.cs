@@ -23,7 +23,8 @@ public sealed class GpuVideoTests(ITestOutputHelper output)
             VideoClip clip = new(name);
             (TimeSpan Timestamp, FrameFormat Format, Detection[] Detections)[] inSurfaces = await DetectInSurfacesAsync(detector, clip);
             Detection[][] inSlots = await DetectInSlotsAsync(detector, clip, inSurfaces[0].Format.Color);
-            Assert.Equal(clip.Frames.Select(static frame => TimeSpan.FromMilliseconds(frame.Timestamp)), inSurfaces.Select(static frame => frame.Timestamp));
+            Assert.Equal(
+                clip.Frames.Select(static frame => TimeSpan.FromMilliseconds(frame.Timestamp)), inSurfaces.Select(static frame => frame.Timestamp));
             Assert.Equal(inSlots, inSurfaces.Select(static frame => frame.Detections));
             int found = inSlots.Sum(static frame => frame.Length);
             output.WriteLine($"{name}: {found} detections in {inSlots.Length} frames of {inSurfaces[0].Format}");
@@ -78,7 +79,8 @@ public sealed class GpuVideoTests(ITestOutputHelper output)
         return all;
     }
 
-    private static async Task<(TimeSpan Timestamp, FrameFormat Format, Detection[] Detections)[]> DetectInSurfacesAsync(YoloDetector detector, VideoClip clip)
+    private static async Task<(TimeSpan Timestamp, FrameFormat Format, Detection[] Detections)[]> DetectInSurfacesAsync(
+        YoloDetector detector, VideoClip clip)
     {
         List<(TimeSpan Timestamp, FrameFormat Format, Task<DetectionResult> Result)> frames = [];
         using DeviceVideo video = new(

@@ -4,7 +4,8 @@ using YoloZeroCopy.Cuda.Interop;
 
 namespace YoloZeroCopy.Cuda;
 
-/// <summary>What the parser calls, inside Parse and on its thread. No exception crosses native code: it is kept, and thrown behind the call.</summary>
+/// <summary>What the parser calls, inside Parse and on its thread. No exception crosses native code: it is kept, and thrown behind the
+/// call.</summary>
 public sealed unsafe partial class CudaVideoDecoder
 {
     private const int MaxPictures = 32;
@@ -84,7 +85,8 @@ public sealed unsafe partial class CudaVideoDecoder
         int wanted = VideoSurfaces.CountDecodeSurfaces(
             Math.Max(1, (int)native->min_num_decode_surfaces), options.DisplayDelay + options.MaxFramesHeld);
         Check(native, format, wanted);
-        if (surfaces is VideoSurfaces now && now.DecodeSurfaces >= wanted && now.Format.Codec == format.Codec && now.Format.BitDepth == format.BitDepth)
+        if (surfaces is VideoSurfaces now && now.DecodeSurfaces >= wanted && now.Format.Codec == format.Codec
+            && now.Format.BitDepth == format.BitDepth)
         {
             if (now.Format.CodedWidth == format.CodedWidth && now.Format.CodedHeight == format.CodedHeight)
             {
@@ -154,7 +156,8 @@ public sealed unsafe partial class CudaVideoDecoder
         if (!isInside || ((format.Left | format.Top | format.CodedHeight) & 1) != 0)
         {
             throw new NotSupportedException(
-                $"The video ({given}) shows {format.Width}x{format.Height} at ({format.Left}, {format.Top}); wanted is an even place in the picture.");
+                $"The video ({given}) shows {format.Width}x{format.Height} at ({format.Left}, {format.Top}); "
+                    + "wanted is an even place in the picture.");
         }
 
         CudaVideoLimits limits = ReadLimits(context, video, format.Codec, format.BitDepth);

@@ -7,8 +7,9 @@ namespace YoloZeroCopy.Cuda;
 /// <summary>Decodes one compressed video on the device's decoding engines (NVDEC), into device memory that is read where it lies.</summary>
 /// <remarks>
 /// <para>
-/// One thread at a time calls <see cref="Decode"/>, <see cref="DecodeHeaders"/> and <see cref="Flush"/>; any thread may call <see cref="Release"/> and
-/// Dispose. They bind the context by themselves, allocate nothing once the pictures' size is known, and wait for the engine and for a free surface.
+/// One thread at a time calls <see cref="Decode"/>, <see cref="DecodeHeaders"/> and <see cref="Flush"/>; any thread may call <see cref="Release"/>
+/// and Dispose. They bind the context by themselves, allocate nothing once the pictures' size is known, and wait for the engine and for a free
+/// surface.
 /// </para>
 /// <para>
 /// A change of size is followed: within <see cref="CudaVideoDecoderOptions.MaxWidth"/> by the same decoder, else by a new one. Pictures that are held
@@ -122,7 +123,8 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
     /// <exception cref="ArgumentException">The packet is empty.</exception>
     /// <exception cref="NotSupportedException">The device does not decode what the headers describe.</exception>
     /// <exception cref="CudaException">The driver refused, for example because the device has too little memory.</exception>
-    /// <exception cref="InvalidOperationException">The decoder failed before, or is in use by another thread or by its own receiver's caller.</exception>
+    /// <exception cref="InvalidOperationException">The decoder failed before, or is in use: by another thread, or its receiver called
+    /// it.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The decoder is disposed, its context too, or that was reset.</exception>
     public void Decode(ReadOnlySpan<byte> packet, long timestamp, CancellationToken cancellationToken = default)
@@ -131,7 +133,8 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
         Parse(packet, VideoFlags.CUVID_PKT_ENDOFPICTURE | VideoFlags.CUVID_PKT_TIMESTAMP, timestamp, cancellationToken);
     }
 
-    /// <summary>Reads headers that come outside of the packets, which some containers keep apart: with start codes, before the first packet.</summary>
+    /// <summary>Reads headers that come outside of the packets, which some containers keep apart: with start codes, before the first
+    /// packet.</summary>
     /// <param name="headers">The headers.</param>
     /// <exception cref="ArgumentException">The headers are empty.</exception>
     /// <exception cref="NotSupportedException">The device does not decode what the headers describe.</exception>
@@ -144,7 +147,8 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
         Parse(headers, 0, 0, default);
     }
 
-    /// <summary>Gives the receiver the pictures that still wait, at the end of a stream. After it the next packet must be one to begin with.</summary>
+    /// <summary>Gives the receiver the pictures that still wait, at the end of a stream. After it the next packet must be one to begin
+    /// with.</summary>
     /// <param name="cancellationToken">Ends the wait for a free surface.</param>
     /// <exception cref="CudaException">The driver refused.</exception>
     /// <exception cref="InvalidOperationException">The decoder failed before, or is in use.</exception>
@@ -168,13 +172,14 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
 
         if (owner is null || !owner.TryRelease(token))
         {
-            throw new ArgumentException($"No picture with the token {token:x} is held; it was released before, or is of another decoder.", nameof(token));
+            throw new ArgumentException(
+                $"No picture with the token {token:x} is held; it was released before, or is of another decoder.", nameof(token));
         }
     }
 
     /// <summary>
-    /// Ends decoding. A call that waits for a surface ends with an <see cref="ObjectDisposedException"/>; pictures that are held stay valid until they
-    /// are released. Any thread, also inside the receiver.
+    /// Ends decoding. A call that waits for a surface ends with an <see cref="ObjectDisposedException"/>; pictures that are held stay valid until
+    /// they are released. Any thread, also inside the receiver.
     /// </summary>
     public void Dispose()
     {
@@ -218,7 +223,8 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
         if (Interlocked.CompareExchange(ref isBusy, 1, 0) != 0)
         {
             ObjectDisposedException.ThrowIf(isDisposed, this);
-            throw new InvalidOperationException("The decoder is in use by another thread, or by its receiver's caller; one packet at a time is wanted.");
+            throw new InvalidOperationException(
+                "The decoder is in use: by another thread, or its receiver called it. One packet at a time is wanted.");
         }
 
         try

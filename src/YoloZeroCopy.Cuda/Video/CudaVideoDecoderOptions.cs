@@ -37,7 +37,8 @@ public sealed record CudaVideoDecoderOptions
         Check(MaxHeight is >= 0 and <= 32768, nameof(MaxHeight), MaxHeight, "0 to 32768");
         if ((MaxWidth == 0) != (MaxHeight == 0))
         {
-            throw new ArgumentException($"{nameof(MaxWidth)} and {nameof(MaxHeight)} are given together or not at all; given are {MaxWidth}x{MaxHeight}.");
+            throw new ArgumentException(
+                $"{nameof(MaxWidth)} and {nameof(MaxHeight)} are given together or not at all; given are {MaxWidth}x{MaxHeight}.");
         }
     }
 

@@ -3,7 +3,8 @@ using YoloZeroCopy.Cuda.Interop;
 
 namespace YoloZeroCopy.Cuda;
 
-/// <summary>Cuts a bitstream into pictures and says in which order they are decoded and shown; its callbacks run inside <see cref="Parse"/>.</summary>
+/// <summary>Cuts a bitstream into pictures and says in which order they are decoded and shown; its callbacks run inside
+/// <see cref="Parse"/>.</summary>
 internal sealed unsafe class VideoParser : CudaHandle
 {
     private readonly VideoApi video;

@@ -71,7 +71,8 @@ internal sealed unsafe class VideoSurfaces : CudaHandle
             nint decoder;
             ThrowIfFailed(
                 video.cuvidCreateDecoder(&decoder, &info),
-                $"making a decoder for {format.Codec}, {format.BitDepth} bit, {format.CodedWidth}x{format.CodedHeight}, with {decodeSurfaces} surfaces",
+                $"making a decoder for {format.Codec}, {format.BitDepth} bit, "
+                    + $"{format.CodedWidth}x{format.CodedHeight}, with {decodeSurfaces} surfaces",
                 nameof(VideoApi.cuvidCreateDecoder));
             Own(decoder);
         }

@@ -4,7 +4,8 @@ using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>Videos that are decoded on the GPU of a detector, on the stand-ins for driver and decoder: every surface comes back, whatever happens.</summary>
+/// <summary>Videos that are decoded on the GPU of a detector, on the stand-ins for driver and decoder: every surface comes back, whatever
+/// happens.</summary>
 [Collection(CudaTests.Name)]
 public sealed class DeviceVideoTests
 {

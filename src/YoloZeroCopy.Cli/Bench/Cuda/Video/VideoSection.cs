@@ -111,6 +111,7 @@ internal sealed record VideoSection(ElementaryStream Clip, IReadOnlyList<VideoRa
         }
 
         yield return (
-            "cameras of 30 frames/s", FormattableString.Invariant($"{Cameras} within 50 ms p99{(AtCameras is null ? "" : $": {AtCameras.Describe()}")}"));
+            "cameras of 30 frames/s",
+                FormattableString.Invariant($"{Cameras} within 50 ms p99{(AtCameras is null ? "" : $": {AtCameras.Describe()}")}"));
     }
 }
