@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace YoloZeroCopy.Video.Tests;
+
+/// <summary>A real RTSP server with cameras (rtsp/server.py), which can be killed, frozen and started again.</summary>
+internal sealed class RtspServer(string file, string? login = null, int cameras = 4) : IDisposable
+{
+    private const string Python = "/usr/bin/python3";
+    private Process? process;
+
+    public int Port { get; } = FreePort();
+
+    public string? Login { get; set; } = login;
+
+    public int Cameras { get; set; } = cameras;
+
+    /// <summary>Skips the test where the server's packages are missing.</summary>
+    public static async Task SkipIfMissingAsync()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(Python), "the RTSP server needs Linux and /usr/bin/python3");
+        ProcessStartInfo info = new(Python, ["-c", "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"])
+        {
+            RedirectStandardError = true,
+        };
+        using Process python = Process.Start(info)!;
+        string error = await python.StandardError.ReadToEndAsync();
+        await python.WaitForExitAsync();
+        string last = error.Trim().Split('\n')[^1];
+        Assert.SkipUnless(python.ExitCode == 0, $"GStreamer's RTSP server is not installed, which eng/video-test-packages.sh does: {last}");
+    }
+
+    /// <summary>A port that nobody listens on.</summary>
+    public static int FreePort()
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public async Task StartAsync()
+    {
+        string script = Path.Combine(AppContext.BaseDirectory, "rtsp", "server.py");
+        string[] arguments = [script, file, $"{Port}", $"{Cameras}", .. Login is null ? (string[])[] : [Login]];
+        process = Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        Assert.Equal("ready", await process.StandardOutput.ReadLineAsync());
+    }
+
+    public void Kill()
+    {
+        process!.Kill();
+        process.WaitForExit();
+        process.Dispose();
+        process = null;
+    }
+
+    public Task FreezeAsync() => SignalAsync("-STOP");
+
+    public Task ThawAsync() => SignalAsync("-CONT");
+
+    public void Dispose()
+    {
+        if (process is not null)
+        {
+            Kill();
+        }
+    }
+
+    private Task SignalAsync(string signal) => Clips.RunAsync("/bin/kill", signal, $"{process!.Id}");
+}

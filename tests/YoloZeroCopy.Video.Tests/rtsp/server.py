@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Cameras for tests: GStreamer's RTSP server on this machine, which plays an H.264 file at its own rate on /cam0, /cam1 ...
+
+    server.py FILE PORT CAMERAS [USER:PASSWORD]
+
+Prints "ready", and ends with its standard input, so that it does not outlive the test that started it.
+"""
+import os
+import sys
+import threading
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+
+
+def end_with_input():
+    sys.stdin.read()
+    os._exit(0)
+
+
+def main(file, port, cameras, login=None):
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer.new()
+    server.set_address("127.0.0.1")
+    server.set_service(port)
+    if login:
+        user, password = login.split(":", 1)
+        token = GstRtspServer.RTSPToken()
+        token.set_string("media.factory.role", "viewer")
+        auth = GstRtspServer.RTSPAuth.new()
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+        server.set_auth(auth)
+    for camera in range(int(cameras)):
+        factory = GstRtspServer.RTSPMediaFactory.new()
+        factory.set_launch(f"( filesrc location={file} ! qtdemux ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )")
+        if login:
+            permissions = GstRtspServer.RTSPPermissions()
+            for permission in ("media.factory.access", "media.factory.construct"):
+                permissions.add_permission_for_role("viewer", permission, True)
+            factory.set_permissions(permissions)
+        server.get_mount_points().add_factory(f"/cam{camera}", factory)
+    if not server.attach(None):
+        sys.exit(f"port {port} is taken")
+    threading.Thread(target=end_with_input, daemon=True).start()
+    print("ready", flush=True)
+    GLib.MainLoop().run()
+
+
+main(*sys.argv[1:])
