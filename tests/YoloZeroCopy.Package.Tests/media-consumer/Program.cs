@@ -11,7 +11,7 @@ await using (YoloDetector detector = YoloDetector.Open(args[0], new DetectorOpti
     using DetectionResult result = await detector.SubmitAsync(slot);
     new Annotator(picture, format).Draw(result.Detections, detector.Model.Names);
     PictureFile.WritePng(args[2], picture, format);
-    Console.WriteLine($"objects: {result.Detections.Length}");
+    Console.WriteLine($"objects: {result.Detections.Length}, followed: {new ByteTracker().Update(result.Detections).Length}");
 }
 
 // White glyphs with soft edges on the label's black make many grays; a label without text has the one colour.
