@@ -26,9 +26,9 @@ internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, 
     /// <exception cref="IOException">A picture cannot be written.</exception>
     public async Task WriteAsync(OutputFiles output, CancellationToken stop)
     {
-        await using VideoReader clip = await VideoReader.OpenAsync(options.ClipPath, cancellationToken: CancellationToken.None);
+        await using VideoReader clip = await VideoReader.OpenAsync(options.Source, options.Reading, CancellationToken.None);
         await using VideoWriter video =
-            await VideoWriter.OpenAsync(output.Video, clip.Format, clip.FrameRate, cancellationToken: CancellationToken.None);
+            await VideoWriter.OpenAsync(output.Video, clip.Format, LineInspection.RateOf(clip), cancellationToken: CancellationToken.None);
         byte[] pixels = new byte[clip.Format.ByteCount];
         foreach (InspectedFrame frame in log.Frames)
         {

@@ -1,4 +1,5 @@
 using YoloZeroCopy;
+using YoloZeroCopy.Cuda;
 
 namespace InspectLine;
 
@@ -13,9 +14,12 @@ internal static class ExitCodes
     public const int OutputUnwritable = 5;
 
     /// <summary>The exit code for an error that the user can mend; null for one that is a mistake in the program and must show where.</summary>
-    public static int? For(Exception error, string clipPath) => error switch
+    /// <param name="error">The error.</param>
+    /// <param name="source">What is inspected. The error of a URL has another name of it, without a password.</param>
+    public static int? For(Exception error, string source) => error switch
     {
-        MediaException media => media.Path == clipPath ? InputUnreadable : OutputUnwritable,
+        MediaException media => media.Path == source || InspectOptions.IsUrl(source) ? InputUnreadable : OutputUnwritable,
+        NotSupportedException or CudaUnavailableException or CudaException => ModelUnusable,
         InvalidDataException => InputUnreadable,
         ModelException or NativeLibraryException or InferenceException or DetectorFaultedException or InsufficientMemoryException => ModelUnusable,
         ArgumentException => WrongArguments,

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
@@ -8,12 +9,16 @@ namespace InspectLine;
 /// <summary>The inspection itself: frames go from the clip through slots to the detector, and what it finds goes to the tracker, the line and the
 /// log.</summary>
 /// <remarks>
-/// Two loops run side by side. One reads: it rents a slot, lets the video decoder write a frame straight into it and submits it. The other takes the
+/// Where ffmpeg decodes, two loops run side by side. One reads: it rents a slot, lets the video decoder write a frame straight into it and submits it. The other takes the
 /// results in the order of the frames. Between them waits a queue of tasks, not of pictures.
+/// Where the GPU decodes, frames never come here, and one loop takes the results.
 /// </remarks>
 internal sealed class LineInspection(
-    InspectOptions options, VideoReader clip, YoloDetector detector, DetectionWriter writer, ProgressDisplay progress)
+    InspectOptions options, VideoReader clip, VideoReaderOptions reading, YoloDetector detector, DetectionWriter writer, ProgressDisplay progress)
 {
+    // Of a source that does not say.
+    private const double UsualRate = 25;
+
     // Enough for steady figures, few enough to follow a change.
     private const int LatestFrames = 200;
 
@@ -27,7 +32,40 @@ internal sealed class LineInspection(
     /// <summary>Runs until the clip ends, the frame limit is reached or the caller wants to stop. An error in the clip, too, ends it with what was
     /// found until then in the log.</summary>
     /// <exception cref="IOException">The detections cannot be written.</exception>
-    public async Task RunAsync(CancellationToken stop)
+    public Task RunAsync(CancellationToken stop) =>
+        options.Decoding != VideoDecoding.Cpu && detector.CudaOrdinal is not null && !options.IsRealtime ? DecodeOnGpuAsync(stop) : DecodeAsync(stop);
+
+    /// <summary>Frames a second, for times in the clip.</summary>
+    public static double RateOf(VideoReader clip) => clip.FrameRate > 0 ? clip.FrameRate : UsualRate;
+
+    private async Task DecodeOnGpuAsync(CancellationToken stop)
+    {
+        // It is opened anew, for its coded frames.
+        await clip.DisposeAsync();
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            await foreach (VideoDetections frame in detector.DetectVideoAsync(options.Source, options.Decoding, reading, cancellationToken: stop))
+            {
+                Log.Elapsed = Stopwatch.GetElapsedTime(start);
+                Take((int)frame.FrameNumber, frame.Format, frame.Latency, frame.IsDropped ? null : [.. frame.Detections]);
+                if (Log.Frames.Count == options.FrameLimit)
+                {
+                    break;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            Log.Interruption = "stopped by the user";
+        }
+        catch (MediaException error)
+        {
+            Log.Interruption = error.Message;
+        }
+    }
+
+    private async Task DecodeAsync(CancellationToken stop)
     {
         long start = Stopwatch.GetTimestamp();
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -39,7 +77,9 @@ internal sealed class LineInspection(
             {
                 using DetectionResult result = await task;
                 Log.Elapsed = Stopwatch.GetElapsedTime(start);
-                Take(result);
+
+                // Every frame of the clip was submitted, so the detector's count is the clip's.
+                Take((int)result.Sequence, result.Format, result.Latency, result.IsDropped ? null : [.. result.Detections]);
             }
         }
         finally
@@ -57,9 +97,9 @@ internal sealed class LineInspection(
         {
             for (int number = 0; number < options.FrameLimit; number++)
             {
-                if (options.IsRealtime)
+                if (options.IsRealtime && !clip.IsLive)
                 {
-                    await WaitUntilAsync(start, number / clip.FrameRate, end);
+                    await WaitUntilAsync(start, number / RateOf(clip), end);
                 }
 
                 // Waits here when all slots are in use or results are not taken: the detector sets the pace.
@@ -114,20 +154,15 @@ internal sealed class LineInspection(
         }
     }
 
-    private void Take(DetectionResult result)
+    // Without detections: the frame was dropped.
+    private void Take(int number, FrameFormat format, TimeSpan latency, ImmutableArray<Detection>? detections)
     {
-        // Every frame of the clip was submitted, so the detector's count is the clip's.
-        int number = (int)result.Sequence;
-        if (result.IsDropped)
+        Log.Frames.Add(new InspectedFrame(number, IsDropped: detections is null, detections ?? []));
+        if (detections is ImmutableArray<Detection> found)
         {
-            Log.Frames.Add(new InspectedFrame(number, IsDropped: true, []));
-        }
-        else
-        {
-            Log.Latency.Add(result.Latency);
-            Log.Frames.Add(new InspectedFrame(number, IsDropped: false, [.. result.Detections]));
-            writer.Write(number, result.Format, result.Detections);
-            foreach (Track track in Line.TakeCrossings(tracker.Update(number, result.Detections)))
+            Log.Latency.Add(latency);
+            writer.Write(number, format, found.AsSpan());
+            foreach (Track track in Line.TakeCrossings(tracker.Update(number, found.AsSpan())))
             {
                 Count(number, track);
             }
@@ -143,14 +178,14 @@ internal sealed class LineInspection(
         Log.Crossings.Add(new Crossing(frame, track.Id, track.ClassId, track.Certainty, track.Box, isDefect ? Log.AlarmCount + 1 : 0));
         if (isDefect)
         {
-            progress.WriteLine($"ALARM {Log.AlarmCount:000}  {name} crosses the line at {frame / clip.FrameRate:F2} s (frame "
+            progress.WriteLine($"ALARM {Log.AlarmCount:000}  {name} crosses the line at {frame / RateOf(clip):F2} s (frame "
                 + $"{frame}, certainty {track.Certainty:P0})");
         }
     }
 
     private string Describe()
     {
-        string total = clip.Duration is TimeSpan duration ? $"/{Math.Min(options.FrameLimit, duration.TotalSeconds * clip.FrameRate):F0}" : "";
+        string total = clip.Duration is TimeSpan duration ? $"/{Math.Min(options.FrameLimit, duration.TotalSeconds * RateOf(clip)):F0}" : "";
         return $"{Log.Frames.Count}{total} frames  {Log.FramesPerSecond:F1}/s  p50 {Log.Latency.Percentile(0.5, LatestFrames):F0} ms"
             + $"  p99 {Log.Latency.Percentile(0.99, LatestFrames):F0} ms  parts {Log.Crossings.Count}  alarms "
             + $"{Log.AlarmCount}  drops {Log.DroppedCount}";

@@ -27,39 +27,55 @@ try
     ReportPage.Write(output.Report, results);
     return Conclude(results, output);
 }
-catch (Exception error) when (ExitCodes.For(error, options.ClipPath) is int code)
+catch (Exception error) when (ExitCodes.For(error, options.Source) is int code)
 {
     progress.Clear();
     return Fail(error.Message, code);
 }
 
-// The clip's frames are decoded straight into the detector's slots; see LineInspection for the two loops.
+// Frames are decoded straight into the detector's slots, or on its GPU; see LineInspection.
 async Task<ReportData> InspectAsync(OutputFiles output)
 {
-    await using VideoReader clip = await VideoReader.OpenAsync(options.ClipPath);
+    bool isLost = false;
+    VideoReaderOptions reading = options.Reading with
+    {
+        StateChanged = (state, reason) =>
+        {
+            if (reason is not null || isLost)
+            {
+                progress.WriteLine($"source: {state} {reason}");
+            }
+
+            isLost = reason is not null;
+        },
+    };
+    await using VideoReader clip = await VideoReader.OpenAsync(options.Source, reading, stop.Token);
+    string name = Path.GetFileName(clip.Name);
     await using YoloDetector detector = YoloDetector.Open(options.ModelPath, new DetectorOptions
     {
         InputSize = options.InputSizeFor(clip.Format),
         SlotBytes = clip.Format.ByteCount,
         MaxBatch = 2,           // little latency, and on a processor as fast as larger ones
-        Overflow = options.IsRealtime ? OverflowPolicy.DropOldest : OverflowPolicy.Wait,
+        Device = options.Decoding == VideoDecoding.Gpu ? Device.Cuda() : Device.Auto,
+        Overflow = options.IsRealtime || clip.IsLive ? OverflowPolicy.DropOldest : OverflowPolicy.Wait,
         ClassAgnostic = true,   // one place on the belt holds one part, so it gets one class
     });
-    progress.WriteLine($"{Path.GetFileName(options.ClipPath)}: {clip.Format.Width}x{clip.Format.Height}, {clip.FrameRate:0.##} frames a second");
+    progress.WriteLine($"{name}: {clip.Format.Width}x{clip.Format.Height}, {clip.FrameRate:0.##} frames a second");
     progress.WriteLine($"{Path.GetFileName(options.ModelPath)}: {detector.Model.ClassCount} classes, input "
         + $"{detector.Model.InputWidth}x{detector.Model.InputHeight}, {detector.Device}");
 
-    using DetectionWriter writer = new(output.Detections, Path.GetFileName(options.ClipPath), detector.Model.Names);
-    LineInspection inspection = new(options, clip, detector, writer, progress);
+    using DetectionWriter writer = new(output.Detections, name, detector.Model.Names);
+    LineInspection inspection = new(options, clip, reading, detector, writer, progress);
     await inspection.RunAsync(stop.Token);
     return new ReportData
     {
-        Clip = Path.GetFileName(options.ClipPath),
+        Clip = name,
+        IsLive = clip.IsLive,
         Format = clip.Format,
-        FrameRate = clip.FrameRate,
+        FrameRate = LineInspection.RateOf(clip),
         Model = detector.Model,
         Device = detector.Device,
-        IsRealtime = options.IsRealtime,
+        IsRealtime = options.IsRealtime || clip.IsLive,
         Statistics = detector.Statistics,
         Log = inspection.Log,
         LineX = inspection.Line.X,
@@ -70,7 +86,8 @@ async Task<ReportData> InspectAsync(OutputFiles output)
 
 async Task<ReportData> AnnotateAsync(ReportData results, OutputFiles output)
 {
-    if (results.Log.Frames.Count == 0)
+    // What is live cannot be read a second time.
+    if (results.Log.Frames.Count == 0 || results.IsLive)
     {
         return results;
     }

@@ -22,7 +22,8 @@ public static partial class VideoDetection
     /// A detector that drops frames (<see cref="DetectorOptions.Overflow"/>, <see cref="DetectorOptions.MaxFrameAge"/>) gives dropped ones, too, with
     /// that status. Exceptions come from the enumeration, after the frames before them.
     /// </remarks>
-    /// <exception cref="MediaException">The video cannot be read, is damaged, or is a live source that ended.</exception>
+    /// <exception cref="MediaException">The video cannot be opened or read, or is damaged. A live one that was lost is waited for, unless
+    /// <see cref="VideoReaderOptions.Reconnects"/> is off.</exception>
     /// <exception cref="NativeLibraryException">ffmpeg is not found or cannot be started.</exception>
     /// <exception cref="ArgumentException">A frame of the video is larger than a slot, or an option is wrong.</exception>
     /// <exception cref="InferenceException">The engine failed on a frame.</exception>
@@ -137,7 +138,8 @@ public static partial class VideoDetection
             try
             {
                 using DetectionResult result = await Result.ConfigureAwait(false);
-                return new VideoDetections(Number, Timestamp, Format, result.IsDropped ? [] : result.ToArray(), result.Status, FollowsDamage);
+                return new VideoDetections(
+                    Number, Timestamp, Format, result.IsDropped ? [] : result.ToArray(), result.Status, FollowsDamage, result.Latency);
             }
             catch (OperationCanceledException error) when (cancellationToken.IsCancellationRequested)
             {

@@ -13,13 +13,15 @@ public sealed class VideoDetections
     /// <param name="detections">What it shows, by falling score; kept and not copied.</param>
     /// <param name="status">What became of the frame.</param>
     /// <param name="followsDamage">Whether what it shows may be smeared.</param>
+    /// <param name="latency">How long it took.</param>
     public VideoDetections(
         long frameNumber,
         TimeSpan timestamp,
         FrameFormat format,
         IReadOnlyList<Detection> detections,
         FrameStatus status = FrameStatus.Completed,
-        bool followsDamage = false)
+        bool followsDamage = false,
+        TimeSpan latency = default)
     {
         ArgumentNullException.ThrowIfNull(detections);
         FrameNumber = frameNumber;
@@ -27,6 +29,7 @@ public sealed class VideoDetections
         Format = format;
         Status = status;
         FollowsDamage = followsDamage;
+        Latency = latency;
         this.detections = detections;
     }
 
@@ -50,6 +53,9 @@ public sealed class VideoDetections
     /// that stands for itself. ffmpeg does not say so of its frames.
     /// </summary>
     public bool FollowsDamage { get; }
+
+    /// <summary>Time from submit until the result was ready: <see cref="DetectionResult.Latency"/>.</summary>
+    public TimeSpan Latency { get; }
 
     /// <summary>Objects found, by falling score. Empty when the model found none.</summary>
     /// <exception cref="InvalidOperationException">The frame was dropped, so that nothing is known of what it shows.</exception>

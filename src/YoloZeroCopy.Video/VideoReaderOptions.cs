@@ -21,7 +21,8 @@ public sealed record VideoReaderOptions
     public bool AllowUrl { get; init; }
 
     /// <summary>Whether the video is live, so that its end is a fault (<see cref="VideoReader.IsLive"/>). Null: as its kind and its length tell; a
-    /// camera's MJPEG over HTTP needs true, since nobody can tell it from a file.</summary>
+    /// camera's MJPEG over HTTP needs true, since nobody can tell it from a file, and a recording over RTSP false where its URL has a password, since
+    /// its length is not known then.</summary>
     public bool? IsLive { get; init; }
 
     /// <summary>True: a live video that was lost is tried again until it is back, and a read waits for it. False: the read has the exception.</summary>

@@ -84,7 +84,7 @@ public sealed class InspectLineTests
         byte[] whole = File.ReadAllBytes(clip);
         File.WriteAllBytes(clip, whole[..(whole.Length * 2 / 3)]);
 
-        SampleResult result = await SampleProcess.RunAsync(Sample, "--clip", clip, "--output", folder.File("out"));
+        SampleResult result = await SampleProcess.RunAsync(Sample, "--source", clip, "--output", folder.File("out"));
 
         AssertFailed(3, "short.mp4", result);
         string report = File.ReadAllText(folder.File("out/report.html"));
@@ -100,18 +100,35 @@ public sealed class InspectLineTests
     {
         using TemporaryFolder folder = new();
         InspectOptions shipped = new();
-        File.Copy(shipped.ClipPath, folder.File("clip.mp4"));
+        File.Copy(shipped.Source, folder.File("clip.mp4"));
         File.WriteAllText(
             folder.File("clip.truth.jsonl"), File.ReadAllText(shipped.TruthPath).Replace("\"class\": 6", "\"class\": 7", StringComparison.Ordinal));
 
         AssertFailed(1, "under the bar of 90 %",
-            await SampleProcess.RunAsync(Sample, "--clip", folder.File("clip.mp4"), "--output", folder.File("out"), "--frames", "4"));
+            await SampleProcess.RunAsync(Sample, "--source", folder.File("clip.mp4"), "--output", folder.File("out"), "--frames", "4"));
+    }
+
+    [Fact]
+    public async Task A_folder_of_pictures_is_inspected_like_a_clip()
+    {
+        using TemporaryFolder folder = new();
+        string pictures = Directory.CreateDirectory(folder.File("belt")).FullName;
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(SampleProcess.RepositoryRoot, "samples/media/pictures"), "*.jpg"))
+        {
+            File.Copy(file, Path.Combine(pictures, Path.GetFileName(file)));
+        }
+
+        SampleResult result = await SampleProcess.RunAsync(Sample, "--source", pictures, "--decode", "cpu", "--output", folder.File("out"));
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Errors));
+        Assert.Equal(Directory.GetFiles(pictures).Length, File.ReadLines(folder.File("out/detections.jsonl")).Count());
     }
 
     [Theory]
     [InlineData(2, "'--cilp' is no option", "--cilp", "a.mp4")]
-    [InlineData(3, "missing.mp4", "--clip", "{folder}/missing.mp4")]
-    [InlineData(3, "text.dat", "--clip", "{folder}/text.dat")]
+    [InlineData(3, "http://***@127.0.0.1:1/a.mp4", "--source", "http://user:s3cr3t@127.0.0.1:1/a.mp4")]
+    [InlineData(3, "missing.mp4", "--source", "{folder}/missing.mp4")]
+    [InlineData(3, "text.dat", "--source", "{folder}/text.dat")]
     [InlineData(4, "640x385 pixels does not fit", "--input-size", "640x385")]
     [InlineData(4, "missing.onnx", "--model", "{folder}/missing.onnx")]
     [InlineData(4, "text.dat", "--model", "{folder}/text.dat")]

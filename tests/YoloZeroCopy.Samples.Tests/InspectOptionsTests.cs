@@ -10,7 +10,7 @@ public sealed class InspectOptionsTests
         InspectOptions options = InspectOptions.Parse([]);
 
         Assert.True(File.Exists(options.ModelPath));
-        Assert.True(File.Exists(options.ClipPath));
+        Assert.True(File.Exists(options.Source));
         Assert.True(File.Exists(options.TruthPath));
         Assert.False(options.IsRealtime);
     }
@@ -18,12 +18,15 @@ public sealed class InspectOptionsTests
     [Fact]
     public void Options_are_taken()
     {
-        InspectOptions options = InspectOptions.Parse(["--model", "m.onnx", "--clip", "c.mkv", "--output", "o", "--frames", "12", "--realtime"]);
+        InspectOptions options = InspectOptions.Parse(["--model", "m.onnx", "--source", "c.mkv", "--output", "o", "--frames", "12", "--realtime"]);
 
         Assert.Equal(("m.onnx", "c.mkv", "c.truth.jsonl", "o", 12, true),
-            (options.ModelPath, options.ClipPath, options.TruthPath, options.OutputFolder, options.FrameLimit, options.IsRealtime));
+            (options.ModelPath, options.Source, options.TruthPath, options.OutputFolder, options.FrameLimit, options.IsRealtime));
         Assert.False(InspectOptions.Parse(["--realtime", "--fast"]).IsRealtime);
         Assert.True(InspectOptions.Parse(["--help"]).WantsHelp);
+        Assert.Equal(VideoDecoding.Auto, options.Decoding);
+        Assert.Equal(VideoDecoding.Gpu, InspectOptions.Parse(["--decode", "nvdec"]).Decoding);
+        Assert.Equal(VideoDecoding.Cpu, InspectOptions.Parse(["--decode", "cpu", "--realtime"]).Decoding);
     }
 
     [Theory]
@@ -36,6 +39,8 @@ public sealed class InspectOptionsTests
     [InlineData("--input-size", "0x0")]
     [InlineData("--input-size", "640x640x3")]
     [InlineData("--cilp", "a.mp4")]
+    [InlineData("--decode", "gpu")]
+    [InlineData("--realtime", "--decode", "nvdec")]
     [InlineData("a.mp4")]
     public void Wrong_options_are_named(params string[] arguments)
     {

@@ -41,6 +41,7 @@ public sealed class VideoDetectionTests : IDisposable
         {
             Assert.Equal((320, 180, FrameStatus.Completed), (frame.Format.Width, frame.Format.Height, frame.Status));
             Assert.Equal(frame.FrameNumber % 7 == 0 ? [] : [(int)frame.FrameNumber], frame.Detections.Select(static one => one.ClassId));
+            Assert.True(frame.Latency > TimeSpan.Zero);
         });
         Assert.Equal("frame 8 at 0.320 s: 1 detections", frames[8].ToString());
         Assert.Equal(0, detector.Statistics.HostCopies);

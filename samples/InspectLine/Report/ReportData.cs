@@ -11,6 +11,8 @@ internal sealed record ReportData
 
     public required double FrameRate { get; init; }
 
+    public bool IsLive { get; init; }
+
     public required ModelInfo Model { get; init; }
 
     /// <summary>Device and engine, as the detector describes them.</summary>

@@ -111,7 +111,7 @@ internal static class ReportPage
     {
         if (data.AlarmPictures.Count == 0)
         {
-            return data.Log.AlarmCount == 0 ? "<p>No defective part crossed the line.</p>" : "<p>The pictures could not be made.</p>";
+            return data.Log.AlarmCount == 0 ? "<p>No defective part crossed the line.</p>" : data.IsLive ? "<p>There are no pictures of a live source.</p>" : "<p>The pictures could not be made.</p>";
         }
 
         return $"""
