@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the clips of this folder, and what ffmpeg decodes them to: python3 make_clips.py, with an ffmpeg that has libx264, libx265 and libaom.
+"""Makes the clips of this folder, and what ffmpeg decodes them to: python3 make_clips.py, with an ffmpeg that has libx264 and libx265.
+Names of clips behind it make only these.
 
 A clip is an elementary stream. Beside it, NAME.txt has a line `packet TIMESTAMP BYTES` for each packet, in the order of decoding, and one for each
 frame, in the order of display: `frame TIMESTAMP WIDTH HEIGHT SHA256`, the hash over the NV12, or with 10 bits P010, of ffmpeg's own decoder, rows
@@ -8,21 +9,27 @@ without padding. Timestamps count the frames of a part, from 0, 1000, 2000 ...
 
 import os
 import subprocess
+import sys
 import tempfile
 
 SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../samples/media/conveyor.mp4")
 X264 = ["-c:v", "libx264", "-preset", "veryslow", "-x264-params", "threads=1:keyint={keyint}:bframes={b}:b-adapt=0:slices=1"]
 X265 = ["-c:v", "libx265", "-preset", "slow", "-x265-params", "repeat-headers=1:keyint={keyint}:bframes={b}:b-adapt=0:pools=1:log-level=error"]
+CROP = "_metadata=crop_left={}:crop_top={}:crop_right={}:crop_bottom={}"
 
 # name, encoder (None: the beginning of the sample clip as it is), pixel format, frames, B-frames between two others, frames between two key frames,
-# sizes of the parts, bitstream filter
+# sizes of the parts, bitstream filters: one for all parts, or one for each
 CLIPS = [
     ("h264-b-1080", X264, "yuv420p", 10, 3, 30, ["1920x1080"], None),
     ("h264-odd", X264, "yuv420p", 8, 0, 4, ["638x362"], None),
-    ("h264-crop", X264, "yuv420p", 6, 2, 30, ["640x368"], "h264_metadata=crop_left=12:crop_top=6:crop_right=4:crop_bottom=2"),
+    ("h264-crop", X264, "yuv420p", 6, 2, 30, ["640x368"], "h264" + CROP.format(12, 6, 4, 2)),
+    # The size of what is shown changes with the left and the top offset alone.
+    ("h264-crops", X264, "yuv420p", 4, 2, 30, ["640x368"] * 3, ["h264" + CROP.format(*crop, 4, 2) for crop in [(12, 6), (0, 0), (30, 10)]]),
     ("h264-10", X264, "yuv420p10le", 5, 2, 30, ["320x240"], None),
     ("hevc-b-1080", X265, "yuv420p", 10, 3, 30, ["1920x1080"], None),
     ("hevc-odd", X265, "yuv420p", 8, 0, 4, ["638x362"], None),
+    ("hevc-crop", X265, "yuv420p", 6, 2, 30, ["640x368"], "hevc" + CROP.format(12, 6, 4, 2)),
+    ("hevc-crops", X265, "yuv420p", 4, 2, 30, ["640x368"] * 3, ["hevc" + CROP.format(*crop, 4, 2) for crop in [(12, 6), (0, 0), (30, 10)]]),
     ("hevc-10", X265, "yuv420p10le", 8, 0, 4, ["638x362"], None),
     ("hevc-10-b", X265, "yuv420p10le", 10, 3, 30, ["1280x720"], None),
     ("h264-sizes", X264, "yuv420p", 5, 2, 30, ["640x360", "320x240", "1280x720", "640x360"], None),
@@ -72,8 +79,11 @@ def part(folder, encoder, pixels, frames, b, keyint, size, bsf, number):
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     for name, encoder, pixels, frames, b, keyint, sizes, bsf in CLIPS:
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
+        filters = bsf if isinstance(bsf, list) else [bsf] * len(sizes)
         with tempfile.TemporaryDirectory() as folder:
-            parts = [part(folder, encoder, pixels, frames, b, keyint, size, bsf, i) for i, size in enumerate(sizes)]
+            parts = [part(folder, encoder, pixels, frames, b, keyint, size, filters[i], i) for i, size in enumerate(sizes)]
         with open(os.path.join(here, name + "." + name.split("-")[0]), "wb") as file:
             file.write(b"".join(data for data, _, _ in parts))
         with open(os.path.join(here, name + ".txt"), "w", encoding="ascii") as file:
