@@ -24,8 +24,11 @@ public sealed class VideoDecoderTests
             using CudaVideoDecoder decoder = Make(context, receiver, new CudaVideoDecoderOptions { Codec = codec });
             receiver.Decoder = decoder;
             Assert.Null(decoder.Format);
-            byte[] headers = VideoDouble.Sequence(
-                64, 48, left: 4, top: 2, right: 60, bottom: 42, bitDepth, reorder: 1, isFullRange: true, matrix: 5);
+            byte[] headers =
+            [
+                .. VideoDouble.Unit(HeaderWriter.Sequence(codec, 64, 48, left: 4, top: 2, right: 4, bottom: 6)),
+                .. VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42, bitDepth, reorder: 1, isFullRange: true, matrix: 5),
+            ];
             decoder.Decode([.. headers, .. VideoDouble.Picture(10, 0, PictureFlags.Intra | PictureFlags.Reference)], timestamp: 100);
             Assert.Empty(receiver.Frames);
             decoder.Decode(VideoDouble.Picture(30, 2), timestamp: 300);
@@ -67,6 +70,52 @@ public sealed class VideoDecoderTests
             Assert.Equal([0, 1, 2], receiver.Timestamps);
             decoder.Flush();
             Assert.Equal([0, 1, 2, 3, 4], receiver.Timestamps);
+        }
+
+        video.AssertClean();
+    }
+
+    [Theory]
+    [InlineData(CudaVideoCodec.H264, false)]
+    [InlineData(CudaVideoCodec.Hevc, false)]
+    [InlineData(CudaVideoCodec.H264, true)]
+    public void The_part_that_is_shown_is_that_of_the_headers_of_each_picture(CudaVideoCodec codec, bool isReported)
+    {
+        using (CudaContext context = video.Driver.OpenContext())
+        {
+            video.Set("reports_offsets", isReported ? 1 : 0);
+            VideoReceiver receiver = new(context);
+            using CudaVideoDecoder decoder = Make(context, receiver, new CudaVideoDecoderOptions { Codec = codec });
+            receiver.Decoder = decoder;
+
+            // Headers that come apart, and two pictures, of which the second waits for its turn when the part changes without a new sequence.
+            decoder.DecodeHeaders(VideoDouble.Unit(HeaderWriter.Sequence(codec, 64, 48, left: 4, top: 2, right: 4, bottom: 6)));
+            decoder.DecodeHeaders(VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42, reorder: 1));
+            CudaVideoFormat first = new(codec, 56, 40, 64, 48, 4, 2, 8, IsFullRange: false, Matrix: 1);
+            Assert.Equal(first, decoder.Format);
+            decoder.Decode(VideoDouble.Picture(10, 0, PictureFlags.Intra | PictureFlags.Reference), 100);
+            decoder.Decode(VideoDouble.Picture(20, 1), 200);
+            byte[] headers = VideoDouble.Unit(HeaderWriter.Sequence(codec, 64, 48, left: 0, top: 4, right: 4, bottom: 6));
+            decoder.Decode([.. headers, .. VideoDouble.Picture(30, 2)], 300);
+            CudaVideoFormat second = first with { Left = 0, Top = 4, Width = 60, Height = 38 };
+            Assert.Equal(second, decoder.Format);
+            decoder.Flush();
+
+            // Headers of which nothing can be read leave it to the parser.
+            headers = VideoDouble.Unit([0, 0, 1, (byte)(codec == CudaVideoCodec.H264 ? 0x67 : 33 << 1), 1, 77]);
+            decoder.Decode(
+                [.. headers, .. VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42), .. VideoDouble.Picture(40, 0, PictureFlags.Intra)], 400);
+            CudaVideoFormat third = isReported ? first : first with { Left = 0, Top = 0, Width = 60, Height = 42 };
+            Assert.Equal([100, 200, 300, 400], receiver.Timestamps);
+            CudaVideoFormat[] formats = [first, first, second, third];
+            for (int i = 0; i < formats.Length; i++)
+            {
+                (CudaVideoFrame frame, byte[] pixels) = receiver.Frames[i];
+                Assert.Equal(formats[i], frame.Format);
+                Assert.Equal(VideoDouble.Pixels(10 * (i + 1), formats[i]), pixels);
+            }
+
+            Assert.Equal((4, 0), (decoder.FramesDelivered, decoder.DamagedPictures));
         }
 
         video.AssertClean();
@@ -306,6 +355,7 @@ public sealed class VideoDecoderTests
             Refuses(VideoDouble.Sequence(leastSurfaces: 32), "needs 32 surfaces; there can be 31");
             Refuses(VideoDouble.Sequence(4112, 64), "4112x64; Stand-in 0 decodes 16x16 to 4096x4096");
             Refuses(VideoDouble.Sequence(64, 48, right: 66), "shows 66x48 at (0, 0)");
+            video.Set("reports_offsets", 1);
             Refuses(VideoDouble.Sequence(64, 48, top: 40, bottom: 40), "shows 64x0 at (0, 40)");
             Refuses(VideoDouble.Sequence(64, 48, top: 1), "shows 64x47 at (0, 1)");
         }

@@ -51,6 +51,9 @@ internal sealed unsafe class VideoDouble
         return record;
     }
 
+    /// <summary>A unit of a real bitstream, which the stand-in skips.</summary>
+    public static byte[] Unit(byte[] unit) => [(byte)'N', checked((byte)unit.Length), .. unit];
+
     /// <summary>A picture; its place in the order of display counts where the sequence reorders.</summary>
     public static byte[] Picture(int seed, int order = 0, PictureFlags flags = PictureFlags.Reference) =>
         [(byte)'P', (byte)order, (byte)seed, (byte)flags];

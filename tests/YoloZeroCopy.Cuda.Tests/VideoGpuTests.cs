@@ -10,7 +10,10 @@ namespace YoloZeroCopy.Cuda.Tests;
 public sealed class VideoGpuTests(ITestOutputHelper output)
 {
     private static readonly string[] Clips =
-        ["h264-b-1080", "h264-odd", "h264-crop", "h264-sizes", "hevc-b-1080", "hevc-odd", "hevc-10", "hevc-10-b", "hevc-sizes"];
+    [
+        "h264-b-1080", "h264-odd", "h264-crop", "h264-crops", "h264-sizes",
+        "hevc-b-1080", "hevc-odd", "hevc-crop", "hevc-crops", "hevc-10", "hevc-10-b", "hevc-sizes",
+    ];
 
     [GpuFact]
     public void Frames_are_those_of_ffmpeg_to_the_bit()

@@ -1,6 +1,8 @@
 /*
  * A stand-in for libnvcuvid.so.1, beside the stand-in driver. It plays parser and decoder with a bitstream of its own:
  *   'S' and a sequence: what the headers say from here on       'P' and a picture       'X': the parser fails
+ *   'N', a length and as many bytes: skipped; headers of a real bitstream, for what reads them itself
+ * As the real one does, it leaves the left and the top offset out of the part that is to be shown; with the number reports_offsets it does not.
  * A picture's pixels follow from its seed, so that a test can tell which picture it sees, and whether all of it. What must not be done is noted as
  * misuse. Tests steer it with the yzc_ functions at the end.
  */
@@ -295,8 +297,11 @@ static int begin_sequence(parser *p, const sequence *s) {
     format.min_num_decode_surfaces = s->least_surfaces;
     format.coded_width = s->coded_width;
     format.coded_height = s->coded_height;
-    format.display_area.left = s->left;
-    format.display_area.top = s->top;
+    pthread_mutex_lock(&mutex);
+    int reports_offsets = *number("reports_offsets") != 0;
+    pthread_mutex_unlock(&mutex);
+    format.display_area.left = reports_offsets ? s->left : 0;
+    format.display_area.top = reports_offsets ? s->top : 0;
     format.display_area.right = s->right;
     format.display_area.bottom = s->bottom;
     format.chroma_format = (cudaVideoChromaFormat)s->chroma;
@@ -355,6 +360,8 @@ API CUresult cuvidParseVideoData(CUvideoparser handle, CUVIDSOURCEDATAPACKET *pa
             memcpy(&pic, record + 1, sizeof pic);
             ok = !p->now.coded_width || decode(p, &pic, packet);
             at += 1 + sizeof pic;
+        } else if (record[0] == 'N' && left >= 1 && left - 1 >= record[1]) {
+            at += 2u + record[1];
         } else {
             ok = record[0] != 'X';
             at++;
@@ -377,7 +384,7 @@ API int yzc_use_driver(const char *path) {
     return get_context && allocate && release;
 }
 
-/* Sets max_decoders. */
+/* Sets max_decoders, reports_offsets. */
 API void yzc_set(const char *name, long long value) {
     pthread_mutex_lock(&mutex);
     *number(name) = value;

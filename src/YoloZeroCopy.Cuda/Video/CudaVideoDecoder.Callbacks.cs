@@ -81,7 +81,7 @@ public sealed unsafe partial class CudaVideoDecoder
     /// <returns>0 on failure, else how many pictures the parser may have at a time.</returns>
     private int BeginSequence(CUVIDEOFORMAT* native)
     {
-        CudaVideoFormat format = Read(native);
+        CudaVideoFormat format = cropping.Apply(Read(native));
         int wanted = VideoSurfaces.CountDecodeSurfaces(
             Math.Max(1, (int)native->min_num_decode_surfaces), options.DisplayDelay + options.MaxFramesHeld);
         Check(native, format, wanted);
@@ -189,7 +189,9 @@ public sealed unsafe partial class CudaVideoDecoder
         {
             decoded++;
             lastIntra = native->intra_pic_flag != 0 ? decoded : lastIntra;
-            picture = new Picture { Number = decoded, Intra = lastIntra, IsReference = native->ref_pic_flag != 0 };
+            // The parser may not tell of headers that change nothing but the left and the top offset.
+            now.Show(cropping.Apply(now.Format));
+            picture = new Picture { Number = decoded, Intra = lastIntra, IsReference = native->ref_pic_flag != 0, Format = now.Format };
         }
 
         CUresult status = now.Decode(native);
@@ -216,7 +218,7 @@ public sealed unsafe partial class CudaVideoDecoder
             throw new InvalidOperationException($"The parser shows surface {index}, and the decoder has {surfaces?.DecodeSurfaces ?? 0}.");
         }
 
-        if (pictures[index].IsRefused)
+        if (pictures[index].IsRefused || pictures[index].Number == 0)
         {
             NoteDamage(index);
             return 1;
@@ -266,11 +268,11 @@ public sealed unsafe partial class CudaVideoDecoder
             return false;
         }
 
-        CudaVideoFormat format = now.Format;
+        ref Picture picture = ref pictures[index];
+        CudaVideoFormat format = picture.Format;
         ulong left = (ulong)(format.Left * (format.BitDepth == 8 ? 1 : 2));
         CUdeviceptr luma = address.Offset(((ulong)format.Top * (ulong)pitch) + left);
         CUdeviceptr chroma = address.Offset(((ulong)(format.CodedHeight + (format.Top / 2)) * (ulong)pitch) + left);
-        ref Picture picture = ref pictures[index];
         bool followsDamage = lastDamaged >= picture.Intra && lastDamaged < picture.Number;
         CudaVideoFrame frame = new(luma, chroma, pitch, format, shown->timestamp, now.Mark(taken), followsDamage, token);
         try
@@ -313,7 +315,7 @@ public sealed unsafe partial class CudaVideoDecoder
     /// <summary>What is known of the picture in a surface of the decoder.</summary>
     private struct Picture
     {
-        /// <summary>Its place in the order of decoding, from 1.</summary>
+        /// <summary>Its place in the order of decoding, from 1; 0 where none was decoded.</summary>
         public long Number;
 
         /// <summary>Number of the latest picture, up to this one, that is decoded by itself.</summary>
@@ -321,5 +323,8 @@ public sealed unsafe partial class CudaVideoDecoder
 
         public bool IsReference;
         public bool IsRefused;
+
+        /// <summary>What the headers said when it was decoded.</summary>
+        public CudaVideoFormat Format;
     }
 }

@@ -29,6 +29,7 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
     private readonly ICudaVideoReceiver receiver;
     private readonly CudaStream stream;
     private readonly VideoParser parser;
+    private readonly VideoCropping cropping;
 
     // Those that are disposed are here as long as pictures of them are held. Under its own lock.
     private readonly List<VideoSurfaces> all = [];
@@ -69,6 +70,7 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
             throw new NotSupportedException($"{context.Device.Name} does not decode {options.Codec}.");
         }
 
+        cropping = new VideoCropping(options.Codec);
         stream = new CudaStream(context);
         try
         {
@@ -251,6 +253,7 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
             // Dispose on another thread, or inside the receiver, takes the parser away only after this.
             parser.DangerousAddRef(ref added);
             cancellation = cancellationToken;
+            cropping.Read(data);
             CUresult status;
             fixed (byte* payload = data)
             {

@@ -23,7 +23,11 @@ public sealed class DeviceVideoTests
         {
             Assert.Equal(0, detector.CudaOrdinal);
             using DeviceVideo decoder = Decode(detector, source: 3);
-            byte[] headers = VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42, reorder: 1, isFullRange: true);
+            byte[] headers =
+            [
+                .. VideoDouble.Unit(HeaderWriter.Sequence(CudaVideoCodec.H264, 64, 48, left: 4, top: 2, right: 4, bottom: 6)),
+                .. VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42, reorder: 1, isFullRange: true),
+            ];
             decoder.DecodeHeaders(headers);
             const int Count = 100;
             for (int packet = 0; packet < Count; packet++)
