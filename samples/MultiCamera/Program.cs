@@ -1,3 +1,72 @@
-WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
+using Microsoft.AspNetCore.HostFiltering;
+using System.Text.Json.Serialization;
+using MultiCamera.Alarms;
+using MultiCamera.Cameras;
+using MultiCamera.Settings;
+using MultiCamera.Web;
+using OpenTelemetry.Metrics;
+using YoloZeroCopy;
+
+const int WrongSettings = 2;
+const int DetectorFailed = 70;
+
+bool onlyChecks = args.Contains("--check");
+string path = args.FirstOrDefault(argument => !argument.StartsWith('-')) ?? "multicamera.json";
+SettingsFile file;
+Access access;
+YoloDetector detector;
+try
+{
+    file = SettingsFile.Read(path);
+    access = Access.Of(file.Site.TokenFile);
+    detector = await YoloDetector.OpenAsync(file.Site.Model.Path, file.Site.Model.ToOptions());
+    file.ThrowIfClassesUnknown(detector.Model.Names);
+}
+catch (Exception error) when (error is SettingsException or InferenceException or ModelException or NativeLibraryException)
+{
+    Console.Error.WriteLine(error.Message);
+    return WrongSettings;
+}
+
+if (onlyChecks)
+{
+    await detector.DisposeAsync();
+    Console.WriteLine($"{path}: {file.Site.Cameras.Count} cameras, {detector.Model.ClassCount} classes, {detector.Device}");
+    return 0;
+}
+
+WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+_ = builder.WebHost.UseUrls(file.Site.Listen);
+_ = builder.Services.ConfigureHttpJsonOptions(json =>
+    json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
+
+// A page of another site that a browser here shows must not reach this one by a name of its own.
+if (new Uri(file.Site.Listen).IsLoopback)
+{
+    _ = builder.Services.Configure<HostFilteringOptions>(options => options.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
+}
+
+if (Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is not null)
+{
+    _ = builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(PrometheusText.LibraryMeter, SiteMetrics.Name).AddOtlpExporter());
+}
+
+_ = builder.Services.AddSingleton(services => new OutletSet([], services.GetRequiredService<ILogger<OutletSet>>()));
+_ = builder.Services.AddSingleton(services => new Site(
+    detector, services.GetRequiredService<OutletSet>(), services.GetRequiredService<ILogger<Site>>()));
+_ = builder.Services.AddSingleton<SiteMetrics>();
+_ = builder.Services.AddSingleton<PrometheusText>();
+_ = builder.Services.AddSingleton(file);
+_ = builder.Services.AddSingleton<SiteService>();
+_ = builder.Services.AddHostedService(services => services.GetRequiredService<SiteService>());
+
+// Disposing it stops the cameras first and then the outlets, which have all alarms by then: the other way round than they were made.
 await using WebApplication app = builder.Build();
+_ = app.Services.GetRequiredService<SiteMetrics>();
+_ = app.UseHostFiltering();
+_ = app.Use(SitePage.AddHeadersAsync);
+_ = app.Use(access.CheckAsync);
+app.MapSitePage(
+    app.Services.GetRequiredService<Site>(), app.Services.GetRequiredService<SiteService>(), access, app.Services.GetRequiredService<PrometheusText>(), null);
 await app.RunAsync();
+return detector.Fault is null ? 0 : DetectorFailed;

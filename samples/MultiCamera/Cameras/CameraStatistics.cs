@@ -1,0 +1,22 @@
+namespace MultiCamera.Cameras;
+
+/// <summary>How a camera is, at one moment.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Source">Where its frames come from, without user and password.</param>
+/// <param name="State">One word: connecting, live, stalled, refused, failed, ended.</param>
+/// <param name="Problem">Why, for people; null where all is well.</param>
+/// <param name="Since">Since when it is in that state.</param>
+/// <param name="Width">Of its frames, in pixels; 0 before the first.</param>
+/// <param name="Height">Of its frames, in pixels; 0 before the first.</param>
+/// <param name="Rate">Frames a second of late that were looked at.</param>
+/// <param name="AgeP50">Seconds from a frame's arrival until its result was used, half of the frames below; null where there are none of late.</param>
+/// <param name="AgeP99">The same, 99 of 100 below.</param>
+/// <param name="Detected">Frames that were looked at.</param>
+/// <param name="Busy">Frames left out because those before them were still on their way.</param>
+/// <param name="Dropped">Frames that the detector dropped.</param>
+/// <param name="Failed">Frames that the detector failed on.</param>
+/// <param name="Faults">Times that the video was lost.</param>
+/// <param name="Alarms">Alarms raised.</param>
+internal sealed record CameraStatistics(
+    string Name, string Source, string State, string? Problem, DateTimeOffset Since, int Width, int Height, double Rate, double? AgeP50, double? AgeP99,
+    long Detected, long Busy, long Dropped, long Failed, long Faults, long Alarms);

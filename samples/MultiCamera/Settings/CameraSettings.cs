@@ -1,0 +1,77 @@
+using MultiCamera.Alarms;
+
+namespace MultiCamera.Settings;
+
+/// <summary>One camera: where its frames come from and what it watches for.</summary>
+internal sealed record CameraSettings
+{
+    public string Name { get; init; } = "";
+
+    /// <summary>A file, a folder of pictures, or a URL such as rtsp://user:password@camera/stream.</summary>
+    public string Source { get; init; } = "";
+
+    /// <summary>True: a file begins again when it ends.</summary>
+    public bool Repeat { get; init; }
+
+    /// <summary>True: a file is read as fast as the detector takes it and no frame is left out. False: at its own speed, as a camera.</summary>
+    public bool EveryFrame { get; init; }
+
+    /// <summary>Which point of an object is in a zone or crosses a line.</summary>
+    public Anchor Anchor { get; init; }
+
+    public IReadOnlyList<ZoneSettings> Zones { get; init; } = [];
+
+    public IReadOnlyList<LineSettings> Lines { get; init; } = [];
+
+    public IReadOnlyList<RuleSettings> Rules { get; init; } = [];
+
+    public bool IsUrl => Source.Contains("://", StringComparison.Ordinal);
+
+    public IEnumerable<(string Field, string Problem)> Check()
+    {
+        if (!Names.IsValid(Name))
+        {
+            yield return ("name", Name.Length == 0 ? $"is missing; wanted are {Names.Rule}" : $"is '{Name}'; wanted are {Names.Rule}");
+        }
+
+        if (string.IsNullOrWhiteSpace(Source))
+        {
+            yield return ("source", "is missing; wanted is a file, a folder or a URL");
+        }
+
+        if (IsUrl && (Repeat || EveryFrame))
+        {
+            yield return (Repeat ? "repeat" : "everyFrame", "is for files; the source is a URL");
+        }
+
+        foreach ((string field, string problem) in CheckPlaces("zones", Zones, zone => zone.Name, zone => zone.Check())
+            .Concat(CheckPlaces("lines", Lines, line => line.Name, line => line.Check()))
+            .Concat(CheckPlaces("rules", Rules, rule => rule.Name, rule => rule.Check(this))))
+        {
+            yield return (field, problem);
+        }
+    }
+
+    private static IEnumerable<(string Field, string Problem)> CheckPlaces<T>(
+        string list, IReadOnlyList<T> items, Func<T, string> nameOf, Func<T, IEnumerable<(string Field, string Problem)>> check)
+    {
+        HashSet<string> names = [];
+        for (int i = 0; i < items.Count; i++)
+        {
+            string name = nameOf(items[i]);
+            if (string.IsNullOrWhiteSpace(name))
+            {
+                yield return ($"{list}[{i}].name", "is missing");
+            }
+            else if (!names.Add(name))
+            {
+                yield return ($"{list}[{i}].name", $"is '{name}', as that of another of the camera's {list}");
+            }
+
+            foreach ((string field, string problem) in check(items[i]))
+            {
+                yield return ($"{list}[{i}].{field}", problem);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.Reflection;
+using MultiCamera.Alarms;
+using MultiCamera.Cameras;
+using Microsoft.Extensions.FileProviders;
+
+namespace MultiCamera.Web;
+
+/// <summary>The page and what it asks for.</summary>
+internal static class SitePage
+{
+    public static void MapSitePage(this WebApplication app, Site site, SiteService service, Access access, PrometheusText metrics, string? media)
+    {
+        MapFile(app, "/", "index.html", "text/html; charset=utf-8");
+        MapFile(app, "/login", "login.html", "text/html; charset=utf-8");
+        MapFile(app, "/site.css", "site.css", "text/css; charset=utf-8");
+        MapFile(app, "/site.js", "site.js", "text/javascript; charset=utf-8");
+        MapFile(app, "/icon.svg", "icon.svg", "image/svg+xml");
+        _ = app.MapPost("/login", access.LoginAsync);
+        _ = app.MapGet("/health", () => Health(site));
+        _ = app.MapGet("/metrics", () => Results.Text(metrics.Write(), PrometheusText.ContentType));
+        _ = app.MapGet("/api/status", () => new SiteStatus(
+            site.Detector.Device, service.Problem, [.. site.Cameras.Select(camera => camera.Statistics)], site.Outlets));
+        _ = app.MapGet("/api/alarms", () => site.Alarms.Latest);
+        _ = app.MapGet("/cameras/{name}.jpg", (string name) =>
+            site.Find(name)?.Picture is { IsEmpty: false } picture ? Results.Bytes(picture, "image/jpeg") : Results.NotFound());
+        PhysicalFileProvider? files = media is null ? null : new PhysicalFileProvider(media);
+        _ = app.MapGet("/media/{**path}", (string path) => Media(site, files, path));
+    }
+
+    /// <summary>What every answer has: nothing is loaded from elsewhere, put into another page or kept.</summary>
+    public static Task AddHeadersAsync(HttpContext context, RequestDelegate next)
+    {
+        IHeaderDictionary headers = context.Response.Headers;
+        headers.ContentSecurityPolicy = "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers.CacheControl = "no-store";
+        return next(context);
+    }
+
+    // The program is well as long as its detector is: a camera that is away does not come back by starting the program again.
+    private static IResult Health(Site site)
+    {
+        bool isWell = site.Detector.Fault is null;
+        IReadOnlyList<Camera> cameras = site.Cameras;
+        IReadOnlyList<OutletStatus> outlets = site.Outlets;
+        return Results.Json(
+            new
+            {
+                Status = isWell ? "healthy" : "unhealthy",
+                Cameras = cameras.Count,
+                CamerasLive = cameras.Count(camera => camera.Statistics.State == "live"),
+                Outlets = outlets.Count,
+                OutletsWorking = outlets.Count(outlet => outlet.State == OutletState.Working),
+            },
+            statusCode: isWell ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+    }
+
+    // Pictures of late alarms are in memory, also where no folder is kept.
+    private static IResult Media(Site site, PhysicalFileProvider? files, string path)
+    {
+        if (site.Alarms.Latest.FirstOrDefault(alarm => alarm.Picture == path) is Alarm { Jpeg.IsEmpty: false } alarm)
+        {
+            return Results.Bytes(alarm.Jpeg, "image/jpeg");
+        }
+
+        string? type = Path.GetExtension(path) switch { ".jpg" => "image/jpeg", ".mp4" => "video/mp4", _ => null };
+        return type is not null && files?.GetFileInfo(path) is { Exists: true, PhysicalPath: string file }
+            ? Results.File(file, type, enableRangeProcessing: true) : Results.NotFound();
+    }
+
+    private static void MapFile(WebApplication app, string address, string name, string type)
+    {
+        using Stream resource = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
+        byte[] content = new byte[resource.Length];
+        resource.ReadExactly(content);
+        _ = app.MapGet(address, () => Results.Bytes(content, type));
+    }
+}
+
+/// <summary>What the page shows of the site.</summary>
+internal sealed record SiteStatus(
+    string Device, string? SettingsProblem, IReadOnlyList<CameraStatistics> Cameras, IReadOnlyList<OutletStatus> Outlets);

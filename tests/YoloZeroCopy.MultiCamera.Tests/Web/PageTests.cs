@@ -1,0 +1,83 @@
+using System.Text.Json;
+using YoloZeroCopy.Tests;
+
+namespace MultiCamera.Tests.Web;
+
+/// <summary>The page in a real browser.</summary>
+public sealed class PageTests : IDisposable
+{
+    private const string Broken = """{ "name": "broken", "source": "none.mp4" }""";
+
+    private readonly TempFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task The_wall_the_alarms_and_the_settings_are_there_to_click()
+    {
+        await using Browser browser = await Browser.StartAsync();
+        await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.Of(TestSettings.Belt("belt", repeat: true), Broken));
+        await browser.OpenAsync(site.Address);
+
+        // The wall: a picture, state and figures of each camera.
+        await browser.WaitForAsync("document.querySelector('[data-name=belt] img').naturalWidth === 640");
+        await browser.WaitForAsync("document.querySelector('[data-name=belt] .state').textContent === 'live'");
+        await browser.WaitForAsync("document.querySelector('[data-name=broken] .state').textContent === 'failed'");
+        await browser.WaitForAsync("/^[1-9][\\d.]* frames\\/s · age \\d/.test(document.querySelector('[data-name=belt] .figures').textContent)");
+        await browser.WaitForAsync("document.getElementById('summary').textContent.startsWith('1 of 2 live')");
+
+        // A camera, large.
+        await browser.ClickAsync("[data-name=belt]");
+        await browser.WaitForAsync("document.getElementById('camera-view').open && document.querySelector('#camera-view img').naturalWidth > 0");
+        await browser.WaitForAsync("document.querySelector('#camera-view dl').textContent.includes('1280 × 720')");
+        await browser.ClickAsync("#camera-view button");
+        await browser.WaitForAsync("!document.getElementById('camera-view').open");
+        await browser.ClickAsync("[data-name=broken]");
+        await browser.WaitForAsync("document.querySelector('#camera-view dl').textContent.includes('none.mp4')");
+        await browser.ClickAsync("#camera-view button");
+
+        // An alarm, with its picture.
+        await browser.WaitForAsync("document.querySelector('.alarm img')?.naturalWidth === 1280");
+        await browser.ClickAsync(".alarm");
+        await browser.WaitForAsync("document.getElementById('alarm-view').open && document.querySelector('#alarm-view img').naturalWidth === 1280");
+        await browser.WaitForAsync("document.querySelector('#alarm-view h2').textContent.includes('has crossed middle from left to right')");
+        await browser.ClickAsync("#alarm-view button");
+        await browser.WaitForAsync("!document.getElementById('alarm-view').open");
+
+        // Alarms of one camera only.
+        await browser.ClickAsync("#filter option[value=broken]");
+        await browser.WaitForAsync("document.querySelectorAll('.alarm').length === 0");
+        await browser.ClickAsync("#filter option[value='']");
+        await browser.WaitForAsync("document.querySelectorAll('.alarm').length > 0");
+
+        // A mistake in the settings is shown, and goes when it is mended; a camera that is taken out leaves the wall.
+        await File.WriteAllTextAsync(folder.File("site.json"), "{");
+        await browser.WaitForAsync("!document.getElementById('problem').hidden && document.getElementById('problem').textContent.includes('line 1')");
+        await File.WriteAllTextAsync(folder.File("site.json"), TestSettings.Of(TestSettings.Belt("belt", repeat: true)));
+        await browser.WaitForAsync("document.getElementById('problem').hidden && document.querySelectorAll('.camera').length === 1");
+
+        // Nothing came from elsewhere, and the browser has nothing to complain of but the clips that are not kept here.
+        JsonElement loaded = await browser.RunAsync("return performance.getEntriesByType('resource').map(entry => new URL(entry.name).origin);");
+        Assert.All(loaded.EnumerateArray(), origin => Assert.Equal(site.Address.GetLeftPart(UriPartial.Authority), origin.GetString()));
+        Assert.DoesNotContain(await browser.ComplaintsAsync(), complaint => !complaint.Contains("/media/", StringComparison.Ordinal)
+            && !complaint.Contains("/cameras/broken.jpg", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_token_opens_the_page()
+    {
+        const string Token = "a-token-of-the-test";
+        await using Browser browser = await Browser.StartAsync();
+        await File.WriteAllTextAsync(folder.File("token"), Token + "\n");
+        string settings = TestSettings.Of(TestSettings.Belt("belt", repeat: true)).Replace("{\n", "{\n  \"tokenFile\": \"token\",\n", StringComparison.Ordinal);
+        await using SiteProcess site = await SiteProcess.StartAsync(folder, settings);
+        await browser.OpenAsync(site.Address);
+        await browser.TypeAsync("input", "wrong");
+        await browser.ClickAsync("button");
+        await browser.WaitForAsync("location.search === '?wrong'");
+        await browser.TypeAsync("input", Token);
+        await browser.ClickAsync("button");
+        await browser.WaitForAsync("document.querySelector('[data-name=belt] img')?.naturalWidth === 640");
+        Assert.Equal("", (await browser.RunAsync("return document.cookie;")).GetString());
+    }
+}
