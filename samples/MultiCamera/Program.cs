@@ -37,6 +37,7 @@ if (onlyChecks)
 
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
 _ = builder.WebHost.UseUrls(file.Site.Listen);
+_ = builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 _ = builder.Services.ConfigureHttpJsonOptions(json =>
     json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
 

@@ -249,6 +249,12 @@ internal sealed partial class Camera : IAsyncDisposable
 
     private void Tell(VideoState state, string? problem)
     {
+        // It begins again at once.
+        if (state == VideoState.Ended && Settings.Repeat)
+        {
+            return;
+        }
+
         if (state is not (VideoState.Live or VideoState.Connecting or VideoState.Ended))
         {
             lock (gate)

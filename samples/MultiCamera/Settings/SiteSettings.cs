@@ -18,10 +18,10 @@ internal sealed record SiteSettings
     /// <summary>The same with paths from a folder on.</summary>
     public SiteSettings LocatedIn(string folder) => this with
     {
-        TokenFile = TokenFile is string token ? Path.Combine(folder, token) : null,
-        Model = Model with { Path = Model.Path.Length > 0 ? Path.Combine(folder, Model.Path) : "" },
+        TokenFile = TokenFile is string token ? Path.GetFullPath(token, folder) : null,
+        Model = Model with { Path = Model.Path.Length > 0 ? Path.GetFullPath(Model.Path, folder) : "" },
         Cameras = [.. Cameras.Select(camera =>
-            camera.IsUrl || string.IsNullOrWhiteSpace(camera.Source) ? camera : camera with { Source = Path.Combine(folder, camera.Source) })],
+            camera.IsUrl || string.IsNullOrWhiteSpace(camera.Source) ? camera : camera with { Source = Path.GetFullPath(camera.Source, folder) })],
     };
 
     /// <summary>The fields that other settings change and that a running program does not take; empty where there are none.</summary>

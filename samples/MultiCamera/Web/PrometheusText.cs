@@ -41,13 +41,24 @@ internal sealed class PrometheusText : IDisposable
     /// <summary>All values as they are now.</summary>
     public string Write()
     {
+        // Two at once would each clear what the other asks for.
         lock (writing)
         {
-            return WriteAlone();
+            AskForValues();
+            StringBuilder text = new();
+            lock (gate)
+            {
+                foreach ((string name, (Instrument instrument, List<Series> series)) in families)
+                {
+                    Write(text, name, instrument, series);
+                }
+            }
+
+            return text.ToString();
         }
     }
 
-    private string WriteAlone()
+    private void AskForValues()
     {
         // What is asked for is asked anew: a camera that is gone is in it no more.
         lock (gate)
@@ -62,16 +73,6 @@ internal sealed class PrometheusText : IDisposable
         }
 
         listener.RecordObservableInstruments();
-        StringBuilder text = new();
-        lock (gate)
-        {
-            foreach ((string name, (Instrument instrument, List<Series> series)) in families)
-            {
-                Write(text, name, instrument, series);
-            }
-        }
-
-        return text.ToString();
     }
 
     private static void Write(StringBuilder text, string name, Instrument instrument, List<Series> series)
@@ -141,7 +142,7 @@ internal sealed class PrometheusText : IDisposable
         List<Series> all = FamilyOf(instrument);
         foreach (Series one in all)
         {
-            if (one.Tags.AsSpan().SequenceEqual(tags))
+            if (AreSame(one.Tags, tags))
             {
                 return one;
             }
@@ -150,6 +151,24 @@ internal sealed class PrometheusText : IDisposable
         Series added = new(tags.ToArray(), KindOf(instrument) == "histogram" ? new long[Bounds.Length + 1] : []);
         all.Add(added);
         return added;
+    }
+
+    private static bool AreSame(ReadOnlySpan<KeyValuePair<string, object?>> one, ReadOnlySpan<KeyValuePair<string, object?>> other)
+    {
+        if (one.Length != other.Length)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < one.Length; i++)
+        {
+            if (one[i].Key != other[i].Key || !Equals(one[i].Value, other[i].Value))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     // Found without making the name again: it is once for each instrument.

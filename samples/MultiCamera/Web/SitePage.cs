@@ -19,7 +19,7 @@ internal static class SitePage
         _ = app.MapGet("/health", () => Health(site));
         _ = app.MapGet("/metrics", () => Results.Text(metrics.Write(), PrometheusText.ContentType));
         _ = app.MapGet("/api/status", () => new SiteStatus(
-            site.Detector.Device, service.Problem, [.. site.Cameras.Select(camera => camera.Statistics)], site.Outlets));
+            site.Detector.Device, service.Problem, media is not null, [.. site.Cameras.Select(camera => camera.Statistics)], site.Outlets));
         _ = app.MapGet("/api/alarms", () => site.Alarms.Latest);
         _ = app.MapGet("/cameras/{name}.jpg", (string name) =>
             site.Find(name)?.Picture is { IsEmpty: false } picture ? Results.Bytes(picture, "image/jpeg") : Results.NotFound());
@@ -80,4 +80,4 @@ internal static class SitePage
 
 /// <summary>What the page shows of the site.</summary>
 internal sealed record SiteStatus(
-    string Device, string? SettingsProblem, IReadOnlyList<CameraStatistics> Cameras, IReadOnlyList<OutletStatus> Outlets);
+    string Device, string? SettingsProblem, bool KeepsClips, IReadOnlyList<CameraStatistics> Cameras, IReadOnlyList<OutletStatus> Outlets);

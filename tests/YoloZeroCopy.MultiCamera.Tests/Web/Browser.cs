@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Xunit.Sdk;
@@ -35,6 +36,8 @@ internal sealed partial class Browser : IAsyncDisposable
             }
             while (!port.Success);
 
+            // So that it never waits for a reader.
+            _ = driver.StandardOutput.ReadToEndAsync(CancellationToken.None);
             HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{port.Groups[1].Value}/"), Timeout = SiteProcess.Limit };
             Dictionary<string, object> wanted = new()
             {
@@ -46,7 +49,7 @@ internal sealed partial class Browser : IAsyncDisposable
                 },
                 ["goog:loggingPrefs"] = new { browser = "ALL" },
             };
-            JsonElement made = await AnswerAsync(await client.PostAsJsonAsync("session", new { capabilities = new { alwaysMatch = wanted } }, limit.Token));
+            JsonElement made = await AnswerAsync(await PostAsync(client, "session", new { capabilities = new { alwaysMatch = wanted } }));
             return new Browser(driver, client, made.GetProperty("sessionId").GetString()!);
         }
         catch
@@ -103,6 +106,13 @@ internal sealed partial class Browser : IAsyncDisposable
     private static string? Find(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
+    // As a whole with its length: chromedriver reads nothing that comes in chunks.
+    private static async Task<HttpResponseMessage> PostAsync(HttpClient client, string address, object content)
+    {
+        using StringContent text = new(JsonSerializer.Serialize(content), Encoding.UTF8, "application/json");
+        return await client.PostAsync(address, text);
+    }
+
     private static async Task<JsonElement> AnswerAsync(HttpResponseMessage answer)
     {
         using (answer)
@@ -113,7 +123,7 @@ internal sealed partial class Browser : IAsyncDisposable
         }
     }
 
-    [GeneratedRegex(@"on port (\d+)")]
+    [GeneratedRegex(@"successfully on port (\d+)")]
     private static partial Regex Port { get; }
 
     private async Task<string> FindAsync(string selector)
@@ -124,5 +134,5 @@ internal sealed partial class Browser : IAsyncDisposable
     }
 
     private async Task<JsonElement> SendAsync(string command, object content) =>
-        await AnswerAsync(await client.PostAsJsonAsync($"session/{session}/{command}", content));
+        await AnswerAsync(await PostAsync(client, $"session/{session}/{command}", content));
 }

@@ -83,7 +83,7 @@ public sealed class SiteProgramTests : IDisposable
     {
         const string Token = "a-token-of-the-test";
         await File.WriteAllTextAsync(folder.File("token"), Token + "\n");
-        string settings = TestSettings.Of(TestSettings.Belt("belt", repeat: true)).Replace("{\n", "{\n  \"tokenFile\": \"token\",\n", StringComparison.Ordinal);
+        string settings = TestSettings.Of(TestSettings.Belt("belt", repeat: true)).Replace("\"listen\"", "\"tokenFile\": \"token\", \"listen\"", StringComparison.Ordinal);
         await using SiteProcess site = await SiteProcess.StartAsync(folder, settings);
         using HttpClient stranger = new(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = site.Address };
         foreach (string path in new[] { "api/status", "api/alarms", "cameras/belt.jpg", "metrics", "site.js", "media/x.jpg", "LOGIN/../api/status" })

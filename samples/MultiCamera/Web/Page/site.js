@@ -7,6 +7,7 @@ let cameras = [];
 let alarms = [];
 let older = [];
 let shownCamera = null;
+let keepsClips = false;
 
 async function ask(address) {
   const answer = await fetch(address);
@@ -43,7 +44,7 @@ function pictureOf(camera) {
 
 // One picture at a time for each camera: a slow connection gets fewer, not a queue of them.
 function renew(img, camera) {
-  if (img.dataset.loading) return;
+  if (img.dataset.loading || camera.detected === 0) return;
   const next = new Image();
   img.dataset.loading = "yes";
   next.onload = next.onerror = event => {
@@ -136,11 +137,11 @@ function openAlarm(alarm) {
   view.querySelector("h2").textContent = alarm.text;
   view.querySelector("img").src = `media/${alarm.picture}`;
 
-  // A clip is there some seconds after its alarm, and only where clips are kept.
+  // A clip is there some seconds after its alarm.
   const video = view.querySelector("video");
   video.hidden = true;
   video.onloadeddata = () => { video.hidden = false; };
-  video.src = `media/${alarm.clip}`;
+  if (keepsClips) video.src = `media/${alarm.clip}`;
   list(view.querySelector("dl"), [
     ["Time", new Date(alarm.time).toLocaleString()],
     ["Camera", alarm.camera],
@@ -180,7 +181,9 @@ async function refresh() {
     const [status, latest] = await Promise.all([ask("api/status"), ask("api/alarms")]);
     cameras = status.cameras;
     alarms = latest;
-    setText(byId("summary"), `${cameras.filter(camera => camera.state === "live").length} of ${cameras.length} live · ${status.device}`);
+    keepsClips = status.keepsClips;
+    setText(byId("summary"), `${cameras.filter(camera => camera.state === "live").length} of ${cameras.length} live · ${status.device.split(" (")[0]}`);
+    byId("summary").title = status.device;
     showProblem(status.settingsProblem);
     showOutlets(status.outlets);
     showFilter();
