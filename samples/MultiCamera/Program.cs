@@ -1,5 +1,6 @@
-using Microsoft.AspNetCore.HostFiltering;
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.HostFiltering;
 using MultiCamera.Alarms;
 using MultiCamera.Cameras;
 using MultiCamera.Settings;
@@ -39,7 +40,7 @@ WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
 _ = builder.WebHost.UseUrls(file.Site.Listen);
 _ = builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 _ = builder.Services.ConfigureHttpJsonOptions(json =>
-    json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
+    json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase)));
 
 // A page of another site that a browser here shows must not reach this one by a name of its own.
 if (new Uri(file.Site.Listen).IsLoopback)
@@ -68,6 +69,20 @@ _ = app.UseHostFiltering();
 _ = app.Use(SitePage.AddHeadersAsync);
 _ = app.Use(access.CheckAsync);
 app.MapSitePage(
-    app.Services.GetRequiredService<Site>(), app.Services.GetRequiredService<SiteService>(), access, app.Services.GetRequiredService<PrometheusText>(), null);
-await app.RunAsync();
+    app.Services.GetRequiredService<Site>(),
+    app.Services.GetRequiredService<SiteService>(),
+    access,
+    app.Services.GetRequiredService<PrometheusText>(),
+    file.Site.Media?.Folder);
+try
+{
+    await app.RunAsync();
+}
+catch (IOException error)
+{
+    // The address is in use.
+    Console.Error.WriteLine(error.Message);
+    return WrongSettings;
+}
+
 return detector.Fault is null ? 0 : DetectorFailed;

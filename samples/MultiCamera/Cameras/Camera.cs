@@ -98,7 +98,10 @@ internal sealed partial class Camera : IAsyncDisposable
         {
             VideoReaderOptions options = new()
             {
-                AllowUrl = Settings.IsUrl, PixelFormat = PixelFormat.Nv12, IgnoreDecodeErrors = true, StateChanged = Tell,
+                AllowUrl = Settings.IsUrl,
+                PixelFormat = PixelFormat.Nv12,
+                IgnoreDecodeErrors = true,
+                StateChanged = Tell,
             };
             await using VideoReader video = new(Settings.Source, options);
             lock (gate)
@@ -116,8 +119,8 @@ internal sealed partial class Camera : IAsyncDisposable
         }
         catch (Exception error)
         {
-            // A file that is not there, frames larger than the detector takes: told, and tried again, as it may be mended meanwhile. Where the detector
-            // has failed, the site ends.
+            // A file that is not there, frames larger than the detector takes: told, and tried again, as it may be mended meanwhile.
+            // Where the detector has failed, the site ends.
             Tell("failed", error.Message);
             LogFailed(error, Settings.Name);
         }

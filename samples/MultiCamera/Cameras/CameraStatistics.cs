@@ -9,7 +9,7 @@ namespace MultiCamera.Cameras;
 /// <param name="Width">Of its frames, in pixels; 0 before the first.</param>
 /// <param name="Height">Of its frames, in pixels; 0 before the first.</param>
 /// <param name="Rate">Frames a second of late that were looked at.</param>
-/// <param name="AgeP50">Seconds from a frame's arrival until its result was used, half of the frames below; null where there are none of late.</param>
+/// <param name="AgeP50">Seconds from a frame's arrival until its result was used, half of the frames below; null before the first.</param>
 /// <param name="AgeP99">The same, 99 of 100 below.</param>
 /// <param name="Detected">Frames that were looked at.</param>
 /// <param name="Busy">Frames left out because those before them were still on their way.</param>
@@ -18,5 +18,5 @@ namespace MultiCamera.Cameras;
 /// <param name="Faults">Times that the video was lost.</param>
 /// <param name="Alarms">Alarms raised.</param>
 internal sealed record CameraStatistics(
-    string Name, string Source, string State, string? Problem, DateTimeOffset Since, int Width, int Height, double Rate, double? AgeP50, double? AgeP99,
-    long Detected, long Busy, long Dropped, long Failed, long Faults, long Alarms);
+    string Name, string Source, string State, string? Problem, DateTimeOffset Since, int Width, int Height,
+    double Rate, double? AgeP50, double? AgeP99, long Detected, long Busy, long Dropped, long Failed, long Faults, long Alarms);

@@ -3,8 +3,8 @@ using YoloZeroCopy;
 
 namespace MultiCamera.Cameras;
 
-/// <summary>A camera's own memory for frames. The detector reads them where they lie, and what an alarm is about can still be drawn afterwards: no frame
-/// is copied for either.</summary>
+/// <summary>A camera's own memory for frames. The detector reads them where they lie, and what an alarm is about can still be drawn afterwards:
+/// no frame is copied for either.</summary>
 /// <remarks>A frame has two users, the detector and the camera, and is free again when both have let go of it. Any thread.</remarks>
 internal sealed class FrameRing : IFrameOwner, IDisposable
 {

@@ -5,8 +5,8 @@ namespace MultiCamera.Rules;
 /// <summary>Points, polygons and lines.</summary>
 internal static class Geometry
 {
-    /// <summary>Whether a point is within a polygon, which may be concave. Of a polygon that crosses itself, what a ray to the right cuts an odd number
-    /// of times is within.</summary>
+    /// <summary>Whether a point is within a polygon, which may be concave. Of one that crosses itself, the parts that lie in it twice are
+    /// outside.</summary>
     public static bool Contains(IReadOnlyList<Place> polygon, Place point)
     {
         bool isWithin = false;
@@ -25,8 +25,8 @@ internal static class Geometry
         return isWithin;
     }
 
-    /// <summary>Whether a step crosses a line: 1 from its left to its right, -1 from right to left, else 0. A step that ends on the line has not crossed
-    /// it; the one that leaves it on the other side has.</summary>
+    /// <summary>Whether a step crosses a line: 1 from its left to its right, -1 from right to left, else 0. Whoever stands on the line is still on
+    /// its left.</summary>
     public static int Crossing(LineSettings line, Place before, Place after)
     {
         // The picture's y grows downwards, so that a positive side is the right one.

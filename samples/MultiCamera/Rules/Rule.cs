@@ -19,7 +19,8 @@ internal abstract class Rule(RuleSettings settings, IReadOnlyList<string> classN
     /// <summary>Makes the rules of a camera.</summary>
     /// <param name="camera">Its settings, checked.</param>
     /// <param name="classNames">Names of the model's classes, by their numbers.</param>
-    public static Rule[] Of(CameraSettings camera, IReadOnlyList<string> classNames) => [.. camera.Rules.Select(rule => Of(rule, camera, classNames))];
+    public static Rule[] Of(CameraSettings camera, IReadOnlyList<string> classNames) =>
+        [.. camera.Rules.Select(rule => Of(rule, camera, classNames))];
 
     protected bool Concerns(ObjectTrack track) => Settings.Classes.Count == 0 || Settings.Classes.Contains(classNames[track.ClassId]);
 

@@ -1,6 +1,7 @@
 namespace MultiCamera.Settings;
 
-/// <summary>A line that objects cross. Its left and right are those of someone who stands at <see cref="From"/> and looks to <see cref="To"/>.</summary>
+/// <summary>A line that objects cross. Its left and right are those of someone who stands at <see cref="From"/> and looks to
+/// <see cref="To"/>.</summary>
 internal sealed record LineSettings
 {
     public string Name { get; init; } = "";

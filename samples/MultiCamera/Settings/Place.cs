@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace MultiCamera.Settings;
 
-/// <summary>A point of a camera's picture: 0, 0 is its top left corner and 1, 1 its bottom right one, whatever its size. In JSON: [0.5, 0.25].</summary>
+/// <summary>A point of a camera's picture: 0, 0 is its top left corner and 1, 1 its bottom right one, whatever its size. In JSON it is
+/// [0.5, 0.25].</summary>
 [JsonConverter(typeof(Converter))]
 internal readonly record struct Place(float X, float Y)
 {

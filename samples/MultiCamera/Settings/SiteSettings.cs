@@ -1,3 +1,5 @@
+using MultiCamera.Outlets;
+
 namespace MultiCamera.Settings;
 
 /// <summary>All that one JSON file says: cameras, model, page and outlets.</summary>
@@ -15,14 +17,36 @@ internal sealed record SiteSettings
 
     public IReadOnlyList<CameraSettings> Cameras { get; init; } = [];
 
+    /// <summary>Alarms to a broker; null for none.</summary>
+    public MqttOptions? Mqtt { get; init; }
+
+    /// <summary>Alarms and detections to a database; null for none.</summary>
+    public HistoryOptions? History { get; init; }
+
+    /// <summary>Pictures and clips of alarms to a folder; null for none.</summary>
+    public MediaOptions? Media { get; init; }
+
     /// <summary>The same with paths from a folder on.</summary>
-    public SiteSettings LocatedIn(string folder) => this with
+    public SiteSettings LocatedIn(string folder)
     {
-        TokenFile = TokenFile is string token ? Path.GetFullPath(token, folder) : null,
-        Model = Model with { Path = Model.Path.Length > 0 ? Path.GetFullPath(Model.Path, folder) : "" },
-        Cameras = [.. Cameras.Select(camera =>
-            camera.IsUrl || string.IsNullOrWhiteSpace(camera.Source) ? camera : camera with { Source = Path.GetFullPath(camera.Source, folder) })],
-    };
+        return this with
+        {
+            TokenFile = Located(TokenFile),
+            Model = Model with { Path = Located(Model.Path)! },
+            Cameras = [.. Cameras.Select(camera => camera.IsUrl ? camera : camera with { Source = Located(camera.Source)! })],
+            Mqtt = Mqtt is null ? null : Mqtt with
+            {
+                CertificateAuthority = Located(Mqtt.CertificateAuthority),
+                PasswordFile = Located(Mqtt.PasswordFile),
+                QueueFile = Located(Mqtt.QueueFile)!,
+            },
+            History = History is null ? null : History with { File = Located(History.File)! },
+            Media = Media is null ? null : Media with { Folder = Located(Media.Folder)! },
+        };
+
+        // What is missing stays so, to be told.
+        string? Located(string? path) => string.IsNullOrWhiteSpace(path) ? path : Path.GetFullPath(path, folder);
+    }
 
     /// <summary>The fields that other settings change and that a running program does not take; empty where there are none.</summary>
     public string NeedsRestart(SiteSettings next)
@@ -38,9 +62,15 @@ internal sealed record SiteSettings
             fields.Add("tokenFile");
         }
 
-        if (!SettingsFile.AreSame(Model, next.Model))
+        foreach ((string field, object? mine, object? others) in new (string, object?, object?)[]
         {
-            fields.Add("model");
+            ("model", Model, next.Model), ("mqtt", Mqtt, next.Mqtt), ("history", History, next.History), ("media", Media, next.Media),
+        })
+        {
+            if (!SettingsFile.AreSame(mine, others))
+            {
+                fields.Add(field);
+            }
         }
 
         return string.Join(", ", fields);
@@ -58,7 +88,8 @@ internal sealed record SiteSettings
             yield return ("listen", $"is '{Listen}', which other machines reach; that needs a tokenFile");
         }
 
-        foreach ((string field, string problem) in Model.Check().Concat(Pictures.Check()))
+        foreach ((string field, string problem) in Model.Check().Concat(Pictures.Check())
+            .Concat(In("mqtt", Mqtt?.Check())).Concat(In("history", History?.Check())).Concat(In("media", Media?.Check())))
         {
             yield return (field, problem);
         }
@@ -82,4 +113,8 @@ internal sealed record SiteSettings
             }
         }
     }
+
+    // Outlets name their fields as they stand in the code.
+    private static IEnumerable<(string Field, string Problem)> In(string part, IEnumerable<(string Field, string Problem)>? problems) =>
+        (problems ?? []).Select(problem => ($"{part}.{char.ToLowerInvariant(problem.Field[0])}{problem.Field[1..]}", problem.Problem));
 }

@@ -3,8 +3,8 @@ using System.Text;
 
 namespace MultiCamera.Web;
 
-/// <summary>Lets in who knows the token: programs by the header "Authorization: Bearer TOKEN", people by a form that leaves a cookie. Without a token, which
-/// only a page for this machine may do, everyone is let in.</summary>
+/// <summary>Lets in who knows the token: programs by the header "Authorization: Bearer TOKEN", people by a form that leaves a cookie. Where there is
+/// no token, as only a page for this machine may have none, everyone is let in.</summary>
 internal sealed class Access(string? token)
 {
     private const string Cookie = "multicamera";
@@ -71,12 +71,15 @@ internal sealed class Access(string? token)
         IFormCollection form = await request.ReadFormAsync();
         if (!AreEqual(form["token"].ToString(), token))
         {
-            return Results.Redirect("/login?wrong");
+            return Results.Redirect("/login#wrong");
         }
 
         request.HttpContext.Response.Cookies.Append(Cookie, cookieValue, new CookieOptions
         {
-            HttpOnly = true, SameSite = SameSiteMode.Strict, Secure = request.IsHttps, MaxAge = TimeSpan.FromDays(30),
+            HttpOnly = true,
+            SameSite = SameSiteMode.Strict,
+            Secure = request.IsHttps,
+            MaxAge = TimeSpan.FromDays(30),
         });
         return Results.Redirect("/");
     }

@@ -23,17 +23,21 @@ internal sealed class SiteMetrics : IDisposable
         _ = meter.CreateObservableCounter("multicamera.camera.faults", () => Each(camera => camera.Faults), null, "Times that the video was lost");
         _ = meter.CreateObservableCounter("multicamera.camera.alarms", () => Each(camera => camera.Alarms), "{alarm}", "Alarms raised");
         _ = meter.CreateObservableGauge(
-            "multicamera.outlet.working", () => EachOutlet(outlet => outlet.State == OutletState.Working ? 1 : 0), null, "1 for an outlet that works, else 0");
+            "multicamera.outlet.working",
+            () => EachOutlet(outlet => outlet.State == OutletState.Working ? 1 : 0),
+            null,
+            "1 for an outlet that works, else 0");
         _ = meter.CreateObservableGauge("multicamera.outlet.waiting", () => EachOutlet(outlet => outlet.Waiting), "{alarm}", "Alarms that wait");
         _ = meter.CreateObservableCounter(
             "multicamera.outlet.delivered", () => EachOutlet(outlet => outlet.Delivered), "{alarm}", "Alarms handed over");
-        _ = meter.CreateObservableCounter("multicamera.outlet.dropped", () => EachOutlet(outlet => outlet.Dropped), "{alarm}", "Alarms that were lost");
+        _ = meter.CreateObservableCounter("multicamera.outlet.dropped", () => EachOutlet(outlet => outlet.Dropped), "{alarm}", "Alarms lost");
     }
 
     public void Dispose() => meter.Dispose();
 
     private IEnumerable<Measurement<T>> Each<T>(Func<CameraStatistics, T> value)
-        where T : struct => site.Cameras.Select(camera => camera.Statistics).Select(camera => new Measurement<T>(value(camera), Tag("camera", camera.Name)));
+        where T : struct =>
+        site.Cameras.Select(camera => camera.Statistics).Select(camera => new Measurement<T>(value(camera), Tag("camera", camera.Name)));
 
     private IEnumerable<Measurement<long>> EachOutlet(Func<OutletStatus, long> value) =>
         site.Outlets.Select(outlet => new Measurement<long>(value(outlet), Tag("outlet", outlet.Name)));

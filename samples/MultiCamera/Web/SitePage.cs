@@ -23,7 +23,7 @@ internal static class SitePage
         _ = app.MapGet("/api/alarms", () => site.Alarms.Latest);
         _ = app.MapGet("/cameras/{name}.jpg", (string name) =>
             site.Find(name)?.Picture is { IsEmpty: false } picture ? Results.Bytes(picture, "image/jpeg") : Results.NotFound());
-        PhysicalFileProvider? files = media is null ? null : new PhysicalFileProvider(media);
+        PhysicalFileProvider? files = media is null ? null : new PhysicalFileProvider(Directory.CreateDirectory(media).FullName);
         _ = app.MapGet("/media/{**path}", (string path) => Media(site, files, path));
     }
 

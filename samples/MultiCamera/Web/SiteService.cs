@@ -3,7 +3,8 @@ using MultiCamera.Settings;
 
 namespace MultiCamera.Web;
 
-/// <summary>Begins the cameras, takes changes of the settings file while they run, and ends the program when the detector has failed for good.</summary>
+/// <summary>Begins the cameras, takes changes of the settings file while they run, and ends the program when the detector has failed for
+/// good.</summary>
 internal sealed partial class SiteService(SettingsFile first, Site site, IHostApplicationLifetime life, ILogger<SiteService> log) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);

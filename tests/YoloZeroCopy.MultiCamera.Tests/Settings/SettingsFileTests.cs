@@ -48,35 +48,36 @@ public sealed class SettingsFileTests : IDisposable
         Assert.Equal("rtsp://user:word@10.0.0.7/1", site.Cameras[1].Source);
     }
 
-    // Each names the line that the mistake is on.
+    // Each names the line that the mistake is on. Written with other quotes, and A for what every camera has.
     [Theory]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\", \"zonez\": [] } ]", 3, "zonez")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\", \"source\": \"y\" } ]", 3, "source")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": 7 } ]", 3, "cameras[0].source")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": null } ]", 3, "source")]
-    [InlineData("\"cameras\": [ { \"name\": \"a/b\", \"source\": \"x\" } ]", 3, "cameras[0].name is 'a/b'")]
-    [InlineData("\"cameras\": [ { \"source\": \"x\" } ]", 3, "cameras[0].name is missing")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\" } ]", 3, "cameras[0].source is missing")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\" },\n{ \"name\": \"A\", \"source\": \"x\" } ]", 4, "cameras[1].name is 'A', as that of another")]
-    [InlineData("\"cameras\": []", 3, "cameras is empty")]
-    [InlineData("\"listen\": \"http://0.0.0.0:80\", \"cameras\": [ { \"name\": \"a\", \"source\": \"x\" } ]", 3, "that needs a tokenFile")]
-    [InlineData("\"listen\": \"8080\", \"cameras\": [ { \"name\": \"a\", \"source\": \"x\" } ]", 3, "listen is '8080'")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"rtsp://x\",\n\"repeat\": true } ]", 4, "cameras[0].repeat is for files")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"zones\": [ { \"name\": \"z\",\n\"points\": [[0,0],[1,1]] } ] } ]", 5, "zones[0].points has 2 points")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"zones\": [ { \"name\": \"z\", \"points\": [[0,0],\n[1,640],[1,0]] } ] } ]", 5, "points[1] is [1, 640]")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"zones\": [ { \"name\": \"z\", \"points\": [[0,0],\n[1],[1,0]] } ] } ]", 5, "two numbers")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"lines\": [ { \"name\": \"l\",\n\"from\": [0,0], \"to\": [0,0] } ] } ]", 5, "lines[0].to is [0, 0], as from")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"rules\": [ {\n\"name\": \"r\" } ] } ]", 4, "rules[0].kind is missing")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"rules\": [\n{ \"name\": \"r\", \"kind\": \"stays\" } ] } ]", 5, "rules[0].kind")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"rules\": [\n{ \"name\": \"r\", \"kind\": \"dwell\" } ] } ]", 5, "rules[0].seconds is missing")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"rules\": [\n{ \"name\": \"r\", \"kind\": \"count\", \"over\": 1,\n\"seconds\": 2 } ] } ]", 6, "rules[0].seconds is for rules of kind dwell")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"rules\": [\n{ \"name\": \"r\", \"kind\": \"count\", \"over\": 1,\n\"zone\": \"no\" } ] } ]", 6, "rules[0].zone is 'no'")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\",\n\"rules\": [\n{ \"name\": \"r\", \"kind\": \"crossing\", \"line\": \"no\" } ] } ]", 5, "rules[0].line is 'no'")]
-    [InlineData("\"pictures\": { \"rate\": 0 }, \"cameras\": [ { \"name\": \"a\", \"source\": \"x\" } ]", 3, "pictures.rate is 0")]
-    [InlineData("\"cameras\": [ { \"name\": \"a\", \"source\": \"x\" } ] ]", 3, "']'")]
+    [InlineData("'cameras': [ { A, 'zonez': [] } ]", 3, "zonez")]
+    [InlineData("'cameras': [ { A, 'source': 'y' } ]", 3, "source")]
+    [InlineData("'cameras': [ { 'name': 'a', 'source': 7 } ]", 3, "cameras[0].source")]
+    [InlineData("'cameras': [ { 'name': 'a', 'source': null } ]", 3, "source")]
+    [InlineData("'cameras': [ { 'name': 'a/b', 'source': 'x' } ]", 3, "cameras[0].name is 'a/b'")]
+    [InlineData("'cameras': [ { 'source': 'x' } ]", 3, "cameras[0].name is missing")]
+    [InlineData("'cameras': [ { 'name': 'a' } ]", 3, "cameras[0].source is missing")]
+    [InlineData("'cameras': [ { A },\n{ 'name': 'A', 'source': 'x' } ]", 4, "cameras[1].name is 'A', as that of another")]
+    [InlineData("'cameras': []", 3, "cameras is empty")]
+    [InlineData("'listen': 'http://0.0.0.0:80', 'cameras': [ { A } ]", 3, "that needs a tokenFile")]
+    [InlineData("'listen': '8080', 'cameras': [ { A } ]", 3, "listen is '8080'")]
+    [InlineData("'cameras': [ { 'name': 'a', 'source': 'rtsp://x',\n'repeat': true } ]", 4, "cameras[0].repeat is for files")]
+    [InlineData("'cameras': [ { A,\n'zones': [ { 'name': 'z',\n'points': [[0,0],[1,1]] } ] } ]", 5, "zones[0].points has 2 points")]
+    [InlineData("'cameras': [ { A,\n'zones': [ { 'name': 'z', 'points': [[0,0],\n[1,640],[1,0]] } ] } ]", 5, "points[1] is [1, 640]")]
+    [InlineData("'cameras': [ { A,\n'zones': [ { 'name': 'z', 'points': [[0,0],\n[1],[1,0]] } ] } ]", 5, "two numbers")]
+    [InlineData("'cameras': [ { A,\n'lines': [ { 'name': 'l',\n'from': [0,0], 'to': [0,0] } ] } ]", 5, "lines[0].to is [0, 0], as from")]
+    [InlineData("'cameras': [ { A,\n'rules': [ {\n'name': 'r' } ] } ]", 4, "rules[0].kind is missing")]
+    [InlineData("'cameras': [ { A,\n'rules': [\n{ 'name': 'r', 'kind': 'stays' } ] } ]", 5, "rules[0].kind")]
+    [InlineData("'cameras': [ { A,\n'rules': [\n{ 'name': 'r', 'kind': 'dwell' } ] } ]", 5, "rules[0].seconds is missing")]
+    [InlineData("'cameras': [ { A,\n'rules': [\n{ 'name': 'r', 'kind': 'count', 'over': 1,\n'seconds': 2 } ] } ]", 6, "seconds is for rules")]
+    [InlineData("'cameras': [ { A,\n'rules': [\n{ 'name': 'r', 'kind': 'count', 'over': 1,\n'zone': 'no' } ] } ]", 6, "rules[0].zone is 'no'")]
+    [InlineData("'cameras': [ { A,\n'rules': [\n{ 'name': 'r', 'kind': 'crossing', 'line': 'no' } ] } ]", 5, "rules[0].line is 'no'")]
+    [InlineData("'pictures': { 'rate': 0 }, 'cameras': [ { A } ]", 3, "pictures.rate is 0")]
+    [InlineData("'cameras': [ { A } ] ]", 3, "']'")]
     public void A_mistake_is_told_with_its_line_and_field(string rest, int line, string words)
     {
-        SettingsException error = Assert.Throws<SettingsException>(() => Read($"{{\n\"model\": {{ \"path\": \"model.onnx\" }},\n{rest}\n}}"));
+        SettingsException error = Assert.Throws<SettingsException>(
+            () => Read($"{{\n'model': {{ 'path': 'model.onnx' }},\n{rest}\n}}".Replace("{ A", "{ 'name': 'a', 'source': 'x'").Replace('\'', '"')));
         Assert.Contains($"site.json, line {line}: ", error.Message, StringComparison.Ordinal);
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
@@ -119,7 +120,8 @@ public sealed class SettingsFileTests : IDisposable
             """);
         file.ThrowIfClassesUnknown(["bolt", "nutt"]);
         SettingsException error = Assert.Throws<SettingsException>(() => file.ThrowIfClassesUnknown(["bolt", "nut"]));
-        Assert.Contains("line 9: cameras[0].rules[0].classes[1] is 'nutt'; the model's classes are bolt, nut", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "line 9: cameras[0].rules[0].classes[1] is 'nutt'; the model's classes are bolt, nut", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

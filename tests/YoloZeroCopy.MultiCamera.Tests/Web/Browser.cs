@@ -21,8 +21,8 @@ internal sealed partial class Browser : IAsyncDisposable
     /// <summary>Starts the browser; skips the test where there is none.</summary>
     public static async Task<Browser> StartAsync()
     {
-        string driverPath = Find("chromedriver") ?? throw SkipException.ForSkip("No chromedriver on the PATH; Debian's packages are chromium and chromium-driver.");
-        string browserPath = Find("chromium") ?? Find("google-chrome") ?? throw SkipException.ForSkip("No chromium on the PATH; Debian's package is chromium.");
+        string driverPath = Find("chromedriver") ?? throw SkipException.ForSkip("No chromedriver on the PATH; Debian's package is chromium-driver.");
+        string browserPath = Find("chromium") ?? throw SkipException.ForSkip("No chromium on the PATH; Debian's package is chromium.");
         Process driver = Process.Start(new ProcessStartInfo(driverPath, ["--port=0"]) { RedirectStandardOutput = true })!;
         try
         {
@@ -65,13 +65,14 @@ internal sealed partial class Browser : IAsyncDisposable
     /// <summary>Runs a function's body in the page.</summary>
     public Task<JsonElement> RunAsync(string script) => SendAsync("execute/sync", new { script, args = Array.Empty<object>() });
 
-    /// <summary>Runs it again and again until it gives true.</summary>
+    /// <summary>Looks again and again until an expression is true. What it looks into may not be there yet.</summary>
     public async Task WaitForAsync(string expression)
     {
         long start = Stopwatch.GetTimestamp();
-        while ((await RunAsync($"return Boolean({expression});")).ValueKind != JsonValueKind.True)
+        while ((await RunAsync($"try {{ return Boolean({expression}); }} catch {{ return false; }}")).ValueKind != JsonValueKind.True)
         {
-            Assert.True(Stopwatch.GetElapsedTime(start) < SiteProcess.Limit, $"Never true: {expression}\n{await RunAsync("return document.body.innerText;")}");
+            bool isInTime = Stopwatch.GetElapsedTime(start) < SiteProcess.Limit;
+            Assert.True(isInTime, isInTime ? "" : $"Never true: {expression}\n{await RunAsync("return document.body.innerText;")}");
             await Task.Delay(100);
         }
     }

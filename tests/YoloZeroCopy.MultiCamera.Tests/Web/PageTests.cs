@@ -68,12 +68,12 @@ public sealed class PageTests : IDisposable
         const string Token = "a-token-of-the-test";
         await using Browser browser = await Browser.StartAsync();
         await File.WriteAllTextAsync(folder.File("token"), Token + "\n");
-        string settings = TestSettings.Of(TestSettings.Belt("belt", repeat: true)).Replace("\"listen\"", "\"tokenFile\": \"token\", \"listen\"", StringComparison.Ordinal);
+        string settings = TestSettings.With("\"tokenFile\": \"token\"", TestSettings.Belt("belt", repeat: true));
         await using SiteProcess site = await SiteProcess.StartAsync(folder, settings);
         await browser.OpenAsync(site.Address);
         await browser.TypeAsync("input", "wrong");
         await browser.ClickAsync("button");
-        await browser.WaitForAsync("location.search === '?wrong'");
+        await browser.WaitForAsync("getComputedStyle(document.getElementById('wrong')).display === 'block'");
         await browser.TypeAsync("input", Token);
         await browser.ClickAsync("button");
         await browser.WaitForAsync("document.querySelector('[data-name=belt] img')?.naturalWidth === 640");

@@ -20,7 +20,8 @@ public sealed class PrometheusTextTests : IDisposable
     {
         Counter<long> counter = meter.CreateCounter<long>("test.parts", "{part}", "Parts");
         Histogram<double> histogram = meter.CreateHistogram<double>("test.wait", "s", "Waiting");
-        _ = meter.CreateObservableGauge("test.level", () => new Measurement<double>(1.5, new KeyValuePair<string, object?>("place", "a \"b\"\\")), null, "Level");
+        KeyValuePair<string, object?> place = new("place", "a \"b\"\\");
+        _ = meter.CreateObservableGauge("test.level", () => new Measurement<double>(1.5, place), null, "Level");
         counter.Add(2, new KeyValuePair<string, object?>("kind", "x"));
         counter.Add(3, new KeyValuePair<string, object?>("kind", "x"));
         counter.Add(1, new KeyValuePair<string, object?>("kind", "y"));
@@ -29,11 +30,15 @@ public sealed class PrometheusTextTests : IDisposable
         histogram.Record(60);
 
         string written = text.Write();
-        Assert.Contains("# HELP test_parts_total Parts\n# TYPE test_parts_total counter\ntest_parts_total{kind=\"x\"} 5\ntest_parts_total{kind=\"y\"} 1\n", written, StringComparison.Ordinal);
+        Assert.Contains(
+            "# HELP test_parts_total Parts\n# TYPE test_parts_total counter\ntest_parts_total{kind=\"x\"} 5\ntest_parts_total{kind=\"y\"} 1\n",
+            written,
+            StringComparison.Ordinal);
         Assert.Contains("# TYPE test_level gauge\ntest_level{place=\"a \\\"b\\\"\\\\\"} 1.5\n", written, StringComparison.Ordinal);
         Assert.Contains("# TYPE test_wait_seconds histogram\n", written, StringComparison.Ordinal);
         Assert.Contains("test_wait_seconds_bucket{le=\"0.0025\"} 0\ntest_wait_seconds_bucket{le=\"0.005\"} 2\n", written, StringComparison.Ordinal);
-        Assert.Contains("test_wait_seconds_bucket{le=\"+Inf\"} 3\ntest_wait_seconds_sum 60.008\ntest_wait_seconds_count 3\n", written, StringComparison.Ordinal);
+        Assert.Contains(
+            "test_wait_seconds_bucket{le=\"+Inf\"} 3\ntest_wait_seconds_sum 60.008\ntest_wait_seconds_count 3\n", written, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -21,7 +21,9 @@ internal sealed partial class SiteProcess : IAsyncDisposable
     {
         ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, "MultiCamera"), [settings])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetDirectoryName(settings),
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetDirectoryName(settings),
         };
         foreach ((string name, string value) in environment)
         {

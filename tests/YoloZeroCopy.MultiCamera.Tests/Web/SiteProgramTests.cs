@@ -16,10 +16,11 @@ public sealed class SiteProgramTests : IDisposable
     public async Task Alarms_are_those_of_the_ground_truth_once_each()
     {
         await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.Of(TestSettings.Belt("belt", everyFrame: true)));
-        JsonElement status = await site.WaitForAsync("api/status", status => TestSettings.CameraOf(status, "belt").GetProperty("state").GetString() == "ended"
-            && TestSettings.CameraOf(status, "belt").GetProperty("detected").GetInt64() == 300);
+        JsonElement status = await site.WaitForAsync(
+            "api/status", status => State(status, "belt") == "ended" && Detected(status, "belt") == 300);
         JsonElement[] alarms = [.. (await site.WaitForAsync("api/alarms", _ => true)).EnumerateArray()];
-        Assert.Equal(TestSettings.DefectiveCrossings(), alarms.Select(alarm => alarm.GetProperty("objects")[0].GetProperty("class").GetString()!).Order());
+        IEnumerable<string> classes = alarms.Select(alarm => alarm.GetProperty("objects")[0].GetProperty("class").GetString()!);
+        Assert.Equal(TestSettings.DefectiveCrossings(), classes.Order());
         Assert.Equal(alarms.Length, alarms.Select(alarm => alarm.GetProperty("id").GetString()).Distinct().Count());
         Assert.Equal(alarms.Length, TestSettings.CameraOf(status, "belt").GetProperty("alarms").GetInt64());
 
@@ -38,7 +39,7 @@ public sealed class SiteProgramTests : IDisposable
         _ = await site.WaitForAsync("api/status", status => Detected(status, "kept") > 0 && Detected(status, "gone") > 0);
 
         // A mistake: all go on, and the page says so.
-        await File.WriteAllTextAsync(folder.File("site.json"), TestSettings.Of(kept).Replace("\"kept\"", "\"not allowed\"", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(folder.File("site.json"), TestSettings.Of(TestSettings.Belt("not allowed")));
         JsonElement wrong = await site.WaitForAsync("api/status", status => status.GetProperty("settingsProblem").ValueKind == JsonValueKind.String);
         Assert.Contains("cameras[0].name is 'not allowed'", wrong.GetProperty("settingsProblem").GetString(), StringComparison.Ordinal);
         Assert.Equal(2, wrong.GetProperty("cameras").GetArrayLength());
@@ -60,8 +61,7 @@ public sealed class SiteProgramTests : IDisposable
         string away = """{ "name": "away", "source": "rtsp://user:s3cret@127.0.0.1:9/1" }""";
         await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.Of(broken, away, TestSettings.Belt("belt", repeat: true)));
         JsonElement status = await site.WaitForAsync("api/status", status => Detected(status, "belt") > 5
-            && TestSettings.CameraOf(status, "broken").GetProperty("state").GetString() == "failed"
-            && TestSettings.CameraOf(status, "away").GetProperty("state").GetString() == "failed");
+            && State(status, "broken") == "failed" && State(status, "away") == "failed");
         Assert.Contains("none.mp4", TestSettings.CameraOf(status, "broken").GetProperty("problem").GetString(), StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", status.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", site.Output, StringComparison.Ordinal);
@@ -83,7 +83,7 @@ public sealed class SiteProgramTests : IDisposable
     {
         const string Token = "a-token-of-the-test";
         await File.WriteAllTextAsync(folder.File("token"), Token + "\n");
-        string settings = TestSettings.Of(TestSettings.Belt("belt", repeat: true)).Replace("\"listen\"", "\"tokenFile\": \"token\", \"listen\"", StringComparison.Ordinal);
+        string settings = TestSettings.With("\"tokenFile\": \"token\"", TestSettings.Belt("belt", repeat: true));
         await using SiteProcess site = await SiteProcess.StartAsync(folder, settings);
         using HttpClient stranger = new(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = site.Address };
         foreach (string path in new[] { "api/status", "api/alarms", "cameras/belt.jpg", "metrics", "site.js", "media/x.jpg", "LOGIN/../api/status" })
@@ -95,7 +95,7 @@ public sealed class SiteProgramTests : IDisposable
         using HttpResponseMessage page = await stranger.GetAsync("");
         Assert.Equal("/login", page.Headers.Location!.ToString());
         using HttpResponseMessage wrong = await stranger.PostAsync("login", new FormUrlEncodedContent([new("token", Token + "x")]));
-        Assert.Equal("/login?wrong", wrong.Headers.Location!.ToString());
+        Assert.Equal("/login#wrong", wrong.Headers.Location!.ToString());
         Assert.False(wrong.Headers.Contains("Set-Cookie"));
         using HttpResponseMessage health = await stranger.GetAsync("health");
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
@@ -107,7 +107,8 @@ public sealed class SiteProgramTests : IDisposable
         Assert.DoesNotContain(Token, cookie, StringComparison.Ordinal);
         using HttpRequestMessage withCookie = new(HttpMethod.Get, "api/status") { Headers = { { "Cookie", cookie.Split(';')[0] } } };
         Assert.Equal(HttpStatusCode.OK, (await stranger.SendAsync(withCookie)).StatusCode);
-        using HttpRequestMessage withToken = new(HttpMethod.Get, "metrics") { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", Token) } };
+        using HttpRequestMessage withToken = new(HttpMethod.Get, "metrics");
+        withToken.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Token);
         Assert.Equal(HttpStatusCode.OK, (await stranger.SendAsync(withToken)).StatusCode);
     }
 
@@ -122,6 +123,8 @@ public sealed class SiteProgramTests : IDisposable
         using HttpResponseMessage outside = await site.Client.GetAsync("media/..%2f..%2fsite.json");
         Assert.Equal(HttpStatusCode.NotFound, outside.StatusCode);
     }
+
+    private static string State(JsonElement status, string camera) => TestSettings.CameraOf(status, camera).GetProperty("state").GetString()!;
 
     private static long Detected(JsonElement status, string camera) => Names(status).Contains(camera)
         ? TestSettings.CameraOf(status, camera).GetProperty("detected").GetInt64() : 0;

@@ -7,9 +7,14 @@ internal static class TestSettings
 {
     private const int LineX = 640;
 
-    public static string Of(params string[] cameras) =>
+    public static string Of(params string[] cameras) => With(null, cameras);
+
+    /// <param name="more">More fields of the site; null for none.</param>
+    /// <param name="cameras">The cameras.</param>
+    public static string With(string? more, params string[] cameras) =>
         $$"""
         {
+          {{more}}{{(more is null ? "" : ",")}}
           "listen": "http://127.0.0.1:0",
           "model": { "path": {{Quoted(SiteProcess.Model)}}, "device": "cpu", "input": [640, 384], "oneClassPerPlace": true, "maxBatch": 2 },
           "cameras": [
@@ -22,9 +27,11 @@ internal static class TestSettings
     public static string Belt(string name, bool repeat = false, bool everyFrame = false) =>
         $$"""
         {
-              "name": "{{name}}", "source": {{Quoted(SiteProcess.Clip)}}, "repeat": {{(repeat ? "true" : "false")}}, "everyFrame": {{(everyFrame ? "true" : "false")}},
+              "name": "{{name}}", "source": {{Quoted(SiteProcess.Clip)}},
+              "repeat": {{(repeat ? "true" : "false")}}, "everyFrame": {{(everyFrame ? "true" : "false")}},
               "lines": [ { "name": "middle", "from": [0.5, 1], "to": [0.5, 0] } ],
-              "rules": [ { "name": "defect", "kind": "crossing", "line": "middle", "direction": "leftToRight", "classes": {{JsonSerializer.Serialize(Defects())}} } ]
+              "rules": [ { "name": "defect", "kind": "crossing", "line": "middle", "direction": "leftToRight",
+                "classes": {{JsonSerializer.Serialize(Defects())}} } ]
             }
         """;
 
