@@ -354,7 +354,8 @@ API CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
 
 /* ---- steering, by the tests ---- */
 
-/* Sets what is to happen: version, devices (besides the first; -1 is none), init, jit, not_ready, fault, graph_with_error. */
+/* Sets what is to happen: version, devices (besides the first; -1 is none), init, jit, not_ready (of so many questions), pending_event (a handle),
+   foreign_context, fault, graph_with_error. */
 API void yzc_set(const char *key, long long value) {
     pthread_mutex_lock(&mutex);
     *setting(key) = value;

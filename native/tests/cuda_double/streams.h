@@ -113,6 +113,7 @@ API CUresult cuEventQuery(object *event) {
     ENTER;
     CURRENT;
     FIND(e, EVENT, event);
+    if (*setting("pending_event") == (long long)(uintptr_t)event) return CUDA_ERROR_NOT_READY;
     return e->recorded && *setting("not_ready") > 0 && (*setting("not_ready"))-- ? CUDA_ERROR_NOT_READY : 0;
 }
 

@@ -86,7 +86,7 @@ public sealed class CudaExternalFrameTests(CompiledSources sources)
             Assert.Equal(0, owner.Heard);
 
             // Its second plane elsewhere, and still being written as it is submitted.
-            driver.Set("not_ready", 1);
+            driver.Set("pending_event", written.Handle.Value);
             Task<DetectionResult> parted = Submit(harness, ExternalFrame.OnDevice(address, plane.Address.Value, nv12, written.Handle.Value, owner, 2));
             Assert.Equal(0, owner.Heard);
             watch.Go();
@@ -95,6 +95,7 @@ public sealed class CudaExternalFrameTests(CompiledSources sources)
             Assert.Equal(plane.Address.Value, watch.Last[0].Chroma);
 
             // Written already: no wait.
+            driver.Set("pending_event", 0);
             (await Submit(harness, ExternalFrame.OnDevice(address, 0, nv12, written.Handle.Value, owner, 3)).WaitAsync(Patience)).Dispose();
             await owner.AssertHeardAsync(3);
 
@@ -292,7 +293,7 @@ public sealed class CudaExternalFrameTests(CompiledSources sources)
             for (int turn = 0; turn < 200 && error is null; turn++)
             {
                 // What the uploads thread meets alone only keeps the frames until the result is there; then it is the other's turn.
-                driver.Set("not_ready", 1);
+                driver.Set("pending_event", written.Handle.Value);
                 driver.Fail(function, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, nth + (turn % 2));
                 submitted += 2;
                 Task<DetectionResult> device = Submit(
@@ -308,6 +309,82 @@ public sealed class CudaExternalFrameTests(CompiledSources sources)
         }
 
         driver.AssertClean();
+    }
+
+    [Theory]
+    [InlineData(WaitMode.Block)]
+    [InlineData(WaitMode.Yield)]
+    public async Task Whatever_is_submitted_cancelled_and_disposed_in_whatever_order_every_owner_hears_and_nothing_leaks(WaitMode mode)
+    {
+        for (int seed = 0; seed < 30; seed++)
+        {
+            DriverDouble driver = new(sources);
+            Owner owner = new();
+            Random chance = new(seed);
+            using Ordinary ring = new(16 * 4096);
+            await using (CudaHarness harness = new(driver, new FakeCudaEngine(), mode))
+            {
+                using CudaDeviceMemory surface = new(harness.Context, 16 * 4096);
+                using CudaEvent written = new(harness.Context);
+                harness.Context.MakeCurrent();
+                using (CudaStream decoder = new(harness.Context))
+                {
+                    written.Record(decoder);
+                }
+
+                RegisteredMemory memory = Register(harness, ring);
+                using CancellationTokenSource cancel = new();
+                List<Task<DetectionResult>> frames = [];
+                int external = 0;
+                int endsAt = chance.Next(60);
+                Task ending = Task.CompletedTask;
+                for (int turn = 0; turn < 60; turn++)
+                {
+                    int place = chance.Next(15);
+                    CancellationToken token = chance.Next(4) == 0 ? cancel.Token : default;
+                    if (chance.Next(3) == 0)
+                    {
+                        if (harness.Pool.SlotsInUse < harness.Pool.SlotCount && turn < endsAt)
+                        {
+                            frames.Add(harness.Submit());
+                        }
+
+                        continue;
+                    }
+
+                    external++;
+                    driver.Set("pending_event", chance.Next(2) * written.Handle.Value);
+                    ExternalFrame frame = chance.Next(2) == 0
+                        ? ExternalFrame.InRegistered(memory, place * 4096, Gray, owner)
+                        : ExternalFrame.OnDevice(
+                            surface.Address.Value + (ulong)(place * 4096), 0, Gray, chance.Next(2) == 0 ? 0 : written.Handle.Value, owner);
+                    frames.Add(harness.Pipeline.Submit(frame, 0, 0, token).AsTask());
+                    if (turn == endsAt / 2)
+                    {
+                        await cancel.CancelAsync();
+                    }
+
+                    if (turn >= endsAt && ending == Task.CompletedTask)
+                    {
+                        ending = chance.Next(2) == 0 ? Task.Run(memory.Dispose) : Task.Run(() => harness.Pipeline.DisposeAsync().AsTask());
+                    }
+                }
+
+                await ending.WaitAsync(Patience);
+                foreach (Task<DetectionResult> frame in frames)
+                {
+                    Exception? error = await Record.ExceptionAsync(async () => (await frame.WaitAsync(Patience)).Dispose());
+                    Assert.True(error is null or OperationCanceledException or ObjectDisposedException, $"{error}");
+                }
+
+                await owner.AssertHeardAsync(external);
+                memory.Dispose();
+                await harness.Pipeline.DisposeAsync().AsTask().WaitAsync(Patience);
+                Assert.Equal((0, 0), (harness.Pool.SlotsInUse, harness.Pipeline.Snapshot().ExternalFramesHeld));
+            }
+
+            driver.AssertClean();
+        }
     }
 
     [Fact]
