@@ -6,7 +6,8 @@ namespace MultiCamera.Outlets;
 /// <summary>First in, first out, on disk: what was saved is there after a kill. Holds a limited number of messages; the oldest go first.</summary>
 /// <remarks>
 /// Messages are added in memory, saved many at a time, and removed when the broker has them. While the disk is full they stay in memory, at most
-/// <see cref="MemoryLimit"/>, and can be read and so sent from there. Any thread; only <see cref="Add"/> and <see cref="Count"/> never wait for the disk.
+/// <see cref="MemoryLimit"/>, and can be read and so sent from there. Any thread, but
+/// one at a time saves. <see cref="Add"/> and <see cref="Count"/> never wait for the disk.
 /// </remarks>
 internal sealed class DiskQueue : IDisposable
 {
@@ -213,7 +214,8 @@ internal sealed class DiskQueue : IDisposable
     }
 
     /// <summary>Closes the file. What was not saved fails.</summary>
-    public void Dispose()
+    /// <returns>How many were not saved.</returns>
+    public int Close()
     {
         List<Unsaved> gone;
         lock (gate)
@@ -222,7 +224,7 @@ internal sealed class DiskQueue : IDisposable
             {
                 if (isDisposed)
                 {
-                    return;
+                    return 0;
                 }
 
                 isDisposed = true;
@@ -235,7 +237,11 @@ internal sealed class DiskQueue : IDisposable
         }
 
         Fail(gone);
+        return gone.Count;
     }
+
+    /// <inheritdoc cref="Close"/>
+    public void Dispose() => _ = Close();
 
     private void TakeAdded(List<Unsaved> gone)
     {
