@@ -12,7 +12,7 @@ internal sealed record Alarm
     /// <summary>When the camera took the frame.</summary>
     public required DateTimeOffset Time { get; init; }
 
-    /// <summary>Name of the camera: letters, digits, '-', '_' and '.' only, as it stands in topics and names of files. See <see cref="Names"/>.</summary>
+    /// <summary>Name of the camera, as it stands in topics and names of files: <see cref="Names.IsValid"/>.</summary>
     public required string Camera { get; init; }
 
     /// <summary>Name of the rule.</summary>

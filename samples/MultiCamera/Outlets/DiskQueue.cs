@@ -94,7 +94,7 @@ internal sealed class DiskQueue : IDisposable
 
     /// <summary>Saves what was added, and deletes what was removed and could not be deleted then.</summary>
     /// <returns>Old messages that were dropped because there were more than the limit.</returns>
-    /// <exception cref="SqliteException">It cannot be saved now; all is kept, but for the oldest above the limit, which the next call tells.</exception>
+    /// <exception cref="SqliteException">It cannot be saved now. All is kept but the oldest above the limit, which the next call tells.</exception>
     /// <exception cref="IOException">The same.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>
     /// <exception cref="InvalidDataException">The file is of another version.</exception>

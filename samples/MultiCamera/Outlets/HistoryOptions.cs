@@ -12,8 +12,8 @@ internal sealed record HistoryOptions
     /// <summary>Size of the database above which the oldest detections, and then the oldest alarms, are deleted.</summary>
     public int MaxMegabytes { get; init; } = 2000;
 
-    /// <summary>False: alarms only.</summary>
-    public bool Detections { get; init; } = true;
+    /// <summary>Frames a second of each camera, at most, whose detections are kept. 0: alarms only.</summary>
+    public double DetectionRate { get; init; } = 1;
 
     /// <summary>What is wrong with the options: names of fields as they stand here, and what is wanted.</summary>
     public IEnumerable<(string Field, string Problem)> Check()
@@ -26,6 +26,11 @@ internal sealed record HistoryOptions
         if (!(KeepDays > 0 && KeepDays <= 36_500))
         {
             yield return (nameof(KeepDays), FormattableString.Invariant($"is {KeepDays}; wanted is more than 0, to 36500"));
+        }
+
+        if (!(DetectionRate >= 0 && DetectionRate <= 1000))
+        {
+            yield return (nameof(DetectionRate), FormattableString.Invariant($"is {DetectionRate}; wanted is 0 (alarms only) to 1000"));
         }
 
         if (MaxMegabytes < 1)

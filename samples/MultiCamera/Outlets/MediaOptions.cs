@@ -3,7 +3,7 @@ namespace MultiCamera.Outlets;
 /// <summary>Pictures of alarms and clips around them to a folder.</summary>
 internal sealed record MediaOptions
 {
-    /// <summary>The folder, for nothing else: what is in it counts against the quota and may be deleted.</summary>
+    /// <summary>The folder: <c>yyyy-MM-dd/CAMERA/ALARM.jpg</c> and <c>.mp4</c> below it count against the quota.</summary>
     public string Folder { get; init; } = "media";
 
     /// <summary>Size of all pictures and clips above which the oldest are deleted.</summary>
@@ -26,7 +26,7 @@ internal sealed record MediaOptions
     {
         if (string.IsNullOrWhiteSpace(Folder))
         {
-            yield return (nameof(Folder), "is empty; wanted is a folder for pictures and clips only");
+            yield return (nameof(Folder), "is empty; wanted is a folder for pictures and clips");
         }
 
         if (MaxMegabytes < 1)

@@ -14,8 +14,8 @@ namespace MultiCamera.Outlets;
 /// <remarks>
 /// An alarm is on disk before it is sent, and leaves the disk when the broker has acknowledged it (QoS 1): while the broker is away or the program is
 /// killed nothing is lost, and only what was on its way then is sent again. Alarms keep their order. When more wait than
-/// <see cref="MqttOptions.QueueLimit"/> the oldest are dropped and counted. While the disk is full alarms are sent from memory. Status is retained by the
-/// broker: only the newest of a camera counts, so that it waits in memory.
+/// <see cref="MqttOptions.QueueLimit"/> the oldest are dropped and counted. While the disk is full alarms are sent from memory. Status is retained by
+/// the broker: only the newest of a camera counts, so that it waits in memory.
 /// </remarks>
 internal sealed partial class MqttOutlet : IAlarmOutlet
 {
@@ -32,7 +32,9 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(0.25);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan SaveRetry = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
+    // After the stop: how long more is sent, and how long answers are waited for.
+    private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(4);
 
     private readonly MqttOptions options;
     private readonly TimeProvider clock;
@@ -95,7 +97,7 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
         toSend.Set();
     }
 
-    /// <summary>Saves all, sends what it can within three seconds, and says that the program is offline.</summary>
+    /// <summary>Saves all, sends what it can within two seconds, and says that the program is offline.</summary>
     public async ValueTask DisposeAsync()
     {
         Task task;
@@ -208,8 +210,9 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
         }
 
         await PublishStatusAsync(client, "status", new StatusMessage("online", clock.GetUtcNow(), null), limit.Token);
-        int window = Math.Min((int?)result.ReceiveMaximum ?? Window, Window);
-        return (window, result.MaximumPacketSize ?? long.MaxValue);
+        // MQTTnet gives 0 where the broker has no limit.
+        int window = result.ReceiveMaximum > 0 ? Math.Min((int)result.ReceiveMaximum, Window) : Window;
+        return (window, result.MaximumPacketSize > 0 ? (long)result.MaximumPacketSize : long.MaxValue);
     }
 
     // Until the connection breaks, which throws, or the outlet stops.
@@ -220,23 +223,25 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
             toSend.Set();
             return Task.CompletedTask;
         };
+        // What is on its way when the outlet stops is not torn off. What was raised last is saved and, for a while, sent.
+        using CancellationTokenSource end = new();
+        using CancellationTokenRegistration stopping = stop.Token.Register(() => end.CancelAfter(StopLimit));
         while (!stop.IsCancellationRequested)
         {
-            if (!await SendWaitingAsync(client, window, maxPacket, stop.Token))
+            if (!await SendWaitingAsync(client, window, maxPacket, end.Token))
             {
                 await toSend.WaitAsync(stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
 
-        // What was raised last is still saved meanwhile.
-        using CancellationTokenSource limit = new(StopLimit, clock);
+        long stopped = clock.GetTimestamp();
         await saving;
-        while (await SendWaitingAsync(client, window, maxPacket, limit.Token))
+        while (clock.GetElapsedTime(stopped) < SendLimit && await SendWaitingAsync(client, window, maxPacket, end.Token))
         {
         }
 
-        await PublishStatusAsync(client, "status", new StatusMessage("offline", clock.GetUtcNow(), null), limit.Token);
-        await client.DisconnectAsync(cancellationToken: limit.Token);
+        await PublishStatusAsync(client, "status", new StatusMessage("offline", clock.GetUtcNow(), null), end.Token);
+        await client.DisconnectAsync(cancellationToken: end.Token);
     }
 
     /// <returns>False when nothing waits.</returns>
@@ -262,7 +267,8 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
             messages = [.. messages.Where(message => Fits(message, maxPacket, done))];
             // In order: each is written before the next one is begun, and all wait for the broker's answers together.
             using CancellationTokenSource limit = Limit(cancellationToken);
-            Task<MqttClientPublishResult>[] sent = [.. messages.Select(message => PublishAsync(client, message.Topic, message.Payload, false, limit.Token))];
+            Task<MqttClientPublishResult>[] sent =
+                [.. messages.Select(message => PublishAsync(client, message.Topic, message.Payload, isRetained: false, limit.Token))];
             await ((Task)Task.WhenAll(sent)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             for (int i = 0; i < sent.Length; i++)
             {
@@ -425,8 +431,8 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
         if (options.User is not null)
         {
             // Read each time, so that a new password needs no restart.
-            string password = options.PasswordFile is null ? "" : (await File.ReadAllTextAsync(options.PasswordFile, cancellationToken)).TrimEnd('\r', '\n');
-            builder = builder.WithCredentials(options.User, password);
+            string password = options.PasswordFile is null ? "" : await File.ReadAllTextAsync(options.PasswordFile, cancellationToken);
+            builder = builder.WithCredentials(options.User, password.TrimEnd('\r', '\n'));
         }
 
         return options.Tls ? builder.WithTlsOptions(Trust).Build() : builder.Build();
@@ -462,6 +468,7 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
         return limit;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{File} cannot be written: {Problem} Alarms wait in memory meanwhile, and are lost when the program ends.")]
+    [LoggerMessage(
+        Level = LogLevel.Error, Message = "{File} cannot be written: {Problem} Alarms wait in memory meanwhile, and are lost when the program ends.")]
     private partial void LogDiskFails(string file, string problem);
 }

@@ -5,7 +5,7 @@ namespace MultiCamera.Outlets;
 /// <summary>Wakes a loop: what is set before the loop waits is not lost, and set twice it wakes once. Any thread sets, one waits.</summary>
 internal sealed class Signal
 {
-    private readonly Channel<bool> channel = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> channel = Channel.CreateBounded<bool>(1);
 
     public void Set() => _ = channel.Writer.TryWrite(true);
 
