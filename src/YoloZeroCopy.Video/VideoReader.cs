@@ -31,6 +31,7 @@ public sealed class VideoReader : IAsyncDisposable
 
     // A camera may have a key frame only every ten seconds.
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan LongestStallLimit = TimeSpan.FromDays(1);
     private static readonly TimeSpan Health = TimeSpan.FromSeconds(10);
 
     private readonly string path;
@@ -76,15 +77,16 @@ public sealed class VideoReader : IAsyncDisposable
     /// <param name="path">A file in any format that ffmpeg reads, a folder of pictures of one kind, or on Linux a camera (<c>/dev/video0</c>, also by
     /// the links in <c>/dev/v4l</c>); with <see cref="VideoReaderOptions.AllowUrl"/> also a URL.</param>
     /// <param name="options">Null: the defaults.</param>
-    /// <exception cref="ArgumentException">The pixel format is none of the four, or the stall limit is not above zero.</exception>
+    /// <exception cref="ArgumentException">The pixel format is none of the four, or the stall limit is not above zero or beyond a day.</exception>
     public VideoReader(string path, VideoReaderOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         this.options = options ?? new VideoReaderOptions();
         VideoConnection.ThrowIfNotRead(this.options.PixelFormat);
-        if (this.options.StallLimit <= TimeSpan.Zero)
+        if (this.options.StallLimit <= TimeSpan.Zero || this.options.StallLimit > LongestStallLimit)
         {
-            throw new ArgumentException($"{nameof(VideoReaderOptions.StallLimit)} is {this.options.StallLimit}; it must be above zero.");
+            throw new ArgumentException(
+                $"{nameof(VideoReaderOptions.StallLimit)} is {this.options.StallLimit}; it must be above zero, and a day at most.");
         }
 
         this.path = path;
@@ -173,7 +175,7 @@ public sealed class VideoReader : IAsyncDisposable
     /// <exception cref="MediaException">No such file, not readable, no video stream, no frame, or frames larger than
     /// <see cref="FrameFormat.MaxSize"/>.</exception>
     /// <exception cref="NativeLibraryException">ffmpeg is not found or cannot be started.</exception>
-    /// <exception cref="ArgumentException">The pixel format is none of the four, or the stall limit is not above zero.</exception>
+    /// <exception cref="ArgumentException">The pixel format is none of the four, or the stall limit is not above zero or beyond a day.</exception>
     public static async Task<VideoReader> OpenAsync(string path, VideoReaderOptions? options = null, CancellationToken cancellationToken = default)
     {
         VideoReader reader = new(path, options);

@@ -319,6 +319,7 @@ public sealed class LiveVideoTests : IDisposable
 
         _ = await Assert.ThrowsAsync<ObjectDisposedException>(() => connecting);
         _ = Assert.Throws<ArgumentException>(() => new VideoReader("a", new VideoReaderOptions { StallLimit = TimeSpan.Zero }));
+        _ = Assert.Throws<ArgumentException>(() => new VideoReader("a", new VideoReaderOptions { StallLimit = TimeSpan.MaxValue }));
         _ = Assert.Throws<ArgumentException>(() => new VideoReader("a", new VideoReaderOptions { PixelFormat = PixelFormat.Bgra32 }));
     }
 

@@ -127,6 +127,54 @@ public sealed class SourceTests : IDisposable
         await server.ClientGone.Task.WaitAsync(TimeSpan.FromMinutes(2));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_cameras_mjpeg_over_http_comes_back_after_its_end(bool readsPackets)
+    {
+        byte[][] pictures = await PicturesAsync(30);
+        int requests = 0;
+        await using LoopbackServer server = new(async (stream, request, stop) =>
+        {
+            if (!request.Contains(Authorization))
+            {
+                await RefuseAsync(stream, "HTTP/1.1");
+                return true;
+            }
+
+            _ = Interlocked.Increment(ref requests);
+            await LoopbackServer.SendHeadAsync(stream, "HTTP/1.1 200 OK", "Content-Type: multipart/x-mixed-replace;boundary=camera");
+            foreach (byte[] picture in pictures)
+            {
+                await LoopbackServer.SendHeadAsync(stream, "--camera", "Content-Type: image/jpeg", $"Content-Length: {picture.Length}");
+                await stream.WriteAsync(picture, stop);
+                await stream.WriteAsync("\r\n"u8.ToArray(), stop);
+            }
+
+            return false;
+        });
+        await using VideoReader reader = await VideoReader.OpenAsync($"http://{User}:{Password}@127.0.0.1:{server.Port}/video.mjpg",
+            Any with { FfmpegPath = Clips.Ffmpeg(), IsLive = true, ReadsPackets = readsPackets });
+        byte[] memory = new byte[1 << 20];
+        TimeSpan last = TimeSpan.MinValue;
+        while (reader.Statistics.Connections < 3)
+        {
+            Assert.True(readsPackets ? await reader.ReadPacketAsync(memory) : await reader.ReadFrameAsync(memory));
+            Assert.True(reader.Timestamp > last);
+            last = reader.Timestamp;
+            if (readsPackets)
+            {
+                Assert.Contains(pictures, picture => memory.AsSpan(0, reader.Packet.Size).SequenceEqual(picture));
+            }
+        }
+
+        Assert.True(reader.FramesRead > 40);
+        Assert.Equal(2, reader.Statistics.Faults);
+        Assert.True(requests >= 3);
+        Assert.Equal((320, 180), (reader.Width, reader.Height));
+        Assert.Equal(readsPackets ? VideoCodec.Mjpeg : VideoCodec.Other, reader.Codec);
+    }
+
     [Fact]
     public async Task A_camera_over_rtsp_has_its_own_clock_and_its_end_is_an_error()
     {
@@ -318,6 +366,13 @@ public sealed class SourceTests : IDisposable
         string[] lines = [.. File.ReadAllLines(file).Where(static line => line.Contains('=') && !line.StartsWith("SDP:", StringComparison.Ordinal))];
         string text = string.Join("\r\n", lines.Select(line => line.Replace($"m=video {port}", "m=video 0", StringComparison.Ordinal)));
         return ($"{text}\r\na=control:streamid=0\r\n", packets);
+    }
+
+    private async Task<byte[][]> PicturesAsync(int count)
+    {
+        await Clips.RunFfmpegAsync("-f", "lavfi", "-i", $"testsrc=size=320x180:rate=25:duration={count / 25.0}", "-pix_fmt", "yuvj420p",
+            folder.File("%03d.jpg"));
+        return [.. Directory.EnumerateFiles(folder.Path, "*.jpg").Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
     }
 
     private async Task<byte[]> ClipAsync(int frames)
