@@ -39,7 +39,7 @@ public sealed class LiveVideoTests : IDisposable
             await UntilAsync(() => reader.IsWaiting);
             time.Advance(TimeSpan.FromSeconds(1.9));
             Assert.Equal(VideoState.Live, reader.State);
-            time.Advance(TimeSpan.FromSeconds(0.7));
+            time.Advance(TimeSpan.FromSeconds(0.1));
         }
 
         await UntilAsync(() => reader.State == cause);
@@ -100,7 +100,7 @@ public sealed class LiveVideoTests : IDisposable
         Task connecting = reader.ConnectAsync();
         await UntilAsync(() => reader.IsWaiting);
 
-        time.Advance(TimeSpan.FromSeconds(26));
+        time.Advance(TimeSpan.FromSeconds(20));
         await UntilAsync(() => reader.State == VideoState.Stalled);
         _ = await time.PassDelayAsync();
         await connecting;
@@ -135,7 +135,7 @@ public sealed class LiveVideoTests : IDisposable
         if (end == Wait)
         {
             await UntilAsync(() => reader.IsWaiting);
-            time.Advance(TimeSpan.FromSeconds(2.6));
+            time.Advance(TimeSpan.FromSeconds(2));
         }
 
         MediaException error = await Assert.ThrowsAsync<MediaException>(() => read);
@@ -157,7 +157,7 @@ public sealed class LiveVideoTests : IDisposable
         await UntilAsync(() => reader.IsWaiting);
         time.Advance(TimeSpan.FromSeconds(9.9));
         Assert.Equal(VideoState.Live, reader.State);
-        time.Advance(TimeSpan.FromSeconds(3));
+        time.Advance(TimeSpan.FromSeconds(0.1));
         await UntilAsync(() => reader.State == VideoState.Stalled);
 
         await reader.DisposeAsync();

@@ -32,7 +32,8 @@ internal sealed class ManualTime : TimeProvider
         return timer;
     }
 
-    /// <summary>Moves the clock, and runs what is due on the way.</summary>
+    /// <summary>Moves the clock, and runs what is due on the way: no further than to what a test waits for, since the reader goes on meanwhile, and
+    /// what it begins would be due, too.</summary>
     public void Advance(TimeSpan by)
     {
         TimeSpan end;
