@@ -190,7 +190,8 @@ public sealed class RunTests : IDisposable
         try
         {
             string text =
-                YzcProcess.Run([.. bench, "--soak", "1", "--producers", "2", "--external", "--single-frames", "5", "--json-file", file]).Succeeded().Output;
+                YzcProcess.Run([.. bench, "--soak", "1", "--producers", "2", "--external", "--single-frames", "5", "--json-file", file])
+                    .Succeeded().Output;
             Assert.Contains("2 producers copying", text, StringComparison.Ordinal);
             Assert.Contains("in registered memory", text, StringComparison.Ordinal);
             using JsonDocument report = JsonDocument.Parse(File.ReadAllText(file));
@@ -199,7 +200,8 @@ public sealed class RunTests : IDisposable
             Assert.False(soak.TryGetProperty("device_free_bytes", out _));
             Assert.False(report.RootElement.TryGetProperty("cuda", out _));
             JsonElement external = report.RootElement.GetProperty("external");
-            Assert.All(["slots_fps", "registered_fps", "registered_pct_of_slots"], name => Assert.True(external.GetProperty(name).GetDouble() > 0, name));
+            Assert.All(
+                ["slots_fps", "registered_fps", "registered_pct_of_slots"], name => Assert.True(external.GetProperty(name).GetDouble() > 0, name));
             Assert.False(external.TryGetProperty("device_fps", out _));
         }
         finally

@@ -175,7 +175,9 @@ public unsafe class WorkTests(CompiledSources sources)
         using CudaDeviceMemory memory = new(context, 1000);
         using CudaPinnedMemory pinned = CudaPinnedMemory.Allocate(context, 1000, CudaPinnedOptions.WriteCombined);
         CUdeviceptr inside = memory.Address.Offset(10);
-        Assert.Equal(new CudaPointerInfo(CudaPointerKind.Device, 0, inside, 0, memory.Address.Value, 1000, context.Handle), context.GetPointerInfo(inside.Value));
+        Assert.Equal(
+            new CudaPointerInfo(CudaPointerKind.Device, 0, inside, 0, memory.Address.Value, 1000, context.Handle),
+            context.GetPointerInfo(inside.Value));
         CudaPointerInfo host = context.GetPointerInfo((ulong)pinned.Pointer);
         Assert.Equal((CudaPointerKind.Host, (nint)pinned.Pointer, 1000UL), (host.Kind, host.HostAddress, host.RangeBytes));
         int local = 0;

@@ -3,7 +3,9 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Gpu.Tests;
 
-/// <summary>Frames in memory of the caller's, on a real device: the model sees the same, owners hear in time, and nothing leaves a sticky error.</summary>
+/// <summary>
+/// Frames in memory of the caller's, on a real device: the model sees the same, owners hear in time, and nothing leaves a sticky error.
+/// </summary>
 public sealed class GpuExternalFrameTests : IDisposable
 {
     private const int Side = 64;

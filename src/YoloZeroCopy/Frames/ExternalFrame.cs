@@ -64,7 +64,8 @@ public readonly struct ExternalFrame
 
     /// <summary>A frame in device memory, such as another library's buffer or a decoder's surface. For a CUDA detector on the same device.</summary>
     /// <param name="address">
-    /// Device address of the first byte, of P010 an even one, else in any alignment. Its allocation is of the device's primary context, or of a memory pool.
+    /// Device address of the first byte, of P010 an even one, else in any alignment. Its allocation is of the device's primary context, or of a
+    /// memory pool.
     /// </param>
     /// <param name="secondPlane">
     /// Device address of the plane of Cb and Cr where it does not lie right behind the rows of luminance; 0 where it does, and for formats without

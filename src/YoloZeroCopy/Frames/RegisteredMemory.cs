@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace YoloZeroCopy;
 
-/// <summary>Host memory of the caller's that detectors read frames in, for example the ring of a camera's SDK. Register it once, at the start.</summary>
+/// <summary>
+/// Host memory of the caller's that detectors read frames in, for example the ring of a camera's SDK. Register it once, at the start.
+/// </summary>
 /// <remarks>
 /// On CUDA its pages are locked, so that the device reads them by DMA: that takes about 0.3 s for each GiB, and no frame may pay for it. On the CPU
 /// nothing is done to it. It outlives its detector, and serves every other one on CUDA, or on the CPU. Any thread.

@@ -1,7 +1,11 @@
 namespace YoloZeroCopy;
 
-/// <summary>Tells owners that their frames are free, on a thread of its own: code of others is to hold up neither the dispatcher nor a lane.</summary>
-/// <remarks>Where a frame becomes free a lock may be held; here none is. The thread begins with the first frame, so that slots alone need none.</remarks>
+/// <summary>
+/// Tells owners that their frames are free, on a thread of its own: code of others is to hold up neither the dispatcher nor a lane.
+/// </summary>
+/// <remarks>
+/// Where a frame becomes free a lock may be held; here none is. The thread begins with the first frame, so that slots alone need none.
+/// </remarks>
 internal sealed class FrameOwners(Warnings warnings)
 {
     private readonly object sync = new();

@@ -126,7 +126,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         if (answering)
         {
-            throw new InvalidOperationException($"{what}, which this thread cannot wait for: it is the one that brings results. Do it on another one.");
+            throw new InvalidOperationException(
+                $"{what}, which this thread cannot wait for: it is the one that brings results. Do it on another one.");
         }
     }
 
@@ -368,8 +369,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         ThreadPool.UnsafeQueueUserWorkItem(static pipeline => _ = pipeline.StopAsync(failWaiting: false), this, preferLocal: false);
 
     /// <summary>
-    /// The same for a caller who cannot await: returns when all is freed. Needs no thread of the pool, whose threads may all wait here. On the threads
-    /// that answer frames and tell owners, where code of others may run, it would wait for itself: there the disposal only begins.
+    /// The same for a caller who cannot await: returns when all is freed. Needs no thread of the pool, whose threads may all wait here. On the
+    /// threads that answer frames and tell owners, where code of others may run, it would wait for itself: there the disposal only begins.
     /// </summary>
     public void Dispose()
     {

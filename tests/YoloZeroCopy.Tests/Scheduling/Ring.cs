@@ -25,10 +25,12 @@ internal sealed unsafe class Ring : IFrameOwner, IDisposable
     public Action<long>? OnFree { get; set; }
 
     /// <summary>Buffers whose frame was submitted and of which nothing was heard yet.</summary>
-    public int Missing => Enumerable.Range(0, submitted.Length).Count(buffer => Volatile.Read(ref submitted[buffer]) > Volatile.Read(ref heard[buffer]));
+    public int Missing =>
+        Enumerable.Range(0, submitted.Length).Count(buffer => Volatile.Read(ref submitted[buffer]) > Volatile.Read(ref heard[buffer]));
 
     /// <summary>Frames heard of more often than submitted.</summary>
-    public int Surplus => Enumerable.Range(0, submitted.Length).Count(buffer => Volatile.Read(ref submitted[buffer]) < Volatile.Read(ref heard[buffer]));
+    public int Surplus =>
+        Enumerable.Range(0, submitted.Length).Count(buffer => Volatile.Read(ref submitted[buffer]) < Volatile.Read(ref heard[buffer]));
 
     public RegisteredMemory Register(Pipeline pipeline) =>
         new((nint)memory, ByteCount, pipeline.Register((nint)memory, ByteCount), pinned: default);

@@ -46,13 +46,14 @@ internal static class DeviceFrames
         CudaPointerInfo info = context.GetPointerInfo(address);
         string? wrong = info.Kind switch
         {
-            CudaPointerKind.Unknown => "is no memory that CUDA knows: not allocated, freed by now, or ordinary host memory, which is to be registered",
+            CudaPointerKind.Unknown =>
+                "is no memory that CUDA knows: not allocated, freed by now, or ordinary host memory, which is to be registered",
             CudaPointerKind.Host => "is page-locked host memory; register it, and give the frame as one in registered memory",
             _ when info.DeviceOrdinal != context.Device.Ordinal =>
                 $"lies on device {info.DeviceOrdinal}, and the detector runs on {context.Device}; give the frame to a detector there, or copy it",
             _ when info.Context != default && info.Context != context.Handle =>
-                "was allocated in another context than the device's primary one, which the detector uses; make it in that one (cuDevicePrimaryCtxRetain, "
-                    + "ManagedCuda's PrimaryContext, or any library on CUDA's runtime)",
+                "was allocated in another context than the device's primary one, which the detector uses; make it in that one "
+                    + "(cuDevicePrimaryCtxRetain, ManagedCuda's PrimaryContext, or any library on CUDA's runtime)",
             _ when info.RangeBytes != 0 && (ulong)byteCount > info.RangeStart + info.RangeBytes - address =>
                 $"has {info.RangeStart + info.RangeBytes - address} bytes up to the end of its allocation, and {byteCount} are read of a frame of "
                     + $"{frame.Format}",

@@ -87,7 +87,8 @@ public sealed class CudaExternalFrameTests(CompiledSources sources)
 
             // Its second plane elsewhere, and still being written as it is submitted.
             driver.Set("pending_event", written.Handle.Value);
-            Task<DetectionResult> parted = Submit(harness, ExternalFrame.OnDevice(address, plane.Address.Value, nv12, written.Handle.Value, owner, 2));
+            Task<DetectionResult> parted = Submit(
+                harness, ExternalFrame.OnDevice(address, plane.Address.Value, nv12, written.Handle.Value, owner, 2));
             Assert.Equal(0, owner.Heard);
             watch.Go();
             (await large.WaitAsync(Patience)).Dispose();
