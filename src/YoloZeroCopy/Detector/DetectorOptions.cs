@@ -43,8 +43,8 @@ public record DetectorOptions
     public OverflowPolicy Overflow { get; set; } = OverflowPolicy.Wait;
 
     /// <summary>
-    /// Frames that may wait for a lane before a dropping <see cref="Overflow"/> policy drops one, with DropNewest less than <see cref="Slots"/>; 0
-    /// takes one batch. Without a dropping policy the slots are the limit and this must be 0.
+    /// Frames of one source that may wait for a lane before a dropping <see cref="Overflow"/> policy drops one of them, with DropNewest less than
+    /// <see cref="Slots"/>; 0 takes one batch. Without a dropping policy the slots are the limit and this must be 0.
     /// </summary>
     public int QueueCapacity { get; set; }
 

@@ -11,9 +11,9 @@ public enum OverflowPolicy
     /// </summary>
     Wait,
 
-    /// <summary>A frame that is submitted while <see cref="DetectorOptions.QueueCapacity"/> frames wait is dropped.</summary>
+    /// <summary>A frame that is submitted while <see cref="DetectorOptions.QueueCapacity"/> frames of its source wait is dropped.</summary>
     DropNewest,
 
-    /// <summary>The frame that has waited longest makes room, so that what is handled is fresh. For live cameras.</summary>
+    /// <summary>The frame of its source that has waited longest makes room, so that what is handled is fresh. For live cameras.</summary>
     DropOldest,
 }

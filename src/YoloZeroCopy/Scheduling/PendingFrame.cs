@@ -25,12 +25,12 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
 
     public PendingFrame? Next { get; set; }
 
-    /// <summary>The frame submitted next: results leave in this order.</summary>
+    /// <summary>The source's frame submitted next: results leave in this order.</summary>
     public PendingFrame? Later { get; set; }
 
     public bool IsWaiting { get; set; }
 
-    /// <summary>The frame has left the queue and the lanes; its result leaves when all earlier ones have.</summary>
+    /// <summary>The frame has left the queue and the lanes; its result leaves when all earlier ones of its source have.</summary>
     public bool IsFinished { get; set; }
 
     /// <summary>The caller's value task is completed, here or by cancellation.</summary>
@@ -54,7 +54,10 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
 
     public FrameFormat Format { get; private set; }
 
-    public int Source { get; private set; }
+    public int Source => Queue.Number;
+
+    /// <summary>The state of its source.</summary>
+    public SourceQueue Queue { get; private set; } = null!;
 
     public long Sequence { get; private set; }
 
@@ -97,7 +100,9 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         ModelInfo model, in FrameFormat format, ReadOnlySpan<Detection> detections, FrameStatus status, int source, long sequence, long capturedAt)
     {
         PendingFrame frame = new(pendingFrames: null, detections.Length) { givenModel = model };
-        frame.Begin(slotIndex: 0, external: default, format, source, sequence, capturedAt, activity: null, CancellationToken.None);
+        SourceQueue queue = new(source, default);
+        long now = Stopwatch.GetTimestamp();
+        frame.Begin(slotIndex: 0, external: default, format, queue, sequence, now, capturedAt, activity: null, CancellationToken.None);
         frame.ForgetMemory();
         frame.holders = 1;
         frame.Status = status;
@@ -111,16 +116,16 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
     /// Begins a new use. Called with the gate held, so that a late cancellation of the last use sees either that use or this one, never half of each.
     /// </summary>
     public void Begin(
-        int slotIndex, in ExternalFrame external, in FrameFormat format, int source, long sequence, long capturedAt, Activity? activity,
-            CancellationToken cancellationToken)
+        int slotIndex, in ExternalFrame external, in FrameFormat format, SourceQueue queue, long sequence, long now, long capturedAt,
+            Activity? activity, CancellationToken cancellationToken)
     {
         SlotIndex = slotIndex;
         this.external = external;
         HoldsMemory = true;
         Format = format;
-        Source = source;
+        Queue = queue;
         Sequence = sequence;
-        SubmittedAt = Stopwatch.GetTimestamp();
+        SubmittedAt = now;
         CapturedAt = capturedAt == 0 ? SubmittedAt : capturedAt;
         DispatchedAt = 0;
         FinishedAt = 0;
@@ -135,6 +140,9 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         BatchSize = 0;
         CancellationToken = cancellationToken;
     }
+
+    /// <summary>Whether the frame is older than its source allows.</summary>
+    public bool IsTooOld(long now) => Queue.Settings.MaxAgeTicks > 0 && now - CapturedAt > Queue.Settings.MaxAgeTicks;
 
     /// <summary>The frame's memory is given back; nothing of the caller's is kept.</summary>
     public void ForgetMemory()

@@ -3,15 +3,14 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace YoloZeroCopy;
 
-/// <summary>Takes submitted frames, batches them onto lanes and gives results back in submit order.</summary>
+/// <summary>Takes submitted frames, batches them onto lanes and gives the results of each source back in submit order.</summary>
 /// <remarks>
-/// One lock, the gate, guards the queue, the order of results and the idle lanes; nothing slow happens inside it, and no code of others. Why no slot
-/// is lost, and every owner of a frame that lies elsewhere hears once: a frame holds its memory from submit until exactly one of three places gives
-/// it back (<see cref="ReleaseMemory"/>): the lane that has read it, <see cref="Finish"/> when it leaves without one, or <see cref="OnBatchDone"/>
-/// for those its lane kept; what never became a frame <see cref="Submit(int, in ExternalFrame, in FrameFormat, int, long, CancellationToken)"/>
-/// itself gives back. Why results are in
-/// order: every frame enters the order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="Retire"/>).
-/// Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="Answer"/>, the listeners of a frame's
+/// One lock, the gate, guards the sources, their queues, the order of results and the idle lanes; nothing slow happens inside it, and no code of
+/// others. Why no slot is lost, and every owner of a frame that lies elsewhere hears once: a frame holds its memory from submit until exactly one of
+/// three places gives it back (<see cref="ReleaseMemory"/>): the lane that has read it, <see cref="Finish"/> when it leaves without one, or
+/// <see cref="OnBatchDone"/> for those its lane kept; what never became a frame
+/// <see cref="Submit(int, in ExternalFrame, in FrameFormat, int, long, CancellationToken)"/> itself gives back. Why results are in order: every frame
+/// enters its source's order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="Retire"/>). Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="Answer"/>, the listeners of a frame's
 /// activity, and <see cref="FrameOwners"/>.
 /// </remarks>
 internal sealed class Pipeline : IAsyncDisposable, IDisposable
@@ -26,18 +25,19 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private readonly PendingFramePool pendingFrames;
     private readonly FrameOwners owners;
     private readonly PipelineOptions options;
-    private readonly Thread dispatcher;
+    private readonly Thread? dispatcher;
     private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly FairQueue waiting = new();
+    private readonly ResultOrder order = new();
+    private readonly SourceTable sources;
+    private readonly TimeProvider clock;
     private readonly long[] batchSizes;
     private int fullBatch;
     private OpeningSteps? opening;
     private IDisposable[] parts = [];
     private TaskCompletionSource? disposal;
-    private FrameQueue waiting;
     private long batchWaitsSince;
-    private PendingFrame? oldest;
-    private PendingFrame? newest;
     private bool retiring;
     private int retiringThread;
     private bool stopping;
@@ -66,6 +66,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         // One for each slot in the pipeline and as many whose results callers still read.
         pendingFrames.Fill(pool.SlotCount * 2);
         batchSizes = new long[options.MaxBatch + 1];
+        clock = options.Clock ?? TimeProvider.System;
+        sources = new SourceTable(
+            waiting, new SourceSettings(options.Overflow, options.QueueCapacity, SourceSettings.Ticks(options.MaxFrameAge)));
 
         // More frames than the queue or the slots hold cannot come together, so nobody waits for them.
         fullBatch = Math.Min(options.MaxBatch, Math.Min(options.QueueCapacity, pool.SlotCount));
@@ -84,6 +87,13 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         Warnings = new Warnings(options.Warning);
         owners = new FrameOwners(Warnings);
         pool.Warnings = Warnings;
+        if (options.IsDriven)
+        {
+            dispatcherDone = TryPrepare();
+            prepared.Task.GetAwaiter().GetResult();
+            return;
+        }
+
         dispatcher = new Thread(Dispatch) { IsBackground = true, Name = "YoloZeroCopy dispatcher" };
         // Without the opener's context: that would be held, and seen by listeners, for as long as the thread runs.
         dispatcher.UnsafeStart();
@@ -228,9 +238,14 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         Activity? activity = Tracing is { IsListenedTo: true } tracing ? BeginActivity(tracing, source) : null;
         lock (gate)
         {
+            SourceQueue? queue = null;
             if (stopping || fault is not null)
             {
                 closed = ClosedError();
+            }
+            else if (!TryFind(source, out queue, out closed))
+            {
+                // Refused below, as by a closed detector.
             }
             else
             {
@@ -240,7 +255,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                     fullBatch = options.Overflow == OverflowPolicy.Wait ? options.MaxBatch : Math.Min(options.MaxBatch, options.QueueCapacity);
                 }
 
-                frame.Begin(slotIndex, external, format, source, counters.Submitted++, capturedAt, activity, cancellationToken);
+                frame.Begin(slotIndex, external, format, queue, counters.Submitted++, clock.GetTimestamp(), capturedAt, activity, cancellationToken);
                 mustRetire = Enqueue(frame);
             }
         }
@@ -295,7 +310,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         lock (gate)
         {
-            long now = Stopwatch.GetTimestamp();
+            long now = clock.GetTimestamp();
             foreach (PendingFrame frame in batch.Frames)
             {
                 if (cause is not null)
@@ -311,7 +326,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                 frame.FinishedAt = now;
                 counters.QueueTicks += frame.DispatchedAt - frame.SubmittedAt;
                 ReleaseMemory(frame);
-                frame.IsFinished = true;
+                order.Finish(frame);
             }
 
             counters.Add(times);
@@ -436,7 +451,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
     private void Free()
     {
-        dispatcher.Join();
+        dispatcher?.Join();
         owners.End();
         if (DisposeAll([.. lanes, .. parts]) is Exception error)
         {
@@ -477,16 +492,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         while (NextBatch() is LaneBatch batch)
         {
-            try
-            {
-                batch.Lane.Start(batch);
-            }
-            catch (Exception error)
-            {
-                // Whatever it is: the frames' callers must hear of it, and this thread must not die unseen.
-                batch.Fault(error);
-            }
-
+            Start(batch);
             long now = GC.GetAllocatedBytesForCurrentThread();
             lock (gate)
             {
@@ -500,6 +506,50 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         {
             dispatcherDone = true;
             SignalIfDrained();
+        }
+    }
+
+    /// <summary>
+    /// Gives one batch to a lane; false when there is nothing to do. For tests with a time of their own, whose pipeline has no dispatcher
+    /// (<see cref="PipelineOptions.IsDriven"/>).
+    /// </summary>
+    public bool DispatchOne()
+    {
+        LaneBatch? batch;
+        bool dropped;
+        lock (gate)
+        {
+            if (idle.Count == 0 || waiting.Count == 0)
+            {
+                return false;
+            }
+
+            batch = FillBatch(out dropped);
+        }
+
+        if (dropped)
+        {
+            Retire();
+        }
+
+        if (batch is not null)
+        {
+            Start(batch);
+        }
+
+        return true;
+    }
+
+    private static void Start(LaneBatch batch)
+    {
+        try
+        {
+            batch.Lane.Start(batch);
+        }
+        catch (Exception error)
+        {
+            // Whatever it is: the frames' callers must hear of it, and this thread must not die unseen.
+            batch.Fault(error);
         }
     }
 
@@ -608,37 +658,48 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     // Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.
     private TimeSpan DelayLeft() => options.MaxBatchDelay == TimeSpan.Zero || waiting.Count >= fullBatch || stopping
         ? TimeSpan.Zero
-        : options.MaxBatchDelay - Stopwatch.GetElapsedTime(batchWaitsSince);
+        : options.MaxBatchDelay - clock.GetElapsedTime(batchWaitsSince);
+
+    // A new source takes memory, and an exception from under the gate would lose the frame's own.
+    private bool TryFind(int number, [NotNullWhen(true)] out SourceQueue? queue, [NotNullWhen(false)] out Exception? error)
+    {
+        try
+        {
+            queue = sources.Get(number);
+            error = null;
+            return true;
+        }
+        catch (OutOfMemoryException failure)
+        {
+            queue = null;
+            error = failure;
+            return false;
+        }
+    }
 
     /// <summary>
     /// Takes a frame into the order of results and the queue, or drops one; true when there is then something to answer. Called with the gate held.
     /// </summary>
     private bool Enqueue(PendingFrame frame)
     {
-        if (newest is null)
-        {
-            oldest = frame;
-        }
-        else
-        {
-            newest.Later = frame;
-        }
-
-        newest = frame;
-        bool isFull = waiting.Count >= options.QueueCapacity;
-        if (isFull && options.Overflow == OverflowPolicy.DropNewest)
+        order.Add(frame);
+        SourceQueue source = frame.Queue;
+        bool isFull = source.IsFull;
+        if (isFull && source.Settings.Overflow == OverflowPolicy.DropNewest)
         {
             Finish(frame, FrameStatus.DroppedNewest);
             return true;
         }
 
-        bool drops = isFull && options.Overflow == OverflowPolicy.DropOldest;
+        bool drops = isFull && source.Settings.Overflow == OverflowPolicy.DropOldest;
+        PendingFrame? oldest = source.FirstWaiting;
+        // Added before the other leaves, so that the source keeps its turn.
+        waiting.Add(frame);
         if (drops)
         {
-            Finish(waiting.First!, FrameStatus.DroppedOldest);
+            Finish(oldest!, FrameStatus.DroppedOldest);
         }
 
-        waiting.Add(frame);
         if (batchWaitsSince == 0)
         {
             batchWaitsSince = frame.SubmittedAt;
@@ -657,24 +718,27 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private LaneBatch? FillBatch(out bool dropped)
     {
         LaneBatch batch = idle.Peek();
-        long now = Stopwatch.GetTimestamp();
+        long now = clock.GetTimestamp();
         dropped = false;
-        while (batch.Count < options.MaxBatch && waiting.First is PendingFrame frame)
+        waiting.BeginBatch();
+        while (batch.Count < options.MaxBatch && waiting.Next() is PendingFrame frame)
         {
-            if (options.MaxFrameAge > TimeSpan.Zero && Stopwatch.GetElapsedTime(frame.CapturedAt, now) > options.MaxFrameAge)
+            if (frame.IsTooOld(now))
             {
                 Finish(frame, FrameStatus.DroppedTooOld);
                 dropped = true;
                 continue;
             }
 
-            waiting.Remove(frame);
+            waiting.Take(frame);
             frame.DispatchedAt = now;
             batch.Add(frame);
         }
 
+        waiting.EndBatch();
+
         // The wait of those left over began when they came.
-        batchWaitsSince = waiting.First is PendingFrame next ? next.SubmittedAt : 0;
+        batchWaitsSince = options.MaxBatchDelay == TimeSpan.Zero ? 0 : waiting.WaitsSince();
         if (batch.Count == 0)
         {
             return null;
@@ -697,18 +761,12 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>The pool is empty and the policy is to prefer the newest: the frame that has waited longest in a slot gives it up.</summary>
+    /// <summary>The pool is empty and the policy is to prefer the newest: a frame that waits in a slot gives it up.</summary>
     private bool DropOldest()
     {
         lock (gate)
         {
-            PendingFrame? frame = waiting.First;
-            while (frame is { External.Owner: not null })
-            {
-                frame = frame.Next;
-            }
-
-            if (frame is null)
+            if (waiting.SlotToGiveUp() is not PendingFrame frame)
             {
                 return false;
             }
@@ -729,9 +787,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
 
         frame.Status = status;
-        frame.FinishedAt = Stopwatch.GetTimestamp();
+        frame.FinishedAt = clock.GetTimestamp();
         ReleaseMemory(frame);
-        frame.IsFinished = true;
+        order.Finish(frame);
     }
 
     /// <summary>Gives back the memory of a frame that still holds it. One thread at a time for a frame; any lock may be held.</summary>
@@ -762,7 +820,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
     private void FailWaiting()
     {
-        while (waiting.First is PendingFrame frame)
+        while (waiting.Any is PendingFrame frame)
         {
             frame.Error = ClosedError();
             Finish(frame, frame.Status);
@@ -774,7 +832,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private Exception ClosedError() => fault is not null ? new DetectorFaultedException(fault) : new ObjectDisposedException(nameof(YoloDetector));
 
     /// <summary>
-    /// Answers finished frames from the head of the order list. Whoever finds another thread at it leaves the rest to that thread, which looks again
+    /// Answers finished frames from the heads of the order lists. Whoever finds another thread at it leaves the rest to that thread, which looks again
     /// under the gate.
     /// </summary>
     private void Retire()
@@ -791,7 +849,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                     return;
                 }
 
-                if (oldest is null || !oldest.IsFinished)
+                if (!order.HasResult)
                 {
                     retiring = false;
                     SignalIfDrained();
@@ -800,14 +858,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
                 retiring = entered = true;
                 retiringThread = Environment.CurrentManagedThreadId;
-                frame = oldest;
-                oldest = frame.Later;
-                frame.Later = null;
-                if (oldest is null)
-                {
-                    newest = null;
-                }
-
+                frame = order.Take();
                 answer = !frame.IsAnswered;
                 frame.IsAnswered = true;
                 if (answer)
@@ -918,7 +969,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
     private void SignalIfDrained()
     {
-        if (stopping && dispatcherDone && inFlight == 0 && oldest is null && !retiring)
+        if (stopping && dispatcherDone && inFlight == 0 && order.IsEmpty && !retiring)
         {
             bool set = drained.TrySetResult();
             _ = set;

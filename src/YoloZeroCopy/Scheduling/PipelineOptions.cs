@@ -2,7 +2,8 @@ namespace YoloZeroCopy;
 
 /// <summary>
 /// The part of <see cref="DetectorOptions"/> that the pipeline needs, resolved to numbers. The dispatcher looks for work for <c>SpinTime</c> before
-/// it sleeps.
+/// it sleeps. <c>Clock</c> gives the times of frames, in ticks of <see cref="System.Diagnostics.Stopwatch"/>. One that
+/// <c>IsDriven</c> has no dispatcher: who made it calls <see cref="Pipeline.DispatchOne"/>.
 /// </summary>
 internal readonly record struct PipelineOptions(
     int MaxBatch,
@@ -13,4 +14,6 @@ internal readonly record struct PipelineOptions(
     int MaxDetections,
     TimeSpan SpinTime = default,
     bool AllowSynchronousContinuations = false,
-    Action<string>? Warning = null);
+    Action<string>? Warning = null,
+    TimeProvider? Clock = null,
+    bool IsDriven = false);

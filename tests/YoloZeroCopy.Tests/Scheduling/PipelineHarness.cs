@@ -17,14 +17,15 @@ internal sealed class PipelineHarness : IAsyncDisposable
         TimeSpan maxBatchDelay = default,
         TimeSpan spinTime = default,
         bool allowSynchronousContinuations = false,
-        Action<string>? warning = null)
+        Action<string>? warning = null,
+        TimeProvider? clock = null)
     {
         Lanes = lanes;
         Pool = new FramePool(slots, Format.ByteCount);
         Pipeline = new Pipeline(
             Pool, lanes, new PipelineOptions(
                 maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime,
-                allowSynchronousContinuations, warning));
+                allowSynchronousContinuations, warning, clock, IsDriven: clock is not null));
     }
 
     public FakeLane[] Lanes { get; }

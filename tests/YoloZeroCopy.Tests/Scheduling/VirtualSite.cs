@@ -1,0 +1,162 @@
+using System.Diagnostics;
+
+namespace YoloZeroCopy.Tests;
+
+/// <summary>
+/// A pipeline over fake lanes in virtual time: cameras and lanes are events of one queue, on one thread. The pipeline is the real one, but for its
+/// dispatcher, whose part this plays: a run is the same every time.
+/// </summary>
+internal sealed class VirtualSite : IAsyncDisposable
+{
+    private readonly VirtualClock clock = new();
+    private readonly PriorityQueue<Action, (long Time, long Order)> events = new();
+    private readonly Queue<LaneBatch> started = new();
+    private readonly Func<int, TimeSpan> service;
+    private readonly PipelineHarness harness;
+    private readonly List<Task> consumers = [];
+    private readonly Queue<Answer> answers = new();
+    private readonly List<int[]> batches = [];
+    private long order;
+
+    /// <param name="lanes">Number of lanes.</param>
+    /// <param name="maxBatch">Largest batch.</param>
+    /// <param name="slots">Number of slots.</param>
+    /// <param name="service">Time that a lane takes for a batch of so many frames.</param>
+    /// <param name="overflow">The detector's own policy.</param>
+    /// <param name="queueCapacity">Frames of one source that may wait.</param>
+    /// <param name="maxFrameAge">The detector's own limit.</param>
+    public VirtualSite(
+        int lanes,
+        int maxBatch,
+        int slots,
+        Func<int, TimeSpan> service,
+        OverflowPolicy overflow = OverflowPolicy.DropOldest,
+        int queueCapacity = 1,
+        TimeSpan maxFrameAge = default)
+    {
+        this.service = service;
+        harness = new PipelineHarness(
+            [.. Enumerable.Range(0, lanes).Select(_ => new FakeLane((_, batch) => started.Enqueue(batch)))],
+            slots, maxBatch, overflow, queueCapacity, maxFrameAge, allowSynchronousContinuations: true, clock: clock);
+    }
+
+    /// <summary>What became of a frame. The times are those of its capture and of its end.</summary>
+    internal readonly record struct Answer(int Source, long Sequence, FrameStatus Status, TimeSpan CapturedAt, TimeSpan EndedAt, Exception? Error)
+    {
+        public TimeSpan Age => EndedAt - CapturedAt;
+    }
+
+    public PipelineHarness Harness => harness;
+
+    public TimeSpan Now => Stopwatch.GetElapsedTime(0, clock.Time);
+
+    /// <summary>In the order in which they came.</summary>
+    public IEnumerable<Answer> Answers => answers;
+
+    /// <summary>The sources of each batch, in the order in which they began.</summary>
+    public IReadOnlyList<int[]> Batches => batches;
+
+    public int Submitted { get; private set; }
+
+    /// <summary>Frames that found no slot.</summary>
+    public int Refused { get; private set; }
+
+    public void At(TimeSpan time, Action action) => events.Enqueue(action, (SourceSettings.Ticks(time), order++));
+
+    /// <summary>A camera: a frame every period, from a time until it is told to stop.</summary>
+    public void Camera(int source, TimeSpan first, TimeSpan period, TimeSpan end) => At(first, () =>
+    {
+        Submit(source);
+        TimeSpan next = first + period;
+        if (next < end)
+        {
+            Camera(source, next, period, end);
+        }
+    });
+
+    public void Submit(int source, TimeSpan age = default, CancellationToken cancellationToken = default)
+    {
+        if (!harness.Pool.TryRent(PipelineHarness.Format, out FrameSlot slot))
+        {
+            Refused++;
+            return;
+        }
+
+        Submitted++;
+        TimeSpan capturedAt = Now - age;
+        FakeLane.Stamp(slot, source);
+        consumers.Add(ConsumeAsync(
+            harness.Pipeline.Submit(slot, source, Math.Max(1, SourceSettings.Ticks(capturedAt)), cancellationToken), source, capturedAt));
+    }
+
+    /// <summary>Lets everything happen until a time.</summary>
+    public void Run(TimeSpan until) => RunTicks(SourceSettings.Ticks(until));
+
+    /// <summary>Lets all that is on its way end.</summary>
+    public async Task DrainAsync()
+    {
+        RunTicks(long.MaxValue);
+        await Task.WhenAll(consumers).WaitAsync(TimeSpan.FromSeconds(120));
+    }
+
+    public ValueTask DisposeAsync() => harness.DisposeAsync();
+
+    private void RunTicks(long end)
+    {
+        while (events.TryPeek(out _, out (long Time, long Order) key) && key.Time <= end)
+        {
+            clock.Time = Math.Max(clock.Time, key.Time);
+            events.Dequeue()();
+            Dispatch();
+        }
+
+        clock.Time = end == long.MaxValue ? clock.Time : Math.Max(clock.Time, end);
+    }
+
+    private async Task ConsumeAsync(ValueTask<DetectionResult> frame, int source, TimeSpan capturedAt)
+    {
+        try
+        {
+            using DetectionResult result = await frame.ConfigureAwait(false);
+            if (!result.IsDropped)
+            {
+                Assert.Equal(source, Assert.Single(result.Detections.ToArray()).ClassId);
+            }
+
+            answers.Enqueue(new Answer(source, result.Sequence, result.Status, capturedAt, Now, Error: null));
+        }
+        catch (Exception error) when (error is not Xunit.Sdk.XunitException)
+        {
+            answers.Enqueue(new Answer(source, -1, FrameStatus.Completed, capturedAt, Now, error));
+        }
+    }
+
+    // Gives idle lanes all that waits.
+    private void Dispatch()
+    {
+        while (harness.Pipeline.DispatchOne())
+        {
+            while (started.TryDequeue(out LaneBatch? batch))
+            {
+                batches.Add([.. batch.Frames.ToArray().Select(static frame => frame.Source)]);
+                At(Now + service(batch.Count), () => FakeLane.Finish(batch));
+            }
+        }
+    }
+
+    private sealed class VirtualClock : TimeProvider
+    {
+        // Not 0, which is no time of a frame's.
+        private long time = 1;
+
+        public long Time
+        {
+            get => Volatile.Read(ref time);
+            set => Volatile.Write(ref time, value);
+        }
+
+        public override long TimestampFrequency => Stopwatch.Frequency;
+
+        public override long GetTimestamp() => Time;
+    }
+}
