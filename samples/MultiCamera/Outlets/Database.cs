@@ -15,23 +15,24 @@ internal static class Database
     /// <param name="version">Version of the tables, 1 or more.</param>
     /// <param name="tables">SQL that makes them.</param>
     /// <param name="log">Told of a damaged file.</param>
+    /// <param name="isShared">False: nobody else can open it meanwhile.</param>
     /// <exception cref="SqliteException">It cannot be opened now.</exception>
     /// <exception cref="InvalidDataException">It has tables of another version.</exception>
     /// <exception cref="IOException">The folder cannot be made, or a damaged file not be moved.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>
-    public static SqliteConnection Open(string file, int version, string tables, ILogger log)
+    public static SqliteConnection Open(string file, int version, string tables, ILogger log, bool isShared)
     {
         string path = Path.GetFullPath(file);
         _ = Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         try
         {
-            return OpenWhole(path, version, tables);
+            return OpenWhole(path, version, tables, isShared);
         }
         catch (SqliteException error) when (error.SqliteErrorCode is Corrupt or NotADatabase)
         {
             string aside = MoveAside(path);
             DatabaseLog.Damaged(log, path, aside, error.Message);
-            return OpenWhole(path, version, tables);
+            return OpenWhole(path, version, tables, isShared);
         }
     }
 
@@ -68,12 +69,17 @@ internal static class Database
         return Convert.ToInt64(command.ExecuteScalar(), CultureInfo.InvariantCulture);
     }
 
-    private static SqliteConnection OpenWhole(string path, int version, string tables)
+    private static SqliteConnection OpenWhole(string path, int version, string tables, bool isShared)
     {
         SqliteConnection connection = new(Settings(path, SqliteOpenMode.ReadWriteCreate));
         try
         {
             connection.Open();
+            if (!isShared)
+            {
+                _ = connection.Execute("PRAGMA locking_mode = EXCLUSIVE");
+            }
+
             // Deleted pages can be given back to the disk. It must be said before there is a table.
             _ = connection.Execute("PRAGMA auto_vacuum = INCREMENTAL");
             _ = connection.Execute("PRAGMA journal_mode = WAL");

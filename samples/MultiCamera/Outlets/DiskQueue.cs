@@ -179,15 +179,17 @@ internal sealed class DiskQueue : IDisposable
         return messages;
     }
 
-    /// <summary>Removes messages that the broker has. Where the disk is full they are deleted later, and not read again.</summary>
-    public void Remove(IReadOnlyCollection<long> sequences)
+    /// <summary>Removes messages that the broker has. They are not read again, also where they cannot be deleted from the disk now.</summary>
+    /// <returns>False when <see cref="Save"/> has to delete them.</returns>
+    public bool Remove(IReadOnlyCollection<long> sequences)
     {
         List<Unsaved> done = [];
+        bool isDeleted;
         lock (gate)
         {
             if (isDisposed)
             {
-                return;
+                return true;
             }
 
             HashSet<long> onDisk = [.. sequences];
@@ -204,6 +206,7 @@ internal sealed class DiskQueue : IDisposable
             }
 
             TryDelete(onDisk);
+            isDeleted = undeleted.Count == 0;
             Volatile.Write(ref count, Math.Max(0, saved - undeleted.Count) + unsaved.Count);
         }
 
@@ -211,6 +214,8 @@ internal sealed class DiskQueue : IDisposable
         {
             _ = message.Safe.TrySetResult();
         }
+
+        return isDeleted;
     }
 
     /// <summary>Closes the file. What was not saved fails.</summary>
@@ -342,7 +347,8 @@ internal sealed class DiskQueue : IDisposable
     {
         if (connection is null)
         {
-            SqliteConnection opened = Database.Open(file, Version, Tables, log);
+            // For this process alone: two programs with one queue would send every alarm twice.
+            SqliteConnection opened = Database.Open(file, Version, Tables, log, isShared: false);
             try
             {
                 saved = opened.Number("SELECT count(*) FROM queue");

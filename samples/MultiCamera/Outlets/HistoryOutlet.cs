@@ -300,7 +300,7 @@ internal sealed class HistoryOutlet : IAlarmOutlet
         hasMore = false;
         try
         {
-            database ??= Database.Open(options.File, Version, Tables, log);
+            database ??= Database.Open(options.File, Version, Tables, log, isShared: true);
             WriteWaiting(database);
             hasMore = Trim(database);
             health.Works();

@@ -30,7 +30,7 @@ internal sealed record MqttOptions
     /// <summary>What all topics begin with.</summary>
     public string Topic { get; init; } = "multicamera";
 
-    /// <summary>File of the alarms that the broker does not have yet. Two files lie beside it while the program runs.</summary>
+    /// <summary>File of the alarms that the broker does not have yet. A second file lies beside it while the program runs.</summary>
     public string QueueFile { get; init; } = "mqtt-queue.db";
 
     /// <summary>Alarms that it holds at most. A new one then takes the place of the oldest, which is counted as dropped.</summary>

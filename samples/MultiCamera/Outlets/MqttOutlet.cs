@@ -285,7 +285,10 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
         }
         finally
         {
-            queue.Remove(done);
+            if (!queue.Remove(done))
+            {
+                toSave.Set();
+            }
         }
 
         TellWhetherItWorks(problem);

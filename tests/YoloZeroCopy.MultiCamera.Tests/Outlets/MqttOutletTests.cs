@@ -1,3 +1,7 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using MQTTnet.Protocol;
 using MultiCamera.Alarms;
@@ -282,6 +286,57 @@ public sealed class MqttOutletTests : IAsyncLifetime
 
         await File.WriteAllTextAsync(password, "secret\n");
         await Until.TrueAsync(() => outlet.Status is { State: OutletState.Working, Delivered: 1 }, () => $"{outlet.Status}");
+    }
+
+    [Fact]
+    public async Task A_broker_with_tls_is_taken_only_where_its_authority_is_known()
+    {
+        int port = Broker.FreePort();
+        using RSA key = RSA.Create(2048);
+        CertificateRequest request = new("CN=broker", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        SubjectAlternativeNameBuilder names = new();
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
+        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        await File.WriteAllTextAsync(folder.File("broker.crt"), certificate.ExportCertificatePem());
+        await File.WriteAllTextAsync(folder.File("broker.key"), key.ExportPkcs8PrivateKeyPem());
+        broker = new Broker(
+            folder.Path,
+            $"""
+            allow_anonymous true
+            listener {port} 127.0.0.1
+            certfile {folder.File("broker.crt")}
+            keyfile {folder.File("broker.key")}
+            """);
+        await broker.StartAsync();
+        MqttOptions options = new() { Host = "127.0.0.1", Port = port, Tls = true, QueueFile = folder.File("queue.db"), Topic = "site" };
+        await using (MqttOutlet stranger = new(options, NullLogger<MqttOutlet>.Instance))
+        {
+            await stranger.RaiseAsync(TestAlarms.Make());
+            await Until.TrueAsync(() => stranger.Status.State == OutletState.Failing, () => $"{stranger.Status}");
+            Assert.Equal((0L, 1L), (stranger.Status.Delivered, stranger.Status.Waiting));
+        }
+
+        await using MqttOutlet outlet = new(options with { CertificateAuthority = folder.File("broker.crt") }, NullLogger<MqttOutlet>.Instance);
+        await Until.TrueAsync(() => outlet.Status is { State: OutletState.Working, Delivered: 1 }, () => $"{outlet.Status}");
+    }
+
+    [Fact]
+    public async Task Two_programs_do_not_share_a_queue()
+    {
+        await StartAsync();
+        await using MqttOutlet outlet = Open();
+        await outlet.RaiseAsync(TestAlarms.Make());
+        using DiskQueue second = new(folder.File("queue.db"), 10, NullLogger.Instance);
+        Task added = second.Add("site/alarms/gate", [1], out _);
+        SqliteException error = Assert.Throws<SqliteException>(() => second.Save());
+        Assert.Contains("locked", error.Message, StringComparison.Ordinal);
+        Assert.False(added.IsCompleted);
+        await outlet.DisposeAsync();
+        Assert.Equal(0, second.Save());
+        await added;
+        Assert.Equal(1, second.Count);
     }
 
     [Fact]
