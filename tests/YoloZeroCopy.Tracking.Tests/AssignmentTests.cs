@@ -45,7 +45,7 @@ public sealed class AssignmentTests
     [Fact]
     public void A_pair_is_given_up_for_two_that_cost_less_together()
     {
-        // With costs cut at the limit, the pair of 0.1 would be kept: 0.1 + 0.8 against 0.4 + 0.45.
+        // The best pair first would be 0.1, and two left alone: 0.1 + 0.8 against 0.4 + 0.45.
         Assignment assignment = Solve(0.8, [[0.1, 0.4], [0.45, 1]]);
         Assert.Equal([1, 0], [assignment.ColumnOf(0), assignment.ColumnOf(1)]);
     }

@@ -6,7 +6,7 @@ namespace YoloZeroCopy.Tests;
 /// <summary>A synthetic sequence with the identities that reference/make_reference.py gives its detections; the format is told there.</summary>
 internal sealed record ReferenceSequence(ByteTrackerOptions Options, IReadOnlyList<(Detection[] Detections, long[] Ids)> Frames)
 {
-    private const float Edge = 8;
+    private const float Edge = 4;
     private const float Score = 1024;
 
     public static IReadOnlyList<ReferenceSequence> ReadAll()

@@ -51,7 +51,7 @@ public sealed class ReferenceTests
             tracks += last.Count;
         }
 
-        Assert.True(found > 5000, $"Only {found} times an object is found again.");
+        Assert.True(found > 10_000, $"Only {found} times an object is found again.");
         Assert.True(tracks > 2000, $"Only {tracks} objects.");
     }
 }

@@ -9,7 +9,7 @@ same file. Sources of the rules: Zhang et al., "ByteTrack" (2022), and Bewley et
     python3 make_reference.py --check  only compares with it
 
 Format, one text line each: `s` high low new match fuse buffer begins a sequence, thresholds in 1/1024. Each further line is a frame: detections
-separated by spaces, each x1,y1,x2,y2,score,id with edges in 1/8 pixel, scores in 1/1024 and id 0 where the detection is no reported track's.
+separated by spaces, each x1,y1,x2,y2,score,id with edges in 1/4 pixel, scores in 1/1024 and id 0 where the detection is no reported track's.
 """
 import gzip
 import io
@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 
 SEQUENCES = 200
 FRAMES = 150
-EDGE = 8
+EDGE = 4
 SCORE = 1024
 NEW, TRACKED, LOST, REMOVED = range(4)
 
@@ -175,20 +175,21 @@ class Tracker:
 # The scenes.
 
 STYLES = [
-    # high, low, new, match, fuse, buffer; objects, speed, jitter, share of misses
-    ((256, 102, 256, 819, 1, 30), (4, 10), 4, 1.0, 0.05),
-    ((614, 102, 717, 819, 1, 30), (4, 10), 6, 1.5, 0.08),
-    ((256, 102, 256, 716, 0, 30), (4, 12), 8, 2.0, 0.10),
-    ((512, 205, 614, 921, 1, 8), (3, 8), 5, 1.5, 0.25),
-    ((256, 102, 300, 819, 1, 60), (18, 30), 5, 1.0, 0.08),
+    # high, low, new, match, fuse, buffer; objects, speed, jitter, share of misses, share of the picture that they keep to
+    ((256, 102, 256, 819, 1, 30), (4, 9), 4, 1.0, 0.05, 1.0),
+    ((614, 102, 717, 819, 1, 30), (4, 9), 6, 1.5, 0.08, 0.7),
+    ((256, 102, 256, 716, 0, 30), (14, 20), 9, 4.0, 0.10, 0.4),
+    ((512, 205, 614, 921, 1, 8), (4, 8), 6, 3.0, 0.25, 0.5),
+    ((256, 102, 300, 819, 1, 60), (20, 28), 8, 4.0, 0.08, 0.4),
 ]
 WIDTH, HEIGHT = 1280, 720
 
 
 class Object:
-    def __init__(self, chance, speed):
+    def __init__(self, chance, speed, spread):
         self.w, self.h = chance.uniform(24, 160), chance.uniform(24, 200)
-        self.x, self.y = chance.uniform(0, WIDTH), chance.uniform(0, HEIGHT)
+        self.area = [WIDTH * (1 - spread) / 2, HEIGHT * (1 - spread) / 2, WIDTH * (1 + spread) / 2, HEIGHT * (1 + spread) / 2]
+        self.x, self.y = chance.uniform(self.area[0], self.area[2]), chance.uniform(self.area[1], self.area[3])
         self.vx, self.vy = chance.gauss(0, speed), chance.gauss(0, speed / 2)
         self.growth = chance.gauss(0, 0.003)
         self.score = chance.uniform(0.3, 0.95)
@@ -206,10 +207,10 @@ class Object:
         self.y += self.vy
         self.w = min(max(self.w * (1 + self.growth), 12), 300)
         self.h = min(max(self.h * (1 + self.growth), 12), 300)
-        if not 0 < self.x < WIDTH:
-            self.vx = -self.vx
-        if not 0 < self.y < HEIGHT:
-            self.vy = -self.vy
+        if not self.area[0] < self.x < self.area[2]:
+            self.vx = abs(self.vx) if self.x < WIDTH / 2 else -abs(self.vx)
+        if not self.area[1] < self.y < self.area[3]:
+            self.vy = abs(self.vy) if self.y < HEIGHT / 2 else -abs(self.vy)
 
     def box(self):
         return np.array([self.x - self.w / 2, self.y - self.h / 2, self.x + self.w / 2, self.y + self.h / 2])
@@ -223,9 +224,9 @@ def quantise(box, score):
 
 def scene(seed):
     """The options of one sequence and its frames, in whole units."""
-    options, count, speed, jitter, missing = STYLES[seed % len(STYLES)]
+    options, count, speed, jitter, missing, spread = STYLES[seed % len(STYLES)]
     chance = random.Random(seed)
-    objects = [Object(chance, speed) for _ in range(chance.randint(*count))]
+    objects = [Object(chance, speed, spread) for _ in range(chance.randint(*count))]
     frames = []
     for frame in range(FRAMES):
         detections = []
@@ -239,8 +240,8 @@ def scene(seed):
                 b = other.box()
                 w, h = min(box[2], b[2]) - max(box[0], b[0]), min(box[3], b[3]) - max(box[1], b[1])
                 covered = max(covered, max(w, 0) * max(h, 0) / (item.w * item.h))
-            score = item.score * (1 - 0.9 * covered) + chance.gauss(0, 0.05)
-            if covered > 0.8 or chance.random() < missing:
+            score = item.score * (1 - 0.7 * covered) + chance.gauss(0, 0.05)
+            if covered > 0.9 or chance.random() < missing:
                 continue
             if chance.random() < 0.1:
                 score *= 0.35
@@ -251,7 +252,7 @@ def scene(seed):
         # A second box for one object, as suppression lets some pass.
         if detections and chance.random() < 0.05:
             x1, y1, x2, y2, score = chance.choice(detections)
-            detections.append((x1 + 16, y1 + 8, x2 + 24, y2 + 16, max(score // 2, 1)))
+            detections.append((x1 + 8, y1 + 4, x2 + 12, y2 + 8, max(score // 2, 1)))
         chance.shuffle(detections)
         frames.append([d for d in detections if d[2] > d[0] and d[3] > d[1]])
     return options, frames
