@@ -62,8 +62,8 @@ internal sealed class AnnotatedVideo(InspectOptions options, InspectionLog log, 
     {
         int width = Math.Min(PictureWidth, format.Width);
         int height = Math.Min(PictureHeight, format.Height);
-        int left = Math.Clamp((int)Boxes.CenterX(alarm.Box) - (width / 2), 0, format.Width - width);
-        int top = Math.Clamp((int)Boxes.CenterY(alarm.Box) - (height / 2), 0, format.Height - height);
+        int left = Math.Clamp((int)alarm.Box.CenterX - (width / 2), 0, format.Width - width);
+        int top = Math.Clamp((int)alarm.Box.CenterY - (height / 2), 0, format.Height - height);
 
         // A cut-out needs no copy: it is the same rows, seen from a later start.
         ReadOnlySpan<byte> cut = pixels[((top * format.Stride) + (left * 3))..];

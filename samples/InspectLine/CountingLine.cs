@@ -7,15 +7,15 @@ internal sealed class CountingLine(float x)
     public float X { get; } = x;
 
     /// <summary>The parts whose middle passed the line with the last frame; each once, whatever it does later.</summary>
-    public IReadOnlyList<Track> TakeCrossings(IReadOnlyList<Track> tracks)
+    public IReadOnlyList<Part> TakeCrossings(IReadOnlyCollection<Part> parts)
     {
-        List<Track> crossed = [];
-        foreach (Track track in tracks)
+        List<Part> crossed = [];
+        foreach (Part part in parts)
         {
-            if (!track.IsCounted && track.IsBelieved && track.PreviousCenterX < X && Boxes.CenterX(track.Box) >= X)
+            if (!part.IsCounted && part.IsBelieved && part.PreviousCenterX < X && part.Box.CenterX >= X)
             {
-                track.IsCounted = true;
-                crossed.Add(track);
+                part.IsCounted = true;
+                crossed.Add(part);
             }
         }
 

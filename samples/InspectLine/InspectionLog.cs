@@ -41,9 +41,9 @@ internal readonly record struct InspectedFrame(int Number, bool IsDropped, Immut
 
 /// <summary>A part that crossed the line.</summary>
 /// <param name="Frame">Frame in which its middle was past the line for the first time.</param>
-/// <param name="Track">Number of the part.</param>
+/// <param name="Part">Number of the part.</param>
 /// <param name="ClassId">What most of its detections said it is.</param>
 /// <param name="Certainty">Share of the votes for that class, 0 to 1.</param>
 /// <param name="Box">Where it was.</param>
 /// <param name="AlarmNumber">1, 2, 3 ... for a defective part, 0 for a sound one.</param>
-internal readonly record struct Crossing(int Frame, int Track, int ClassId, float Certainty, Detection Box, int AlarmNumber);
+internal readonly record struct Crossing(int Frame, long Part, int ClassId, float Certainty, Detection Box, int AlarmNumber);

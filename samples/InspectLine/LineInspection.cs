@@ -162,24 +162,24 @@ internal sealed class LineInspection(
         {
             Log.Latency.Add(latency);
             writer.Write(number, format, found.AsSpan());
-            foreach (Track track in Line.TakeCrossings(tracker.Update(number, found.AsSpan())))
+            foreach (Part part in Line.TakeCrossings(tracker.Update(number, found.AsSpan())))
             {
-                Count(number, track);
+                Count(number, part);
             }
         }
 
         progress.Update(Describe);
     }
 
-    private void Count(int frame, Track track)
+    private void Count(int frame, Part part)
     {
-        string name = detector.Model.Names[track.ClassId];
+        string name = detector.Model.Names[part.ClassId];
         bool isDefect = PartClasses.IsDefect(name);
-        Log.Crossings.Add(new Crossing(frame, track.Id, track.ClassId, track.Certainty, track.Box, isDefect ? Log.AlarmCount + 1 : 0));
+        Log.Crossings.Add(new Crossing(frame, part.Id, part.ClassId, part.Certainty, part.Box, isDefect ? Log.AlarmCount + 1 : 0));
         if (isDefect)
         {
             progress.WriteLine($"ALARM {Log.AlarmCount:000}  {name} crosses the line at {frame / RateOf(clip):F2} s (frame "
-                + $"{frame}, certainty {track.Certainty:P0})");
+                + $"{frame}, certainty {part.Certainty:P0})");
         }
     }
 

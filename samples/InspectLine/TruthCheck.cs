@@ -76,7 +76,7 @@ internal sealed class TruthCheck
         {
             foreach (TruthObject part in objects)
             {
-                float x = Boxes.CenterX(part.Box);
+                float x = part.Box.CenterX;
                 if (part.IsDefect && lastX.TryGetValue(part.Track, out float before) && before < lineX && x >= lineX)
                 {
                     crossings.Add((part.Box.ClassId, frame));
