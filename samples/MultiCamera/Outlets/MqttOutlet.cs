@@ -128,7 +128,8 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
             toSend.Set();
             if (!isLast)
             {
-                Task wait = isSaved ? toSave.WaitAsync(stop.Token) : toSave.WaitAsync(SaveRetry, clock, stop.Token);
+                // What fails is tried again at its own pace, however many alarms come meanwhile.
+                Task wait = isSaved ? toSave.WaitAsync(stop.Token) : Task.Delay(SaveRetry, clock, stop.Token);
                 await wait.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
