@@ -67,5 +67,10 @@ internal sealed class RtspServer(string file, string? login = null, int cameras 
         }
     }
 
-    private Task SignalAsync(string signal) => Clips.RunAsync("/bin/kill", signal, $"{process!.Id}");
+    private async Task SignalAsync(string signal)
+    {
+        using Process kill = Process.Start("/bin/kill", [signal, $"{process!.Id}"]);
+        await kill.WaitForExitAsync();
+        Assert.Equal(0, kill.ExitCode);
+    }
 }

@@ -101,6 +101,8 @@ internal sealed partial class Camera : IAsyncDisposable
                 AllowUrl = Settings.IsUrl,
                 PixelFormat = PixelFormat.Nv12,
                 IgnoreDecodeErrors = true,
+                // Whatever a server says of a length: a camera has none, and its end is a fault that it comes back from.
+                IsLive = Settings.IsUrl ? true : null,
                 StateChanged = Tell,
             };
             await using VideoReader video = new(Settings.Source, options);
@@ -109,8 +111,16 @@ internal sealed partial class Camera : IAsyncDisposable
                 sourceName = video.Name;
             }
 
-            await video.ConnectAsync(stop.Token);
-            await RunAsync(video);
+            if (Settings.Decoding == VideoDecoding.Cpu)
+            {
+                await video.ConnectAsync(stop.Token);
+                await RunAsync(video);
+            }
+            else
+            {
+                await RunOnDeviceAsync(options);
+            }
+
             return Settings.Repeat;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -127,6 +137,35 @@ internal sealed partial class Camera : IAsyncDisposable
 
         await Task.Delay(RetryDelay, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return !stop.IsCancellationRequested;
+    }
+
+    // The GPU decodes: frames never come to this side of the bus.
+    private async Task RunOnDeviceAsync(VideoReaderOptions options)
+    {
+        long start = Stopwatch.GetTimestamp();
+        DateTimeOffset begin = DateTimeOffset.UtcNow;
+        await foreach (VideoDetections found in detector.DetectVideoAsync(Settings.Source, Settings.Decoding, options, number, stop.Token))
+        {
+            if (!Settings.IsUrl && !Settings.EveryFrame)
+            {
+                await WaitAsync(found.Timestamp - Stopwatch.GetElapsedTime(start), stop.Token);
+            }
+
+            lock (gate)
+            {
+                format = found.Format;
+            }
+
+            if (found.IsDropped)
+            {
+                _ = Interlocked.Increment(ref dropped);
+                continue;
+            }
+
+            DateTimeOffset taken = Settings.IsUrl ? DateTimeOffset.UtcNow - found.Latency : begin + found.Timestamp;
+            long captured = Stopwatch.GetTimestamp() - (long)(found.Latency.TotalSeconds * Stopwatch.Frequency);
+            watch.Take(new CameraFrame(found.FrameNumber, found.Timestamp, taken, captured), [.. found.Detections], found.Format, []);
+        }
     }
 
     private async Task RunAsync(VideoReader video)
@@ -216,7 +255,7 @@ internal sealed partial class Camera : IAsyncDisposable
             }
             else
             {
-                watch.Take(pending.Frame, result, ring[pending.Index].Span);
+                watch.Take(pending.Frame, result.Detections, result.Format, ring[pending.Index].Span);
             }
         }
         catch (InferenceException error)

@@ -37,22 +37,23 @@ internal sealed class CameraWatch(
     }
 
     /// <param name="frame">The frame.</param>
-    /// <param name="result">What the detector found in it.</param>
-    /// <param name="pixels">The frame itself, Nv12.</param>
-    public void Take(CameraFrame frame, DetectionResult result, ReadOnlySpan<byte> pixels)
+    /// <param name="detections">What the detector found in it.</param>
+    /// <param name="format">Its format.</param>
+    /// <param name="pixels">The frame itself, Nv12; empty where it is not at hand, and there are no pictures then.</param>
+    public void Take(CameraFrame frame, ReadOnlySpan<Detection> detections, in FrameFormat format, ReadOnlySpan<byte> pixels)
     {
         clock = offset + frame.Time;
-        IReadOnlyList<ObjectTrack> seen = tracker.Update(frame.Number, clock, result.Detections, result.Format);
+        IReadOnlyList<ObjectTrack> seen = tracker.Update(frame.Number, clock, detections, format);
         foreach (RuleHit hit in rules.SelectMany(rule => rule.Update(clock, seen)))
         {
-            Raise(frame, hit, drawing.Draw(pixels, result.Format, result.Format.Width, seen, hit.Objects));
+            Raise(frame, hit, pixels.IsEmpty ? [] : drawing.Draw(pixels, format, format.Width, seen, hit.Objects));
         }
 
         outlets.Add(new CameraDetections(camera.Name, frame.Taken, frame.Number, [.. seen.Select(ToSeen)]));
-        if (clock >= nextPicture)
+        if (!pixels.IsEmpty && clock >= nextPicture)
         {
             nextPicture = clock + TimeSpan.FromSeconds(1 / pictures.Rate);
-            picture = drawing.Draw(pixels, result.Format, pictures.Width, seen, []);
+            picture = drawing.Draw(pixels, format, pictures.Width, seen, []);
             outlets.Add(new CameraPicture(camera.Name, frame.Taken, picture));
         }
 

@@ -1,4 +1,5 @@
 using MultiCamera.Alarms;
+using YoloZeroCopy;
 
 namespace MultiCamera.Settings;
 
@@ -7,7 +8,7 @@ internal sealed record CameraSettings
 {
     public string Name { get; init; } = "";
 
-    /// <summary>A file, a folder of pictures, or a URL such as rtsp://user:password@camera/stream.</summary>
+    /// <summary>A file, a folder of pictures, or a URL such as rtsp://user:password@camera/stream, which is taken to have no end.</summary>
     public string Source { get; init; } = "";
 
     /// <summary>True: a file begins again when it ends.</summary>
@@ -15,6 +16,9 @@ internal sealed record CameraSettings
 
     /// <summary>True: a file is read as fast as the detector takes it and no frame is left out. False: at its own speed, as a camera.</summary>
     public bool EveryFrame { get; init; }
+
+    /// <summary>Who decodes. What the GPU decodes stays there, so that the camera has no pictures.</summary>
+    public VideoDecoding Decoding { get; init; }
 
     /// <summary>Which point of an object is in a zone or crosses a line.</summary>
     public Anchor Anchor { get; init; }
