@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.HostFiltering;
 using MultiCamera.Alarms;
 using MultiCamera.Cameras;
+using MultiCamera.Outlets;
 using MultiCamera.Settings;
 using MultiCamera.Web;
 using OpenTelemetry.Metrics;
@@ -53,17 +54,19 @@ if (Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is not nul
     _ = builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(PrometheusText.LibraryMeter, SiteMetrics.Name).AddOtlpExporter());
 }
 
-_ = builder.Services.AddSingleton(services => new OutletSet([], services.GetRequiredService<ILogger<OutletSet>>()));
+_ = builder.Services.AddSingleton(services => new SiteOutlets(file.Site, services.GetRequiredService<ILoggerFactory>()));
+_ = builder.Services.AddSingleton(services => services.GetRequiredService<SiteOutlets>().All);
 _ = builder.Services.AddSingleton(services => new Site(
-    detector, services.GetRequiredService<OutletSet>(), services.GetRequiredService<ILogger<Site>>()));
+    detector, services.GetRequiredService<SiteOutlets>().All, services.GetRequiredService<ILogger<Site>>()));
 _ = builder.Services.AddSingleton<SiteMetrics>();
 _ = builder.Services.AddSingleton<PrometheusText>();
 _ = builder.Services.AddSingleton(file);
 _ = builder.Services.AddSingleton<SiteService>();
 _ = builder.Services.AddHostedService(services => services.GetRequiredService<SiteService>());
 
-// Disposing it stops the cameras first and then the outlets, which have all alarms by then: the other way round than they were made.
+// Disposing it stops the cameras first and then the outlets, which have all alarms by then: the other way round than they are made here.
 await using WebApplication app = builder.Build();
+_ = app.Services.GetRequiredService<OutletSet>();
 _ = app.Services.GetRequiredService<SiteMetrics>();
 _ = app.UseHostFiltering();
 _ = app.Use(SitePage.AddHeadersAsync);
@@ -73,7 +76,7 @@ app.MapSitePage(
     app.Services.GetRequiredService<SiteService>(),
     access,
     app.Services.GetRequiredService<PrometheusText>(),
-    file.Site.Media?.Folder);
+    app.Services.GetRequiredService<SiteOutlets>());
 try
 {
     await app.RunAsync();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -10,6 +11,9 @@ internal sealed class SettingsFile
 {
     // A camera of a hundred zones takes some kilobytes.
     private const int MaxBytes = 16 << 20;
+
+    // What the serializer says of the place, which is said here in another way.
+    private static readonly SearchValues<string> Places = SearchValues.Create([" Path: ", " LineNumber: "], StringComparison.Ordinal);
 
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
     {
@@ -100,11 +104,10 @@ internal sealed class SettingsFile
         }
     }
 
-    // The serializer's own sentence ends with what is said here already.
     private static string Describe(string path, JsonException error)
     {
         string message = error.Message;
-        int end = message.IndexOf(" Path: ", StringComparison.Ordinal);
+        int end = message.AsSpan().IndexOfAny(Places);
         string field = error.Path is { Length: > 2 } where ? $"{where[2..]}: " : "";
         return $"{path}, line {(error.LineNumber ?? 0) + 1}: {field}{(end < 0 ? message : message[..end])}";
     }

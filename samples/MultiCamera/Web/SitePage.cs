@@ -1,14 +1,18 @@
 using System.Reflection;
+using Microsoft.Data.Sqlite;
 using MultiCamera.Alarms;
 using MultiCamera.Cameras;
-using Microsoft.Extensions.FileProviders;
+using MultiCamera.Outlets;
 
 namespace MultiCamera.Web;
 
 /// <summary>The page and what it asks for.</summary>
 internal static class SitePage
 {
-    public static void MapSitePage(this WebApplication app, Site site, SiteService service, Access access, PrometheusText metrics, string? media)
+    private const int AlarmsAtOnce = 100;
+
+    public static void MapSitePage(
+        this WebApplication app, Site site, SiteService service, Access access, PrometheusText metrics, SiteOutlets outlets)
     {
         MapFile(app, "/", "index.html", "text/html; charset=utf-8");
         MapFile(app, "/login", "login.html", "text/html; charset=utf-8");
@@ -19,12 +23,16 @@ internal static class SitePage
         _ = app.MapGet("/health", () => Health(site));
         _ = app.MapGet("/metrics", () => Results.Text(metrics.Write(), PrometheusText.ContentType));
         _ = app.MapGet("/api/status", () => new SiteStatus(
-            site.Detector.Device, service.Problem, media is not null, [.. site.Cameras.Select(camera => camera.Statistics)], site.Outlets));
-        _ = app.MapGet("/api/alarms", () => site.Alarms.Latest);
+            site.Detector.Device,
+            service.Problem,
+            outlets.History is not null,
+            outlets.Media is not null,
+            [.. site.Cameras.Select(camera => camera.Statistics)],
+            site.Outlets));
+        _ = app.MapGet("/api/alarms", (string? camera, DateTimeOffset? before) => Alarms(site, outlets.History, camera, before));
         _ = app.MapGet("/cameras/{name}.jpg", (string name) =>
             site.Find(name)?.Picture is { IsEmpty: false } picture ? Results.Bytes(picture, "image/jpeg") : Results.NotFound());
-        PhysicalFileProvider? files = media is null ? null : new PhysicalFileProvider(Directory.CreateDirectory(media).FullName);
-        _ = app.MapGet("/media/{**path}", (string path) => Media(site, files, path));
+        _ = app.MapGet("/media/{**path}", (string path) => Media(site, outlets.Media, path));
     }
 
     /// <summary>What every answer has: nothing is loaded from elsewhere, put into another page or kept.</summary>
@@ -56,17 +64,34 @@ internal static class SitePage
             statusCode: isWell ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 
+    // The late ones are in memory, also where no history is kept or it cannot be read now.
+    private static IEnumerable<Alarm> Alarms(Site site, HistoryOutlet? history, string? camera, DateTimeOffset? before)
+    {
+        IEnumerable<Alarm> late = site.Alarms.Latest.Where(alarm => (camera is null || alarm.Camera == camera) && !(alarm.Time >= before));
+        IReadOnlyList<Alarm> kept;
+        try
+        {
+            kept = history?.ReadAlarms(camera, before, AlarmsAtOnce) ?? [];
+        }
+        catch (SqliteException)
+        {
+            kept = [];
+        }
+
+        return late.Concat(kept).DistinctBy(alarm => alarm.Id).OrderByDescending(alarm => alarm.Time).Take(AlarmsAtOnce);
+    }
+
     // Pictures of late alarms are in memory, also where no folder is kept.
-    private static IResult Media(Site site, PhysicalFileProvider? files, string path)
+    private static IResult Media(Site site, MediaOutlet? media, string path)
     {
         if (site.Alarms.Latest.FirstOrDefault(alarm => alarm.Picture == path) is Alarm { Jpeg.IsEmpty: false } alarm)
         {
             return Results.Bytes(alarm.Jpeg, "image/jpeg");
         }
 
-        string? type = Path.GetExtension(path) switch { ".jpg" => "image/jpeg", ".mp4" => "video/mp4", _ => null };
-        return type is not null && files?.GetFileInfo(path) is { Exists: true, PhysicalPath: string file }
-            ? Results.File(file, type, enableRangeProcessing: true) : Results.NotFound();
+        return media?.Find(path) is string file
+            ? Results.File(file, path.EndsWith(".mp4", StringComparison.Ordinal) ? "video/mp4" : "image/jpeg", enableRangeProcessing: true)
+            : Results.NotFound();
     }
 
     private static void MapFile(WebApplication app, string address, string name, string type)
@@ -80,4 +105,5 @@ internal static class SitePage
 
 /// <summary>What the page shows of the site.</summary>
 internal sealed record SiteStatus(
-    string Device, string? SettingsProblem, bool KeepsClips, IReadOnlyList<CameraStatistics> Cameras, IReadOnlyList<OutletStatus> Outlets);
+    string Device, string? SettingsProblem, bool KeepsHistory, bool KeepsClips, IReadOnlyList<CameraStatistics> Cameras,
+    IReadOnlyList<OutletStatus> Outlets);

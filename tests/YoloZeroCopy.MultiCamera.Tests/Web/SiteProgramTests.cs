@@ -32,6 +32,40 @@ public sealed class SiteProgramTests : IDisposable
     }
 
     [Fact]
+    public async Task Alarms_are_in_the_history_with_their_pictures_when_the_program_is_started_again()
+    {
+        const string Outlets = """ "history": { "file": "history.db" }, "media": { "folder": "media", "clipSeconds": 2 }""";
+        string[] ids;
+        string settings = TestSettings.With(Outlets, TestSettings.Belt("belt", everyFrame: true));
+        await using (SiteProcess first = await SiteProcess.StartAsync(folder, settings))
+        {
+            _ = await first.WaitForAsync("api/status", status => State(status, "belt") == "ended" && Detected(status, "belt") == 300);
+            ids = Ids(await first.WaitForAsync("api/alarms", _ => true));
+            Assert.Equal(0, await first.StopAsync());
+        }
+
+        await using SiteProcess second = await SiteProcess.StartAsync(
+            folder, TestSettings.With(Outlets, """{ "name": "belt", "source": "none.mp4" }"""));
+        JsonElement alarms = await second.WaitForAsync("api/alarms", _ => true);
+        Assert.Equal(TestSettings.DefectiveCrossings().Length, ids.Length);
+        Assert.Equal(ids.Order(), Ids(alarms).Order());
+        foreach (JsonElement alarm in alarms.EnumerateArray())
+        {
+            byte[] picture = await second.Client.GetByteArrayAsync($"media/{alarm.GetProperty("picture").GetString()}");
+            Assert.Equal(1280, YoloZeroCopy.PictureFile.ReadInfo(picture).Width);
+        }
+
+        // What is before the newest is all but the newest, and of another camera there is none.
+        string newest = alarms[0].GetProperty("time").GetString()!;
+        IEnumerable<JsonElement> older = alarms.EnumerateArray().Where(alarm => alarm.GetProperty("time").GetString() != newest);
+        JsonElement asked = await second.WaitForAsync($"api/alarms?before={Uri.EscapeDataString(newest)}&camera=belt", _ => true);
+        Assert.Equal(older.Select(alarm => alarm.GetProperty("id").GetString()), Ids(asked));
+        Assert.Empty(Ids(await second.WaitForAsync("api/alarms?camera=other", _ => true)));
+        JsonElement outlets = (await second.WaitForAsync("api/status", _ => true)).GetProperty("outlets");
+        Assert.Equal(["history", "media"], outlets.EnumerateArray().Select(outlet => outlet.GetProperty("name").GetString()!));
+    }
+
+    [Fact]
     public async Task Settings_are_read_again_and_other_cameras_run_on()
     {
         string kept = TestSettings.Belt("kept", repeat: true);
@@ -123,6 +157,8 @@ public sealed class SiteProgramTests : IDisposable
         using HttpResponseMessage outside = await site.Client.GetAsync("media/..%2f..%2fsite.json");
         Assert.Equal(HttpStatusCode.NotFound, outside.StatusCode);
     }
+
+    private static string[] Ids(JsonElement alarms) => [.. alarms.EnumerateArray().Select(alarm => alarm.GetProperty("id").GetString()!)];
 
     private static string State(JsonElement status, string camera) => TestSettings.CameraOf(status, camera).GetProperty("state").GetString()!;
 

@@ -8,6 +8,7 @@ let alarms = [];
 let older = [];
 let shownCamera = null;
 let keepsClips = false;
+let noOlder = false;
 
 async function ask(address) {
   const answer = await fetch(address);
@@ -111,14 +112,32 @@ function showCamera() {
   ]);
 }
 
-function showAlarms() {
+function wantedAlarms() {
   const wanted = byId("filter").value;
   const known = new Set(alarms.map(alarm => alarm.id));
-  const all = alarms.concat(older.filter(alarm => !known.has(alarm.id))).filter(alarm => !wanted || alarm.camera === wanted);
+  return alarms.concat(older.filter(alarm => !known.has(alarm.id))).filter(alarm => !wanted || alarm.camera === wanted);
+}
+
+function showAlarms() {
+  const all = wantedAlarms();
   const items = new Map([...byId("alarms").children].map(item => [item.dataset.id, item]));
   const next = all.map(alarm => items.get(alarm.id) ?? itemOf(alarm));
   const list = byId("alarms");
   if (next.length !== list.children.length || next.some((item, i) => list.children[i] !== item)) list.replaceChildren(...next);
+}
+
+// Adds what the history has before the last alarm that is shown, and what is of the same moment.
+async function showOlder() {
+  const shown = wantedAlarms();
+  const known = new Set(shown.map(alarm => alarm.id));
+  const query = new URLSearchParams();
+  if (shown.length) query.set("before", new Date(Date.parse(shown.at(-1).time) + 1).toISOString());
+  if (byId("filter").value) query.set("camera", byId("filter").value);
+  const more = (await ask(`api/alarms?${query}`)).filter(alarm => !known.has(alarm.id));
+  noOlder = more.length === 0;
+  byId("older").hidden = noOlder;
+  older = older.concat(more);
+  showAlarms();
 }
 
 function itemOf(alarm) {
@@ -182,6 +201,7 @@ async function refresh() {
     cameras = status.cameras;
     alarms = latest;
     keepsClips = status.keepsClips;
+    byId("older").hidden = !status.keepsHistory || noOlder;
     setText(byId("summary"), `${cameras.filter(camera => camera.state === "live").length} of ${cameras.length} live · ${status.device.split(" (")[0]}`);
     byId("summary").title = status.device;
     showProblem(status.settingsProblem);
@@ -196,6 +216,7 @@ async function refresh() {
   setTimeout(refresh, 1000);
 }
 
-byId("filter").addEventListener("change", showAlarms);
+byId("filter").addEventListener("change", () => { noOlder = false; showAlarms(); });
+byId("older").addEventListener("click", () => showOlder().catch(error => showProblem(error.message)));
 byId("alarm-view").addEventListener("close", () => byId("alarm-view").querySelector("video").removeAttribute("src"));
 refresh();
