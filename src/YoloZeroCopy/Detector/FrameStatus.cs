@@ -12,6 +12,14 @@ public enum FrameStatus
     /// <summary>Dropped while it waited, to make room for a newer frame (<see cref="OverflowPolicy.DropOldest"/>).</summary>
     DroppedOldest,
 
-    /// <summary>Dropped because it was older than <see cref="DetectorOptions.MaxFrameAge"/> when its turn came.</summary>
+    /// <summary>
+    /// Dropped because it was older than <see cref="DetectorOptions.MaxFrameAge"/>, or its source's own, when its turn came; or its result was.
+    /// </summary>
     DroppedTooOld,
+
+    /// <summary>Dropped because it could not be done by its <see cref="SourceOptions.Deadline"/> any more.</summary>
+    DroppedLate,
+
+    /// <summary>Dropped while it waited, because its source was removed (<see cref="FrameSource.Dispose"/>).</summary>
+    DroppedRemoved,
 }

@@ -168,6 +168,28 @@ public sealed partial class YoloDetector : IDetector
         pipeline.Submit(frame, source, capturedAt, cancellationToken);
 
     /// <summary>
+    /// Gives the frames of one source a share, a queue, an age limit and a deadline of their own, and counts them. Frames of numbers that were not
+    /// added have the detector's options.
+    /// </summary>
+    /// <param name="number">The number that its frames are submitted with.</param>
+    /// <param name="options">What it is to get; null for the defaults: the newest frame waits, an equal share.</param>
+    /// <returns>The source. Dispose it to remove it, at any time.</returns>
+    /// <remarks>
+    /// Any thread, while frames come. Frames of that number which are on their way are counted and answered as before. Slots are shared by all: with
+    /// as many as it takes for every source's queue, every batch in a lane and what producers fill, no source takes a slot from another.
+    /// </remarks>
+    /// <exception cref="ArgumentException">An option is out of range, or contradicts another.</exception>
+    /// <exception cref="InvalidOperationException">The number was added, and not removed.</exception>
+    /// <exception cref="ObjectDisposedException">The detector is disposed.</exception>
+    /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
+    public FrameSource AddSource(int number, SourceOptions? options = null)
+    {
+        options = options is null ? new SourceOptions() : options with { };
+        options.Validate();
+        return pipeline.AddSource(number, options.ToSettings(), options.DeadlineMissed);
+    }
+
+    /// <summary>
     /// Makes memory of the caller's readable in place, such as the ring of a camera's SDK: on CUDA its pages are locked, on the CPU nothing is done.
     /// Once for each buffer or ring, at the start.
     /// </summary>

@@ -124,6 +124,8 @@ internal sealed class DetectorMetrics : IDisposable
         m.Measure(s.DroppedNewest, "cause", "newest"),
         m.Measure(s.DroppedOldest, "cause", "oldest"),
         m.Measure(s.DroppedTooOld, "cause", "age"),
+        m.Measure(s.DroppedLate, "cause", "deadline"),
+        m.Measure(s.DroppedRemoved, "cause", "removed"),
     ];
 
     private static IEnumerable<Measurement<long>> BySize(DetectorMetrics m, DetectorStatistics s)

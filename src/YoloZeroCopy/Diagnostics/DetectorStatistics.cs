@@ -4,7 +4,7 @@ namespace YoloZeroCopy;
 
 /// <summary>What a detector has done since it was opened. A snapshot: the numbers belong to one moment.</summary>
 /// <remarks>
-/// Submitted = completed + failed + cancelled + the three kinds of dropped + those still on their way. The same numbers are published through
+/// Submitted = completed + failed + cancelled + the five kinds of dropped + those still on their way. The same numbers are published through
 /// <see cref="System.Diagnostics.Metrics"/> under the meter <c>YoloZeroCopy</c>; see docs/concepts.md for the names.
 /// </remarks>
 public sealed record DetectorStatistics
@@ -30,8 +30,14 @@ public sealed record DetectorStatistics
     /// <summary>Frames dropped as <see cref="FrameStatus.DroppedTooOld"/>.</summary>
     public long DroppedTooOld { get; init; }
 
+    /// <summary>Frames dropped as <see cref="FrameStatus.DroppedLate"/>.</summary>
+    public long DroppedLate { get; init; }
+
+    /// <summary>Frames dropped as <see cref="FrameStatus.DroppedRemoved"/>.</summary>
+    public long DroppedRemoved { get; init; }
+
     /// <summary>All frames dropped by policy.</summary>
-    public long FramesDropped => DroppedNewest + DroppedOldest + DroppedTooOld;
+    public long FramesDropped => DroppedNewest + DroppedOldest + DroppedTooOld + DroppedLate + DroppedRemoved;
 
     /// <summary>Frames that wait for a lane now.</summary>
     public int FramesWaiting { get; init; }

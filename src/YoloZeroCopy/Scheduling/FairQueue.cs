@@ -3,23 +3,35 @@ namespace YoloZeroCopy;
 /// <summary>The frames that wait for a lane, by source, and whose turn it is. Guarded by the pipeline's gate.</summary>
 /// <remarks>
 /// Fair queueing by virtual time: a frame moves its source's next turn on by one over the source's weight, and the source with the earliest turn
-/// is served. A source that had nothing to send is not paid for that time: its turn is at the earliest now. What a source has had is remembered while its
-/// queue is empty, which it is after every frame where only the newest is kept; a round robin whose deficit ends with the queue would forget there.
-/// A batch takes one frame of each source first, and only then, with room left, further ones.
+/// is served. A source that had nothing to send is not paid for that time, but for
+/// the last moment. What a source has had is remembered
+/// while its queue is empty, which it is after every frame where only the newest is kept; a round robin whose deficit ends with the queue would
+/// forget there.
+/// Sources of a higher priority are served first. A batch takes one frame of each source first, and only then, with room left, further ones.
 /// </remarks>
 internal sealed class FairQueue
 {
+    private const int Priorities = (int)SourcePriority.High + 1;
+
+    // A source's claim lives so long while it has nothing to send: the time to refill a queue of one frame must not cost a share.
+    private const double Patience = 1;
+
     private SourceQueue[] heap = new SourceQueue[16];
     private SourceQueue[] aside = new SourceQueue[16];
     private int sourceCount;
     private int asideCount;
     private bool takesOneEach;
-    private bool isFirstOfBatch;
-    private double now;
-    private double latestTurn;
+
+    // By priority, as sources of different ones do not share: the earliest turn that one may come back with, and the latest that one has had.
+    private readonly double[] floor = new double[Priorities];
+    private readonly bool[] isNew = new bool[Priorities];
+    private readonly double[] latestTurn = new double[Priorities];
 
     /// <summary>Frames that wait.</summary>
     public int Count { get; private set; }
+
+    /// <summary>Sources with a frame that waits.</summary>
+    public int SourceCount => sourceCount;
 
     /// <summary>A frame that waits; null when none does.</summary>
     public PendingFrame? Any => sourceCount == 0 ? null : heap[0].FirstWaiting;
@@ -38,7 +50,7 @@ internal sealed class FairQueue
     }
 
     /// <summary>Whether the source has had no more than its share: forgetting it would change nothing.</summary>
-    public bool IsEven(SourceQueue source) => source.Turn <= now;
+    public bool IsEven(SourceQueue source) => source.Turn <= Floor(source);
 
     public void Add(PendingFrame frame)
     {
@@ -47,7 +59,7 @@ internal sealed class FairQueue
         Count++;
         if (source.HeapIndex < 0)
         {
-            source.Turn = Math.Max(source.Turn, now);
+            source.Turn = Math.Max(source.Turn, Floor(source));
             Push(source);
         }
     }
@@ -69,7 +81,11 @@ internal sealed class FairQueue
         }
     }
 
-    public void BeginBatch() => takesOneEach = isFirstOfBatch = true;
+    public void BeginBatch()
+    {
+        takesOneEach = true;
+        isNew.AsSpan().Fill(true);
+    }
 
     /// <summary>The frame whose turn it is in this batch; null when none waits.</summary>
     public PendingFrame? Next()
@@ -87,16 +103,18 @@ internal sealed class FairQueue
     public void Take(PendingFrame frame)
     {
         SourceQueue source = frame.Queue;
-        if (isFirstOfBatch)
+        int priority = (int)source.Settings.Priority;
+        if (isNew[priority])
         {
-            now = Math.Max(now, source.Turn);
-            isFirstOfBatch = false;
+            // The earliest turn of all that wait: those behind it in the batch may be later than turns that come back to the queue.
+            floor[priority] = Math.Max(floor[priority], source.Turn - Patience);
+            isNew[priority] = false;
         }
 
         source.RemoveWaiting(frame);
         Count--;
         source.Turn += 1 / source.Settings.Weight;
-        latestTurn = Math.Max(latestTurn, source.Turn);
+        latestTurn[priority] = Math.Max(latestTurn[priority], source.Turn);
         if (source.WaitingCount > 0 && !takesOneEach)
         {
             Sift(source.HeapIndex);
@@ -116,7 +134,7 @@ internal sealed class FairQueue
         if (Count == 0)
         {
             // Nobody was kept from anything, so nobody is owed anything.
-            now = latestTurn;
+            latestTurn.CopyTo(floor, 0);
         }
     }
 
@@ -134,8 +152,8 @@ internal sealed class FairQueue
     }
 
     /// <summary>
-    /// The frame to give its slot up for a newer one of any source: the oldest of the longest queue, and of equal ones that whose turn is last. A
-    /// slow source's turn is early, so that a fast one does not take its only frame. Null when no frame in a slot may be dropped. Looks at every
+    /// The frame to give its slot up for a newer one of any source: of the lowest priority the oldest of the longest queue, and of equal ones that
+    /// whose turn is last. A slow source's turn is early, so that a fast one does not take its only frame. Null when no frame in a slot may be dropped. Looks at every
     /// source.
     /// </summary>
     public PendingFrame? SlotToGiveUp()
@@ -165,14 +183,27 @@ internal sealed class FairQueue
 
     private static bool GivesUpBefore(PendingFrame frame, PendingFrame other)
     {
+        if (frame.Queue.Settings.Priority != other.Queue.Settings.Priority)
+        {
+            return frame.Queue.Settings.Priority < other.Queue.Settings.Priority;
+        }
+
         int longer = frame.Queue.WaitingCount.CompareTo(other.Queue.WaitingCount);
         int later = longer != 0 ? longer : frame.Queue.Turn.CompareTo(other.Queue.Turn);
         return later != 0 ? later > 0 : frame.Sequence < other.Sequence;
     }
 
-    private static bool IsBefore(SourceQueue source, SourceQueue other) => source.Turn != other.Turn
-        ? source.Turn < other.Turn
-        : source.FirstWaiting!.Sequence < other.FirstWaiting!.Sequence;
+    private static bool IsBefore(SourceQueue source, SourceQueue other)
+    {
+        if (source.Settings.Priority != other.Settings.Priority)
+        {
+            return source.Settings.Priority > other.Settings.Priority;
+        }
+
+        return source.Turn != other.Turn ? source.Turn < other.Turn : source.FirstWaiting!.Sequence < other.FirstWaiting!.Sequence;
+    }
+
+    private double Floor(SourceQueue source) => floor[(int)source.Settings.Priority];
 
     private void BringBack()
     {

@@ -69,6 +69,9 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
 
     public long FinishedAt { get; set; }
 
+    /// <summary>When its turn in the order of its source came, of a source that was added: the result is given, and not before.</summary>
+    public long GivenAt { get; set; }
+
     /// <summary>What a listener follows the frame by; null where there is none. Ended by whoever answers.</summary>
     public Activity? Activity { get; private set; }
 
@@ -140,6 +143,13 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         BatchSize = 0;
         CancellationToken = cancellationToken;
     }
+
+    /// <summary>When the result must be ready; the end of time for none.</summary>
+    public long DueAt => Queue.Settings.DeadlineTicks > 0 ? CapturedAt + Queue.Settings.DeadlineTicks : long.MaxValue;
+
+    /// <summary>Whether the frame was dropped as late, or its result came too late. Of one whose result is given.</summary>
+    public bool MissedDeadline => Error is null
+        && (Status == FrameStatus.DroppedLate || (Status is FrameStatus.Completed or FrameStatus.DroppedTooOld && GivenAt > DueAt));
 
     /// <summary>Whether the frame is older than its source allows.</summary>
     public bool IsTooOld(long now) => Queue.Settings.MaxAgeTicks > 0 && now - CapturedAt > Queue.Settings.MaxAgeTicks;

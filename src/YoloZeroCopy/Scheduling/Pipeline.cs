@@ -10,8 +10,9 @@ namespace YoloZeroCopy;
 /// three places gives it back (<see cref="ReleaseMemory"/>): the lane that has read it, <see cref="Finish"/> when it leaves without one, or
 /// <see cref="OnBatchDone"/> for those its lane kept; what never became a frame
 /// <see cref="Submit(int, in ExternalFrame, in FrameFormat, int, long, CancellationToken)"/> itself gives back. Why results are in order: every frame
-/// enters its source's order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="Retire"/>). Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="Answer"/>, the listeners of a frame's
-/// activity, and <see cref="FrameOwners"/>.
+/// enters its source's order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="Retire"/>). Code of
+/// others runs outside the gate only, and what it throws ends where it was called: <see cref="Answer"/>, the listeners of a frame's activity, and
+/// <see cref="FrameOwners"/>.
 /// </remarks>
 internal sealed class Pipeline : IAsyncDisposable, IDisposable
 {
@@ -32,8 +33,12 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private readonly ResultOrder order = new();
     private readonly SourceTable sources;
     private readonly TimeProvider clock;
+    private readonly ServiceTimes serviceTimes;
     private readonly long[] batchSizes;
     private int fullBatch;
+    private bool hasExternal;
+    private bool hasSources;
+    private bool overflowed;
     private OpeningSteps? opening;
     private IDisposable[] parts = [];
     private TaskCompletionSource? disposal;
@@ -49,6 +54,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private int warnedOfListener;
     private int warnedOfTracing;
     private int warnedOfContinuation;
+    private int warnedOfDeadlines;
 
     /// <summary>Starts the dispatcher and returns when every lane is prepared.</summary>
     /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the
@@ -66,12 +72,12 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         // One for each slot in the pipeline and as many whose results callers still read.
         pendingFrames.Fill(pool.SlotCount * 2);
         batchSizes = new long[options.MaxBatch + 1];
+        serviceTimes = new ServiceTimes(options.MaxBatch);
         clock = options.Clock ?? TimeProvider.System;
         sources = new SourceTable(
             waiting, new SourceSettings(options.Overflow, options.QueueCapacity, SourceSettings.Ticks(options.MaxFrameAge)));
 
-        // More frames than the queue or the slots hold cannot come together, so nobody waits for them.
-        fullBatch = Math.Min(options.MaxBatch, Math.Min(options.QueueCapacity, pool.SlotCount));
+        fullBatch = FullBatch();
         idle = new Queue<LaneBatch>(lanes.Length);
         foreach (Lane lane in lanes)
         {
@@ -251,11 +257,13 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             {
                 if (external.Owner is not null)
                 {
-                    // Slots bound how many come together no more.
-                    fullBatch = options.Overflow == OverflowPolicy.Wait ? options.MaxBatch : Math.Min(options.MaxBatch, options.QueueCapacity);
+                    hasExternal = true;
+                    fullBatch = FullBatch();
                 }
 
-                frame.Begin(slotIndex, external, format, queue, counters.Submitted++, clock.GetTimestamp(), capturedAt, activity, cancellationToken);
+                long now = clock.GetTimestamp();
+                frame.Begin(slotIndex, external, format, queue, counters.Frames.Submitted++, now, capturedAt, activity, cancellationToken);
+                queue.Record?.Submit();
                 mustRetire = Enqueue(frame);
             }
         }
@@ -292,7 +300,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             }
 
             frame.IsAnswered = true;
-            counters.Canceled++;
+            counters.Frames.Canceled++;
+            frame.Queue.Record?.Cancel();
             if (frame.IsWaiting)
             {
                 Finish(frame, frame.Status);
@@ -311,6 +320,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         lock (gate)
         {
             long now = clock.GetTimestamp();
+            serviceTimes.Add(batch.Count, now - batch.Frames[0].DispatchedAt, now);
             foreach (PendingFrame frame in batch.Frames)
             {
                 if (cause is not null)
@@ -361,6 +371,74 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         {
             return counters.ToStatistics(batchSizes, waiting.Count, inFlight, Pool, owners.Held, lanes[0].IsOnDevice);
         }
+    }
+
+    public SourceStatistics Snapshot(SourceQueue source)
+    {
+        lock (gate)
+        {
+            return source.Record!.ToStatistics(source.WaitingCount, clock.GetTimestamp());
+        }
+    }
+
+    /// <exception cref="ArgumentException">The delay of batches is as long as the source's frames may live.</exception>
+    /// <exception cref="InvalidOperationException">The number was added, and not removed.</exception>
+    /// <exception cref="ObjectDisposedException">The detector is disposed.</exception>
+    /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
+    public FrameSource AddSource(int number, in SourceSettings settings, Action<DeadlineMiss>? deadlineMissed)
+    {
+        ThrowIfShorterThanDelay(settings.MaxAgeTicks, nameof(SourceOptions.MaxFrameAge));
+        ThrowIfShorterThanDelay(settings.DeadlineTicks, nameof(SourceOptions.Deadline));
+        SourceQueue source = new(number, settings, new SourceRecord(clock.GetTimestamp()), deadlineMissed);
+        lock (gate)
+        {
+            if (stopping || fault is not null)
+            {
+                throw ClosedError();
+            }
+
+            sources.Add(source);
+            hasSources = true;
+            fullBatch = FullBatch();
+            if (settings.Overflow == OverflowPolicy.DropOldest)
+            {
+                Pool.Reclaim ??= DropOldest;
+            }
+        }
+
+        return new FrameSource(this, source);
+    }
+
+    private void ThrowIfShorterThanDelay(long ticks, string name)
+    {
+        TimeSpan time = Stopwatch.GetElapsedTime(0, ticks);
+        if (ticks > 0 && time <= options.MaxBatchDelay)
+        {
+            throw new ArgumentException(
+                $"{name} is {time}, and the detector's {nameof(options.MaxBatchDelay)} {options.MaxBatchDelay}: a frame that waits alone for company "
+                    + "would always be dropped. The delay must be shorter.",
+                name);
+        }
+    }
+
+    public void RemoveSource(SourceQueue source)
+    {
+        lock (gate)
+        {
+            if (!sources.Remove(source))
+            {
+                return;
+            }
+
+            while (source.FirstWaiting is PendingFrame frame)
+            {
+                Finish(frame, FrameStatus.DroppedRemoved);
+            }
+
+            StopBatchWaitIfEmpty();
+        }
+
+        Retire();
     }
 
     public void CountHostCopy()
@@ -655,8 +733,16 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         return true;
     }
 
+    // More frames than queue or slots hold cannot come together, so nobody waits for them.
+    private int FullBatch()
+    {
+        bool isQueueBound = !hasSources && !(hasExternal && options.Overflow == OverflowPolicy.Wait);
+        int queued = isQueueBound ? options.QueueCapacity : options.MaxBatch;
+        return Math.Min(options.MaxBatch, Math.Min(queued, hasExternal ? options.MaxBatch : Pool.SlotCount));
+    }
+
     // Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.
-    private TimeSpan DelayLeft() => options.MaxBatchDelay == TimeSpan.Zero || waiting.Count >= fullBatch || stopping
+    private TimeSpan DelayLeft() => options.MaxBatchDelay == TimeSpan.Zero || waiting.Count >= fullBatch || overflowed || stopping
         ? TimeSpan.Zero
         : options.MaxBatchDelay - clock.GetElapsedTime(batchWaitsSince);
 
@@ -685,6 +771,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         order.Add(frame);
         SourceQueue source = frame.Queue;
         bool isFull = source.IsFull;
+
+        // Waiting for company is not to cost a frame.
+        overflowed |= isFull && source.Settings.Overflow != OverflowPolicy.Wait;
         if (isFull && source.Settings.Overflow == OverflowPolicy.DropNewest)
         {
             Finish(frame, FrameStatus.DroppedNewest);
@@ -706,7 +795,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
 
         // The first frame starts the batch, or the wait for it to fill; the last one fills it. Those between change nothing for the dispatcher.
-        if (idle.Count > 0 && (waiting.Count == 1 || waiting.Count == fullBatch))
+        if (idle.Count > 0 && (waiting.Count == 1 || waiting.Count == fullBatch || overflowed))
         {
             WakeDispatcher();
         }
@@ -719,15 +808,25 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         LaneBatch batch = idle.Peek();
         long now = clock.GetTimestamp();
+        long dueAt = long.MaxValue;
         dropped = false;
+        overflowed = false;
         waiting.BeginBatch();
         while (batch.Count < options.MaxBatch && waiting.Next() is PendingFrame frame)
         {
-            if (frame.IsTooOld(now))
+            bool isLate = frame.DueAt < now + serviceTimes.Of(1, now);
+            if (isLate || frame.IsTooOld(now))
             {
-                Finish(frame, FrameStatus.DroppedTooOld);
+                Finish(frame, isLate ? FrameStatus.DroppedLate : FrameStatus.DroppedTooOld);
                 dropped = true;
                 continue;
+            }
+
+            // One frame more may make the batch too long for those in it, or for itself, which the next lane takes in time.
+            dueAt = Math.Min(dueAt, frame.DueAt);
+            if (batch.Count > 0 && dueAt < now + serviceTimes.Of(batch.Count + 1, now))
+            {
+                break;
             }
 
             waiting.Take(frame);
@@ -863,7 +962,13 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                 frame.IsAnswered = true;
                 if (answer)
                 {
-                    counters.Count(frame);
+                    if (frame.Queue.Record is SourceRecord record)
+                    {
+                        GiveAt(clock.GetTimestamp(), frame);
+                        record.Count(frame);
+                    }
+
+                    counters.Frames.Count(frame);
                 }
             }
 
@@ -876,6 +981,16 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             }
 
             frame.ReleaseHolder();
+        }
+    }
+
+    // A result may have waited for an earlier one of its source that another lane took longer for.
+    private static void GiveAt(long now, PendingFrame frame)
+    {
+        frame.GivenAt = now;
+        if (frame.Status == FrameStatus.Completed && frame.Queue.Settings.DropsAgedResults && frame.IsTooOld(now))
+        {
+            frame.Status = FrameStatus.DroppedTooOld;
         }
     }
 
@@ -897,6 +1012,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             WarnOnce(ref warnedOfListener, "A listener of the meter threw", error);
         }
 
+        TellOfMiss(frame);
         EndActivity(frame, isCanceled: false);
         try
         {
@@ -905,6 +1021,24 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         catch (Exception error)
         {
             WarnOnce(ref warnedOfContinuation, "Code that awaits a result threw on the thread that brings results", error);
+        }
+    }
+
+    private void TellOfMiss(PendingFrame frame)
+    {
+        if (frame.Queue.DeadlineMissed is not Action<DeadlineMiss> listener || !frame.MissedDeadline)
+        {
+            return;
+        }
+
+        try
+        {
+            TimeSpan age = Stopwatch.GetElapsedTime(frame.CapturedAt, frame.GivenAt);
+            listener(new DeadlineMiss(frame.Source, frame.Sequence, frame.CapturedAt, frame.Status, age));
+        }
+        catch (Exception error)
+        {
+            WarnOnce(ref warnedOfDeadlines, $"{nameof(SourceOptions)}.{nameof(SourceOptions.DeadlineMissed)} threw", error);
         }
     }
 

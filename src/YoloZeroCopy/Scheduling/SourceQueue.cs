@@ -3,7 +3,12 @@ namespace YoloZeroCopy;
 /// <summary>
 /// One source: its frames that wait, the order of its results, and when its turn is. Guarded by the pipeline's gate.
 /// </summary>
-internal sealed class SourceQueue(int number, in SourceSettings settings)
+/// <param name="number">Its number.</param>
+/// <param name="settings">What it may have.</param>
+/// <param name="record">What is known of one that was added; null for one that only has a number.</param>
+/// <param name="deadlineMissed">Who is told of missed deadlines, never under the gate.</param>
+internal sealed class SourceQueue(
+    int number, in SourceSettings settings, SourceRecord? record = null, Action<DeadlineMiss>? deadlineMissed = null)
 {
     private FrameQueue waiting;
     private PendingFrame? oldest;
@@ -11,7 +16,11 @@ internal sealed class SourceQueue(int number, in SourceSettings settings)
 
     public int Number => number;
 
-    public SourceSettings Settings { get; set; } = settings;
+    public SourceSettings Settings { get; } = settings;
+
+    public SourceRecord? Record => record;
+
+    public Action<DeadlineMiss>? DeadlineMissed => deadlineMissed;
 
     public int WaitingCount => waiting.Count;
 

@@ -40,7 +40,7 @@ public sealed class DetectorMetricsTests : IDisposable
         Assert.Equal(2, Sum(readings, "yzc.frames.completed", "tags-right"));
         Assert.Equal(1, readings.Count(reading => reading.Instrument.Name == "yzc.frame.latency" && reading.Is("tags-left")));
         Assert.Equal(2, readings.Count(reading => reading.Instrument.Name == "yzc.frame.latency" && reading.Is("tags-right")));
-        Assert.Equal(["age", "newest", "oldest"], Values(readings, "yzc.frames.dropped", "tags-left", "cause"));
+        Assert.Equal(["age", "deadline", "newest", "oldest", "removed"], Values(readings, "yzc.frames.dropped", "tags-left", "cause"));
         Assert.Equal(["compute", "decode", "inference", "preprocess", "queue"], Values(readings, "yzc.stage.duration", "tags-left", "stage"));
         Assert.Contains(readings, reading => reading.Instrument.Name == "yzc.batches.by_size" && reading.Is("tags-left")
             && Equals(reading.Tags["size"], 1) && reading.Value == 1);

@@ -24,6 +24,24 @@ public sealed class PipelineAllocationTests
         memory!.Dispose();
     }
 
+    [Fact]
+    public Task A_frame_of_a_source_that_was_added_allocates_nothing_in_steady_state()
+    {
+        FrameSource? source = null;
+        return MeasureAsync((detector, frames) =>
+        {
+            source ??= detector.AddSource(0, new SourceOptions
+            {
+                QueueCapacity = 4,
+                MaxFrameAge = TimeSpan.FromMinutes(10),
+                DropsAgedResults = true,
+                Deadline = TimeSpan.FromMinutes(10),
+                DeadlineMissed = static _ => { },
+            });
+            return Run(detector, frames);
+        });
+    }
+
     private static async Task MeasureAsync(Func<YoloDetector, int, Task> run)
     {
         FakeLane lane = new((_, batch) => FakeLane.Finish(batch));

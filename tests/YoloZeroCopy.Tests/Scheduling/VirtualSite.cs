@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 
 namespace YoloZeroCopy.Tests;
@@ -14,8 +15,9 @@ internal sealed class VirtualSite : IAsyncDisposable
     private readonly Func<int, TimeSpan> service;
     private readonly PipelineHarness harness;
     private readonly List<Task> consumers = [];
-    private readonly Queue<Answer> answers = new();
+    private readonly ConcurrentQueue<Answer> answers = new();
     private readonly List<int[]> batches = [];
+    private readonly List<DeadlineMiss> misses = [];
     private long order;
 
     /// <param name="lanes">Number of lanes.</param>
@@ -41,7 +43,8 @@ internal sealed class VirtualSite : IAsyncDisposable
     }
 
     /// <summary>What became of a frame. The times are those of its capture and of its end.</summary>
-    internal readonly record struct Answer(int Source, long Sequence, FrameStatus Status, TimeSpan CapturedAt, TimeSpan EndedAt, Exception? Error)
+    internal readonly record struct Answer(
+        int Source, int Tag, long Sequence, FrameStatus Status, TimeSpan CapturedAt, TimeSpan EndedAt, Exception? Error)
     {
         public TimeSpan Age => EndedAt - CapturedAt;
     }
@@ -58,23 +61,32 @@ internal sealed class VirtualSite : IAsyncDisposable
 
     public int Submitted { get; private set; }
 
+    /// <summary>Adds a source; its misses are in <see cref="Misses"/>.</summary>
+    public FrameSource AddSource(int number, SourceOptions options)
+    {
+        options.Validate();
+        return harness.Pipeline.AddSource(number, options.ToSettings(), options.Deadline == TimeSpan.Zero ? null : misses.Add);
+    }
+
+    public IReadOnlyList<DeadlineMiss> Misses => misses;
+
     /// <summary>Frames that found no slot.</summary>
     public int Refused { get; private set; }
 
     public void At(TimeSpan time, Action action) => events.Enqueue(action, (SourceSettings.Ticks(time), order++));
 
     /// <summary>A camera: a frame every period, from a time until it is told to stop.</summary>
-    public void Camera(int source, TimeSpan first, TimeSpan period, TimeSpan end) => At(first, () =>
+    public void Camera(int source, TimeSpan first, TimeSpan period, TimeSpan end, int tag = 0) => At(first, () =>
     {
-        Submit(source);
+        Submit(source, tag: tag);
         TimeSpan next = first + period;
         if (next < end)
         {
-            Camera(source, next, period, end);
+            Camera(source, next, period, end, tag);
         }
     });
 
-    public void Submit(int source, TimeSpan age = default, CancellationToken cancellationToken = default)
+    public void Submit(int source, TimeSpan age = default, int tag = 0, CancellationToken cancellationToken = default)
     {
         if (!harness.Pool.TryRent(PipelineHarness.Format, out FrameSlot slot))
         {
@@ -86,7 +98,7 @@ internal sealed class VirtualSite : IAsyncDisposable
         TimeSpan capturedAt = Now - age;
         FakeLane.Stamp(slot, source);
         consumers.Add(ConsumeAsync(
-            harness.Pipeline.Submit(slot, source, Math.Max(1, SourceSettings.Ticks(capturedAt)), cancellationToken), source, capturedAt));
+            harness.Pipeline.Submit(slot, source, Math.Max(1, SourceSettings.Ticks(capturedAt)), cancellationToken), source, tag, capturedAt));
     }
 
     /// <summary>Lets everything happen until a time.</summary>
@@ -113,7 +125,7 @@ internal sealed class VirtualSite : IAsyncDisposable
         clock.Time = end == long.MaxValue ? clock.Time : Math.Max(clock.Time, end);
     }
 
-    private async Task ConsumeAsync(ValueTask<DetectionResult> frame, int source, TimeSpan capturedAt)
+    private async Task ConsumeAsync(ValueTask<DetectionResult> frame, int source, int tag, TimeSpan capturedAt)
     {
         try
         {
@@ -123,11 +135,11 @@ internal sealed class VirtualSite : IAsyncDisposable
                 Assert.Equal(source, Assert.Single(result.Detections.ToArray()).ClassId);
             }
 
-            answers.Enqueue(new Answer(source, result.Sequence, result.Status, capturedAt, Now, Error: null));
+            answers.Enqueue(new Answer(source, tag, result.Sequence, result.Status, capturedAt, Now, Error: null));
         }
         catch (Exception error) when (error is not Xunit.Sdk.XunitException)
         {
-            answers.Enqueue(new Answer(source, -1, FrameStatus.Completed, capturedAt, Now, error));
+            answers.Enqueue(new Answer(source, tag, -1, FrameStatus.Completed, capturedAt, Now, error));
         }
     }
 
