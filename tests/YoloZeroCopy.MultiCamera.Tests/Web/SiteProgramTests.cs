@@ -78,9 +78,9 @@ public sealed class SiteProgramTests : IDisposable
         Assert.Contains("cameras[0].name is 'not allowed'", wrong.GetProperty("settingsProblem").GetString(), StringComparison.Ordinal);
         Assert.Equal(2, wrong.GetProperty("cameras").GetArrayLength());
 
-        // One goes, one comes, one changes; the camera that is as before keeps its figures.
+        // One goes and another comes, decoded by whoever can; the camera that is as before keeps its figures.
         long before = Detected(wrong, "kept");
-        await File.WriteAllTextAsync(folder.File("site.json"), TestSettings.Of(kept, TestSettings.Belt("new", repeat: true)));
+        await File.WriteAllTextAsync(folder.File("site.json"), TestSettings.Of(kept, TestSettings.Belt("new", repeat: true, decoding: "auto")));
         JsonElement right = await site.WaitForAsync(
             "api/status", status => Names(status).SequenceEqual(["kept", "new"]) && Detected(status, "new") > 0);
         Assert.True(Detected(right, "kept") >= before);

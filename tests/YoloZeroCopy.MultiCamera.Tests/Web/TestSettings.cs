@@ -24,11 +24,11 @@ internal static class TestSettings
         """;
 
     /// <summary>The clip of the belt, with an alarm for each defective part that crosses its middle.</summary>
-    public static string Belt(string name, bool repeat = false, bool everyFrame = false) =>
+    public static string Belt(string name, bool repeat = false, bool everyFrame = false, string decoding = "cpu") =>
         $$"""
         {
               "name": "{{name}}", "source": {{Quoted(SiteProcess.Clip)}},
-              "repeat": {{(repeat ? "true" : "false")}}, "everyFrame": {{(everyFrame ? "true" : "false")}},
+              "repeat": {{(repeat ? "true" : "false")}}, "everyFrame": {{(everyFrame ? "true" : "false")}}, "decoding": "{{decoding}}",
               "lines": [ { "name": "middle", "from": [0.5, 1], "to": [0.5, 0] } ],
               "rules": [ { "name": "defect", "kind": "crossing", "line": "middle", "direction": "leftToRight",
                 "classes": {{JsonSerializer.Serialize(Defects())}} } ]
