@@ -320,7 +320,11 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         lock (gate)
         {
             long now = clock.GetTimestamp();
-            serviceTimes.Add(batch.Count, now - batch.Frames[0].DispatchedAt, now);
+            if (cause is null)
+            {
+                serviceTimes.Add(batch.Count, now - batch.Frames[0].DispatchedAt, now);
+            }
+
             foreach (PendingFrame frame in batch.Frames)
             {
                 if (cause is not null)
