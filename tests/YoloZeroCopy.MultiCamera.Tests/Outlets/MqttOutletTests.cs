@@ -368,7 +368,9 @@ public sealed class MqttOutletTests : IAsyncLifetime
     {
         MqttOptions options = new()
         {
-            Port = port, Topic = topic.Length > 0 ? topic : "site", PasswordFile = passwordFile.Length > 0 ? passwordFile : null,
+            Port = port,
+            Topic = topic.Length > 0 ? topic : "site",
+            PasswordFile = passwordFile.Length > 0 ? passwordFile : null,
         };
         Assert.Equal(field, Assert.Single(options.Check()).Field);
         ArgumentException error = Assert.Throws<ArgumentException>(() => new MqttOutlet(options, NullLogger<MqttOutlet>.Instance));
