@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy;
 
-/// <summary>Reads a video, in order and each frame once, straight into the caller's memory: a file, a folder of pictures, a camera, a stream. One that
-/// is live is watched, and comes back by itself when it was lost.</summary>
+/// <summary>Reads a video, in order and each frame once, straight into the caller's memory: a file, a folder of pictures, a camera, a stream. One
+/// that is live is watched, and comes back by itself when it was lost.</summary>
 /// <remarks>
 /// <para>
 /// The ffmpeg program reads and decodes in a process of its own; it is a separate program under its own licence, which the user installs, and no part

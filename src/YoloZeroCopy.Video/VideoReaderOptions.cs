@@ -25,7 +25,8 @@ public sealed record VideoReaderOptions
     /// its length is not known then.</summary>
     public bool? IsLive { get; init; }
 
-    /// <summary>True: a live video that was lost is tried again until it is back, and a read waits for it. False: the read has the exception.</summary>
+    /// <summary>True: a live video that was lost is tried again until it is back, and a read waits for it. False: the read has the
+    /// exception.</summary>
     public bool Reconnects { get; init; } = true;
 
     /// <summary>How long a live video may give no frame, where five times the time of a frame are no longer.</summary>

@@ -4,7 +4,8 @@ using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Gpu.Tests;
 
-/// <summary>Thousands of damaged JPEGs in a process of its own: none may end it or break the device, and good pictures in between stay good.</summary>
+/// <summary>Thousands of damaged JPEGs in a process of its own: none may end it or break the device, and good pictures in between stay
+/// good.</summary>
 internal static class DamagedJpegs
 {
     private const int Count = 5_000;

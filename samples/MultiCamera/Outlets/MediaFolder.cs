@@ -4,7 +4,8 @@ using MultiCamera.Alarms;
 namespace MultiCamera.Outlets;
 
 /// <summary>A folder of pictures and clips, <c>yyyy-MM-dd/CAMERA/ID.jpg</c> and <c>.mp4</c>, with a quota: the oldest files go first.</summary>
-/// <remarks>What does not have such a name is neither counted nor touched. Any thread; a lock is held while files are looked at and deleted.</remarks>
+/// <remarks>What does not have such a name is neither counted nor touched. Any thread; a lock is held while files are looked at and
+/// deleted.</remarks>
 internal sealed class MediaFolder(string folder, long quota)
 {
     private const string Picture = ".jpg";

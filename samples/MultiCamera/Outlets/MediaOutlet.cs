@@ -6,9 +6,9 @@ namespace MultiCamera.Outlets;
 
 /// <summary>Pictures of alarms and clips around them to a folder, with a quota.</summary>
 /// <remarks>
-/// An alarm is safe when its picture is on the disk. Its clip follows when the pictures after the alarm are there: clips are encoded one after the other,
-/// so that they take one core at most. Where there are more than <see cref="ClipLimit"/> to encode, further alarms have none, which is counted. A
-/// picture or a clip that cannot be written is counted and not tried again. Files lie in a folder for each day and camera:
+/// An alarm is safe when its picture is on the disk. Its clip follows when the pictures after the alarm are there: clips are encoded one after the
+/// other, so that they take one core at most. Where there are more than <see cref="ClipLimit"/> to encode, further alarms have none, which is
+/// counted. A picture or a clip that cannot be written is counted and not tried again. Files lie in a folder for each day and camera:
 /// <see cref="Alarm.Picture"/>, <see cref="Alarm.Clip"/>.
 /// </remarks>
 internal sealed partial class MediaOutlet : IAlarmOutlet

@@ -271,9 +271,8 @@ public sealed partial class YoloDetector : IDetector
     /// <summary>The same for a caller who cannot await: returns when everything is freed.</summary>
     /// <remarks>
     /// Waits for what lanes have begun, and for nothing of the caller's: no synchronisation context, no thread of the pool. In code that runs on the
-    /// thread that brings results (<see cref="DetectorOptions.AllowSynchronousContinuations"/>, a listener) or tells an owner that its frame is free it
-    /// begins the disposal and returns. Not
-    /// for the function of a detector from <see cref="FromFunction"/>: that would wait for itself.
+    /// thread that brings results (<see cref="DetectorOptions.AllowSynchronousContinuations"/>, a listener) or tells an owner that its frame is free
+    /// it begins the disposal and returns. Not for the function of a detector from <see cref="FromFunction"/>: that would wait for itself.
     /// </remarks>
     public void Dispose()
     {

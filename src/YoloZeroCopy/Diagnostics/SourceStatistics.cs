@@ -34,7 +34,8 @@ public sealed record SourceStatistics
     /// <summary>All frames dropped by policy.</summary>
     public long FramesDropped => DroppedNewest + DroppedOldest + DroppedTooOld + DroppedLate + DroppedRemoved;
 
-    /// <summary>Frames that missed their <see cref="SourceOptions.Deadline"/>: those dropped as late, and those whose results came too late.</summary>
+    /// <summary>Frames that missed their <see cref="SourceOptions.Deadline"/>: those dropped as late, and those whose results came too
+    /// late.</summary>
     public long DeadlinesMissed { get; init; }
 
     /// <summary>Frames that wait for a lane now.</summary>

@@ -6,8 +6,8 @@ namespace YoloZeroCopy;
 /// Tells the user of a detector what is wrong and throws no exception: <see cref="DetectorOptions.Warning"/>, else <see cref="Trace"/>. Any thread.
 /// </summary>
 /// <remarks>
-/// The listener is foreign code, and so are exceptions of others, which may throw as they are printed: both run on a thread of the pool, never under a
-/// lock, and what they throw is ignored.
+/// The listener is foreign code, and so are exceptions of others, which may throw as they are printed: both run on a thread of the pool, never under
+/// a lock, and what they throw is ignored.
 /// </remarks>
 internal sealed class Warnings(Action<string>? listener)
 {

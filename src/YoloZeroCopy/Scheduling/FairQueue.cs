@@ -3,10 +3,8 @@ namespace YoloZeroCopy;
 /// <summary>The frames that wait for a lane, by source, and whose turn it is. Guarded by the pipeline's gate.</summary>
 /// <remarks>
 /// Fair queueing by virtual time: a frame moves its source's next turn on by one over the source's weight, and the source with the earliest turn
-/// is served. A source that had nothing to send is not paid for that time, but for
-/// the last moment. What a source has had is remembered
-/// while its queue is empty, which it is after every frame where only the newest is kept; a round robin whose deficit ends with the queue would
-/// forget there.
+/// is served. A source that had nothing to send is not paid for that time, but for the last moment. What a source has had is remembered while its
+/// queue is empty, which it is after every frame where only the newest is kept; a round robin whose deficit ends with the queue would forget there.
 /// Sources of a higher priority are served first. A batch takes one frame of each source first, and only then, with room left, further ones.
 /// </remarks>
 internal sealed class FairQueue
@@ -153,8 +151,8 @@ internal sealed class FairQueue
 
     /// <summary>
     /// The frame to give its slot up for a newer one of any source: of the lowest priority the oldest of the longest queue, and of equal ones that
-    /// whose turn is last. A slow source's turn is early, so that a fast one does not take its only frame. Null when no frame in a slot may be dropped. Looks at every
-    /// source.
+    /// whose turn is last. A slow source's turn is early, so that a fast one does not take its only frame. Null when no frame in a slot may be
+    /// dropped. Looks at every source.
     /// </summary>
     public PendingFrame? SlotToGiveUp()
     {

@@ -935,8 +935,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private Exception ClosedError() => fault is not null ? new DetectorFaultedException(fault) : new ObjectDisposedException(nameof(YoloDetector));
 
     /// <summary>
-    /// Answers finished frames from the heads of the order lists. Whoever finds another thread at it leaves the rest to that thread, which looks again
-    /// under the gate.
+    /// Answers finished frames from the heads of the order lists. Whoever finds another thread at it leaves the rest to that thread, which looks
+    /// again under the gate.
     /// </summary>
     private void Retire()
     {

@@ -2,8 +2,8 @@ namespace YoloZeroCopy;
 
 /// <summary>How long lanes take for a batch, by its size, as measured lately. Guarded by the pipeline's gate.</summary>
 /// <remarks>
-/// An estimate errs to the short side: a size that was not seen for a while counts as the next smaller one that was, or as nothing. So a single hiccup
-/// is tried again and not believed for ever.
+/// An estimate errs to the short side: a size that was not seen for a while counts as the next smaller one that was, or as nothing. So a single
+/// hiccup is tried again and not believed for ever.
 /// </remarks>
 internal sealed class ServiceTimes(int maxBatch)
 {

@@ -16,7 +16,8 @@ internal sealed class CudnnPlans : IDisposable
 {
     private const int MaxThreads = 8;
 
-    // Of a batch's convolutions, by the time they take, this part is tried in a second way. One takes some 40 ms of an opening on however many threads.
+    // Of a batch's convolutions, by the time they take, this part is tried in a second way. One takes some 40 ms of an opening on however many
+    // threads.
     private const int TriedPart = 4;
 
     // Of what a graph with so many runs in a row takes, launched so often, the shortest counts.

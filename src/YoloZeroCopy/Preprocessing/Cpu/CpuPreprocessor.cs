@@ -8,8 +8,8 @@ namespace YoloZeroCopy;
 /// One instance is used by one thread at a time. It holds nothing that must be released: its tables and rows are pinned managed memory.
 /// Every step's result is defined to the bit, and the CUDA kernel gives the same:
 /// <list type="bullet">
-/// <item>Frames of interleaved pixels, of planes and gray ones: OpenCV's <c>resize(..., INTER_LINEAR)</c> and <c>copyMakeBorder</c> with 114, as Ultralytics'
-/// letterbox calls them, on the frame's three colour channels (gray: one, given to all three). <see cref="ResamplePlan"/> and
+/// <item>Frames of interleaved pixels, of planes and gray ones: OpenCV's <c>resize(..., INTER_LINEAR)</c> and <c>copyMakeBorder</c> with 114, as
+/// Ultralytics' letterbox calls them, on the frame's three colour channels (gray: one, given to all three). <see cref="ResamplePlan"/> and
 /// <see cref="RowResampler"/> have the arithmetic.</item>
 /// <item>NV12: the whole frame converted to RGB as <see cref="YuvCoefficients"/> says, each pixel with the chroma sample (x / 2, y / 2), and then
 /// the same.

@@ -18,8 +18,8 @@ internal readonly record struct KernelPicture
     /// <param name="letterbox">How it is laid into the input.</param>
     /// <param name="frame">Device address of the frame's first byte, of P010 an even one, else in any alignment; <see cref="FrameFormat.ByteCount"/>
     /// bytes are read, none beyond.</param>
-    /// <param name="chroma">Device address of the plane of Cb and Cr of an NV12 or P010 frame, for surfaces that keep it elsewhere; 0: right behind the rows
-    /// of luminance.</param>
+    /// <param name="chroma">Device address of the plane of Cb and Cr of an NV12 or P010 frame, for surfaces that keep it elsewhere; 0: right behind
+    /// the rows of luminance.</param>
     /// <exception cref="ArgumentException">The format is the default value, or the letterbox is of another frame size.</exception>
     public KernelPicture(in FrameFormat format, in Letterbox letterbox, ulong frame, ulong chroma = 0)
     {

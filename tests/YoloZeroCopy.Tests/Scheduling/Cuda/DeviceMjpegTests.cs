@@ -5,7 +5,8 @@ using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>JPEGs that are decoded on the GPU of a detector, on the stand-ins for driver and nvJPEG: every surface comes back, whatever happens.</summary>
+/// <summary>JPEGs that are decoded on the GPU of a detector, on the stand-ins for driver and nvJPEG: every surface comes back, whatever
+/// happens.</summary>
 [Collection(CudaTests.Name)]
 public sealed class DeviceMjpegTests
 {
