@@ -21,54 +21,35 @@ public sealed unsafe partial class CudaVideoDecoder
     private long lastDamaged = -1;
 
     [UnmanagedCallersOnly]
-    internal static int OnSequence(void* user, CUVIDEOFORMAT* format)
-    {
-        CudaVideoDecoder? decoder = From(user);
-        try
-        {
-            return decoder?.BeginSequence(format) ?? 0;
-        }
-#pragma warning disable CA1031 // Kept, and thrown behind the call of the parser.
-        catch (Exception error)
-#pragma warning restore CA1031
-        {
-            return decoder!.Fail(error);
-        }
-    }
+    internal static int OnSequence(void* user, CUVIDEOFORMAT* format) =>
+        Call(user, (nint)format, static (decoder, format) => decoder.BeginSequence((CUVIDEOFORMAT*)format));
 
     [UnmanagedCallersOnly]
-    internal static int OnDecode(void* user, CUVIDPICPARAMS* picture)
-    {
-        CudaVideoDecoder? decoder = From(user);
-        try
-        {
-            return decoder?.DecodePicture(picture) ?? 0;
-        }
-#pragma warning disable CA1031 // Kept, and thrown behind the call of the parser.
-        catch (Exception error)
-#pragma warning restore CA1031
-        {
-            return decoder!.Fail(error);
-        }
-    }
+    internal static int OnDecode(void* user, CUVIDPICPARAMS* picture) =>
+        Call(user, (nint)picture, static (decoder, picture) => decoder.DecodePicture((CUVIDPICPARAMS*)picture));
 
     [UnmanagedCallersOnly]
-    internal static int OnDisplay(void* user, CUVIDPARSERDISPINFO* shown)
+    internal static int OnDisplay(void* user, CUVIDPARSERDISPINFO* shown) =>
+        Call(user, (nint)shown, static (decoder, shown) => decoder.Show((CUVIDPARSERDISPINFO*)shown));
+
+    private static int Call(void* user, nint native, Func<CudaVideoDecoder, nint, int> callback)
     {
-        CudaVideoDecoder? decoder = From(user);
+        if (GCHandle.FromIntPtr((nint)user).Target is not CudaVideoDecoder decoder)
+        {
+            return 0;
+        }
+
         try
         {
-            return decoder?.Show(shown) ?? 0;
+            return callback(decoder, native);
         }
 #pragma warning disable CA1031 // Kept, and thrown behind the call of the parser.
         catch (Exception error)
 #pragma warning restore CA1031
         {
-            return decoder!.Fail(error);
+            return decoder.Fail(error);
         }
     }
-
-    private static CudaVideoDecoder? From(void* user) => GCHandle.FromIntPtr((nint)user).Target as CudaVideoDecoder;
 
     /// <returns>0: the parser goes no further in this packet.</returns>
     private int Fail(Exception error)
