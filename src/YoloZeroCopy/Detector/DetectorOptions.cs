@@ -266,7 +266,7 @@ public record DetectorOptions
         }
     }
 
-    private static void ThrowIfOutside<T>(T value, T least, T most, string name)
+    internal static void ThrowIfOutside<T>(T value, T least, T most, string name)
         where T : IComparable<T>
     {
         // Written so that NaN, which compares below everything, is refused.

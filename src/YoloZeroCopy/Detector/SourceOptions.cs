@@ -44,20 +44,10 @@ public record SourceOptions
 
     internal void Validate()
     {
-        if (!(Weight is >= 0.01 and <= 1000))
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(Weight), Weight, FormattableString.Invariant($"{nameof(Weight)} is {Weight}; 0.01 to 1000 is wanted."));
-        }
-
+        DetectorOptions.ThrowIfOutside(Weight, 0.01, 1000, nameof(Weight));
         ThrowIfUndefined(Priority, nameof(Priority));
         ThrowIfUndefined(Overflow, nameof(Overflow));
-        if (QueueCapacity is < 1 or > 4096)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(QueueCapacity), QueueCapacity, $"{nameof(QueueCapacity)} is {QueueCapacity}; 1 to 4096 is wanted.");
-        }
-
+        DetectorOptions.ThrowIfOutside(QueueCapacity, 1, 4096, nameof(QueueCapacity));
         if (Overflow == OverflowPolicy.Wait && QueueCapacity != 1)
         {
             throw new ArgumentException(
