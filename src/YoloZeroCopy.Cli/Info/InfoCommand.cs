@@ -118,17 +118,7 @@ internal static class InfoCommand
             json.WriteString("device"u8, detector.Device);
             json.WriteString("graph_changes"u8, detector.GraphChanges);
             json.WriteStartObject("memory"u8);
-            json.WriteStartArray("entries"u8);
-            foreach (MemoryPlanEntry entry in detector.Memory.Entries)
-            {
-                json.WriteStartObject();
-                json.WriteString("name"u8, entry.Name);
-                json.WriteNumber("bytes"u8, entry.Bytes);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-            json.WriteNumber("total_bytes"u8, detector.Memory.TotalBytes);
+            MemoryPlanJson.Write(json, detector.Memory);
             json.WriteEndObject();
         });
     }

@@ -10,17 +10,20 @@ public sealed class MemoryPlan
 {
     internal MemoryPlan(params ReadOnlySpan<MemoryPlanEntry> entries) => Entries = [.. entries];
 
-    /// <summary>The parts, largest concern first: slots, tensors, model.</summary>
+    /// <summary>The parts.</summary>
     public ImmutableArray<MemoryPlanEntry> Entries { get; }
 
     /// <summary>Sum of all parts, in bytes.</summary>
-    public long TotalBytes => Entries.Sum(static entry => entry.Bytes);
+    public long TotalBytes => DeviceBytes + HostBytes;
 
     /// <summary>Sum of the parts in a GPU's memory, in bytes.</summary>
-    public long DeviceBytes => Entries.Sum(static entry => entry.IsOnDevice ? entry.Bytes : 0);
+    public long DeviceBytes => BytesIn(MemoryPlace.Device);
 
-    /// <summary>Sum of the parts in the host's memory, in bytes.</summary>
-    public long HostBytes => TotalBytes - DeviceBytes;
+    /// <summary>Sum of the parts in the host's memory, in bytes, page-locked ones included.</summary>
+    public long HostBytes => BytesIn(MemoryPlace.Host) + PinnedBytes;
+
+    /// <summary>Sum of the page-locked parts, in bytes.</summary>
+    public long PinnedBytes => BytesIn(MemoryPlace.Pinned);
 
     /// <summary>The plan as a table for people.</summary>
     public override string ToString()
@@ -28,10 +31,11 @@ public sealed class MemoryPlan
         StringBuilder text = new();
         foreach (MemoryPlanEntry entry in Entries)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"{entry.Name,-48} {Mebibytes(entry.Bytes),10}");
+            AppendLine(text, entry.Name, MemoryWords.Of(entry.Place), entry.Bytes)
+                .AppendLine(CultureInfo.InvariantCulture, $"  {MemoryWords.Of(entry.Evidence)}: {entry.Basis}");
         }
 
-        return text.Append(CultureInfo.InvariantCulture, $"{"total",-48} {Mebibytes(TotalBytes),10}").ToString();
+        return AppendLine(text, "total", "", TotalBytes).ToString();
     }
 
     /// <summary>Refuses a plan whose host part is larger than what the process may have.</summary>
@@ -46,10 +50,33 @@ public sealed class MemoryPlan
     }
 
     internal static string Mebibytes(long bytes) => (bytes / 1048576.0).ToString("F1", CultureInfo.InvariantCulture) + " MiB";
+
+    private static StringBuilder AppendLine(StringBuilder text, string name, string place, long bytes) =>
+        text.Append(CultureInfo.InvariantCulture, $"{name,-18} {place,-12} {Mebibytes(bytes),12}");
+
+    private long BytesIn(MemoryPlace place)
+    {
+        long bytes = 0;
+        foreach (MemoryPlanEntry entry in Entries)
+        {
+            bytes += entry.Place == place ? entry.Bytes : 0;
+        }
+
+        return bytes;
+    }
 }
 
 /// <summary>One part of a <see cref="MemoryPlan"/>.</summary>
-/// <param name="Name">What the memory is for.</param>
+/// <param name="Item">What the memory is for.</param>
+/// <param name="Place">Where it lies.</param>
 /// <param name="Bytes">Its size in bytes.</param>
-/// <param name="IsOnDevice">True for memory of a GPU, false for memory of the host.</param>
-public readonly record struct MemoryPlanEntry(string Name, long Bytes, bool IsOnDevice = false);
+/// <param name="Evidence">How the size is known.</param>
+/// <param name="Basis">The formula with its numbers, or who reported or measured what; for people.</param>
+public readonly record struct MemoryPlanEntry(MemoryItem Item, MemoryPlace Place, long Bytes, MemoryEvidence Evidence, string Basis)
+{
+    /// <summary>The part in words: <c>decoder surfaces</c>.</summary>
+    public string Name => MemoryWords.Of(Item);
+
+    /// <summary>What each stream of the plan adds to <see cref="Bytes"/>; 0 where their number does not matter.</summary>
+    public long BytesPerStream { get; init; }
+}

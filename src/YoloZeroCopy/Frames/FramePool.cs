@@ -201,6 +201,9 @@ internal sealed class FramePool : IDisposable
 
     internal static long PlannedBytes(int slotCount, int slotBytes) => (long)slotCount * StepOf(slotBytes);
 
+    internal static MemoryPlanEntry Plan(int slotCount, int slotBytes, MemoryPlace place) =>
+        new(MemoryItem.Slots, place, PlannedBytes(slotCount, slotBytes), MemoryEvidence.Formula, $"{slotCount} slots x {StepOf(slotBytes)} bytes");
+
     /// <summary>Bytes from slot to slot in a pool of slots of this size.</summary>
     internal static nint StepOf(int slotBytes) => (nint)(((long)slotBytes + Alignment - 1) & ~(Alignment - 1L));
 

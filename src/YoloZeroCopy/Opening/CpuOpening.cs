@@ -66,10 +66,14 @@ internal static class CpuOpening
         int tensorBatch = Math.Max(maxBatch, model.FixedBatch);
         return new MemoryPlan(
         [
-            new MemoryPlanEntry($"slots ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
-            new MemoryPlanEntry($"input tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * model.InputBytes),
-            new MemoryPlanEntry($"output tensors ({laneCount} lanes x {tensorBatch})", (long)laneCount * tensorBatch * engine.OutputBytes),
+            FramePool.Plan(slotCount, slotBytes, MemoryPlace.Host),
+            Tensors(MemoryItem.Inputs, model.InputBytes),
+            Tensors(MemoryItem.Outputs, engine.OutputBytes),
             .. engine.Plan([tensorBatch], laneCount),
         ]);
+
+        MemoryPlanEntry Tensors(MemoryItem item, long pictureBytes) => new(
+            item, MemoryPlace.Host, laneCount * tensorBatch * pictureBytes, MemoryEvidence.Formula,
+            $"{laneCount} lanes x {tensorBatch} pictures x {pictureBytes} bytes");
     }
 }

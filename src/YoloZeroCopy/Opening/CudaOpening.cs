@@ -221,10 +221,8 @@ internal static class CudaOpening
         int computes = ComputesOf(laneCount);
         return new MemoryPlan(
         [
-            new MemoryPlanEntry($"slots, page-locked ({slotCount} x {slotBytes} bytes)", FramePool.PlannedBytes(slotCount, slotBytes)),
-            new MemoryPlanEntry($"results, page-locked ({laneCount} lanes)", laneCount * sizes.HostBytes),
-            new MemoryPlanEntry($"frames and results on the device ({laneCount} lanes)", laneCount * sizes.DeviceBytes, IsOnDevice: true),
-            new MemoryPlanEntry($"tensors and scratch on the device ({computes} compute streams)", computes * sizes.ComputeBytes, IsOnDevice: true),
+            FramePool.Plan(slotCount, slotBytes, MemoryPlace.Pinned),
+            .. sizes.Plan(laneCount, computes),
             .. engine.Plan(buckets, computes),
         ]);
     }

@@ -8,10 +8,7 @@ internal static class FunctionOpening
         int maxBatch = options.MaxBatch == 0 ? CpuOpening.DefaultBatch : options.MaxBatch;
         int laneCount = options.Lanes == 0 ? 1 : options.Lanes;
         int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
-        MemoryPlan plan = new(
-        [
-            new MemoryPlanEntry($"slots ({slotCount} x {options.SlotBytes} bytes)", FramePool.PlannedBytes(slotCount, options.SlotBytes)),
-        ]);
+        MemoryPlan plan = new(FramePool.Plan(slotCount, options.SlotBytes, MemoryPlace.Host));
         plan.ThrowIfAbove(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         List<IDisposable?> made = [];
         try

@@ -245,7 +245,7 @@ public sealed class YoloDetectorTests : IDisposable
     {
         InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(
             () => YoloDetector.Open(Save(new FakeDetector()), new DetectorOptions { Slots = 4096, SlotBytes = int.MaxValue }));
-        Assert.Contains("slots (4096 x 2147483647 bytes)", error.Message, StringComparison.Ordinal);
+        Assert.Contains("4096 slots x 2147483648 bytes", error.Message, StringComparison.Ordinal);
         Assert.Contains("total", error.Message, StringComparison.Ordinal);
     }
 

@@ -23,7 +23,9 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
         {
             Assert.Contains("cuDNN 9.19.0 in half precision", detector.Device, StringComparison.Ordinal);
             Assert.Contains("68 layers in half precision", detector.GraphChanges, StringComparison.Ordinal);
-            Assert.Contains(detector.Memory.Entries, static entry => entry.Name == "engine weights on the device" && entry.Bytes > 6_000_000);
+            Assert.Contains(
+                detector.Memory.Entries,
+                static entry => entry is { Item: MemoryItem.Weights, Place: MemoryPlace.Device, Evidence: MemoryEvidence.Formula, Bytes: > 6_000_000 });
             Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
             OpeningProgress[] compiling = [.. recorder.Steps.Where(static step => step.Step == OpeningStep.CompileKernels)];
             Assert.Equal(Enumerable.Range(0, compiling[0].Total + 1), compiling.Select(static step => step.Done));

@@ -134,12 +134,18 @@ internal sealed class CudnnEngine : InferenceEngine
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batchSizes, int streams)
     {
         int largest = batchSizes[^1];
+        long activationBytes = CudaLaneMemory.Align(LayerMemory.Plan(network, batches[^1]).Bytes);
         return
         [
-            new MemoryPlanEntry("engine weights on the device", (long)weights.Bytes, IsOnDevice: true),
+            new MemoryPlanEntry(MemoryItem.Weights, MemoryPlace.Device, (long)weights.Bytes, MemoryEvidence.Formula, "once for all streams"),
             new MemoryPlanEntry(
-                $"engine activations on the device ({streams} streams, batch {largest})", streams * workspaceBytes, IsOnDevice: true),
-            new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true),
+                MemoryItem.Activations, MemoryPlace.Device, streams * activationBytes, MemoryEvidence.Formula,
+                $"{streams} compute streams x {activationBytes} bytes at batch {largest}"),
+            new MemoryPlanEntry(
+                MemoryItem.Workspace, MemoryPlace.Device, streams * (workspaceBytes - activationBytes), MemoryEvidence.Reported,
+                $"{streams} compute streams x {workspaceBytes - activationBytes} bytes, by cuDNN"),
+            new MemoryPlanEntry(
+                MemoryItem.Libraries, MemoryPlace.Device, LibraryBytes, MemoryEvidence.Formula, "what CUDA, cuDNN and its compiler bring once"),
         ];
     }
 

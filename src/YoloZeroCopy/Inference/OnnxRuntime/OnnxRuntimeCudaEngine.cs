@@ -60,16 +60,26 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     /// <remarks>Each context has weights of its own.</remarks>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
-        long contextBytes = 0;
+        int contexts = streams * batches.Length;
+        long pictures = 0;
         foreach (int size in batches)
         {
-            contextBytes += streams * (model.FileBytes + ContextBytes + ((long)size * Model.InputBytes * ActivationFactor));
+            pictures += streams * size;
         }
 
         return
         [
-            new MemoryPlanEntry($"engine contexts on the device ({streams * batches.Length})", contextBytes, IsOnDevice: true),
-            new MemoryPlanEntry("libraries of the engine on the device", LibraryBytes, IsOnDevice: true),
+            new MemoryPlanEntry(
+                MemoryItem.Weights, MemoryPlace.Device, contexts * model.FileBytes, MemoryEvidence.Formula,
+                $"{contexts} contexts x {model.FileBytes} bytes, each with weights of its own"),
+            new MemoryPlanEntry(
+                MemoryItem.Activations, MemoryPlace.Device, pictures * Model.InputBytes * ActivationFactor, MemoryEvidence.Formula,
+                $"{pictures} pictures in all contexts x {ActivationFactor} x {Model.InputBytes} bytes of input, as YOLOv8n takes"),
+            new MemoryPlanEntry(
+                MemoryItem.Workspace, MemoryPlace.Device, contexts * ContextBytes, MemoryEvidence.Formula,
+                $"{contexts} contexts x {ContextBytes} bytes, as YOLOv8n takes"),
+            new MemoryPlanEntry(
+                MemoryItem.Libraries, MemoryPlace.Device, LibraryBytes, MemoryEvidence.Formula, "what CUDA, cuDNN and cuBLAS bring once"),
         ];
     }
 

@@ -51,12 +51,19 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
         int largest = batches[^1];
-        long activationBytes = largest * ActivationBytes();
+        (long pictureBytes, bool isMeasured) = ActivationBytes();
         return
         [
-            new MemoryPlanEntry("model weights", model.FileBytes),
-            new MemoryPlanEntry($"activations ({streams} lanes x {largest})", streams * activationBytes),
-            new MemoryPlanEntry("ONNX Runtime and .NET, code and tables", LibraryBytes),
+            new MemoryPlanEntry(MemoryItem.Weights, MemoryPlace.Host, model.FileBytes, MemoryEvidence.Formula, "as the model's file"),
+            new MemoryPlanEntry(
+                MemoryItem.Activations,
+                MemoryPlace.Host,
+                streams * largest * pictureBytes,
+                isMeasured ? MemoryEvidence.Measured : MemoryEvidence.Formula,
+                $"{streams} lanes x {largest} pictures x {pictureBytes} bytes, "
+                    + (isMeasured ? "what one took, and a twelfth for gaps" : $"{ActivationFactor} times its input, and a twelfth for gaps")),
+            new MemoryPlanEntry(
+                MemoryItem.Libraries, MemoryPlace.Host, LibraryBytes, MemoryEvidence.Formula, "code, tables and threads of ONNX Runtime and .NET"),
         ];
     }
 
@@ -114,8 +121,8 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
         }
     }
 
-    /// <summary>Bytes that a run takes for each picture, beyond its tensors.</summary>
-    private unsafe long ActivationBytes()
+    /// <summary>Bytes that a run takes for each picture, beyond its tensors, and whether the runtime said so.</summary>
+    private unsafe (long Bytes, bool IsMeasured) ActivationBytes()
     {
         int batch = Math.Max(1, Model.FixedBatch);
         nuint inputBytes = (nuint)batch * (nuint)Model.InputBytes;
@@ -132,7 +139,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 
         long? peak = OnnxRuntimeSession.PeakArenaBytes(model.Library, session);
         long bytes = peak / batch ?? ActivationFactor * (long)Model.InputBytes;
-        return bytes + (bytes / ArenaGapDivisor);
+        return (bytes + (bytes / ArenaGapDivisor), peak is not null);
     }
 
     /// <summary>Closes the engine; the session goes when the last context does.</summary>

@@ -83,11 +83,11 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         device.Run(() => plannedActivationBytes = model.Measure(plan, device, largest));
         return
         [
-            new MemoryPlanEntry("TensorRT engine on the device (weights, once)", planBytes, IsOnDevice: true),
             new MemoryPlanEntry(
-                $"TensorRT activations on the device ({streams} streams, batch {largest}, as TensorRT says)",
-                streams * plannedActivationBytes,
-                IsOnDevice: true),
+                MemoryItem.Weights, MemoryPlace.Device, planBytes, MemoryEvidence.Formula, "the engine's file, once for all streams"),
+            new MemoryPlanEntry(
+                MemoryItem.Activations, MemoryPlace.Device, streams * plannedActivationBytes, MemoryEvidence.Reported,
+                $"{streams} compute streams x {plannedActivationBytes} bytes at batch {largest}, by TensorRT"),
         ];
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using YoloZeroCopy.Cuda;
 
@@ -87,4 +88,23 @@ internal readonly record struct CudaLaneSizes(
 
     /// <summary>Page-locked bytes of a lane on the host.</summary>
     public long HostBytes => CudaLaneMemory.PicturesBytes(TensorBatch) + CudaLaneMemory.Align((long)TensorBatch * ResultBytes);
+
+    /// <summary>What lanes and their compute streams take.</summary>
+    public ImmutableArray<MemoryPlanEntry> Plan(int lanes, int computes)
+    {
+        long frames = CudaLaneMemory.Align(Batch * FrameStep);
+        return
+        [
+            new MemoryPlanEntry(
+                MemoryItem.Frames, MemoryPlace.Device, lanes * frames, MemoryEvidence.Formula, $"{lanes} lanes x {Batch} frames x {FrameStep} bytes"),
+            Of(MemoryItem.Results, MemoryPlace.Device, lanes, "lanes", DeviceBytes - frames),
+            Of(MemoryItem.Results, MemoryPlace.Pinned, lanes, "lanes", HostBytes),
+            Of(MemoryItem.Inputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * InputBytes)),
+            Of(MemoryItem.Outputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * OutputBytes)),
+            Of(MemoryItem.Workspace, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * ScratchBytes)),
+        ];
+
+        static MemoryPlanEntry Of(MemoryItem item, MemoryPlace place, int count, string what, long bytes) =>
+            new(item, place, count * bytes, MemoryEvidence.Formula, $"{count} {what} x {bytes} bytes");
+    }
 }

@@ -1,0 +1,31 @@
+using System.Text.Json;
+
+namespace YoloZeroCopy.Cli;
+
+/// <summary>A memory plan in JSON. Names are for programs and stay as they are.</summary>
+internal static class MemoryPlanJson
+{
+    /// <summary>Writes <c>items</c> and sums into the object that is open.</summary>
+    public static void Write(Utf8JsonWriter json, MemoryPlan plan)
+    {
+        json.WriteStartArray("items"u8);
+        foreach (MemoryPlanEntry entry in plan.Entries)
+        {
+            json.WriteStartObject();
+            json.WriteString("name"u8, NameOf(entry.Item));
+            json.WriteString("place"u8, NameOf(entry.Place));
+            json.WriteNumber("bytes"u8, entry.Bytes);
+            json.WriteString("source"u8, NameOf(entry.Evidence));
+            json.WriteString("basis"u8, entry.Basis);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("device_bytes"u8, plan.DeviceBytes);
+        json.WriteNumber("host_bytes"u8, plan.HostBytes);
+        json.WriteNumber("total_bytes"u8, plan.TotalBytes);
+    }
+
+    public static string NameOf<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+}
