@@ -46,6 +46,7 @@ internal static class Tool
             DetectCommand.Create(),
             InfoCommand.Create(),
             BenchCommand.Create(),
+            DoctorCommand.Create(),
             BuildCommand.Create(),
             OptimizeCommand.Create(),
             QuantizeCommand.Create(),

@@ -197,8 +197,8 @@ internal sealed unsafe class NvmlApi
 
         return new NvmlOpening(
             null,
-            $"NVIDIA's library for monitoring, NVML, was not found: tried were {string.Join(", ", candidates)}. It comes with the display driver; in a "
-            + "container, the driver capability 'utility' must be asked for (NVIDIA_DRIVER_CAPABILITIES=compute,utility,video).");
+            $"NVIDIA's library for monitoring, NVML, was not found: tried were {string.Join(", ", candidates)}. It comes with the display driver; in "
+            + "a container, the driver capability 'utility' must be asked for (NVIDIA_DRIVER_CAPABILITIES=compute,utility,video).");
     }
 
     /// <summary>The library's own words for a status, without a full stop.</summary>
