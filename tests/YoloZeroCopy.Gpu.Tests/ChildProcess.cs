@@ -6,7 +6,7 @@ namespace YoloZeroCopy.Gpu.Tests;
 /// tests.</summary>
 internal static class ChildProcess
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     public static (int ExitCode, string Output) Run(string name, params (string Name, string? Value)[] environment) =>
         Run(name, Limit, environment);

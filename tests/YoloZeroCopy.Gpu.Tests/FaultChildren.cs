@@ -1,4 +1,3 @@
-using System.Text;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Gpu.Tests;
@@ -8,39 +7,33 @@ namespace YoloZeroCopy.Gpu.Tests;
 /// after cudaDeviceReset, too.</remarks>
 internal static class FaultChildren
 {
-    private const string Ptx = """
-        .version 7.5
-        .target sm_75
-        .address_size 64
+    private const string Cudnn = "-cudnn";
 
-        .visible .entry store(.param .u64 address)
-        {
-            .reg .b32 %r<2>;
-            .reg .b64 %rd<3>;
-            ld.param.u64 %rd1, [address];
-            mov.u32 %r1, 7;
-            cvta.to.global.u64 %rd2, %rd1;
-            st.global.u32 [%rd2], %r1;
-            ret;
-        }
-        """;
-
-    public static Task RunAsync(string name, ModelFolder folder) => name switch
+    /// <param name="name">Which one; with "-cudnn" behind it the detector's engine is the one on cuDNN, else ONNX Runtime.</param>
+    /// <param name="folder">For models.</param>
+    public static Task RunAsync(string name, ModelFolder folder)
     {
-        "fault" => FaultAsync(folder, detectors: 1),
-        "fault-two" => FaultAsync(folder, detectors: 2),
-        "fault-kept-slot" => FaultWithKeptSlotAsync(folder),
-        "after-fault" => RunAfterFaultAsync(folder),
-        _ => throw new ArgumentException($"There is no child '{name}'.", nameof(name)),
-    };
+        bool onCudnn = name.EndsWith(Cudnn, StringComparison.Ordinal);
+        FaultSubject subject = onCudnn ? FaultSubject.OnCudnn() : FaultSubject.OnOnnxRuntime(folder);
+        return (onCudnn ? name[..^Cudnn.Length] : name) switch
+        {
+            "fault" => FaultAsync(subject, folder, detectors: 1),
+            "fault-two" => FaultAsync(subject, folder, detectors: 2),
+            "fault-kept-slot" => FaultWithKeptSlotAsync(subject),
+            "fault-compiling" => FaultWhileOpeningAsync(subject, folder, OpeningStep.CompileKernels),
+            "fault-preparing" => FaultWhileOpeningAsync(subject, folder, OpeningStep.PrepareLanes),
+            "after-fault" => RunAfterFaultAsync(subject),
+            _ => throw new ArgumentException($"There is no child '{name}'.", nameof(name)),
+        };
+    }
 
-    private static async Task FaultAsync(ModelFolder folder, int detectors)
+    private static async Task FaultAsync(FaultSubject subject, ModelFolder folder, int detectors)
     {
         List<YoloDetector> faulted = [];
         for (int number = 0; number < detectors; number++)
         {
-            faulted.Add(Open(folder));
-            await Feed.RunAsync(faulted[number], frames: 20, inFlight: 4);
+            faulted.Add(subject.Open());
+            await subject.RunAsync(faulted[number]);
         }
 
         // The last one's producer is slow: its slot must stay mapped while the others end.
@@ -55,28 +48,60 @@ internal static class FaultChildren
         Assert.Equal(5, held.Span[^1]);
         held.Dispose();
         await DisposeAsync(faulted[^1]);
-        CudaException error = Assert.Throws<CudaException>(() => Open(folder));
-        Console.WriteLine($"a fresh detector: {error.Message}");
+        AssertRefused(() => subject.Open());
+        await GoOnAsync(folder);
+    }
+
+    /// <summary>The kernel runs at the beginning of a step of the opening.</summary>
+    private static async Task FaultWhileOpeningAsync(FaultSubject subject, ModelFolder folder, OpeningStep step)
+    {
+        bool isBroken = false;
+        AssertRefused(() => subject.Open(new CallbackProgress(value =>
+        {
+            if (value.Step == step && !isBroken)
+            {
+                isBroken = true;
+                OwnThread.Run("fault", () =>
+                {
+                    using CudaContext context = CudaDevice.Get(0).OpenContext();
+                    context.MakeCurrent();
+                    using FaultingKernel kernel = new(context);
+                    kernel.Run();
+                });
+            }
+        })));
+        Assert.True(isBroken, "The opening had no such step.");
+        AssertRefused(() => subject.Open());
+        await GoOnAsync(folder);
+    }
+
+    private static void AssertRefused(Action open)
+    {
+        CudaException error = Assert.Throws<CudaException>(open);
+        Console.WriteLine($"opening: {error.Message}");
         Assert.True(error.IsSticky);
         Assert.Contains("restart the process", error.Message, StringComparison.Ordinal);
+    }
 
-        // Left the choice, the process goes on, on the processor.
+    /// <summary>Left the choice, the process goes on, on the processor.</summary>
+    private static async Task GoOnAsync(ModelFolder folder)
+    {
         await using YoloDetector chosen = YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { SlotBytes = 64 * 1024 });
         Console.WriteLine($"auto: {chosen.Device}");
         Assert.StartsWith("cpu, ", chosen.Device, StringComparison.Ordinal);
         await Feed.RunAsync(chosen, frames: 10, inFlight: 4);
     }
 
-    private static async Task RunAfterFaultAsync(ModelFolder folder)
+    private static async Task RunAfterFaultAsync(FaultSubject subject)
     {
-        await using YoloDetector detector = Open(folder);
-        await Feed.RunAsync(detector, frames: 100, inFlight: 8);
-        Console.WriteLine("100 frames right in a new process");
+        await using YoloDetector detector = subject.Open();
+        await subject.RunAsync(detector);
+        Console.WriteLine("all frames right in a new process");
     }
 
-    private static async Task FaultWithKeptSlotAsync(ModelFolder folder)
+    private static async Task FaultWithKeptSlotAsync(FaultSubject subject)
     {
-        YoloDetector detector = Open(folder);
+        YoloDetector detector = subject.Open();
         FrameSlot kept = await Feed.RentGrayAsync(detector, 3);
         await BreakAsync([detector]);
         await DisposeAsync(detector);
@@ -92,9 +117,7 @@ internal static class FaultChildren
     {
         using CudaContext context = CudaDevice.Get(0).OpenContext();
         context.MakeCurrent();
-        using CudaStream stream = new(context);
-        using CudaModule module = new(context, [.. Encoding.UTF8.GetBytes(Ptx), 0]);
-        CudaKernel store = module.GetKernel("store");
+        using FaultingKernel kernel = new(context);
         List<Task<DetectionResult>> pending = [];
         foreach (YoloDetector detector in detectors)
         {
@@ -106,11 +129,8 @@ internal static class FaultChildren
             }
         }
 
-        // An address that no allocation has. No await since MakeCurrent: this is still the thread that the context is current on.
-        store.Launch(stream, new CudaSize(1), new CudaSize(1), 0x10UL);
-        CudaException error = Assert.Throws<CudaException>(stream.Synchronize);
-        Console.WriteLine($"the kernel: {error.Message}");
-        Assert.True(error.IsSticky);
+        // No await since MakeCurrent: this is still the thread that the context is current on.
+        kernel.Run();
         int done = 0;
         int faulted = 0;
         foreach (Task<DetectionResult> task in pending)
@@ -171,12 +191,8 @@ internal static class FaultChildren
         Console.WriteLine("disposed");
     }
 
-    private static YoloDetector Open(ModelFolder folder) => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions
+    private sealed class CallbackProgress(Action<OpeningProgress> report) : IProgress<OpeningProgress>
     {
-        Device = Device.Cuda(),
-        MaxBatch = 4,
-        Lanes = 2,
-        Slots = 16,
-        SlotBytes = 64 * 1024,
-    });
+        public void Report(OpeningProgress value) => report(value);
+    }
 }

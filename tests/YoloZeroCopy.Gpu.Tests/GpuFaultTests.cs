@@ -5,6 +5,10 @@ namespace YoloZeroCopy.Gpu.Tests;
 /// <summary>What goes wrong on a device, and what the caller hears of it.</summary>
 public sealed class GpuFaultTests : IDisposable
 {
+    // What the names of the children end in.
+    private const string OnOnnxRuntime = "";
+    private const string OnCudnn = "-cudnn";
+
     private readonly ModelFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -93,22 +97,35 @@ public sealed class GpuFaultTests : IDisposable
             () => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { Device = Device.Cuda(999) })).Message,
                 StringComparison.Ordinal);
 
-    [GpuFact]
-    public void A_faulting_kernel_ends_the_detector_and_a_new_process_works_at_once()
+    [GpuTheory]
+    [InlineData(OnOnnxRuntime)]
+    [InlineData(OnCudnn)]
+    public void A_faulting_kernel_ends_the_detector_and_a_new_process_works_at_once(string engine)
     {
-        RunChild("fault");
-        RunChild("after-fault");
+        RunChild("fault" + engine);
+        RunChild("after-fault" + engine);
     }
 
-    [GpuFact]
-    public void A_faulting_kernel_ends_both_detectors_of_a_device_and_a_new_process_works_at_once()
+    [GpuTheory]
+    [InlineData(OnOnnxRuntime)]
+    [InlineData(OnCudnn)]
+    public void A_faulting_kernel_ends_both_detectors_of_a_device_and_a_new_process_works_at_once(string engine)
     {
-        RunChild("fault-two");
-        RunChild("after-fault");
+        RunChild("fault-two" + engine);
+        RunChild("after-fault" + engine);
     }
 
-    [GpuFact]
-    public void A_faulted_detector_whose_producer_keeps_a_slot_is_disposed_and_its_memory_stays() => RunChild("fault-kept-slot");
+    [GpuTheory]
+    [InlineData("fault-preparing" + OnOnnxRuntime)]
+    [InlineData("fault-compiling" + OnCudnn)]
+    [InlineData("fault-preparing" + OnCudnn)]
+    public void A_faulting_kernel_ends_an_opening_and_is_named(string child) => RunChild(child);
+
+    [GpuTheory]
+    [InlineData(OnOnnxRuntime)]
+    [InlineData(OnCudnn)]
+    public void A_faulted_detector_whose_producer_keeps_a_slot_is_disposed_and_its_memory_stays(string engine) =>
+        RunChild("fault-kept-slot" + engine);
 
     [GpuFact]
     public void No_visible_device_is_named_and_auto_takes_the_processor() => RunChild("no-device", ("CUDA_VISIBLE_DEVICES", ""));

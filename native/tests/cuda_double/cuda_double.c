@@ -355,10 +355,11 @@ API CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
 /* ---- steering, by the tests ---- */
 
 /* Sets what is to happen: version, devices (besides the first; -1 is none), init, jit, not_ready (of so many questions), pending_event (a handle),
-   foreign_context, fault, graph_with_error. */
+   foreign_context, fault (by the next kernel), sticky (at once), graph_with_error. */
 API void yzc_set(const char *key, long long value) {
     pthread_mutex_lock(&mutex);
-    *setting(key) = value;
+    if (!strcmp(key, "sticky")) sticky = (int)value;
+    else *setting(key) = value;
     pthread_mutex_unlock(&mutex);
 }
 

@@ -61,7 +61,7 @@ internal static class CudaOpening
                 made.Add(lanes[number]);
             }
 
-            Pipeline pipeline = Start(pool, lanes, options, maxBatch, plan, steps);
+            Pipeline pipeline = Start(context, pool, lanes, options, maxBatch, plan, steps);
 
             string deviceName = Device.Cuda(device.Ordinal).Name;
             shared.GraphFallback = GraphFallbackOf(lanes);
@@ -77,7 +77,8 @@ internal static class CudaOpening
         }
     }
 
-    private static Pipeline Start(FramePool pool, CudaLane[] lanes, DetectorOptions options, int maxBatch, MemoryPlan plan, OpeningSteps steps)
+    private static Pipeline Start(
+        CudaContext context, FramePool pool, CudaLane[] lanes, DetectorOptions options, int maxBatch, MemoryPlan plan, OpeningSteps steps)
     {
         try
         {
@@ -90,6 +91,12 @@ internal static class CudaOpening
                     + $"{nameof(DetectorOptions.MemoryMargin)} refuses earlier; fewer Lanes or a "
                 + $"smaller MaxBatch need less:{Environment.NewLine}{plan}",
                 error);
+        }
+        catch (InferenceException)
+        {
+            // An engine tells a fault of the device in words of its own; the device says what it is.
+            _ = context.GetMemoryInfo();
+            throw;
         }
     }
 

@@ -119,6 +119,32 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
         Assert.InRange(told, 5, 11);
     }
 
+    /// <summary>Another's kernel ends the device while the detector opens. cuDNN says only that it failed.</summary>
+    [Theory]
+    [InlineData(OpeningStep.CompileKernels, "sticky", "cudnnBackendFinalize")]
+    [InlineData(OpeningStep.PrepareLanes, "fault", "cudnnBackendExecute")]
+    public void A_device_that_faults_is_named_and_not_left_for_another_engine(OpeningStep step, string when, string function)
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        bool isBroken = false;
+        StepAction action = new(value =>
+        {
+            if (value.Step == step && !isBroken)
+            {
+                isBroken = true;
+                cudnn.Fail(function, status: 5000);
+                driver.Set(when, 700);
+            }
+        });
+        CudaException error = Assert.Throws<CudaException>(
+            () => Open(driver, cudnn, action, change: static options => options.ReplaceOperators = false));
+        Assert.True(error.IsSticky);
+        Assert.Contains("restart the process", error.Message, StringComparison.Ordinal);
+        cudnn.Fail(function, 0);
+        Assert.Equal(0, cudnn.Live);
+    }
+
     [Fact]
     public void Cancelled_while_it_compiles_it_frees_everything()
     {
@@ -136,7 +162,7 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
     }
 
     private YoloDetector Open(
-        DriverDouble driver, CudnnDouble cudnn, StepRecorder? recorder = null, string? cache = null, Action<DetectorOptions>? change = null,
+        DriverDouble driver, CudnnDouble cudnn, IProgress<OpeningProgress>? progress = null, string? cache = null, Action<DetectorOptions>? change = null,
         CancellationToken cancellationToken = default)
     {
         DetectorOptions options = new()
@@ -152,6 +178,11 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
         };
         change?.Invoke(options);
         cudnn.Set("computes", 0);
-        return CudaOpening.Open(Sample, options, () => driver.Device, why: "", new OpeningSteps(recorder, cancellationToken));
+        return CudaOpening.Open(Sample, options, () => driver.Device, why: "", new OpeningSteps(progress, cancellationToken));
+    }
+
+    private sealed class StepAction(Action<OpeningProgress> act) : IProgress<OpeningProgress>
+    {
+        public void Report(OpeningProgress value) => act(value);
     }
 }

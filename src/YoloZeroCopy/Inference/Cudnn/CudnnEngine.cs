@@ -121,6 +121,8 @@ internal sealed class CudnnEngine : InferenceEngine
         }
         catch (InferenceException error)
         {
+            // On a device that has faulted nothing else runs either, and this says so.
+            _ = context.GetMemoryInfo();
             reason = error.Message;
             return null;
         }
