@@ -28,6 +28,7 @@ public sealed class BenchCudaTests
             Producers = 2,
             External = true,
             Soak = TimeSpan.FromSeconds(1.2),
+            Profile = true,
             Timeline = picture,
             Quick = true,
         };
@@ -176,7 +177,7 @@ public sealed class BenchCudaTests
         Assert.InRange(
             single.GetProperty("caller_us").GetProperty("p50").GetDouble(), 0.1, single.GetProperty("caller_us").GetProperty("max").GetDouble());
         Assert.True(single.GetProperty("ratio_to_host_sum").GetDouble() > 0);
-        Assert.All(["link", "kernels, batch 8", "ordinary way", "soak, rate", "single, parts"], name =>
+        Assert.All(["link", "kernels, batch 8", "profile", "  suppression", "ordinary way", "soak, rate", "single, parts"], name =>
             Assert.Contains(name, report.ToLines().ToString(), StringComparison.Ordinal));
     }
 }

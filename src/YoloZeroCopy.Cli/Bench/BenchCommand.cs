@@ -49,6 +49,11 @@ internal static class BenchCommand
 
     private static readonly Option<double> Soak =
         Options.Seconds("--soak", "Watch full load for this long, too: memory, rate, lost frames. Default: not.", 0, 86400, 0);
+    private static readonly Option<bool> Profile = new("--profile")
+    {
+        Description = "CUDA: measure what kinds of kernels take of a batch's time on the device, too.",
+    };
+
     private static readonly Option<string> Timeline = new("--timeline")
     {
         Description = "CUDA: draw when the device uploads and computes some batches, as SVG.",
@@ -86,7 +91,7 @@ internal static class BenchCommand
             + "take alone. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames,
-                Ordinary, Producers, External, Soak, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
+                Ordinary, Producers, External, Soak, Profile, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -124,6 +129,7 @@ internal static class BenchCommand
             Producers = arguments.GetValue(Producers),
             External = arguments.GetValue(External),
             Soak = TimeSpan.FromSeconds(arguments.GetValue(Soak)),
+            Profile = arguments.GetValue(Profile),
             Timeline = arguments.GetValue(Timeline),
             Videos = arguments.GetValue(Video) ?? [],
             Streams = arguments.GetValue(Streams),

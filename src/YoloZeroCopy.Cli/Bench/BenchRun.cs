@@ -26,10 +26,11 @@ internal static class BenchRun
         await using (YoloDetector detector = DetectorOpening.Open(settings.Model, options))
         {
             using BenchDevice? device = BenchDevice.Open(detector, options.Device);
-            if (device is null && (settings.Ordinary || settings.Timeline is not null || settings.Videos.Count > 0))
+            if (device is null && (settings.Ordinary || settings.Profile || settings.Timeline is not null || settings.Videos.Count > 0))
             {
                 throw new CliException(
-                    ExitCode.WrongArguments, $"--ordinary, --timeline and --video need a CUDA device; the detector runs on {detector.Device}.");
+                    ExitCode.WrongArguments,
+                    $"--ordinary, --profile, --timeline and --video need a CUDA device; the detector runs on {detector.Device}.");
             }
 
             report = await MeasureAsync(detector, device, settings, stop);
@@ -139,6 +140,11 @@ internal static class BenchRun
             if (settings.Ordinary)
             {
                 sections.Add(OrdinaryBenchmark.Run(device, shared, settings.Format, Opening.DecodingOf(options), settings.PartTime * 2, fps, stop));
+            }
+
+            if (settings.Profile)
+            {
+                sections.Add(CudaParts.Profile(detector, device, settings, batch, stop));
             }
 
             if (settings.Timeline is string path)

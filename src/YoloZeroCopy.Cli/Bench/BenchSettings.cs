@@ -27,6 +27,9 @@ internal sealed record BenchSettings
     /// <summary>Time at full load that is watched; zero for none.</summary>
     public TimeSpan Soak { get; init; }
 
+    /// <summary>Whether kinds of kernels are told apart.</summary>
+    public bool Profile { get; init; }
+
     /// <summary>File for the picture of the stages; null for none.</summary>
     public string? Timeline { get; init; }
 

@@ -8,6 +8,7 @@ internal static class CudaParts
     private const int SoloRepeats = 2_000;
     private const int KernelRepeats = 200;
     private const int QuickKernelRepeats = 5;
+    private const int ProfileRepeats = 20;
 
     // Recorded; the pipeline fills first. Drawn.
     private const int TimelineBatches = 64;
@@ -91,11 +92,33 @@ internal static class CudaParts
         foreach (int batch in KernelBatches)
         {
             double preprocess = kernels.Preprocess(batch, repeats, stop);
-            (double decode, int candidates) = kernels.Decode(batch, repeats, stop);
+            (double decode, _, int candidates) = kernels.Decode(batch, repeats, stop);
             times.Add(new KernelTime(batch, preprocess, decode, candidates));
         }
 
         return new KernelSection(times, kernels.Anchors, model.ClassCount);
+    });
+
+    /// <summary>What a batch's time on the device goes to.</summary>
+    public static ProfileSection Profile(YoloDetector detector, BenchDevice device, BenchSettings settings, int batch, CancellationToken stop) =>
+        device.Thread.Run(() =>
+    {
+        InferenceEngine engine = detector.Inspection.Engine;
+        int repeats = settings.Quick ? QuickKernelRepeats : ProfileRepeats;
+        using EngineLane lane = new(device.Context, engine, batch);
+        double run = SoloTime.Measure(device.Context, lane.Stream, settings.Detector.WaitMode, repeats, _ => lane.Launch(), stop).Device;
+        using KernelBenchmark kernels = new(device.Context, engine, settings.Format, Opening.DecodingOf(settings.Detector));
+        double preprocess = kernels.Preprocess(batch, repeats, stop);
+        (double decode, double scan, _) = kernels.Decode(batch, repeats, stop);
+        return new ProfileSection(
+            batch,
+            run,
+            [
+                new KernelClass("preprocessing", 1, preprocess),
+                .. EngineProfile.Measure(device.Context, lane, repeats, stop),
+                new KernelClass("decoding", 1, scan),
+                new KernelClass("suppression", 1, Math.Max(0, decode - scan)),
+            ]);
     });
 
     /// <summary>A short run of its own, because events that take the time cost a little.</summary>

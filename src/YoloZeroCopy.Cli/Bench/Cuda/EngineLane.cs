@@ -6,7 +6,6 @@ namespace YoloZeroCopy.Cli;
 /// the device's.</summary>
 internal sealed unsafe class EngineLane : IDisposable
 {
-    private readonly EngineContext context;
     private readonly CudaGraphExec? graph;
     private readonly List<IDisposable> made = [];
 
@@ -22,8 +21,8 @@ internal sealed unsafe class EngineLane : IDisposable
             Output = output.Address;
             Fill(engine.InputLayout == InputLayout.ChannelsLast4 ? TensorElementType.Float16 : engine.Model.InputType, inputBytes, batch);
             Stream.Fill(Output, 0, output.Bytes);
-            context = Keep(engine.CreateContext(batch, (nint)Input.Value, (nint)Output.Value, Stream.Handle.Value));
-            graph = useGraph && context.CanCapture ? Keep(Capture()) : null;
+            Context = Keep(engine.CreateContext(batch, (nint)Input.Value, (nint)Output.Value, Stream.Handle.Value));
+            graph = useGraph && Context.CanCapture ? Keep(Capture()) : null;
             Launch();
             Stream.Synchronize();
         }
@@ -36,6 +35,8 @@ internal sealed unsafe class EngineLane : IDisposable
 
     public CudaStream Stream { get; }
 
+    public EngineContext Context { get; }
+
     public CUdeviceptr Input { get; }
 
     public CUdeviceptr Output { get; }
@@ -45,7 +46,7 @@ internal sealed unsafe class EngineLane : IDisposable
     {
         if (graph is null)
         {
-            context.Enqueue();
+            Context.Enqueue();
         }
         else
         {
@@ -76,7 +77,7 @@ internal sealed unsafe class EngineLane : IDisposable
         Stream.BeginCapture();
         try
         {
-            context.Enqueue();
+            Context.Enqueue();
         }
         catch
         {

@@ -75,9 +75,9 @@ internal sealed unsafe class KernelBenchmark : IDisposable
             stop);
     }
 
-    /// <summary>Median microseconds of decoding and suppression for a batch, and the candidates that the kernels found in its first
-    /// picture.</summary>
-    public (double Microseconds, int Candidates) Decode(int batch, int repeats, CancellationToken stop)
+    /// <summary>Median microseconds of decoding and suppression for a batch, and of decoding alone, and the candidates that the kernels found in its
+    /// first picture.</summary>
+    public (double Whole, double Scan, int Candidates) Decode(int batch, int repeats, CancellationToken stop)
     {
         long outputStep = CudaLaneMemory.Align((long)batch * engine.OutputBytes);
         long scratchStep = batch * decode.ScratchBytes;
@@ -108,21 +108,21 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         using CudaDeviceMemory pictures = Pictures(batch, _ => outputs.Address.Value);
         CudaKernel scan = decodeModule.GetKernel(decode.ScanName);
         CudaKernel rank = decodeModule.GetKernel(decode.RankName);
-        double median = Time(sets, repeats, Queue, stop);
+        double median = Time(sets, repeats, set => decode.Launch(stream, scan, rank, ParametersOf(set), batch), stop);
         KernelResultHeader header;
         stream.CopyToHost(&header, results.Address, (nuint)sizeof(KernelResultHeader));
         stream.Synchronize();
-        return (median, header.Candidates);
 
-        void Queue(int set)
-        {
-            DecodeParameters parameters = decode.ParametersFor(
-                PictureOf(pictures, 0),
-                outputs.Address.Value + (ulong)(set * outputStep),
-                scratch.Address.Value + (ulong)(set * scratchStep),
-                results.Address.Value + (ulong)(set * resultStep));
-            decode.Launch(stream, scan, rank, parameters, batch);
-        }
+
+        // Last, since nobody takes away what it finds.
+        double first = Time(sets, repeats, set => decode.LaunchScan(stream, scan, ParametersOf(set), batch), stop);
+        return (median, first, header.Candidates);
+
+        DecodeParameters ParametersOf(int set) => decode.ParametersFor(
+            PictureOf(pictures, 0),
+            outputs.Address.Value + (ulong)(set * outputStep),
+            scratch.Address.Value + (ulong)(set * scratchStep),
+            results.Address.Value + (ulong)(set * resultStep));
     }
 
     public void Dispose()
@@ -143,44 +143,8 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     private static ulong PictureOf(CudaDeviceMemory pictures, int index) => pictures.Address.Value
         + ((ulong)index * (ulong)Unsafe.SizeOf<KernelPicture>());
 
-    private double Time(int sets, int repeats, Action<int> queue, CancellationToken stop)
-    {
-        int launches = (LeastLaunches + sets - 1) / sets * sets;
-
-        // The first launch of a kernel may load it, which no capture allows.
-        queue(0);
-        stream.Synchronize();
-        stream.BeginCapture();
-        try
-        {
-            for (int launch = 0; launch < launches; launch++)
-            {
-                queue(launch % sets);
-            }
-        }
-        catch
-        {
-            stream.DiscardCapture();
-            throw;
-        }
-
-        using CudaGraph graph = stream.EndCapture();
-        using CudaGraphExec executable = graph.Instantiate();
-        using CudaEvent begin = new(context, CudaEventOptions.Timing);
-        using CudaEvent end = new(context, CudaEventOptions.Timing);
-        List<double> times = new(repeats);
-        executable.Launch(stream);
-        for (int repeat = 0; repeat < repeats && !stop.IsCancellationRequested; repeat++)
-        {
-            begin.Record(stream);
-            executable.Launch(stream);
-            end.Record(stream);
-            end.Synchronize();
-            times.Add(end.ElapsedSince(begin) * 1000.0 / launches);
-        }
-
-        return Statistics.Median(times);
-    }
+    private double Time(int sets, int repeats, Action<int> queue, CancellationToken stop) => GraphTime.Measure(
+        context, stream, (LeastLaunches + sets - 1) / sets * sets, repeats, launch => queue(launch % sets), stop);
 
     private CudaDeviceMemory Pictures(int count, Func<int, ulong> addressOf)
     {

@@ -206,25 +206,31 @@ internal sealed class DecodeKernels
     /// <param name="batch">Pictures of the batch.</param>
     public void Launch(CudaStream stream, CudaKernel scan, CudaKernel rank, in DecodeParameters decode, int batch)
     {
-        KernelGrid scanGrid = ScanGrid(batch);
-        CudaSize scanSize = new(scanGrid.X, scanGrid.Y, scanGrid.Z);
+        LaunchScan(stream, scan, decode, batch);
         CudaSize rankSize = new(RankGrid(batch).X);
-        if (!IsOfHead)
+        if (IsOfHead && HeadParametersFor(decode, batch) is { Kept: not 0 } ofHead)
         {
-            scan.Launch(stream, scanSize, new CudaSize(ScanThreads), decode);
-            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), decode);
-            return;
-        }
-
-        HeadParameters ofHead = HeadParametersFor(decode, batch);
-        scan.Launch(stream, scanSize, new CudaSize(ScanThreads), ofHead);
-        if (ofHead.Kept == 0)
-        {
-            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), decode);
+            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), ofHead);
         }
         else
         {
-            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), ofHead);
+            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), decode);
+        }
+    }
+
+    /// <summary>Queues the first kernel alone.</summary>
+    /// <inheritdoc cref="Launch"/>
+    public void LaunchScan(CudaStream stream, CudaKernel scan, in DecodeParameters decode, int batch)
+    {
+        KernelGrid grid = ScanGrid(batch);
+        CudaSize size = new(grid.X, grid.Y, grid.Z);
+        if (IsOfHead)
+        {
+            scan.Launch(stream, size, new CudaSize(ScanThreads), HeadParametersFor(decode, batch));
+        }
+        else
+        {
+            scan.Launch(stream, size, new CudaSize(ScanThreads), decode);
         }
     }
 

@@ -65,21 +65,33 @@ internal sealed class CudnnBinding
             else if (LayerKernels.IsMaxPoolChain(layers, index))
             {
                 LayerTensor input = ((MaxPoolLayer)layers[index]).Input;
-                steps.Add(Bind(LayerKernels.MaxPoolChain(
+                steps.Add(Bind(KindOf(layers[index]), LayerKernels.MaxPoolChain(
                     ViewOf(input), ViewOf(layers[index].Output), ViewOf(layers[index + 1].Output), ViewOf(layers[index + 2].Output), batch)));
                 index += 2;
             }
             else
             {
-                steps.Add(Bind(LayerKernels.Of(layers[index], ViewOf, batch, weights)));
+                steps.Add(Bind(KindOf(layers[index]), LayerKernels.Of(layers[index], ViewOf, batch, weights)));
             }
         }
     }
 
+    private static string KindOf(Layer layer) => layer switch
+    {
+        ConvolutionLayer convolution => $"convolution {convolution.Kernel.Height}x{convolution.Kernel.Width}",
+        DepthwiseLayer => "depthwise convolution",
+        MaxPoolLayer or PoolLayer => "pooling",
+        UpsampleLayer => "upsampling",
+        AttentionLayer => "attention",
+        AddLayer => "addition",
+        CopyLayer => "copy",
+        _ => layer.GetType().Name,
+    };
+
     private CudnnConvolutionStep Bind(ConvolutionLayer layer)
     {
         CudnnPlan plan = plans[ConvolutionShape.Of(network, layer, batch)];
-        return new CudnnConvolutionStep(plan, workspace.Handle, plan.Bind(
+        return new CudnnConvolutionStep(KindOf(layer), plan, workspace.Handle, plan.Bind(
             ViewOf(layer.Input).Address,
             weights + (ulong)layer.WeightsAt,
             weights + (ulong)layer.BiasAt,
@@ -88,7 +100,7 @@ internal sealed class CudnnBinding
             plan.WorkspaceBytes == 0 ? 0 : scratch));
     }
 
-    private KernelStep Bind(LayerLaunch launch) => new(kernels.GetKernel(launch.Kernel), stream, launch);
+    private KernelStep Bind(string kind, LayerLaunch launch) => new(kind, kernels.GetKernel(launch.Kernel), stream, launch);
 
     private LayerView ViewOf(LayerTensor tensor) => LayerView.Of(tensor, network.Buffers[tensor.Buffer], buffers[tensor.Buffer]);
 }

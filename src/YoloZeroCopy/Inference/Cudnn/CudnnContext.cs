@@ -6,6 +6,9 @@ internal sealed class CudnnContext(CudnnStep[] steps, Action release) : EngineCo
 {
     private bool disposed;
 
+    /// <summary>The launches of a run, in order, for profiles.</summary>
+    public ReadOnlySpan<CudnnStep> Steps => steps;
+
     /// <inheritdoc/>
     public override bool CanCapture => true;
 

@@ -4,8 +4,11 @@ using YoloZeroCopy.Interop;
 namespace YoloZeroCopy;
 
 /// <summary>A layer, bound to its tensors and its stream.</summary>
-internal abstract class CudnnStep : IDisposable
+/// <param name="kind">What kind of layer it is, in words, for profiles.</param>
+internal abstract class CudnnStep(string kind) : IDisposable
 {
+    public string Kind => kind;
+
     /// <summary>Queues a run. Allocates nothing.</summary>
     public abstract void Enqueue();
 
@@ -14,7 +17,7 @@ internal abstract class CudnnStep : IDisposable
 }
 
 /// <summary>A convolution that cuDNN runs.</summary>
-internal sealed class CudnnConvolutionStep(CudnnPlan plan, CudnnHandle handle, CudnnDescriptor tensors) : CudnnStep
+internal sealed class CudnnConvolutionStep(string kind, CudnnPlan plan, CudnnHandle handle, CudnnDescriptor tensors) : CudnnStep(kind)
 {
     public override void Enqueue() => plan.Execute(handle, tensors);
 
@@ -22,7 +25,7 @@ internal sealed class CudnnConvolutionStep(CudnnPlan plan, CudnnHandle handle, C
 }
 
 /// <summary>A kernel of ours.</summary>
-internal sealed class KernelStep(CudaKernel kernel, CUstream stream, LayerLaunch launch) : CudnnStep
+internal sealed class KernelStep(string kind, CudaKernel kernel, CUstream stream, LayerLaunch launch) : CudnnStep(kind)
 {
     public override void Enqueue() =>
         kernel.Launch(stream, new CudaSize(launch.Grid.X, launch.Grid.Y, launch.Grid.Z), new CudaSize(launch.Grid.Threads), launch.Parameters);

@@ -43,6 +43,9 @@ public sealed class CudnnBindingTests(CompiledSources sources)
             new CudnnBinding(
                 network, plans, kernels, workspace, (ulong)weights.Address, batch, (ulong)input.Address, (ulong)maps.Address, stream.Handle.Value)
                 .AddSteps(steps);
+            Assert.Equal(
+                [("convolution 1x1", 4), ("convolution 3x3", 4)],
+                steps.CountBy(static step => step.Kind).Select(static kind => (kind.Key, kind.Value)).Order());
             steps.ForEach(static step => step.Enqueue());
             maps.Span.CopyTo(output);
 
