@@ -58,6 +58,34 @@ public sealed class HeldOutScoreTests : IDisposable
         Assert.Contains($"lack picture {scenes[0].Name}", refused.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_table_of_precisions_is_made_of_what_the_tool_finds_and_measures()
+    {
+        Assert.SkipUnless(YzcProcess.RunShell("command -v python3").ExitCode == 0, "There is no python3.");
+        string pictures = inputs.Folder("held-out/pictures");
+        inputs.Picture(Path.Combine("held-out", "pictures", "0.png"));
+        YzcResult found = YzcProcess.Run("detect", "-m", inputs.Model, "-i", pictures, "--device", "cpu", "--json", "-");
+        found.Succeeded();
+        using JsonDocument frame = JsonDocument.Parse(found.Output.Split('\n')[0]);
+        inputs.Text(Path.Combine("held-out", "truth.json"), JsonSerializer.Serialize(new Dictionary<string, object>
+        {
+            ["0.png"] = new { width = 64, height = 64, objects = frame.RootElement.GetProperty("detections") },
+        }));
+        string tool = inputs.Text("yzc", $"#!/bin/sh\nexec '{YzcProcess.Host}' '{YzcProcess.ToolPath}' \"$@\"\n");
+        string program = SampleAssets.Find("samples/model/accuracy.py");
+        string output = inputs.File("accuracy");
+        YzcResult table = YzcProcess.RunShell(
+            $"chmod +x '{tool}' && python3 -B '{program}' --yzc '{tool}' --model '{inputs.Model}' --held-out '{inputs.File("held-out")}' "
+                + $"--output '{output}' --rows single --seconds 0.1 --batch 1");
+        table.Succeeded();
+        Assert.Contains("| single, processor |", table.Output, StringComparison.Ordinal);
+        using JsonDocument rows = JsonDocument.Parse(File.ReadAllText(Path.Combine(output, "accuracy.json")));
+        JsonElement row = rows.RootElement.EnumerateArray().Single();
+        Assert.Equal(1, row.GetProperty("map50").GetDouble(), 1e-9);
+        Assert.All(["engine_fps", "end_to_end_fps", "resident_mib"], name => Assert.True(row.GetProperty(name).GetDouble() > 0, name));
+        Assert.Equal(JsonValueKind.Null, row.GetProperty("device_mib").ValueKind);
+    }
+
     private static double[] Edges(FoundObject one) => [one.X1, one.Y1, one.X2, one.Y2];
 
     private static void Compare(JsonElement given, Scene[] scenes, double largest)
