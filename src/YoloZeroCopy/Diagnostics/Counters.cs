@@ -3,10 +3,9 @@ using System.Diagnostics;
 namespace YoloZeroCopy;
 
 /// <summary>What the pipeline has counted so far, guarded by its gate.</summary>
-internal struct Counters
+internal sealed class Counters
 {
     public FrameCounts Frames;
-    public long Batches;
     public long HostCopies;
     public long CutCandidates;
     public long ManagedBytes;
@@ -17,7 +16,7 @@ internal struct Counters
         stages.Compute + times.Compute, stages.Upload + times.Upload, stages.Preprocess + times.Preprocess, stages.Inference + times.Inference,
             stages.Decode + times.Decode);
 
-    public readonly DetectorStatistics ToStatistics(long[] batchSizes, int waiting, int inFlight, FramePool pool, int externalFrames, bool isOnDevice) => new()
+    public DetectorStatistics ToStatistics(Batcher batcher, FramePool pool, int externalFrames, bool isOnDevice) => new()
     {
         FramesSubmitted = Frames.Submitted,
         FramesCompleted = Frames.Completed,
@@ -28,10 +27,10 @@ internal struct Counters
         DroppedTooOld = Frames.DroppedTooOld,
         DroppedLate = Frames.DroppedLate,
         DroppedRemoved = Frames.DroppedRemoved,
-        FramesWaiting = waiting,
-        BatchesInFlight = inFlight,
-        Batches = Batches,
-        BatchSizes = [.. batchSizes],
+        FramesWaiting = batcher.Waiting,
+        BatchesInFlight = batcher.InFlight,
+        Batches = batcher.Batches,
+        BatchSizes = [.. batcher.BatchSizes],
         SlotsInUse = pool.SlotsInUse,
         SlotsRented = pool.SlotsRented,
         SlotCount = pool.SlotCount,

@@ -55,7 +55,7 @@ public sealed class RegisteredMemory : IDisposable
             closed = true;
             while (inFlight > 0)
             {
-                Pipeline.ThrowIfAnswering("Registered memory has frames that are still to be read");
+                ForeignCode.ThrowIfAnswering("Registered memory has frames that are still to be read");
                 Wait();
             }
 

@@ -1,12 +1,13 @@
 namespace YoloZeroCopy;
 
 /// <summary>
-/// Tells owners that their frames are free, on a thread of its own: code of others is to hold up neither the dispatcher nor a lane.
+/// Gives the memory of frames back: slots to their pool, and owners hear that theirs is free, on a thread of its own, since code of others is to hold
+/// up neither the dispatcher nor a lane.
 /// </summary>
 /// <remarks>
 /// Where a frame becomes free a lock may be held; here none is. The thread begins with the first frame, so that slots alone need none.
 /// </remarks>
-internal sealed class FrameOwners(Warnings warnings)
+internal sealed class FrameOwners(FramePool pool, Warnings warnings)
 {
     private readonly object sync = new();
     private readonly Queue<(IFrameOwner Owner, long Token)> free = new();
@@ -29,6 +30,33 @@ internal sealed class FrameOwners(Warnings warnings)
         }
 
         Interlocked.Increment(ref held);
+    }
+
+    /// <summary>Gives back the memory of a frame that still holds it. One thread at a time for a frame; any lock may be held.</summary>
+    public void GiveBack(PendingFrame frame)
+    {
+        if (frame.HoldsMemory)
+        {
+            int slotIndex = frame.SlotIndex;
+            ExternalFrame external = frame.External;
+            frame.ForgetMemory();
+            GiveBack(slotIndex, external);
+        }
+    }
+
+    /// <summary>The same for what has not become a frame.</summary>
+    public void GiveBack(int slotIndex, in ExternalFrame external)
+    {
+        if (external.Owner is IFrameOwner owner)
+        {
+            // First, so that an owner who hears of its last frame may dispose the memory.
+            external.Memory?.Leave();
+            Tell(owner, external.Token);
+        }
+        else
+        {
+            pool.Recycle(slotIndex);
+        }
     }
 
     /// <summary>The frame is free. Returns at once and runs no code of others.</summary>
