@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Xml.Linq;
+using YoloZeroCopy.Cli.Interop;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli.Tests;
@@ -166,6 +167,17 @@ public sealed class BenchCudaTests
         Assert.True(root.GetProperty("producers").GetProperty("memcpy_gb_s").GetDouble() > 0);
         JsonElement external = root.GetProperty("external");
         Assert.All(["slots_fps", "registered_fps", "device_fps"], name => Assert.True(external.GetProperty(name).GetDouble() > 0, name));
+        JsonElement profile = root.GetProperty("profile");
+        Assert.Equal(
+            ["preprocessing", "convolution and matrix product", "concatenation and copy", "memory fill", "decoding", "suppression"],
+            profile.GetProperty("classes").EnumerateArray().Select(static one => one.GetProperty("name").GetString()));
+        Assert.Equal(
+            [
+                ("sm90_xmma_fprop_implicit_gemm_f16", 0.2, 0.8), ("_ZN11onnxruntime4cuda6ConcatE", 0.1, 0.4), ("memory fill", 0.1, 0.1),
+                ("memory copy", 0.1, 0.05),
+            ],
+            profile.GetProperty("kernels").EnumerateArray().Select(static one =>
+                (one.GetProperty("name").GetString(), one.GetProperty("launches").GetDouble(), one.GetProperty("us").GetDouble())));
         JsonElement soak = root.GetProperty("soak");
         Assert.All(["lost", "failed", "dropped", "slots_in_use_at_end"], name => Assert.Equal(0, soak.GetProperty(name).GetInt64()));
         Assert.True(soak.GetProperty("frames").GetInt64() > 0);
@@ -208,8 +220,10 @@ internal static class StandInDriver
         string driver = Path.Combine(folder, "libcuda.so");
         string video = Path.Combine(folder, "libnvcuvid.so");
         string jpeg = Path.Combine(folder, "libnvjpeg.so");
+        string profiler = Path.Combine(folder, "libcupti.so");
         if (!IsCompiled("native/tests/cuda_double/cuda_double.c", driver) || !IsCompiled("native/tests/nvcuvid_double/nvcuvid_double.c", video)
-            || !IsCompiled("native/tests/nvjpeg_double/nvjpeg_double.c", jpeg))
+            || !IsCompiled("native/tests/nvjpeg_double/nvjpeg_double.c", jpeg)
+            || !IsCompiled("native/tests/cupti_double/cupti_double.c", profiler))
         {
             return "There is no C compiler for the stand-in driver.";
         }
@@ -226,6 +240,7 @@ internal static class StandInDriver
         Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", null);
         Environment.SetEnvironmentVariable("YZC_NVCUVID", null);
         Environment.SetEnvironmentVariable("YZC_NVJPEG", null);
+        Environment.SetEnvironmentVariable(Cupti.VariableName, profiler);
         return "";
     }
 

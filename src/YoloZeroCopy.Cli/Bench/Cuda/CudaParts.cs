@@ -110,15 +110,30 @@ internal static class CudaParts
         using KernelBenchmark kernels = new(device.Context, engine, settings.Format, Opening.DecodingOf(settings.Detector));
         double preprocess = kernels.Preprocess(batch, repeats, stop);
         (double decode, double scan, _) = kernels.Decode(batch, repeats, stop);
+        KernelClass[] classes = EngineProfile.Replay(device.Context, lane, repeats, stop);
+        KernelClass[] named = [];
+        string? problem = null;
+        try
+        {
+            named = EngineProfile.Record(device.Context, engine, batch);
+        }
+        catch (InvalidOperationException error)
+        {
+            // The profiler's library is not everywhere, and not every system lets it in.
+            problem = error.Message;
+        }
+
         return new ProfileSection(
             batch,
             run,
             [
                 new KernelClass("preprocessing", 1, preprocess),
-                .. EngineProfile.Measure(device.Context, lane, repeats, stop),
+                .. classes.Length > 0 ? classes : EngineProfile.ByKind(named),
                 new KernelClass("decoding", 1, scan),
                 new KernelClass("suppression", 1, Math.Max(0, decode - scan)),
-            ]);
+            ],
+            named,
+            problem);
     });
 
     /// <summary>A short run of its own, because events that take the time cost a little.</summary>

@@ -2,8 +2,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>How long a launch takes as one of many in a graph, from node to node, as it does in a lane: launched one by one, the host's calls would be
-/// timed.</summary>
+/// <summary>How long a launch takes as one of many in a graph, from node to node, as it does in a lane: launched one by one, the host's calls would
+/// be timed.</summary>
 internal static class GraphTime
 {
     /// <summary>Median microseconds of a launch. On the device's thread.</summary>
