@@ -162,8 +162,8 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
     }
 
     private YoloDetector Open(
-        DriverDouble driver, CudnnDouble cudnn, IProgress<OpeningProgress>? progress = null, string? cache = null, Action<DetectorOptions>? change = null,
-        CancellationToken cancellationToken = default)
+        DriverDouble driver, CudnnDouble cudnn, IProgress<OpeningProgress>? progress = null, string? cache = null,
+        Action<DetectorOptions>? change = null, CancellationToken cancellationToken = default)
     {
         DetectorOptions options = new()
         {
