@@ -16,6 +16,9 @@ internal sealed class RtspServer(string file, string? login = null, int cameras 
 
     public int Cameras { get; set; } = cameras;
 
+    /// <summary>True: a camera is gone when it has played the file to its end.</summary>
+    public bool PlaysOnce { get; init; }
+
     /// <summary>Skips the test where the server's packages are missing.</summary>
     public static async Task SkipIfMissingAsync()
     {
@@ -42,7 +45,7 @@ internal sealed class RtspServer(string file, string? login = null, int cameras 
     public async Task StartAsync()
     {
         string script = Path.Combine(AppContext.BaseDirectory, "rtsp", "server.py");
-        string[] arguments = [script, file, $"{Port}", $"{Cameras}", .. Login is null ? (string[])[] : [Login]];
+        string[] arguments = [script, file, $"{Port}", $"{Cameras}", .. Login is null ? (string[])[] : [Login], .. PlaysOnce ? ["--once"] : (string[])[]];
         process = Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         Assert.Equal("ready", await process.StandardOutput.ReadLineAsync());
     }

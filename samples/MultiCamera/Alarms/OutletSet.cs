@@ -12,7 +12,13 @@ internal sealed partial class OutletSet(IReadOnlyList<IAlarmOutlet> outlets, ILo
     {
         // All are asked before any is waited for.
         Task<bool>[] raised = [.. outlets.Select(outlet => RaiseAsync(outlet, alarm))];
-        return (await Task.WhenAll(raised)).All(isSafe => isSafe);
+        bool isSafe = (await Task.WhenAll(raised)).All(isKept => isKept);
+        if (isSafe && raised.Length > 0)
+        {
+            LogKept(alarm.Id, alarm.Camera, alarm.Text);
+        }
+
+        return isSafe;
     }
 
     public void Add(CameraDetections detections) => Each(outlet => outlet.Add(detections));
@@ -64,6 +70,10 @@ internal sealed partial class OutletSet(IReadOnlyList<IAlarmOutlet> outlets, ILo
             LogFailed(error, outlet.Status.Name);
         }
     }
+
+    // Who reads this line may count on it: the alarm outlives the program from here on.
+    [LoggerMessage(Level = LogLevel.Information, Message = "Alarm {Id} of camera {Camera} is kept: {Text}.")]
+    private partial void LogKept(string id, string camera, string text);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Outlet {Name} could not keep alarm {Id}.")]
     private partial void LogLost(Exception error, string name, string id);

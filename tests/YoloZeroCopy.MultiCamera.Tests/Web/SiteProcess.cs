@@ -50,6 +50,9 @@ internal sealed partial class SiteProcess : IAsyncDisposable
 
     public int Id => process.Id;
 
+    /// <summary>Ids of the alarms that every outlet has kept, as the program tells it, in the order it told them.</summary>
+    public IReadOnlyList<string> Kept => [.. output.Select(line => KeptAlarm.Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
+
     /// <summary>Starts it and waits until its page listens.</summary>
     public static async Task<SiteProcess> StartAsync(TempFolder folder, string settings, IReadOnlyDictionary<string, string>? environment = null)
     {
@@ -96,6 +99,13 @@ internal sealed partial class SiteProcess : IAsyncDisposable
         return process.ExitCode;
     }
 
+    /// <summary>Ends it as a lack of memory or of power does. What it has printed until then was read afterwards.</summary>
+    public async Task KillAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
@@ -110,6 +120,9 @@ internal sealed partial class SiteProcess : IAsyncDisposable
 
     [GeneratedRegex(@"Now listening on: (\S+)")]
     private static partial Regex Listening { get; }
+
+    [GeneratedRegex(@"Alarm ([0-9a-f]{32}) of camera \S+ is kept: ")]
+    private static partial Regex KeptAlarm { get; }
 
     private void Take(string? line)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace MultiCamera.Tests.Web;
@@ -5,18 +6,32 @@ namespace MultiCamera.Tests.Web;
 /// <summary>Settings for the program's tests.</summary>
 internal static class TestSettings
 {
-    private const int LineX = 640;
+    /// <summary>Where the line is, as a part of the picture's width.</summary>
+    public const double Middle = 0.5;
+
+    /// <summary>A line that no defective part crosses in the first five seconds of the slow clip, when cameras are not all there yet.</summary>
+    public const double Late = 0.625;
+
+    private const int Width = 1280;
 
     public static string Of(params string[] cameras) => With(null, cameras);
 
     /// <param name="more">More fields of the site; null for none.</param>
     /// <param name="cameras">The cameras.</param>
-    public static string With(string? more, params string[] cameras) =>
+    public static string With(string? more, params string[] cameras) => WithInput(640, 384, more, cameras);
+
+    /// <summary>With a small input, which finds the same in a third of the time, and few pictures: for tests of much at once.</summary>
+    public static string Light(string more, params string[] cameras) =>
+        WithInput(448, 256, more + """, "pictures": { "rate": 1, "width": 320 }""", cameras);
+
+    private static string WithInput(int width, int height, string? more, string[] cameras) =>
         $$"""
         {
           {{more}}{{(more is null ? "" : ",")}}
           "listen": "http://127.0.0.1:0",
-          "model": { "path": {{Quoted(SiteProcess.Model)}}, "device": "cpu", "input": [640, 384], "oneClassPerPlace": true, "maxBatch": 2 },
+          "model": {
+            "path": {{Quoted(SiteProcess.Model)}}, "device": "cpu", "input": [{{width}}, {{height}}], "oneClassPerPlace": true, "maxBatch": 2
+          },
           "cameras": [
             {{string.Join(",\n    ", cameras)}}
           ]
@@ -24,23 +39,42 @@ internal static class TestSettings
         """;
 
     /// <summary>The clip of the belt, with an alarm for each defective part that crosses its middle.</summary>
-    public static string Belt(string name, bool repeat = false, bool everyFrame = false, string decoding = "cpu") =>
+    /// <param name="name">Of the camera.</param>
+    /// <param name="repeat">The clip begins again when it ends.</param>
+    /// <param name="everyFrame">As fast as the detector takes it.</param>
+    /// <param name="decoding">Who decodes.</param>
+    /// <param name="source">Where the clip comes from; null: its file.</param>
+    /// <param name="line">Where the line is.</param>
+    public static string Belt(
+        string name, bool repeat = false, bool everyFrame = false, string decoding = "cpu", string? source = null, double line = Middle) =>
         $$"""
         {
-              "name": "{{name}}", "source": {{Quoted(SiteProcess.Clip)}},
+              "name": "{{name}}", "source": {{Quoted(source ?? SiteProcess.Clip)}},
               "repeat": {{(repeat ? "true" : "false")}}, "everyFrame": {{(everyFrame ? "true" : "false")}}, "decoding": "{{decoding}}",
-              "lines": [ { "name": "middle", "from": [0.5, 1], "to": [0.5, 0] } ],
+              "lines": [ { "name": "middle", "from": [{{Number(line)}}, 1], "to": [{{Number(line)}}, 0] } ],
               "rules": [ { "name": "defect", "kind": "crossing", "line": "middle", "direction": "leftToRight",
                 "classes": {{JsonSerializer.Serialize(Defects())}} } ]
             }
         """;
 
+    /// <summary>The outlet to a broker on this machine.</summary>
+    public static string Mqtt(int port, string queueFile = "queue.db") =>
+        $$""" "mqtt": { "host": "127.0.0.1", "port": {{port}}, "topic": "site", "queueFile": {{Quoted(queueFile)}} }""";
+
     public static JsonElement CameraOf(JsonElement status, string name) =>
         status.GetProperty("cameras").EnumerateArray().First(camera => camera.GetProperty("name").GetString() == name);
 
-    /// <summary>Classes of the defective parts whose middle crosses the line, in order of the alphabet.</summary>
-    public static string[] DefectiveCrossings()
+    public static JsonElement OutletOf(JsonElement status, string name) =>
+        status.GetProperty("outlets").EnumerateArray().First(outlet => outlet.GetProperty("name").GetString() == name);
+
+    /// <summary>Alarms that all cameras have raised.</summary>
+    public static long Alarms(JsonElement status) =>
+        status.GetProperty("cameras").EnumerateArray().Sum(camera => camera.GetProperty("alarms").GetInt64());
+
+    /// <summary>Classes of the defective parts whose middle crosses a line, in order of the alphabet.</summary>
+    public static string[] DefectiveCrossings(double line = Middle)
     {
+        float lineX = (float)(line * Width);
         Dictionary<int, float> before = [];
         Dictionary<int, string> crossed = [];
         Dictionary<int, string> classes = [];
@@ -50,7 +84,7 @@ internal static class TestSettings
             JsonElement box = part.GetProperty("box");
             float x = (box[0].GetSingle() + box[2].GetSingle()) / 2;
             classes[track] = part.GetProperty("name").GetString()!;
-            if (before.TryGetValue(track, out float last) && last < LineX && x >= LineX && part.GetProperty("defect").GetBoolean())
+            if (before.TryGetValue(track, out float last) && last < lineX && x >= lineX && part.GetProperty("defect").GetBoolean())
             {
                 crossed.Add(track, classes[track]);
             }
@@ -66,6 +100,8 @@ internal static class TestSettings
 
     private static IEnumerable<JsonElement> Parts() => File.ReadLines(Path.Combine(AppContext.BaseDirectory, "conveyor.truth.jsonl"))
         .SelectMany(line => JsonDocument.Parse(line).RootElement.GetProperty("objects").EnumerateArray());
+
+    private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);
 
     private static string Quoted(string text) => JsonSerializer.Serialize(text);
 }

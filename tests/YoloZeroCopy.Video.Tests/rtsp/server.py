@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Cameras for tests: GStreamer's RTSP server on this machine, which plays an H.264 file at its own rate on /cam0, /cam1 ...
 
-    server.py FILE PORT CAMERAS [USER:PASSWORD]
+    server.py FILE PORT CAMERAS [USER:PASSWORD] [--once] [--address ADDRESS]
 
-Prints "ready", and ends with its standard input, so that it does not outlive the test that started it.
+With --once a camera is gone when it has played the file to its end; else it begins again for who comes again. ADDRESS is where it listens,
+127.0.0.1 if it is not told. Prints "ready", and ends with its standard input, so that it does not outlive the test that started it.
 """
+import argparse
 import os
 import sys
 import threading
@@ -21,10 +23,20 @@ def end_with_input():
     os._exit(0)
 
 
-def main(file, port, cameras, login=None):
+def play_once(factory, media, mounts, path):
+    def look(pad, info):
+        if info.get_event().type == Gst.EventType.EOS:
+            mounts.remove_factory(path)
+        return Gst.PadProbeReturn.OK
+
+    pad = media.get_element().get_by_name("pay0").get_static_pad("src")
+    pad.add_probe(Gst.PadProbeType.EVENT_DOWNSTREAM, look)
+
+
+def main(file, port, cameras, login, once, address):
     Gst.init(None)
     server = GstRtspServer.RTSPServer.new()
-    server.set_address("127.0.0.1")
+    server.set_address(address)
     server.set_service(port)
     if login:
         user, password = login.split(":", 1)
@@ -33,7 +45,8 @@ def main(file, port, cameras, login=None):
         auth = GstRtspServer.RTSPAuth.new()
         auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
         server.set_auth(auth)
-    for camera in range(int(cameras)):
+    mounts = server.get_mount_points()
+    for camera in range(cameras):
         factory = GstRtspServer.RTSPMediaFactory.new()
         factory.set_launch(f"( filesrc location={file} ! qtdemux ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )")
         if login:
@@ -41,7 +54,9 @@ def main(file, port, cameras, login=None):
             for permission in ("media.factory.access", "media.factory.construct"):
                 permissions.add_permission_for_role("viewer", permission, True)
             factory.set_permissions(permissions)
-        server.get_mount_points().add_factory(f"/cam{camera}", factory)
+        if once:
+            factory.connect("media-configure", play_once, mounts, f"/cam{camera}")
+        mounts.add_factory(f"/cam{camera}", factory)
     if not server.attach(None):
         sys.exit(f"port {port} is taken")
     threading.Thread(target=end_with_input, daemon=True).start()
@@ -49,4 +64,11 @@ def main(file, port, cameras, login=None):
     GLib.MainLoop().run()
 
 
-main(*sys.argv[1:])
+parser = argparse.ArgumentParser()
+parser.add_argument("file")
+parser.add_argument("port")
+parser.add_argument("cameras", type=int)
+parser.add_argument("login", nargs="?")
+parser.add_argument("--once", action="store_true")
+parser.add_argument("--address", default="127.0.0.1")
+main(**vars(parser.parse_args()))

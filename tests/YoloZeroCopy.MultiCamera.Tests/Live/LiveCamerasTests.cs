@@ -1,8 +1,9 @@
 using System.Text.Json;
+using MultiCamera.Tests.Web;
 using YoloZeroCopy.Tests;
 using YoloZeroCopy.Video.Tests;
 
-namespace MultiCamera.Tests.Web;
+namespace MultiCamera.Tests.Live;
 
 /// <summary>Four cameras of real RTSP servers, of which one is killed and one freezes. Ages are printed and not limited, since they are those of a
 /// busy machine.</summary>

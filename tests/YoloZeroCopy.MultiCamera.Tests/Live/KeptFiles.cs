@@ -1,0 +1,38 @@
+using Microsoft.Data.Sqlite;
+using MultiCamera.Outlets;
+using YoloZeroCopy.Tests;
+
+namespace MultiCamera.Tests.Live;
+
+/// <summary>What a site's databases hold, read as another program would.</summary>
+internal static class KeptFiles
+{
+    /// <summary>Ids of the alarms in the history, with their cameras. It may be written meanwhile.</summary>
+    public static IReadOnlyList<(string Id, string Camera)> History(string file) => Read(file, "SELECT id, camera FROM alarms ORDER BY id");
+
+    /// <summary>Ids of the alarms that wait for the broker. No program has the file open.</summary>
+    public static IReadOnlyList<string> Queue(string file) =>
+        [.. Read(file, "SELECT json_extract(payload, '$.id'), topic FROM queue ORDER BY sequence").Select(row => row.First)];
+
+    /// <summary>A database that a killed program has left is whole, and was not put aside.</summary>
+    public static void ShouldBeWhole(TempFolder folder, string name)
+    {
+        Assert.Empty(Directory.GetFiles(folder.Path, $"{name}.damaged*"));
+        Assert.Equal("ok", Assert.Single(Read(folder.File(name), "SELECT *, '' FROM pragma_integrity_check")).First);
+    }
+
+    private static List<(string First, string Second)> Read(string file, string sql)
+    {
+        using SqliteConnection reader = Database.OpenToRead(file);
+        using SqliteCommand select = reader.CreateCommand();
+        select.CommandText = sql;
+        using SqliteDataReader rows = select.ExecuteReader();
+        List<(string First, string Second)> found = [];
+        while (rows.Read())
+        {
+            found.Add((rows.GetString(0), rows.GetString(1)));
+        }
+
+        return found;
+    }
+}

@@ -1,0 +1,71 @@
+using System.Text.Json;
+using MultiCamera.Tests.Outlets;
+using MultiCamera.Tests.Web;
+using YoloZeroCopy.Tests;
+using YoloZeroCopy.Video.Tests;
+
+namespace MultiCamera.Tests.Live;
+
+/// <summary>Four cameras of a real RTSP server whose alarms go to a real broker, which is killed meanwhile, and to a database.</summary>
+public sealed class SiteAlarmTests(ITestOutputHelper output) : IDisposable
+{
+    private static readonly TimeSpan Outage = TimeSpan.FromSeconds(20);
+
+    private readonly TempFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Alarms_of_four_cameras_are_those_of_the_ground_truth_and_none_is_lost_while_the_broker_is_away()
+    {
+        await RtspServer.SkipIfMissingAsync();
+        using Broker broker = new(folder.Path);
+        using RtspServer server = new(await SlowClip.MakeAsync(folder), cameras: 4) { PlaysOnce = true };
+        await broker.StartAsync();
+        await using Collector collector = new(broker.Port);
+        await collector.StartAsync();
+        await server.StartAsync();
+        string[] cameras = ["one", "two", "three", "four"];
+        string outlets = TestSettings.Mqtt(broker.Port) + """, "history": { "file": "history.db", "detectionRate": 0 }""";
+        await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.Light(
+            outlets, [.. cameras.Select((name, number) => TestSettings.Belt(name, source: $"rtsp://127.0.0.1:{server.Port}/cam{number}", line: TestSettings.Late))]));
+
+        // The first alarm of each camera has come: the broker goes, and most of the clip is played without it.
+        int expected = cameras.Length * TestSettings.DefectiveCrossings(TestSettings.Late).Length;
+        await Until.TrueAsync(() => collector.AlarmIds.Distinct().Count() >= cameras.Length, () => site.Output);
+        broker.Kill();
+        string[] before = [.. collector.AlarmIds];
+        await Task.Delay(Outage, TestContext.Current.CancellationToken);
+        JsonElement away = await site.WaitForAsync("api/status", status => TestSettings.Alarms(status) == expected);
+        JsonElement mqtt = TestSettings.OutletOf(away, "mqtt");
+        Assert.Equal(("failing", (long)expected), (
+            mqtt.GetProperty("state").GetString(), mqtt.GetProperty("waiting").GetInt64() + mqtt.GetProperty("delivered").GetInt64()));
+
+        await broker.StartAsync();
+        await Until.TrueAsync(() => collector.AlarmIds.Distinct().Count() >= expected, () => site.Output);
+        JsonElement after = await site.WaitForAsync("api/status", status => cameras.All(name => State(status, name) == "refused")
+            && TestSettings.OutletOf(status, "mqtt") is JsonElement outlet && outlet.GetProperty("state").GetString() == "working"
+            && outlet.GetProperty("waiting").GetInt64() == 0);
+        Assert.Equal(expected, TestSettings.Alarms(after));
+        Assert.Equal(0, await site.StopAsync());
+
+        Collector.Message[] alarms = [.. collector.Messages.Where(message => message.Topic.StartsWith("site/alarms/", StringComparison.Ordinal))];
+        foreach (string camera in cameras)
+        {
+            IEnumerable<string> classes = alarms.Where(alarm => alarm.Topic == $"site/alarms/{camera}").DistinctBy(alarm => alarm.Id)
+                .Select(alarm => JsonDocument.Parse(alarm.Payload).RootElement.GetProperty("objects")[0].GetProperty("class").GetString()!);
+            Assert.Equal(TestSettings.DefectiveCrossings(TestSettings.Late), classes.Order());
+        }
+
+        // Twice came at most what was on its way when the broker was killed: the collector had it then, and the program did not know.
+        string[] twice = [.. alarms.GroupBy(alarm => alarm.Id).Where(group => group.Count() > 1).Select(group => group.Key)];
+        Assert.Subset(before.ToHashSet(), twice.ToHashSet());
+        (string Id, string Camera)[] kept = [.. KeptFiles.History(folder.File("history.db"))];
+        Assert.Equal(alarms.Select(alarm => alarm.Id).Distinct().Order(), kept.Select(alarm => alarm.Id));
+        Assert.Equal(kept.Select(alarm => alarm.Id), site.Kept.Order());
+        KeptFiles.ShouldBeWhole(folder, "history.db");
+        output.WriteLine($"{before.Distinct().Count()} alarms before the broker was killed, {expected} in all, {twice.Length} of them twice");
+    }
+
+    private static string State(JsonElement status, string name) => TestSettings.CameraOf(status, name).GetProperty("state").GetString()!;
+}
