@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace YoloZeroCopy.Video.Tests;
 
-/// <summary>A real RTSP server with cameras (rtsp/server.py), which can be killed, frozen and started again.</summary>
+/// <summary>A real RTSP server with cameras (samples/media/rtsp_server.py), which can be killed, frozen and started again.</summary>
 internal sealed class RtspServer(string file, string? login = null, int cameras = 4) : IDisposable
 {
     private const string Python = "/usr/bin/python3";
@@ -44,7 +44,7 @@ internal sealed class RtspServer(string file, string? login = null, int cameras 
 
     public async Task StartAsync()
     {
-        string script = Path.Combine(AppContext.BaseDirectory, "rtsp", "server.py");
+        string script = Path.Combine(AppContext.BaseDirectory, "rtsp_server.py");
         string[] arguments = [script, file, $"{Port}", $"{Cameras}", .. Login is null ? (string[])[] : [Login], .. PlaysOnce ? ["--once"] : (string[])[]];
         process = Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         Assert.Equal("ready", await process.StandardOutput.ReadLineAsync());

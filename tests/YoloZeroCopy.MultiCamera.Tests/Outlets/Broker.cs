@@ -32,6 +32,21 @@ internal sealed class Broker : IDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
+    /// <summary>Whether somebody listens on a port of this machine.</summary>
+    public static bool Answers(int port)
+    {
+        try
+        {
+            using TcpClient client = new();
+            client.Connect(IPAddress.Loopback, port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
     public async Task StartAsync()
     {
         string file = Path.Combine(folder, "mosquitto.conf");
@@ -49,7 +64,7 @@ internal sealed class Broker : IDisposable
         process = Process.Start(new ProcessStartInfo(Program, ["-c", file]) { RedirectStandardError = true })!;
         process.ErrorDataReceived += (_, _) => { };
         process.BeginErrorReadLine();
-        await Until.TrueAsync(Answers, () => $"mosquitto on port {Port}; has exited: {process.HasExited}");
+        await Until.TrueAsync(() => Answers(Port), () => $"mosquitto on port {Port}; has exited: {process.HasExited}");
     }
 
     public void Kill()
@@ -79,20 +94,6 @@ internal sealed class Broker : IDisposable
         if (process is not null)
         {
             Kill();
-        }
-    }
-
-    private bool Answers()
-    {
-        try
-        {
-            using TcpClient client = new();
-            client.Connect(IPAddress.Loopback, Port);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
         }
     }
 }

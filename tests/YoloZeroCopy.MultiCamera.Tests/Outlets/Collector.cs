@@ -9,7 +9,7 @@ using MQTTnet.Protocol;
 namespace MultiCamera.Tests.Outlets;
 
 /// <summary>Another system that receives alarms: the broker keeps them for it while it is away.</summary>
-internal sealed class Collector(int port, string? user = null, string? password = null) : IAsyncDisposable
+internal sealed class Collector(int port, string? user = null, string? password = null, string topic = "site") : IAsyncDisposable
 {
     private readonly IMqttClient client = new MqttClientFactory().CreateMqttClient();
     private readonly CancellationTokenSource stop = new();
@@ -19,7 +19,7 @@ internal sealed class Collector(int port, string? user = null, string? password 
 
     /// <summary>Ids of the alarms in the order they came, those that came twice too.</summary>
     public IReadOnlyList<string> AlarmIds =>
-        [.. Messages.Where(message => message.Topic.StartsWith("site/alarms/", StringComparison.Ordinal)).Select(message => message.Id)];
+        [.. Messages.Where(message => message.Topic.StartsWith($"{topic}/alarms/", StringComparison.Ordinal)).Select(message => message.Id)];
 
     public async Task StartAsync()
     {
@@ -60,7 +60,7 @@ internal sealed class Collector(int port, string? user = null, string? password 
         }
 
         _ = await client.ConnectAsync(options.Build(), stop.Token);
-        _ = await client.SubscribeAsync("site/#", MqttQualityOfServiceLevel.AtLeastOnce, stop.Token);
+        _ = await client.SubscribeAsync($"{topic}/#", MqttQualityOfServiceLevel.AtLeastOnce, stop.Token);
     }
 
     private async Task StayAsync()

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -52,6 +53,11 @@ internal sealed partial class SiteProcess : IAsyncDisposable
 
     /// <summary>Ids of the alarms that every outlet has kept, as the program tells it, in the order it told them.</summary>
     public IReadOnlyList<string> Kept => [.. output.Select(line => KeptAlarm.Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
+
+    /// <summary>Ids of the programs that it has started and that run now.</summary>
+    public int[] Children() => [.. Directory.GetDirectories($"/proc/{process.Id}/task")
+        .SelectMany(thread => File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        .Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
 
     /// <summary>Starts it and waits until its page listens.</summary>
     public static async Task<SiteProcess> StartAsync(TempFolder folder, string settings, IReadOnlyDictionary<string, string>? environment = null)

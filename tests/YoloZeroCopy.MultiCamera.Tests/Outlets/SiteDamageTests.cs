@@ -1,9 +1,8 @@
 using System.Text.Json;
-using MultiCamera.Tests.Outlets;
 using MultiCamera.Tests.Web;
 using YoloZeroCopy.Tests;
 
-namespace MultiCamera.Tests.Live;
+namespace MultiCamera.Tests.Outlets;
 
 /// <summary>The whole program with a full disk, and killed.</summary>
 public sealed class SiteDamageTests : IDisposable
@@ -70,9 +69,14 @@ public sealed class SiteDamageTests : IDisposable
             broker.Kill();
             int sent = first.Kept.Count;
             await Until.TrueAsync(() => first.Kept.Count > sent + 4, () => first.Output);
+            int[] programs = first.Children();
+            Assert.NotEmpty(programs);
             await first.KillAsync();
             kept = [.. first.Kept];
+            await Until.TrueAsync(() => !programs.Any(IsRunning), () => "A program that decodes has outlived the site.");
         }
+
+        string[] unfinished = Directory.GetFiles(folder.File("media"), "*.partial", SearchOption.AllDirectories);
 
         KeptFiles.ShouldBeWhole(folder, "history.db");
         KeptFiles.ShouldBeWhole(folder, "queue.db");
@@ -83,6 +87,7 @@ public sealed class SiteDamageTests : IDisposable
         await broker.StartAsync();
         await using SiteProcess second = await SiteProcess.StartAsync(folder, settings);
         await Until.TrueAsync(() => kept.ToHashSet().IsSubsetOf(collector.AlarmIds), () => second.Output);
+        await Until.TrueAsync(() => !unfinished.Any(File.Exists), () => string.Join(", ", unfinished));
         int count = KeptFiles.History(folder.File("history.db")).Count;
         await Until.TrueAsync(() => KeptFiles.History(folder.File("history.db")).Count > count, () => second.Output);
         Assert.Equal(0, await second.StopAsync());
@@ -92,6 +97,19 @@ public sealed class SiteDamageTests : IDisposable
 
     private static bool Is(JsonElement status, string outlet, string state) =>
         TestSettings.OutletOf(status, outlet).GetProperty("state").GetString() == state;
+
+    // One that nobody has waited for yet is in the table, but has ended.
+    private static bool IsRunning(int id)
+    {
+        try
+        {
+            return !File.ReadAllText($"/proc/{id}/stat").Contains(") Z ", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     private static long Detected(JsonElement status) => TestSettings.CameraOf(status, "belt").GetProperty("detected").GetInt64();
 }

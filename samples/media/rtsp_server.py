@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Cameras for tests: GStreamer's RTSP server on this machine, which plays an H.264 file at its own rate on /cam0, /cam1 ...
+"""Cameras where there are none: GStreamer's RTSP server, which plays an H.264 file at its own rate on /cam0, /cam1 ...
 
-    server.py FILE PORT CAMERAS [USER:PASSWORD] [--once] [--address ADDRESS]
+    rtsp_server.py FILE PORT CAMERAS [USER:PASSWORD] [--once] [--address ADDRESS]
 
 With --once a camera is gone when it has played the file to its end; else it begins again for who comes again. ADDRESS is where it listens,
-127.0.0.1 if it is not told. Prints "ready", and ends with its standard input, so that it does not outlive the test that started it.
+127.0.0.1 if it is not told. Prints "ready", and ends with its standard input, so that it does not outlive who started it.
 """
 import argparse
 import os

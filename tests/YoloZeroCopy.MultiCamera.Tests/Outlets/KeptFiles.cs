@@ -2,7 +2,7 @@ using Microsoft.Data.Sqlite;
 using MultiCamera.Outlets;
 using YoloZeroCopy.Tests;
 
-namespace MultiCamera.Tests.Live;
+namespace MultiCamera.Tests.Outlets;
 
 /// <summary>What a site's databases hold, read as another program would.</summary>
 internal static class KeptFiles
