@@ -36,6 +36,8 @@ internal sealed class DiskQueue : IDisposable
     private long saved;
     // Dropped from memory and not told yet.
     private int memoryDropped;
+    // The disk has refused the latest save.
+    private bool isRefused;
     private bool isDisposed;
     // Both lists and the file, without what is only not deleted yet.
     private long count;
@@ -92,7 +94,8 @@ internal sealed class DiskQueue : IDisposable
         return message.Safe.Task;
     }
 
-    /// <summary>Saves what was added, and deletes what was removed and could not be deleted then.</summary>
+    /// <summary>Saves what was added, and deletes what was removed and could not be deleted then. After a save that failed it only succeeds when the
+    /// disk takes something again.</summary>
     /// <returns>Old messages that were dropped because there were more than the limit.</returns>
     /// <exception cref="SqliteException">It cannot be saved now. All is kept but the oldest above the limit, which the next call tells.</exception>
     /// <exception cref="IOException">The same.</exception>
@@ -113,8 +116,10 @@ internal sealed class DiskQueue : IDisposable
                 }
 
                 TakeAdded(gone);
-                SqliteConnection database = Open();
-                dropped = SaveAll(database);
+                bool wasRefused = isRefused;
+                isRefused = true;
+                dropped = SaveAll(Open(), isProof: wasRefused);
+                isRefused = false;
                 done.AddRange(unsaved);
                 unsaved.Clear();
                 Volatile.Write(ref count, saved);
@@ -267,15 +272,20 @@ internal sealed class DiskQueue : IDisposable
         Volatile.Write(ref count, Math.Max(0, saved - undeleted.Count) + unsaved.Count);
     }
 
-    // All in one transaction: it is done or it is not.
-    private int SaveAll(SqliteConnection database)
+    // All in one transaction: it is done or it is not. Where it is to prove that the disk takes something, it writes in any case.
+    private int SaveAll(SqliteConnection database, bool isProof)
     {
-        if (unsaved.Count == 0 && undeleted.Count == 0 && saved <= limit)
+        if (unsaved.Count == 0 && undeleted.Count == 0 && saved <= limit && !isProof)
         {
             return 0;
         }
 
         using SqliteTransaction transaction = database.BeginTransaction();
+        if (isProof)
+        {
+            _ = database.Execute($"PRAGMA user_version = {Version}", transaction);
+        }
+
         long left = saved - Delete(database, transaction, undeleted) + unsaved.Count;
         using SqliteCommand insert = database.CreateCommand();
         insert.CommandText = "INSERT INTO queue(sequence, topic, payload) VALUES ($sequence, $topic, $payload)";
