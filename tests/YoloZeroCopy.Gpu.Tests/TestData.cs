@@ -8,6 +8,9 @@ internal static class TestData
 {
     public static string Model => Find("model/conveyor.onnx", "samples/model/conveyor.onnx");
 
+    /// <summary>Whether <see cref="Architecture"/> gives models of the usual width.</summary>
+    public static bool HasFullArchitectures => Environment.GetEnvironmentVariable("YZC_ARCHITECTURES") is { Length: > 0 };
+
     /// <summary>A model of another architecture, untrained: of the usual width from the folder that YZC_ARCHITECTURES names
     /// (samples/model/export_architectures.py writes it), else a narrow one.</summary>
     public static string Architecture(string name) => Environment.GetEnvironmentVariable("YZC_ARCHITECTURES") is { Length: > 0 } folder

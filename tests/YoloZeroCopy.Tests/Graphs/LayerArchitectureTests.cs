@@ -1,6 +1,4 @@
-using System.Runtime.InteropServices;
 using Google.Protobuf;
-using YoloZeroCopy.Interop;
 using YoloZeroCopy.Onnx;
 
 namespace YoloZeroCopy.Tests;
@@ -24,12 +22,13 @@ public sealed class LayerArchitectureTests
     [InlineData("yolo26n-static", "2 Attention, 94 Convolution, 8 Depthwise, 3 MaxPool, 2 Upsample")]
     public void Layers_give_the_maps_that_ONNX_Runtime_gives(string name, string expected)
     {
-        using OnnxModel model = OnnxModel.Read(Path.Combine(Models, $"{name}.onnx"));
+        byte[] wide = WideModel.Read(Path.Combine(Models, $"{name}.onnx")).ToByteArray();
+        OnnxRuntimeHead.TryCut(OnnxRuntimeModel.Open(ModelSource.InMemory(wide, name), null, null), out _)!.Value.Network.Dispose();
+        using OnnxModel model = OnnxModel.Read(ModelSource.InMemory(wide, name));
         Assert.True(OnnxGraph.TryCreate(model.Proto, out OnnxGraph? graph, out _));
         HeadCut cut = HeadCut.TryCut(graph, "output0", out _)!;
         using ModelBytes bytes = cut.Network(model);
         ModelProto proto = ModelProto.Parser.ParseFrom(bytes.Span);
-        Widen(proto);
 
         // Sides that all architectures divide, and the fixed ones are made for.
         (int Width, int Height) size = (320, 256);
@@ -44,69 +43,5 @@ public sealed class LayerArchitectureTests
                 ", ", network.Layers.GroupBy(static layer => layer.GetType().Name[..^"Layer".Length])
                     .OrderBy(static group => group.Key, StringComparer.Ordinal).Select(static group => $"{group.Count()} {group.Key}")));
         }
-    }
-
-    /// <summary>
-    /// Gives a model a channel of zeros behind each of its channels, but for input and outputs, and weights that half precision has. The models are
-    /// so narrow that parts of four channels stand in them, which no layer can take.
-    /// </summary>
-    private static void Widen(ModelProto proto)
-    {
-        HashSet<string> maps = [.. proto.Graph.Output.Select(static output => output.Name)];
-        HashSet<string> inShapes =
-            [.. proto.Graph.Node.Where(static node => node.OpType is "Concat" or "Reshape").SelectMany(static node => node.Input)];
-        HashSet<string> inSplits = [.. proto.Graph.Node.Where(static node => node.OpType == "Split").Select(static node => node.Input[1])];
-        foreach (NodeProto node in proto.Graph.Node)
-        {
-            if (node is { OpType: "Constant" } && node.Attribute[0].T is { DataType: (int)OrtElementType.Int64, Dims.Count: 1 } constant)
-            {
-                long[] numbers = OnnxTensorData.Integers(constant)!;
-                if (inSplits.Contains(node.Output[0]))
-                {
-                    numbers = [.. numbers.Select(static size => size * 2)];
-                }
-                else if (inShapes.Contains(node.Output[0]))
-                {
-                    // The first size behind that of pictures that is one of channels.
-                    int channels = Array.FindIndex(numbers, numbers.Length == 1 ? 0 : 1, static size => size >= 8);
-                    numbers[Math.Max(0, channels)] *= channels < 0 ? 1 : 2;
-                }
-
-                constant.Int64Data.Clear();
-                constant.RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<long>(numbers));
-            }
-            else if (node.OpType == "Conv")
-            {
-                bool isMap = maps.Contains(node.Output[0]);
-                AttributeProto group = node.Attribute.Single(static attribute => attribute.Name == "group");
-                bool isDepthwise = group.I > 1;
-                group.I *= isDepthwise ? 2 : 1;
-                Widen(Find(node.Input[1]), isMap ? 1 : 2, isDepthwise || node.Input[0] == "images" ? 1 : 2);
-                Widen(Find(node.Input[2]), isMap ? 1 : 2, 1);
-            }
-        }
-
-        TensorProto Find(string name) => proto.Graph.Initializer.Single(tensor => tensor.Name == name);
-    }
-
-    private static void Widen(TensorProto tensor, int outputs, int inputs)
-    {
-        float[] values = OnnxTensorData.Floats(tensor)!;
-        int planes = tensor.Dims.Count > 1 ? (int)tensor.Dims[1] : 1;
-        int taps = values.Length / (int)tensor.Dims[0] / planes;
-        float[] wide = new float[values.Length * outputs * inputs];
-        for (int i = 0; i < values.Length; i++)
-        {
-            (int output, int input, int tap) = (i / taps / planes, i / taps % planes, i % taps);
-            wide[(((((output * outputs) * planes) + input) * inputs) * taps) + tap] = (float)(Half)values[i];
-        }
-
-        tensor.Dims[0] *= outputs;
-        if (tensor.Dims.Count > 1)
-        {
-            tensor.Dims[1] *= inputs;
-        }
-
-        tensor.RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(wide));
     }
 }
