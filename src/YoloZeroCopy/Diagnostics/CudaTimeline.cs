@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
@@ -9,7 +10,10 @@ internal sealed class CudaTimeline : IDisposable
 {
     private readonly TimelineBatch[] batches;
     private readonly List<CudaLane> lanes = [];
+    private readonly List<object> streams = [];
+    private readonly Lock sync = new();
     private int count;
+    private bool isClosed;
 
     /// <summary>Makes room for a number of batches; later ones are not recorded.</summary>
     public CudaTimeline(CudaContext context, int capacity)
@@ -30,24 +34,37 @@ internal sealed class CudaTimeline : IDisposable
     }
 
     /// <summary>The events of the next batch, or null when there is no more room.</summary>
-    public TimelineBatch? Next(CudaLane lane, int frames)
+    public TimelineBatch? Next(CudaLane lane, LaneBatch frames)
     {
-        if (count == batches.Length)
+        lock (sync)
         {
-            return null;
-        }
+            if (isClosed || count == batches.Length)
+            {
+                return null;
+            }
 
-        int number = lanes.IndexOf(lane);
-        if (number < 0)
+            TimelineBatch batch = batches[count++];
+            batch.Lane = NumberOf(lanes, lane);
+            batch.Stream = NumberOf(streams, lane.ComputeStream);
+            batch.Frames = frames.Count;
+            batch.At = Stopwatch.GetTimestamp();
+            batch.Bytes = 0;
+            for (int index = 0; index < frames.Count; index++)
+            {
+                batch.Bytes += frames.External(index).IsOnDevice ? 0 : frames.Format(index).ByteCount;
+            }
+
+            return batch;
+        }
+    }
+
+    /// <summary>Records no further batch. Those that were begun are still on their way.</summary>
+    public void Close()
+    {
+        lock (sync)
         {
-            number = lanes.Count;
-            lanes.Add(lane);
+            isClosed = true;
         }
-
-        TimelineBatch batch = batches[count++];
-        batch.Lane = number;
-        batch.Frames = frames;
-        return batch;
     }
 
     /// <summary>Times of all batches that were recorded, from the first one's upload on. The context is current on the thread.</summary>
@@ -64,7 +81,10 @@ internal sealed class CudaTimeline : IDisposable
                 index == 0 ? 0 : batch.UploadStart.ElapsedSince(origin),
                 batch.UploadEnd.ElapsedSince(origin),
                 batch.ComputeStart.ElapsedSince(origin),
-                batch.ComputeEnd.ElapsedSince(origin));
+                batch.ComputeEnd.ElapsedSince(origin),
+                batch.Stream,
+                batch.Bytes,
+                batch.At);
         }
 
         return spans;
@@ -76,6 +96,18 @@ internal sealed class CudaTimeline : IDisposable
         {
             batch?.Dispose();
         }
+    }
+
+    private static int NumberOf<T>(List<T> known, T one)
+    {
+        int number = known.IndexOf(one);
+        if (number < 0)
+        {
+            number = known.Count;
+            known.Add(one);
+        }
+
+        return number;
     }
 }
 
@@ -100,7 +132,13 @@ internal sealed class TimelineBatch : IDisposable
 
     public int Lane { get; set; }
 
+    public int Stream { get; set; }
+
     public int Frames { get; set; }
+
+    public long Bytes { get; set; }
+
+    public long At { get; set; }
 
     public CudaEvent UploadStart { get; }
 
@@ -119,6 +157,15 @@ internal sealed class TimelineBatch : IDisposable
     }
 }
 
-/// <summary>A batch's times on the device in milliseconds: its upload on the copy stream, and everything from tensor to results on its
-/// lane's.</summary>
-internal readonly record struct TimelineSpan(int Lane, int Frames, double UploadStart, double UploadEnd, double ComputeStart, double ComputeEnd);
+/// <summary>A batch's times on the device in milliseconds: its upload on the copy stream, and everything from tensor to results on its lane's.</summary>
+/// <param name="Lane">Number of the lane, in the order in which they were first seen.</param>
+/// <param name="Frames">Frames in it.</param>
+/// <param name="UploadStart">When the copy stream came to it.</param>
+/// <param name="UploadEnd">When its frames were there.</param>
+/// <param name="ComputeStart">When the compute stream came to it.</param>
+/// <param name="ComputeEnd">When its results were on the host.</param>
+/// <param name="Stream">Number of the compute stream, in the order in which they were first seen.</param>
+/// <param name="Bytes">Bytes of its frames that went up.</param>
+/// <param name="At">Moment of <see cref="Stopwatch"/> at which the host began to queue it.</param>
+internal readonly record struct TimelineSpan(
+    int Lane, int Frames, double UploadStart, double UploadEnd, double ComputeStart, double ComputeEnd, int Stream = 0, long Bytes = 0, long At = 0);
