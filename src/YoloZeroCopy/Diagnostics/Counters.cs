@@ -16,7 +16,7 @@ internal sealed class Counters
         stages.Compute + times.Compute, stages.Upload + times.Upload, stages.Preprocess + times.Preprocess, stages.Inference + times.Inference,
             stages.Decode + times.Decode);
 
-    public DetectorStatistics ToStatistics(Batcher batcher, FramePool pool, int externalFrames, bool isOnDevice) => new()
+    public DetectorStatistics ToStatistics(Batcher batcher, FramePool pool, int pendingFrames, int externalFrames, bool isOnDevice) => new()
     {
         FramesSubmitted = Frames.Submitted,
         FramesCompleted = Frames.Completed,
@@ -35,6 +35,9 @@ internal sealed class Counters
         SlotsRented = pool.SlotsRented,
         SlotCount = pool.SlotCount,
         ExternalFramesHeld = externalFrames,
+
+        // A cancelled frame has its answer, and may still be in a lane.
+        ResultsHeld = (int)Math.Max(0, pendingFrames - (Frames.Submitted - Frames.Answered)),
         HostCopies = HostCopies,
         CandidatesCut = CutCandidates,
         ManagedBytes = ManagedBytes,

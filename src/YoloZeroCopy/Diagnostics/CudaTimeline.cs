@@ -157,7 +157,7 @@ internal sealed class TimelineBatch : IDisposable
     }
 }
 
-/// <summary>A batch's times on the device in milliseconds: its upload on the copy stream, and everything from tensor to results on its lane's.</summary>
+/// <summary>A batch's times on the device in milliseconds: its upload, and everything from tensor to results.</summary>
 /// <param name="Lane">Number of the lane, in the order in which they were first seen.</param>
 /// <param name="Frames">Frames in it.</param>
 /// <param name="UploadStart">When the copy stream came to it.</param>

@@ -11,6 +11,8 @@ internal sealed class DetectorInspection(Pipeline pipeline, InferenceEngine? eng
     /// <summary>What the lanes share on CUDA, with their <see cref="CudaSharedResources.Timeline"/>; null elsewhere.</summary>
     public CudaSharedResources? Cuda => cuda;
 
+    public Pipeline Pipeline => pipeline;
+
     public int LaneCount => pipeline.LaneCount;
 
     /// <summary>Runs of the engine that can be on the device at once: what measuring the engine alone must keep busy.</summary>

@@ -66,6 +66,12 @@ public sealed record DetectorStatistics
     public int ExternalFramesHeld { get; init; }
 
     /// <summary>
+    /// Results that callers hold now: ready, and not yet disposed, or not even awaited. It grows where results are awaited more slowly than they
+    /// come, or are never disposed.
+    /// </summary>
+    public int ResultsHeld { get; init; }
+
+    /// <summary>
     /// Times the library copied a whole frame on the host. Frames written into slots cause none; <see cref="YoloDetector.DetectAsync"/> causes one
     /// each.
     /// </summary>

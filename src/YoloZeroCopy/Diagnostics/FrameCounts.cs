@@ -13,6 +13,9 @@ internal struct FrameCounts
     public long DroppedLate;
     public long DroppedRemoved;
 
+    public readonly long Answered =>
+        Completed + Failed + Canceled + DroppedNewest + DroppedOldest + DroppedTooOld + DroppedLate + DroppedRemoved;
+
     /// <summary>Counts a frame whose caller is answered with a result or an error.</summary>
     public void Count(PendingFrame frame)
     {

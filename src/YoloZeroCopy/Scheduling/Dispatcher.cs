@@ -84,7 +84,7 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     {
         try
         {
-            batch.Lane.Start(batch);
+            batch.Start();
         }
         catch (Exception error)
         {

@@ -16,6 +16,20 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
 
     internal long CutCandidates { get; private set; }
 
+    /// <summary>Lets the lane begin. The batch may be done, and another's, when this returns.</summary>
+    public void Start()
+    {
+        if (pipeline.Recorder is not RunRecorder recorder)
+        {
+            lane.Start(this);
+            return;
+        }
+
+        long from = Stopwatch.GetTimestamp();
+        lane.Start(this);
+        recorder.OnStarted(from);
+    }
+
     /// <summary>Bytes of a frame on the host. Not after <see cref="ReleaseFrame"/>.</summary>
     public unsafe ReadOnlySpan<byte> Pixels(int index) => new((void*)Address(index), frames[index].Format.ByteCount);
 
@@ -65,6 +79,7 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
             }
         }
 
+        pipeline.Recorder?.OnDone(this, times);
         pipeline.OnBatchDone(this, times, AllocatedSinceLastBatch(), null);
     }
 

@@ -5,8 +5,12 @@ internal sealed class PendingFramePool(Pipeline pipeline, int maxDetections)
 {
     private readonly Lock sync = new();
     private PendingFrame? spare;
+    private int inUse;
 
     public Pipeline Pipeline => pipeline;
+
+    /// <summary>Frames taken and not back: on their way, or with callers who have not disposed their results.</summary>
+    public int InUse => Volatile.Read(ref inUse);
 
     public PendingFrame Take()
     {
@@ -15,19 +19,27 @@ internal sealed class PendingFramePool(Pipeline pipeline, int maxDetections)
             PendingFrame? frame = spare;
             if (frame is not null)
             {
+                inUse++;
                 spare = frame.NextSpare;
                 frame.NextSpare = null;
                 return frame;
             }
         }
 
-        return new PendingFrame(this, maxDetections);
+        PendingFrame made = new(this, maxDetections);
+        lock (sync)
+        {
+            inUse++;
+        }
+
+        return made;
     }
 
     public void Add(PendingFrame frame)
     {
         lock (sync)
         {
+            inUse--;
             frame.NextSpare = spare;
             spare = frame;
         }
@@ -37,7 +49,7 @@ internal sealed class PendingFramePool(Pipeline pipeline, int maxDetections)
     {
         for (int made = 0; made < count; made++)
         {
-            Add(new PendingFrame(this, maxDetections));
+            spare = new PendingFrame(this, maxDetections) { NextSpare = spare };
         }
     }
 }

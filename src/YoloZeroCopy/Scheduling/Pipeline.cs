@@ -32,6 +32,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private readonly Shutdown shutdown;
     private IDisposable[] parts = [];
     private Exception? fault;
+    private RunRecorder? recorder;
 
     /// <summary>Starts the dispatcher and returns when every lane is prepared.</summary>
     /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the
@@ -93,6 +94,18 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     }
 
     public Warnings Warnings { get; }
+
+    public PipelineOptions Options => options;
+
+    /// <summary>Writes batches down while somebody watches; null otherwise. One at a time.</summary>
+    public RunRecorder? Recorder
+    {
+        get => Volatile.Read(ref recorder);
+        set => Volatile.Write(ref recorder, value);
+    }
+
+    /// <summary>Lets a recorder in where there is none.</summary>
+    public bool TryRecord(RunRecorder own) => Interlocked.CompareExchange(ref recorder, own, null) is null;
 
     /// <summary>What results tell of the model. Set before the first frame; null in tests of the pipeline alone.</summary>
     public ModelInfo? Model { get; set; }
@@ -341,7 +354,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         lock (gate)
         {
-            return counters.ToStatistics(batcher, Pool, owners.Held, lanes[0].IsOnDevice);
+            return counters.ToStatistics(batcher, Pool, pendingFrames.InUse, owners.Held, lanes[0].IsOnDevice);
         }
     }
 

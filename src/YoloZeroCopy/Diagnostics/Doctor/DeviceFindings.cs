@@ -181,7 +181,7 @@ internal static class DeviceFindings
         string now = Invariant($"{free >> 20} of {total >> 20} MiB free");
         return free < LowMemory * total
             ? new Finding(
-                "gpu memory", FindingVerdict.Bad, now, "end the processes that hold it (`nvidia-smi` lists them); less for this one: --lanes, --batch")
+                "gpu memory", FindingVerdict.Bad, now, "end what holds it (`nvidia-smi` lists the processes); less for this one: --lanes, --batch")
             : new Finding("gpu memory", FindingVerdict.Good, now);
     }
 

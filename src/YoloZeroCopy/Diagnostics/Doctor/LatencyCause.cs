@@ -18,8 +18,10 @@ public enum LatencyCause
     /// <summary>The device's clocks are far below their best.</summary>
     LowClocks,
 
-    /// <summary>Handing a batch to the device holds the dispatcher up, or the device waits between batches that are there: the engine waits, allocates,
-    /// or is started call by call.</summary>
+    /// <summary>
+    /// Handing a batch to the device holds the dispatcher up, or the device waits between batches that are there: the engine waits, allocates, or is
+    /// started call by call.
+    /// </summary>
     HiddenSynchronization,
 
     /// <summary>Frames come in ordinary memory and are copied on the host first.</summary>

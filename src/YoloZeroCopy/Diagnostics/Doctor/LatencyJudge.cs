@@ -38,17 +38,22 @@ internal static class LatencyJudge
     {
         LatencyFinding?[] found =
         [
-            ThreadPool(o), Garbage(o), Memory(o), Clocks(o), Synchronization(o), Pageable(o), Transfer(o), BatchWait(o), Consumer(o), Decoder(o), Engine(o),
-            Producer(o),
+            ThreadPool(o), Garbage(o), Memory(o), Clocks(o), Synchronization(o), Pageable(o), Transfer(o), BatchWait(o), Consumer(o), Decoder(o),
+            Engine(o), Producer(o),
         ];
         return found.OfType<LatencyFinding>();
     }
 
-    private static LatencyFinding? ThreadPool(RunObservation o) => o.PoolDelay < LongPoolDelay + (3 * o.WakeDelay) ? null : new LatencyFinding(
-        LatencyCause.ThreadPoolDelay,
-        Text($"work queued to the thread pool runs after {Ms(o.PoolDelay)} (median), while a thread of its own wakes {Ms(o.WakeDelay)} late"),
-        "block no thread of the pool: await instead of .Result, Wait and Thread.Sleep; work that blocks on threads of its own "
-            + "(TaskCreationOptions.LongRunning); ThreadPool.SetMinThreads, DetectorOptions.AllowSynchronousContinuations");
+    private static LatencyFinding? ThreadPool(RunObservation o)
+    {
+        // While the garbage collector stops all threads, the pool's are no slower than others.
+        double running = o.PoolDelay * (1 - Math.Min(1, o.GcPauseShare));
+        return running < LongPoolDelay + (3 * o.WakeDelay) ? null : new LatencyFinding(
+            LatencyCause.ThreadPoolDelay,
+            Text($"work queued to the thread pool runs after {Ms(o.PoolDelay)} (median), while a thread of its own wakes {Ms(o.WakeDelay)} late"),
+            "block no thread of the pool: await instead of .Result, Wait and Thread.Sleep; work that blocks on threads of its own "
+                + "(TaskCreationOptions.LongRunning); ThreadPool.SetMinThreads, DetectorOptions.AllowSynchronousContinuations");
+    }
 
     private static LatencyFinding? Garbage(RunObservation o) => o.GcPauseShare < MuchGc ? null : new LatencyFinding(
         LatencyCause.GarbageCollection,
@@ -74,7 +79,8 @@ internal static class LatencyJudge
         return new LatencyFinding(
             LatencyCause.LowClocks,
             Text($"the multiprocessors ran at {clock:F0} of {best:F0} MHz because of {cause}"),
-            DeviceFindings.ClockRemedy(device.ClockLimits) ?? Text($"`sudo nvidia-smi -lgc {best:F0}` holds them up; `sudo nvidia-smi -rgc` lets them go again"));
+            DeviceFindings.ClockRemedy(device.ClockLimits)
+                ?? Text($"`sudo nvidia-smi -lgc {best:F0}` holds them up; `sudo nvidia-smi -rgc` lets them go again"));
     }
 
     private static LatencyFinding? Synchronization(RunObservation o)
@@ -91,33 +97,38 @@ internal static class LatencyJudge
         return new LatencyFinding(
             LatencyCause.HiddenSynchronization,
             Text($"handing a batch to its lane takes {Ms(o.MeanStart)}, {o.StartShare:P0} of the dispatcher's time{gaps}{graphs}"),
-            "an engine whose runs can be captured: the one on cuDNN (DetectorOptions.CudnnPath, Precision.Auto), a TensorRT engine, or a model exported "
-                + "without NMS and loops; `yzc info` says what is in the way");
+            "an engine whose runs can be captured: the one on cuDNN (DetectorOptions.CudnnPath, Precision.Auto), a TensorRT engine, or a model "
+                + "exported without NMS and loops; `yzc info` says what is in the way");
     }
 
     private static LatencyFinding? Pageable(RunObservation o) =>
         o.HostCopies == 0 || o.HostCopies < o.Submitted / 2 || o.FillSeconds < MuchOfLatency * o.WholeSeconds ? null : new LatencyFinding(
             LatencyCause.PageableFrames,
-            Text($"{o.HostCopies} of {o.Submitted} frames came in ordinary memory and were copied; filling a slot takes {Ms(o.FillSeconds)} of a frame's "
-                + $"{Ms(o.WholeSeconds)}"),
+            Text($"{o.HostCopies} of {o.Submitted} frames came in ordinary memory and were copied; filling a slot takes ")
+                + Text($"{Ms(o.FillSeconds)} of a frame's {Ms(o.WholeSeconds)}"),
             "write into slots (RentAsync, slot.Span) instead of DetectAsync(pixels), or register the camera's own buffers: Register, ExternalFrame");
 
     private static LatencyFinding? Transfer(RunObservation o) => o.Device is not { CopyUse: >= BusyLink } device ? null : new LatencyFinding(
         LatencyCause.TransferBound,
-        Text($"frames go up for {device.CopyUse:P0} of the time, {device.BytesPerSecond / 1e9:F2} of the {device.LinkBytesPerSecond / 1e9:F2} GB/s that the link gave"),
-        "smaller frames: PixelFormat.Nv12 or Bayer take half or a third of Bgr24; decode on the device (VideoDecoding.Nvdec); `yzc doctor` shows the link");
+        Text($"frames go up for {device.CopyUse:P0} of the time, {device.BytesPerSecond / 1e9:F2} of the ")
+            + Text($"{device.LinkBytesPerSecond / 1e9:F2} GB/s that the link gave"),
+        "smaller frames: PixelFormat.Nv12 or Bayer take half or a third of Bgr24; decode on the device (VideoDecoding.Nvdec); "
+            + "`yzc doctor` shows the link");
 
     private static LatencyFinding? BatchWait(RunObservation o) =>
         o.MaxBatchDelay == TimeSpan.Zero || o.BatchWaitSeconds < MuchOfLatency * (o.QueueSeconds + o.LaneSeconds) ? null : new LatencyFinding(
             LatencyCause.BatchWait,
-            Text($"a frame waits {Ms(o.BatchWaitSeconds)} for company while a lane is idle, and is {Ms(o.LaneSeconds)} in the lane; batches have {o.MeanBatch:F1}"),
+            Text($"a frame waits {Ms(o.BatchWaitSeconds)} for company while a lane is idle, and is {Ms(o.LaneSeconds)} in the lane; ")
+                + Text($"batches have {o.MeanBatch:F1} frames"),
             Text($"DetectorOptions.MaxBatchDelay, now {Ms(o.MaxBatchDelay.TotalSeconds)}: shorter, or zero; a smaller MaxBatch, which fills sooner"));
 
     private static LatencyFinding? Consumer(RunObservation o) =>
         o.MeanHeld < Always || o.HeldSeconds < MostOfLatency * o.WholeSeconds ? null : new LatencyFinding(
             LatencyCause.SlowConsumer,
-            Text($"a result is taken and disposed {Ms(o.HeldSeconds)} after it is ready, of a frame's {Ms(o.WholeSeconds)}; {o.MeanHeld:F1} are held at a time"),
-            "take results on several tasks, and dispose them before slow work (ToArray keeps the detections); submit the next frame before this one is done with");
+            Text($"a result is taken and disposed {Ms(o.HeldSeconds)} after it is ready, of a frame's {Ms(o.WholeSeconds)}; ")
+                + Text($"{o.MeanHeld:F1} are held at a time"),
+            "take results on several tasks, and dispose them before slow work (ToArray keeps the detections); "
+                + "submit the next frame before this one is done with");
 
     private static LatencyFinding? Decoder(RunObservation o) =>
         o.Device is not { DecoderUse: double use } || use < BusyDecoder || o.LaneUse >= IdleLanes ? null : new LatencyFinding(
@@ -127,9 +138,10 @@ internal static class LatencyJudge
 
     private static LatencyFinding? Engine(RunObservation o) => o.LaneUse < BusyLanes ? null : new LatencyFinding(
         LatencyCause.EngineBound,
-        Text($"the lanes work for {o.LaneUse:P0} of the time; a batch of {o.MeanBatch:F1} takes {Ms(o.LaneSeconds)}, and a frame waits {Ms(o.QueueSeconds)} for its turn"),
-        "nothing else is in the way. For more: a smaller model or InputSize, a larger MaxBatch, Precision.Half or integers (`yzc quantize`), another device; "
-            + "for fresh results: OverflowPolicy.DropOldest, MaxFrameAge");
+        Text($"the lanes work for {o.LaneUse:P0} of the time; a batch of {o.MeanBatch:F1} takes {Ms(o.LaneSeconds)}, and a frame waits ")
+            + Text($"{Ms(o.QueueSeconds)} for its turn"),
+        "nothing else is in the way. For more: a smaller model or InputSize, a larger MaxBatch, Precision.Half or integers (`yzc quantize`), "
+            + "another device; for fresh results: OverflowPolicy.DropOldest, MaxFrameAge");
 
     private static LatencyFinding? Producer(RunObservation o)
     {
@@ -144,7 +156,7 @@ internal static class LatencyJudge
         return new LatencyFinding(
             LatencyCause.StarvedProducer,
             Text($"{submitted:F1}{goal} frames/s come, and the lanes work for {o.LaneUse:P0} of the time; a slot is filled in {Ms(o.FillSeconds)}"),
-            "read and decode on more threads or on the device (VideoDecoding.Auto); write frames where they are read (RentAsync before the picture is there). "
+            "read and decode on more threads or on the device (VideoDecoding.Auto); write frames straight into slots. "
                 + "A live camera gives no more than its rate: say it, WatchOptions.ExpectedRate, --rate");
     }
 

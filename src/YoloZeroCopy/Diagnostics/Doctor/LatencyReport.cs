@@ -70,17 +70,20 @@ public sealed class LatencyReport
     internal IEnumerable<(string Name, string Value)> Figures()
     {
         RunObservation o = Observation;
-        yield return ("watched", Text($"{o.Seconds:F1} s: {o.Submitted} frames submitted, {o.Completed} completed, {o.Dropped} dropped, {o.Failed} failed"));
+        yield return (
+            "watched", Text($"{o.Seconds:F1} s: {o.Submitted} frames submitted, {o.Completed} completed, {o.Dropped} dropped, {o.Failed} failed"));
         yield return ("rate", Text($"{o.Rate:F1} frames/s in batches of {o.MeanBatch:F1}"));
         yield return ("a frame", Text(
             $"{Ms(o.FillSeconds)} filled, {Ms(o.QueueSeconds)} queued, {Ms(o.LaneSeconds)} in a lane, {Ms(o.HeldSeconds)} with its consumer"));
         yield return ("lanes", Text($"{o.LaneUse:P0} busy, {o.MeanInFlight:F2} of {o.Lanes} batches in flight"));
         yield return ("process", Text(
-            $"GC {o.GcPauseShare:P1} of the time, longest pause {Ms(o.LongestGcPause)}; a pool thread after {Ms(o.PoolDelay)}, a thread wakes {Ms(o.WakeDelay)} late"));
+            $"GC {o.GcPauseShare:P1} of the time, longest pause {Ms(o.LongestGcPause)}; thread pool after {Ms(o.PoolDelay)}, ")
+            + Text($"a thread wakes {Ms(o.WakeDelay)} late"));
         if (o.Device is DeviceObservation d)
         {
             yield return ("device", Text(
-                $"compute {d.ComputeUse:P0}, copies {d.CopyUse:P0} of the time, gaps with work waiting {d.GapShare:P0}; {d.BytesPerSecond / 1e9:F2} of {d.LinkBytesPerSecond / 1e9:F2} GB/s"));
+                $"compute {d.ComputeUse:P0}, copies {d.CopyUse:P0} of the time, gaps with work waiting {d.GapShare:P0}; ")
+                + Text($"{d.BytesPerSecond / 1e9:F2} of {d.LinkBytesPerSecond / 1e9:F2} GB/s"));
             if (d.SmClock is double clock && d.SmClockMax is double best)
             {
                 yield return ("clocks", Text($"{clock:F0} of {best:F0} MHz"));

@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace YoloZeroCopy;
 
-/// <summary>Writes down a detector's last batches while somebody watches. A detector that nobody watches has none, and pays a look at a null.</summary>
-/// <remarks>Any thread. All memory is taken beforehand.</remarks>
+/// <summary>Writes down a detector's last batches while somebody watches.</summary>
+/// <remarks>A detector that nobody watches has none, and pays a look at a null for each batch. Any thread. All memory is taken beforehand.</remarks>
 internal sealed class RunRecorder(int capacity)
 {
     private readonly Lock sync = new();

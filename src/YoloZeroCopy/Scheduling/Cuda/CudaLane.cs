@@ -73,6 +73,9 @@ internal sealed unsafe class CudaLane : Lane
     /// <summary>Whether batches of some size are replays of a graph.</summary>
     public bool HasGraphs => buckets.Exists(static bucket => bucket.Graph is not null);
 
+    /// <summary>The stream that it computes on, with another lane.</summary>
+    public CudaComputeStream ComputeStream => compute;
+
     public override int Preparations => BucketSizes.Length;
 
     private int[] BucketSizes => BatchBucket.SizesFor(sizes.Batch, model.FixedBatch, sizes.MinBatch);
@@ -97,7 +100,7 @@ internal sealed unsafe class CudaLane : Lane
         failure = null;
         startedAt = Stopwatch.GetTimestamp();
         BatchBucket bucket = BucketFor(batch.Count);
-        TimelineBatch? moments = device.Timeline?.Next(this, batch.Count);
+        TimelineBatch? moments = device.Timeline?.Next(this, batch);
         try
         {
             moments?.UploadStart.Record(device.CopyStream);
