@@ -48,7 +48,15 @@ internal sealed class DetectorMetrics : IDisposable
     {
         if (latency is { Enabled: true } histogram)
         {
-            histogram.Record(seconds, detector, device);
+            int held = PooledContinuation.Pause();
+            try
+            {
+                histogram.Record(seconds, detector, device);
+            }
+            finally
+            {
+                PooledContinuation.Resume(held);
+            }
         }
     }
 

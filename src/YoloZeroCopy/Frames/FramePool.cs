@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Numerics;
 
 namespace YoloZeroCopy;
 
@@ -8,8 +9,9 @@ namespace YoloZeroCopy;
 /// A detector's slots: a fixed number of equal ones, allocated once as one aligned block, rented and given back without allocation.
 /// </summary>
 /// <remarks>
-/// Any thread. Slots are handed out last in, first out, so that the memory in use stays warm in the cache; callers of <see cref="RentAsync"/> that
-/// wait are served first come, first served. Disposing while slots are out is safe: their memory lives until the last one is back, or until nothing
+/// Any thread. The slot behind the last one is handed out next while that one is out, since frames of a batch that lie side by side go to a device in
+/// one copy; else the first that is free, so that the memory in use stays warm in the cache. Callers of <see cref="RentAsync"/> that wait are served
+/// first come, first served. Disposing while slots are out is safe: their memory lives until the last one is back, or until nothing
 /// refers to the pool any more. No code of others runs in here.
 /// </remarks>
 internal sealed class FramePool : IDisposable
@@ -31,9 +33,12 @@ internal sealed class FramePool : IDisposable
     private readonly int[] states;
     private readonly FrameFormat[] formats;
     private readonly SlotMemoryManager[] managers;
-    private readonly int[] free;
+
+    // A bit for each slot, set while it is free.
+    private readonly ulong[] free;
     private readonly Timer stallTimer;
     private int freeCount;
+    private int lastRented = -1;
     private RentWaiter? firstWaiter;
     private RentWaiter? lastWaiter;
     private RentWaiter? spareWaiters;
@@ -65,12 +70,12 @@ internal sealed class FramePool : IDisposable
         states = new int[slotCount];
         formats = new FrameFormat[slotCount];
         managers = new SlotMemoryManager[slotCount];
-        free = new int[slotCount];
+        free = new ulong[(slotCount + 63) / 64];
         freeCount = slotCount;
         for (int index = 0; index < slotCount; index++)
         {
             managers[index] = new SlotMemoryManager(this, index);
-            free[index] = slotCount - 1 - index;
+            SetFree(index);
         }
 
         // Weak, so that a pool nobody has any more is not kept by its timer.
@@ -409,11 +414,39 @@ internal sealed class FramePool : IDisposable
     }
 
     // Called with the lock held and a slot free.
-    private FrameSlot Take(in FrameFormat format) => Assign(free[--freeCount], format);
+    private FrameSlot Take(in FrameFormat format)
+    {
+        int index = NextFree();
+        free[index / 64] &= ~(1UL << (index % 64));
+        freeCount--;
+        return Assign(index, format);
+    }
+
+    private int NextFree()
+    {
+        int behind = lastRented + 1;
+        if (behind > 0 && behind < SlotCount && IsFree(behind) && !IsFree(lastRented))
+        {
+            return behind;
+        }
+
+        int word = 0;
+        while (free[word] == 0)
+        {
+            word++;
+        }
+
+        return (64 * word) + BitOperations.TrailingZeroCount(free[word]);
+    }
+
+    private bool IsFree(int index) => (free[index / 64] & (1UL << (index % 64))) != 0;
+
+    private void SetFree(int index) => free[index / 64] |= 1UL << (index % 64);
 
     private FrameSlot Assign(int index, in FrameFormat format)
     {
         formats[index] = format;
+        lastRented = index;
         int token = (((states[index] >> StateBits) + 1) << StateBits) | Rented;
         Volatile.Write(ref states[index], token);
         return new FrameSlot(this, index, token);
@@ -437,7 +470,8 @@ internal sealed class FramePool : IDisposable
             else
             {
                 states[index] &= ~StateMask;
-                free[freeCount++] = index;
+                SetFree(index);
+                freeCount++;
                 release = disposed && freeCount == SlotCount;
             }
         }

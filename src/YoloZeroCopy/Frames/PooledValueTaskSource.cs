@@ -11,7 +11,7 @@ namespace YoloZeroCopy;
 /// second await of the same value task gets an exception that says so, where the framework ends the process; only where it comes in the moment in
 /// which the first goes on may it be the one that gets the result. And a value task that is awaited too late touches nothing of the next use.
 /// </remarks>
-internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadPoolWorkItem
+internal abstract class PooledValueTaskSource<T> : PooledContinuation, IValueTaskSource<T>
 {
     // The state word is the version, counted up at each use, over these flags.
     private const int VersionShift = 5;
@@ -125,7 +125,7 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
     }
 
     /// <summary>Goes on with the one who awaits, on a thread of the pool or, from there, on the context or scheduler that it wants.</summary>
-    void IThreadPoolWorkItem.Execute()
+    protected override void Execute()
     {
         int seen = Volatile.Read(ref word);
         if (!TryCallScheduler(scheduler, ContinueOnContext, ContinueOnScheduler, this))
@@ -254,8 +254,6 @@ internal abstract class PooledValueTaskSource<T> : IValueTaskSource<T>, IThreadP
             QueueContinuation();
         }
     }
-
-    private void QueueContinuation() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
 
     private void Continue() => Continue(Version);
 

@@ -11,6 +11,7 @@ internal sealed class Batcher
     private readonly FrameOwners owners;
     private readonly TimeProvider clock;
     private readonly int slotCount;
+    private readonly long delayTicks;
     private readonly Queue<LaneBatch> idle;
     private readonly ServiceTimes serviceTimes;
     private readonly long[] batchSizes;
@@ -36,6 +37,7 @@ internal sealed class Batcher
         this.owners = owners;
         this.clock = clock;
         this.slotCount = slotCount;
+        delayTicks = SourceSettings.Ticks(options.MaxBatchDelay);
         idle = new Queue<LaneBatch>(lanes);
         serviceTimes = new ServiceTimes(options.MaxBatch);
         batchSizes = new long[options.MaxBatch + 1];
@@ -63,11 +65,14 @@ internal sealed class Batcher
     /// <summary>Whether nothing waits, and nothing more comes.</summary>
     public bool IsOver => IsEnding && waiting.Count == 0;
 
-    /// <summary>How long the batch that waits may still wait for company; zero or less when it is to go. Only where <see cref="HasWork"/>.</summary>
+    /// <summary>When the batch that waits is to go: 0 for at once, the end of time where no lane is idle or nothing waits.</summary>
     /// <remarks>Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.</remarks>
-    public TimeSpan DelayLeft => options.MaxBatchDelay == TimeSpan.Zero || waiting.Count >= fullBatch || overflowed || IsEnding
-        ? TimeSpan.Zero
-        : options.MaxBatchDelay - clock.GetElapsedTime(waitsSince);
+    public long GoesAt => !HasWork ? long.MaxValue
+        : delayTicks == 0 || waiting.Count >= fullBatch || overflowed || IsEnding ? 0
+        : waitsSince + delayTicks;
+
+    /// <summary>The time now, as the clock has it.</summary>
+    public long Now => clock.GetTimestamp();
 
     /// <summary>Frames come that lie outside of slots.</summary>
     public void ExpectExternal()
@@ -83,12 +88,8 @@ internal sealed class Batcher
         fullBatch = FullBatch();
     }
 
-    /// <summary>Takes a frame into the queue, or drops one.</summary>
-    /// <param name="frame">The frame, in the order of results.</param>
-    /// <param name="mayGo">Whether it changes something for the dispatcher: the first frame starts the batch, or the wait for it to fill, and the
-    /// last one fills it; those between change nothing.</param>
-    /// <returns>Whether there is something to answer.</returns>
-    public bool Add(PendingFrame frame, out bool mayGo)
+    /// <summary>Takes a frame, which is in the order of results, into the queue, or drops one; true when there is then something to answer.</summary>
+    public bool Add(PendingFrame frame)
     {
         SourceQueue source = frame.Queue;
         bool isFull = source.IsFull;
@@ -98,7 +99,6 @@ internal sealed class Batcher
         if (isFull && source.Settings.Overflow == OverflowPolicy.DropNewest)
         {
             End(frame, FrameStatus.DroppedNewest);
-            mayGo = false;
             return true;
         }
 
@@ -117,7 +117,6 @@ internal sealed class Batcher
             waitsSince = frame.SubmittedAt;
         }
 
-        mayGo = idle.Count > 0 && (waiting.Count == 1 || waiting.Count == fullBatch || overflowed);
         return drops;
     }
 
@@ -158,7 +157,7 @@ internal sealed class Batcher
         waiting.EndBatch();
 
         // The wait of those left over began when they came.
-        waitsSince = options.MaxBatchDelay == TimeSpan.Zero ? 0 : waiting.WaitsSince();
+        waitsSince = delayTicks == 0 ? 0 : waiting.WaitsSince();
         if (batch.Count == 0)
         {
             return null;

@@ -2,7 +2,11 @@ using System.Diagnostics;
 
 namespace YoloZeroCopy;
 
-/// <summary>The thread that prepares the lanes and then gives them batches, as the <see cref="Batcher"/> says.</summary>
+/// <summary>Gives lanes their batches, as the <see cref="Batcher"/> says: one thread that prepares the lanes and waits for frames.</summary>
+/// <remarks>
+/// Waking a thread costs more processor time than all else of a batch. So where a batch ends and the next one can go, the thread that learnt of the
+/// end begins it (<see cref="TakeOver"/>): under load this one sleeps. It is woken only where a batch goes before it would wake up by itself.
+/// </remarks>
 /// <param name="pipeline">Answers frames that were dropped on the way.</param>
 /// <param name="gate">The pipeline's gate.</param>
 /// <param name="batcher">What waits.</param>
@@ -14,10 +18,14 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Thread? thread;
     private OpeningSteps? opening;
-    private int wakeUps;
 
-    /// <summary>Whether it gives lanes no further batch. Guarded by the gate.</summary>
-    public bool IsDone { get; private set; }
+    // When the thread wakes up or looks again by itself; 0 while it is awake, or woken.
+    private long sleepsUntil;
+    private bool isDone;
+    private bool isStarting;
+
+    /// <summary>Whether no lane is given a further batch, by any thread. Guarded by the gate.</summary>
+    public bool IsDone => isDone && !isStarting;
 
     /// <summary>Starts the thread and returns when every lane is prepared.</summary>
     /// <param name="steps">Told of every part of it, on the thread.</param>
@@ -36,17 +44,48 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     public void StartDriven(OpeningSteps steps)
     {
         opening = steps;
-        IsDone = TryPrepare();
+        isDone = TryPrepare();
         prepared.Task.GetAwaiter().GetResult();
     }
 
-    /// <summary>
-    /// There may be something to do: a thread woken for nothing costs more than a frame's whole way through here. Called with the gate held.
-    /// </summary>
-    public void Wake()
+    /// <summary>Wakes the thread if a batch goes, or the pipeline ends, before it would look by itself. Called with the gate held.</summary>
+    public void WakeIfDue()
     {
-        wakeUps++;
-        Monitor.Pulse(gate);
+        // Whoever starts a batch looks again behind it.
+        long due = isStarting ? long.MaxValue : batcher.IsOver ? 0 : batcher.GoesAt;
+        if (due < sleepsUntil)
+        {
+            Volatile.Write(ref sleepsUntil, 0);
+            Monitor.Pulse(gate);
+        }
+    }
+
+    /// <summary>
+    /// A lane is done: the batch that its thread is to begin now with <see cref="Begin"/>; null where there is none, or where the dispatcher does it.
+    /// Frames may have been dropped, which are to be answered. Called with the gate held.
+    /// </summary>
+    public LaneBatch? TakeOver(Lane lane)
+    {
+        LaneBatch? batch = null;
+        if (!isStarting && !isDone && lane.StartsOnAnyThread && batcher.GoesAt <= batcher.Now)
+        {
+            batch = batcher.Fill(out _);
+            isStarting = batch is not null;
+        }
+
+        WakeIfDue();
+        return batch;
+    }
+
+    /// <summary>Begins a batch that was taken over.</summary>
+    public void Begin(LaneBatch batch)
+    {
+        Start(batch);
+        lock (gate)
+        {
+            isStarting = false;
+            WakeIfDue();
+        }
     }
 
     /// <summary>Returns when the thread has ended.</summary>
@@ -107,17 +146,14 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
             long now = GC.GetAllocatedBytesForCurrentThread();
             lock (gate)
             {
+                isStarting = false;
                 counters.ManagedBytes += now - allocated;
             }
 
             allocated = now;
         }
 
-        lock (gate)
-        {
-            IsDone = true;
-        }
-
+        // For whoever waits for the end.
         pipeline.GiveResults();
     }
 
@@ -147,41 +183,37 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     /// <summary>Waits for frames and an idle lane, and joins them; null when the pipeline ends.</summary>
     private LaneBatch? NextBatch()
     {
-        bool maySleep = spinTime == TimeSpan.Zero;
+        bool maySpin = spinTime > TimeSpan.Zero;
         while (true)
         {
-            bool hasWork;
             bool dropped = false;
-            int seenWakeUps;
             LaneBatch? batch = null;
             lock (gate)
             {
-                seenWakeUps = wakeUps;
                 if (batcher.IsOver)
                 {
+                    isDone = true;
                     return null;
                 }
 
-                hasWork = batcher.HasWork;
-                TimeSpan left = hasWork ? batcher.DelayLeft : Timeout.InfiniteTimeSpan;
-                if (hasWork ? left > TimeSpan.Zero : maySleep)
-                {
-                    bool pulsed = Monitor.Wait(gate, left);
-                    _ = pulsed;
-                    maySleep = spinTime == TimeSpan.Zero;
-                    continue;
-                }
-
-                if (hasWork)
+                long goesAt = isStarting ? long.MaxValue : batcher.GoesAt;
+                long now = batcher.Now;
+                if (goesAt <= now)
                 {
                     batch = batcher.Fill(out dropped);
+                    isStarting = batch is not null;
                 }
-            }
-
-            if (!hasWork)
-            {
-                maySleep = !SpinUntilWoken(seenWakeUps);
-                continue;
+                else
+                {
+                    sleepsUntil = goesAt;
+                    if (goesAt != long.MaxValue || !maySpin)
+                    {
+                        Sleep(goesAt - now);
+                        sleepsUntil = 0;
+                        maySpin = spinTime > TimeSpan.Zero;
+                        continue;
+                    }
+                }
             }
 
             if (dropped)
@@ -193,17 +225,29 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
             {
                 return batch;
             }
+
+            if (!dropped)
+            {
+                maySpin = SpinUntilWoken();
+            }
         }
+    }
+
+    private void Sleep(long ticks)
+    {
+        TimeSpan time = sleepsUntil == long.MaxValue ? Timeout.InfiniteTimeSpan : Stopwatch.GetElapsedTime(0, ticks);
+        bool pulsed = Monitor.Wait(gate, time);
+        _ = pulsed;
     }
 
     /// <summary>
     /// Looks for work without sleeping: a sleeping thread takes tens of microseconds to wake. True when woken, false when it was in vain for the
     /// whole time.
     /// </summary>
-    private bool SpinUntilWoken(int seenWakeUps)
+    private bool SpinUntilWoken()
     {
         long start = Stopwatch.GetTimestamp();
-        while (Volatile.Read(ref wakeUps) == seenWakeUps)
+        while (Volatile.Read(ref sleepsUntil) != 0)
         {
             if (Stopwatch.GetElapsedTime(start) > spinTime)
             {

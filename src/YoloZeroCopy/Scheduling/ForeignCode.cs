@@ -46,13 +46,15 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
         ObserveLatency(frame);
         TellOfMiss(frame);
         EndActivity(frame, isCanceled: false);
-        try
+        if (allowSynchronousContinuations)
         {
-            frame.Answer(allowSynchronousContinuations);
+            int held = PooledContinuation.Pause();
+            Continue(frame);
+            PooledContinuation.Resume(held);
         }
-        catch (Exception error)
+        else
         {
-            WarnOnce(ref warnedOfContinuation, "Code that awaits a result threw on the thread that brings results", error);
+            frame.Answer(runSynchronously: false);
         }
 
         isRunning = outer;
@@ -85,6 +87,7 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
     {
         if (frame.Activity is not null)
         {
+            int held = PooledContinuation.Pause();
             try
             {
                 FrameTracing.End(frame, isCanceled, isOnDevice);
@@ -93,6 +96,8 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
             {
                 WarnOfTracing(error);
             }
+
+            PooledContinuation.Resume(held);
         }
     }
 
@@ -109,6 +114,18 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
             {
                 WarnOfTracing(error);
             }
+        }
+    }
+
+    private void Continue(PendingFrame frame)
+    {
+        try
+        {
+            frame.Answer(runSynchronously: true);
+        }
+        catch (Exception error)
+        {
+            WarnOnce(ref warnedOfContinuation, "Code that awaits a result threw on the thread that brings results", error);
         }
     }
 
@@ -134,6 +151,7 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
             return;
         }
 
+        int held = PooledContinuation.Pause();
         try
         {
             TimeSpan age = Stopwatch.GetElapsedTime(frame.CapturedAt, frame.GivenAt);
@@ -143,6 +161,8 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
         {
             WarnOnce(ref warnedOfDeadlines, $"{nameof(SourceOptions)}.{nameof(SourceOptions.DeadlineMissed)} threw", error);
         }
+
+        PooledContinuation.Resume(held);
     }
 
     private void WarnOfTracing(Exception error) => WarnOnce(ref warnedOfTracing, "A listener of the activity source threw", error);

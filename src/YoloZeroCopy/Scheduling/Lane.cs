@@ -18,7 +18,8 @@ internal abstract class Lane : IDisposable
     public virtual int Preparations => 1;
 
     /// <summary>
-    /// Takes a batch and returns without waiting for it. The dispatcher thread calls it, and only while no batch is in flight on this lane.
+    /// Takes a batch and returns without waiting for it, while none is in flight on this lane. The dispatcher thread calls it, or, where it
+    /// <see cref="StartsOnAnyThread"/>, the thread on which a batch of this or another lane ended; one thread at a time for all lanes.
     /// </summary>
     /// <remarks>
     /// From any thread the lane then gives back each frame's memory as soon as it no longer reads it (<see cref="LaneBatch.ReleaseFrame"/>), sets a
@@ -26,6 +27,9 @@ internal abstract class Lane : IDisposable
     /// <see cref="LaneBatch.Complete"/>, or with <see cref="LaneBatch.Fault"/> when it cannot go on. An exception from here counts as a fault.
     /// </remarks>
     public abstract void Start(LaneBatch batch);
+
+    /// <summary>Whether <see cref="Start"/> needs no thread of its own, after <see cref="Prepare"/>.</summary>
+    public virtual bool StartsOnAnyThread => true;
 
     /// <summary>
     /// Makes host memory of a caller's readable for the device until what this returns is disposed, which may be after the lane; null where the

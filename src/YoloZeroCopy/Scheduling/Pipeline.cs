@@ -242,11 +242,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                 frame.Begin(slotIndex, external, format, queue, counters.Frames.Submitted++, now, capturedAt, activity, cancellationToken);
                 queue.Record?.Submit();
                 order.Add(frame);
-                hasDrops = batcher.Add(frame, out bool mayGo);
-                if (mayGo)
-                {
-                    dispatcher.Wake();
-                }
+                hasDrops = batcher.Add(frame);
+                dispatcher.WakeIfDue();
             }
         }
 
@@ -299,6 +296,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
     public void OnBatchDone(LaneBatch batch, in StageTimes times, long managedBytes, Exception? cause)
     {
+        LaneBatch? next;
         lock (gate)
         {
             long now = clock.GetTimestamp();
@@ -336,15 +334,18 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                 batcher.FailWaiting(ClosedError);
             }
 
-            if (batcher.Waiting > 0 || batcher.IsEnding)
-            {
-                dispatcher.Wake();
-            }
+            next = dispatcher.TakeOver(batch.Lane);
         }
 
         if (cause is not null)
         {
             Pool.Close(new DetectorFaultedException(cause));
+        }
+
+        // Before results, which may run code of others: the device is to have work meanwhile.
+        if (next is not null)
+        {
+            dispatcher.Begin(next);
         }
 
         results.Run();
@@ -509,7 +510,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                 batcher.FailWaiting(ClosedError);
             }
 
-            dispatcher.Wake();
+            dispatcher.WakeIfDue();
         }
 
         results.Run();

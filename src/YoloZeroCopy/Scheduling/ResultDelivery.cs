@@ -10,6 +10,9 @@ namespace YoloZeroCopy;
 internal sealed class ResultDelivery(
     object gate, ResultOrder order, Counters counters, ForeignCode foreign, TimeProvider clock, Action onEmpty)
 {
+    // Other threads may finish frames for as long as this one gives them.
+    private const int MostHeld = 32;
+
     private int thread;
 
     /// <summary>Whether a thread is at it. Guarded by the gate.</summary>
@@ -33,7 +36,15 @@ internal sealed class ResultDelivery(
     /// </summary>
     public void Run()
     {
+        PooledContinuation.Hold();
+        Give();
+        PooledContinuation.Release();
+    }
+
+    private void Give()
+    {
         bool entered = false;
+        int held = 0;
         while (true)
         {
             PendingFrame frame;
@@ -66,6 +77,10 @@ internal sealed class ResultDelivery(
             if (answer)
             {
                 foreign.Answer(frame);
+                if (++held % MostHeld == 0)
+                {
+                    PooledContinuation.Flush();
+                }
             }
 
             frame.ReleaseHolder();

@@ -182,6 +182,46 @@ public sealed class FramePoolTests
     }
 
     [Fact]
+    public void Slots_that_are_out_together_lie_side_by_side_and_a_lone_one_stays_warm()
+    {
+        using FramePool pool = new(24, 64);
+        for (int turn = 0; turn < 3; turn++)
+        {
+            using FrameSlot lone = Rent(pool);
+            Assert.Equal(0, lone.Index);
+        }
+
+        // As a pipeline does it: the slots of a batch come back together, in any order, while others are out.
+        Queue<FrameSlot[]> batches = new();
+        for (int number = 0; number < 200; number++)
+        {
+            FrameSlot[] batch = [.. Enumerable.Range(0, 8).Select(_ => Rent(pool))];
+            Assert.Equal(Enumerable.Range(batch[0].Index, 8), batch.Select(static slot => slot.Index));
+            batches.Enqueue(batch);
+            if (batches.Count == 3)
+            {
+                foreach (FrameSlot slot in batches.Dequeue().Reverse())
+                {
+                    slot.Dispose();
+                }
+            }
+        }
+
+        while (batches.TryDequeue(out FrameSlot[]? left))
+        {
+            Array.ForEach(left, static slot => slot.Dispose());
+        }
+
+        Assert.Equal(0, pool.SlotsInUse);
+
+        static FrameSlot Rent(FramePool pool)
+        {
+            Assert.True(pool.TryRent(new FrameFormat(PixelFormat.Gray8, 8, 8), out FrameSlot slot));
+            return slot;
+        }
+    }
+
+    [Fact]
     public async Task Many_threads_never_share_a_slot()
     {
         using FramePool pool = new(3, Small.ByteCount);

@@ -24,6 +24,9 @@ internal sealed class FakeLane : Lane
     /// <summary>What <see cref="IsOnDevice"/> says. Such a lane takes frames on the device, too, and locks registered memory.</summary>
     public bool OnDevice { get; init; }
 
+    /// <summary>What <see cref="StartsOnAnyThread"/> says.</summary>
+    public bool NeedsDispatcher { get; init; }
+
     /// <summary>Registered memory that is locked now.</summary>
     public int Registrations { get; private set; }
 
@@ -31,6 +34,8 @@ internal sealed class FakeLane : Lane
     public Exception? CheckError { get; set; }
 
     public override bool IsOnDevice => OnDevice;
+
+    public override bool StartsOnAnyThread => !NeedsDispatcher;
 
     public static void Stamp(FrameSlot slot, int number) => MemoryMarshal.Write(slot.Span, number);
 

@@ -9,11 +9,11 @@ namespace YoloZeroCopy;
 /// where it can, as one graph.
 /// </summary>
 /// <remarks>
-/// The dispatcher thread queues a batch: a copy for each run of frames that lie side by side on the host and one for the descriptors of all frames,
-/// the event <em>uploaded</em>, a wait for it on the compute stream, waits for those who write frames on the device, the graph of the batch bucket,
-/// the event <em>done</em>. Two waiting threads answer: after <em>uploaded</em> slots and registered memory go back, before inference ends; after
-/// <em>done</em> frames on the device go back, the results are read and the lane is free. While earlier batches are on the device nobody waits for
-/// <em>uploaded</em>: the thread that waits for their results sees whether it has passed.
+/// One thread at a time queues a batch, the dispatcher or the one that waits for results: a copy for each run of frames that lie side by side on the
+/// host and one for the descriptors of all frames, the event <em>uploaded</em>, a wait for it on the compute stream, waits for those who write frames
+/// on the device, the graph of the batch bucket, the event <em>done</em>. Two waiting threads answer: after <em>uploaded</em> slots and registered
+/// memory go back, before inference ends; after <em>done</em> frames on the device go back, the results are read and the lane is free. While earlier
+/// batches are on the device nobody waits for <em>uploaded</em>: the thread that waits for their results sees whether it has passed.
 /// </remarks>
 internal sealed unsafe class CudaLane : Lane
 {
@@ -39,6 +39,7 @@ internal sealed unsafe class CudaLane : Lane
     private LaneBatch? batch;
     private Exception? failure;
     private long startedAt;
+    private bool startsOnAnyThread;
 
     public CudaLane(CudaSharedResources device, CudaComputeStream compute, in CudaLaneSizes sizes)
     {
@@ -67,6 +68,9 @@ internal sealed unsafe class CudaLane : Lane
 
     public override bool IsOnDevice => true;
 
+    /// <summary>A graph can be launched from any thread to which the context is current; what the engine binds to its thread cannot.</summary>
+    public override bool StartsOnAnyThread => startsOnAnyThread;
+
     /// <summary>Why batches are not replays of one graph; null when they are. Known after <see cref="Prepare"/>.</summary>
     public string? GraphFallbackReason { get; private set; }
 
@@ -92,6 +96,8 @@ internal sealed unsafe class CudaLane : Lane
             buckets.Add(new BatchBucket(size, context, Capture(context, size)));
             steps.Advance();
         }
+
+        startsOnAnyThread = buckets.TrueForAll(static bucket => bucket.Graph is not null);
     }
 
     public override void Start(LaneBatch batch)

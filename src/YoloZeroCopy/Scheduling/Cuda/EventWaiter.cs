@@ -110,9 +110,13 @@ internal sealed class EventWaiter : IDisposable
             }
 
             Exception? error = unusable ?? Wait(entry.Passed!);
+
+            // One caller may wait for a slot that a follower gives back, and then for a result: it is woken once.
+            PooledContinuation.Hold();
             TellFollowers(error);
             Interlocked.Decrement(ref pending);
             entry.OnPassed(error);
+            PooledContinuation.Release();
         }
     }
 
