@@ -49,7 +49,7 @@ internal sealed class CudnnEngine : InferenceEngine
         }
         catch
         {
-            CudnnPlans.Release(context, Free);
+            CudnnWork.Release(context, Free);
             throw;
         }
     }
@@ -202,7 +202,7 @@ internal sealed class CudnnEngine : InferenceEngine
             }
         }
 
-        CudnnPlans.Release(context, Free);
+        CudnnWork.Release(context, Free);
     }
 
     private static LayerNetwork? TryLower(OnnxRuntimeModel model, ModelBytes cut, DetectionHead head, out string? reason)
@@ -223,9 +223,8 @@ internal sealed class CudnnEngine : InferenceEngine
         $"cuDNN {library.Version} for CUDA {library.Api.CudaVersion}, {context.Device.Name}, "
             + $"compute capability {context.Device.ComputeCapability}");
 
-    private unsafe void Upload(ModelBytes source) => OwnThread.Run("YoloZeroCopy cuDNN", () =>
+    private unsafe void Upload(ModelBytes source) => CudnnWork.Run(context, () =>
     {
-        context.MakeCurrent();
         using CudaStream stream = new(context);
         fixed (byte* bytes = source.Span)
         {
@@ -275,12 +274,12 @@ internal sealed class CudnnEngine : InferenceEngine
 
         if (isLastOfStream)
         {
-            CudnnPlans.Release(context, workspace.Dispose);
+            CudnnWork.Release(context, workspace.Dispose);
         }
 
         if (isLast)
         {
-            CudnnPlans.Release(context, Free);
+            CudnnWork.Release(context, Free);
         }
     }
 
