@@ -23,7 +23,7 @@ public sealed class LayerArchitectureTests
     public void Layers_give_the_maps_that_ONNX_Runtime_gives(string name, string expected)
     {
         byte[] wide = WideModel.Read(Path.Combine(Models, $"{name}.onnx")).ToByteArray();
-        OnnxRuntimeHead.TryCut(OnnxRuntimeModel.Open(ModelSource.InMemory(wide, name), null, null), out _)!.Value.Network.Dispose();
+        OnnxRuntimeHead.TryCut(OnnxRuntimeModel.Open(ModelSource.InMemory(wide, name), null, null), out _)!.Dispose();
         using OnnxModel model = OnnxModel.Read(ModelSource.InMemory(wide, name));
         Assert.True(OnnxGraph.TryCreate(model.Proto, out OnnxGraph? graph, out _));
         HeadCut cut = HeadCut.TryCut(graph, "output0", out _)!;

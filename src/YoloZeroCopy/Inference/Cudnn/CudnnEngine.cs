@@ -91,19 +91,21 @@ internal sealed class CudnnEngine : InferenceEngine
             return null;
         }
 
-        if (OnnxRuntimeHead.TryCut(model, out reason) is not (ModelBytes bytes, DetectionHead head))
+        using CutModel? cut = OnnxRuntimeHead.TryCut(model, out reason);
+        if (cut?.Head is not DetectionHead head)
         {
             return null;
         }
 
-        using ModelBytes cut = bytes;
         if (DecodeKernels.WhyNot(head with { ElementType = TensorElementType.Float16, IsChannelsLast = true }) is string notDecodable)
         {
             reason = $"its head cannot be decoded on CUDA: {notDecodable}";
             return null;
         }
 
-        using LayerNetwork? network = TryLower(model, cut, head, out reason);
+        using LayerNetwork? network = LayerLowering.TryLower(
+            cut.File, cut.Graph, model.Input.Tensor.Name, (model.Info.InputWidth, model.Info.InputHeight),
+            head.Maps.Select(static map => map.Name), out reason);
         if (network is null)
         {
             return null;
@@ -203,16 +205,6 @@ internal sealed class CudnnEngine : InferenceEngine
         }
 
         CudnnWork.Release(context, Free);
-    }
-
-    private static LayerNetwork? TryLower(OnnxRuntimeModel model, ModelBytes cut, DetectionHead head, out string? reason)
-    {
-        using OnnxModel file = OnnxModel.Read(ModelSource.InMemory(cut.Memory, model.Info.Path));
-        return !OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
-            ? null
-            : LayerLowering.TryLower(
-                file, graph, model.Input.Tensor.Name, (model.Info.InputWidth, model.Info.InputHeight), head.Maps.Select(static map => map.Name),
-                out reason);
     }
 
     private static IEnumerable<ConvolutionShape> Shapes(LayerNetwork network, ImmutableArray<int> batches) => batches.SelectMany(

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
@@ -11,8 +10,7 @@ internal sealed class CudnnLibrary
     private const int VersionsPerMinor = 100;
     private const int Major = 9;
 
-    private static readonly Lock Gate = new();
-    private static readonly Dictionary<string, CudnnLibrary> Loaded = [];
+    private static readonly NativeLibraryLoader<CudnnLibrary> Loader = new(CudnnSearch.LibraryName, Open);
 
     private CudnnLibrary(string path, CudnnApi api)
     {
@@ -33,58 +31,23 @@ internal sealed class CudnnLibrary
     /// <summary>Finds the library and opens it, or gives the one that is open already.</summary>
     /// <exception cref="NativeLibraryException">No library was found, or what was found is not one this can use; the message names every place
     /// and what to do.</exception>
-    public static CudnnLibrary Load(CudnnSearch search)
-    {
-        List<string> tried = [];
-        lock (Gate)
-        {
-            foreach (string candidate in search.Candidates())
-            {
-                if (Loaded.TryGetValue(candidate, out CudnnLibrary? known))
-                {
-                    return known;
-                }
+    public static CudnnLibrary Load(CudnnSearch search) => Loader.Load(
+        search.Candidates(),
+        $"Install cuDNN {Major} for the CUDA version in use, or set {CudnnSearch.VariableName} to {CudnnSearch.FileNames[0]} or its folder.");
 
-                bool isForSystem = NativeLibrarySearch.IsForSystem(candidate);
-                if ((isForSystem || File.Exists(candidate)) && NativeLibrary.TryLoad(candidate, out nint module))
-                {
-                    return Keep(candidate, module);
-                }
-
-                tried.Add(isForSystem ? $"{candidate}, by the system's own search" : candidate);
-            }
-        }
-
-        throw new NativeLibraryException(
-            CudnnSearch.LibraryName,
-            $"the native library was not found. Install cuDNN {Major} for the CUDA version in use, or set {CudnnSearch.VariableName} to "
-                + $"{CudnnSearch.FileNames[0]} or its folder. "
-                + $"Tried:{string.Concat(tried.Select(static place => $"{Environment.NewLine}  {place}"))}");
-    }
-
-    private static CudnnLibrary Keep(string path, nint module)
+    private static CudnnLibrary Open(string path, nint module)
     {
         try
         {
             CudnnApi api = new(module);
-            if (api.Version / VersionsPerMajor != Major)
-            {
-                throw new NativeLibraryException(CudnnSearch.LibraryName, $"'{path}' is version {api.Version}; cuDNN {Major} is needed.");
-            }
-
-            CudnnLibrary library = new(path, api);
-            Loaded.Add(path, library);
-            return library;
+            return api.Version / VersionsPerMajor == Major
+                ? new CudnnLibrary(path, api)
+                : throw new NativeLibraryException(
+                    CudnnSearch.LibraryName, $"'{path}' is version {api.Version}; cuDNN {Major} is needed.");
         }
         catch (EntryPointNotFoundException error)
         {
-            NativeLibrary.Free(module);
             throw new NativeLibraryException(CudnnSearch.LibraryName, $"'{path}' is a library, but not cuDNN {Major}: {error.Message}", error);
-        }
-        catch
-        {
-            NativeLibrary.Free(module);
-            throw;
         }
     }
 }

@@ -5,8 +5,8 @@ namespace YoloZeroCopy;
 
 /// <summary>Takes a second way to compute a convolution where that is faster.</summary>
 /// <remarks>
-/// cuDNN's heuristics propose several ways, and their first is not always the fastest: in the smallest batch, whose latency counts, and in the largest,
-/// whose rate counts, the second is tried too, for those convolutions that take most of the network's time.
+/// cuDNN's heuristics propose several ways, and their first is not always the fastest: in the smallest batch, whose latency counts, and in the
+/// largest, whose rate counts, the second is tried too, for those convolutions that take most of the network's time.
 /// </remarks>
 internal sealed class CudnnTuning
 {

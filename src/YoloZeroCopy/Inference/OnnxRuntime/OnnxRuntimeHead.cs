@@ -16,17 +16,29 @@ internal static unsafe class OnnxRuntimeHead
     /// <summary>Cuts a model.</summary>
     /// <param name="model">The model, opened whole.</param>
     /// <param name="reason">Why it stays whole, where this is null.</param>
-    /// <returns>The network without its tail, which the caller disposes when its sessions are open, and the maps it gives.</returns>
-    public static (ModelBytes Network, DetectionHead Head)? TryCut(OnnxRuntimeModel model, out string? reason)
+    /// <returns>The model with the maps that its network gives; the caller disposes it.</returns>
+    public static CutModel? TryCut(OnnxRuntimeModel model, out string? reason)
     {
-        if (TryCut(model, network => OnnxRuntimeSession.OpenForShapes(model.Library, network, model.Input), out reason)
-            is not (ModelBytes network, OrtHandle session, DetectionHead head))
+        OnnxModel? file = TryRead(model.Source, out reason);
+        try
         {
-            return null;
-        }
+            if (file is null
+                || !OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
+                || TryCut(model, file, graph, network => OnnxRuntimeSession.OpenForShapes(model.Library, network, model.Input), out reason)
+                    is not (OrtHandle session, DetectionHead head))
+            {
+                return null;
+            }
 
-        session.Dispose();
-        return (network, head);
+            session.Dispose();
+            CutModel cut = new(file, graph, head);
+            file = null;
+            return cut;
+        }
+        finally
+        {
+            file?.Dispose();
+        }
     }
 
     /// <summary>Cuts a model and opens what is left of it to run.</summary>
@@ -36,38 +48,32 @@ internal static unsafe class OnnxRuntimeHead
     /// <returns>A session of the network without its tail, and the maps it gives.</returns>
     public static (OrtHandle Session, DetectionHead Head)? TryOpen(OnnxRuntimeModel model, int threads, out string? reason)
     {
-        if (TryCut(model, network => OnnxRuntimeSession.OpenToRun(model.Library, network, model.Input, threads), out reason)
-            is not (ModelBytes network, OrtHandle session, DetectionHead head))
-        {
-            return null;
-        }
-
-        network.Dispose();
-        return (session, head);
+        using OnnxModel? file = TryRead(model.Source, out reason);
+        return file is not null && OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
+            ? TryCut(model, file, graph, network => OnnxRuntimeSession.OpenToRun(model.Library, network, model.Input, threads), out reason)
+            : null;
     }
 
-    private static (ModelBytes Network, OrtHandle Session, DetectionHead Head)? TryCut(
-        OnnxRuntimeModel model, Func<ModelSource, OrtHandle> open, out string? reason)
+    private static (OrtHandle Session, DetectionHead Head)? TryCut(
+        OnnxRuntimeModel model, OnnxModel file, OnnxGraph graph, Func<ModelSource, OrtHandle> open, out string? reason)
     {
-        using OnnxModel? file = TryRead(model.Source, out reason);
-        if (file is null
-            || !OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
-            || HeadCut.TryCut(graph, model.OutputName, out reason) is not HeadCut cut)
+        if (HeadCut.TryCut(graph, model.OutputName, out reason) is not HeadCut cut)
         {
             return null;
         }
 
-        ModelBytes network = cut.Network(file);
+        // A session keeps nothing of the bytes that it is opened from.
+        using ModelBytes network = cut.Network(file);
         OrtHandle? session = null;
-        bool isCut = false;
         try
         {
             session = open(ModelSource.InMemory(network.Memory, model.Source.Path));
             if (Resolve(model, session, out reason) is DetectionHead resolved
                 && Check(model, cut.Tail(file), resolved, out reason) is DetectionHead head)
             {
-                isCut = true;
-                return (network, session, head);
+                OrtHandle opened = session;
+                session = null;
+                return (opened, head);
             }
         }
         catch (YoloZeroCopyException error) when (error is ModelException or InferenceException)
@@ -80,11 +86,7 @@ internal static unsafe class OnnxRuntimeHead
         }
         finally
         {
-            if (!isCut)
-            {
-                session?.Dispose();
-                network.Dispose();
-            }
+            session?.Dispose();
         }
 
         return null;
@@ -177,4 +179,10 @@ internal static unsafe class OnnxRuntimeHead
             NativeMemory.Free(output);
         }
     }
+}
+
+/// <summary>A model and where its network ends. It owns the model.</summary>
+internal sealed record CutModel(OnnxModel File, OnnxGraph Graph, DetectionHead Head) : IDisposable
+{
+    public void Dispose() => File.Dispose();
 }

@@ -9,8 +9,7 @@ internal sealed unsafe class OnnxRuntimeLibrary
 {
     private const int MaxVersionLength = 64;
 
-    private static readonly Lock Gate = new();
-    private static readonly Dictionary<string, OnnxRuntimeLibrary> Loaded = [];
+    private static readonly NativeLibraryLoader<OnnxRuntimeLibrary> Loader = new(OnnxRuntimeSearch.LibraryName, Open);
 
     private OnnxRuntimeLibrary(string path, string version, OrtApi* api, nint environment)
     {
@@ -48,68 +47,10 @@ internal sealed unsafe class OnnxRuntimeLibrary
             throw new NativeLibraryException(OnnxRuntimeSearch.LibraryName, "a 64-bit process is needed; this one is 32-bit.");
         }
 
-        List<string> tried = [];
-        lock (Gate)
-        {
-            foreach (string candidate in search.Candidates())
-            {
-                if (Loaded.TryGetValue(candidate, out OnnxRuntimeLibrary? known))
-                {
-                    return known;
-                }
-
-                if (!NativeLibrarySearch.IsForSystem(candidate))
-                {
-                    if (File.Exists(candidate))
-                    {
-                        return Keep(candidate, LoadFile(candidate));
-                    }
-
-                    tried.Add(candidate);
-                }
-                else if (NativeLibrary.TryLoad(candidate, out nint module))
-                {
-                    return Keep(candidate, module);
-                }
-                else
-                {
-                    tried.Add($"{candidate}, by the system's own search");
-                }
-            }
-        }
-
-        throw new NativeLibraryException(OnnxRuntimeSearch.LibraryName, OnnxRuntimeSearch.NotFound(tried));
-    }
-
-    private static nint LoadFile(string file)
-    {
-        try
-        {
-            return NativeLibrary.Load(file);
-        }
-        catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
-        {
-            throw new NativeLibraryException(
-                OnnxRuntimeSearch.LibraryName,
-                $"'{file}' cannot be loaded; it is damaged, made for another system or processor ({RuntimeInformation.RuntimeIdentifier} is wanted), "
-                + $"or a library it needs is missing: {error.Message}",
-                error);
-        }
-    }
-
-    private static OnnxRuntimeLibrary Keep(string path, nint module)
-    {
-        try
-        {
-            OnnxRuntimeLibrary library = Open(path, module);
-            Loaded.Add(path, library);
-            return library;
-        }
-        catch
-        {
-            NativeLibrary.Free(module);
-            throw;
-        }
+        return Loader.Load(
+            search.Candidates(),
+            "Add the package Microsoft.ML.OnnxRuntime (or Microsoft.ML.OnnxRuntime.Gpu) to the application, "
+                + $"or set {OnnxRuntimeSearch.VariableName} to {OnnxRuntimeSearch.FileNames[0]} or its folder.");
     }
 
     private static OnnxRuntimeLibrary Open(string path, nint module)

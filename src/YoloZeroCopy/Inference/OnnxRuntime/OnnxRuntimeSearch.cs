@@ -36,10 +36,4 @@ internal sealed record OnnxRuntimeSearch : NativeLibrarySearch
     /// <exception cref="NativeLibraryException">The option or the variable is set, but there is no library where it points.</exception>
     public IEnumerable<string> Candidates() =>
         Candidates(new NamedLibrary(LibraryName, LibraryPath, "the library path option", Variable, VariableName), FileNames, FileNames);
-
-    /// <summary>What to tell a user who has no library.</summary>
-    public static string NotFound(List<string> tried) =>
-        "the native library was not found. Add the package Microsoft.ML.OnnxRuntime (or Microsoft.ML.OnnxRuntime.Gpu) to the application, "
-        + $"or set {VariableName} to {FileNames[0]} or its folder. "
-        + $"Tried:{string.Concat(tried.Select(static place => $"{Environment.NewLine}  {place}"))}";
 }

@@ -212,6 +212,11 @@ public sealed class CudnnPlansTests(CompiledSources sources) : IDisposable
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => CudnnLibrary.Load(nowhere));
         Assert.Contains(folder.File(CudnnSearch.FileNames[0]), error.Message, StringComparison.Ordinal);
         Assert.Contains("YZC_CUDNN", error.Message, StringComparison.Ordinal);
+
+        // One that is there and is none is told as that.
+        File.WriteAllText(folder.File(CudnnSearch.FileNames[0]), "no library");
+        error = Assert.Throws<NativeLibraryException>(() => CudnnLibrary.Load(nowhere));
+        Assert.Contains("cannot be loaded; it is damaged", error.Message, StringComparison.Ordinal);
     }
 
     private static ConvolutionShape Shape(int batch, int channels, int side, int outputs, int kernel, int stride = 1, int? padding = null)
