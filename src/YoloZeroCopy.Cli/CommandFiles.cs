@@ -5,7 +5,7 @@ namespace YoloZeroCopy.Cli;
 internal sealed class CommandFiles
 {
     private static readonly string[] Variables =
-        ["YZC_ONNXRUNTIME", "YZC_FFMPEG", "YZC_CUDA_DRIVER", "YZC_NVCUVID", "YZC_NVJPEG", "YZC_TENSORRT", "YZC_TENSORRT_SHIM"];
+        ["YZC_ONNXRUNTIME", "YZC_FFMPEG", "YZC_CUDA_DRIVER", "YZC_NVML", "YZC_NVCUVID", "YZC_NVJPEG", "YZC_TENSORRT", "YZC_TENSORRT_SHIM"];
 
     private readonly FileRoles roles = new();
 

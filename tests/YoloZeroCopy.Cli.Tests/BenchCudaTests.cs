@@ -205,6 +205,9 @@ internal static class StandInDriver
         return why.Length == 0;
     }
 
+    /// <summary>The library that plays NVML.</summary>
+    public static string Nvml { get; private set; } = "";
+
     /// <summary>What was done wrong first; empty when nothing was.</summary>
     public static unsafe string Misuse() =>
         Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)NativeLibrary.GetExport(NativeLibrary.Load(CudaDriver.Library), "yzc_misuse"))())!;
@@ -220,9 +223,10 @@ internal static class StandInDriver
         string driver = Path.Combine(folder, "libcuda.so");
         string video = Path.Combine(folder, "libnvcuvid.so");
         string jpeg = Path.Combine(folder, "libnvjpeg.so");
+        string nvml = Path.Combine(folder, "libnvidia-ml.so");
         string profiler = Path.Combine(folder, "libcupti.so");
         if (!IsCompiled("native/tests/cuda_double/cuda_double.c", driver) || !IsCompiled("native/tests/nvcuvid_double/nvcuvid_double.c", video)
-            || !IsCompiled("native/tests/nvjpeg_double/nvjpeg_double.c", jpeg)
+            || !IsCompiled("native/tests/nvjpeg_double/nvjpeg_double.c", jpeg) || !IsCompiled("native/tests/nvml_double/nvml_double.c", nvml)
             || !IsCompiled("native/tests/cupti_double/cupti_double.c", profiler))
         {
             return "There is no C compiler for the stand-in driver.";
@@ -231,15 +235,19 @@ internal static class StandInDriver
         Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", driver);
         Environment.SetEnvironmentVariable("YZC_NVCUVID", video);
         Environment.SetEnvironmentVariable("YZC_NVJPEG", jpeg);
+        Environment.SetEnvironmentVariable("YZC_NVML", nvml);
         Assert.True(CudaDriver.TryInitialize(out string reason), reason);
         Assert.True(CudaVideoDecoder.TryInitialize(out reason), reason);
         Assert.True(CudaJpegDecoder.TryInitialize(out reason), reason);
+        Assert.True(CudaDeviceMonitor.TryOpen(CudaDevice.Get(0).PciBusId, out _, out reason), reason);
         UseDriver(video, driver);
+        Nvml = nvml;
 
         // Not for the tool's own processes.
         Environment.SetEnvironmentVariable("YZC_CUDA_DRIVER", null);
         Environment.SetEnvironmentVariable("YZC_NVCUVID", null);
         Environment.SetEnvironmentVariable("YZC_NVJPEG", null);
+        Environment.SetEnvironmentVariable("YZC_NVML", null);
         Environment.SetEnvironmentVariable(Cupti.VariableName, profiler);
         return "";
     }

@@ -26,4 +26,44 @@ public class DoctorTests
         Assert.NotEmpty(driver.GetProperty("remedy").GetString()!);
         Assert.All(findings, static one => Assert.Contains(one.GetProperty("verdict").GetString(), (string[])["good", "note", "bad", "unknown"]));
     }
+
+    [Fact]
+    public void A_model_is_run_and_what_happened_is_drawn()
+    {
+        string folder = Directory.CreateTempSubdirectory("yzc-doctor-").FullName;
+        string page = Path.Combine(folder, "run.html");
+        string trace = Path.Combine(folder, "run.json");
+        YzcResult run = YzcProcess.Run(
+            "doctor", "--model", SampleAssets.Model, "--device", "cpu", "--seconds", "1.5", "--frame", "640x480", "--json", "--timeline", page, "--trace",
+            trace);
+        Assert.Equal("", run.Error);
+        Assert.Equal(0, run.ExitCode);
+        using JsonDocument document = JsonDocument.Parse(run.Output);
+        JsonElement latency = document.RootElement.GetProperty("latency");
+        Assert.Equal("EngineBound", latency.GetProperty("verdict").GetString());
+        Assert.True(latency.GetProperty("frames_per_second").GetDouble() > 0);
+        Assert.Contains("<canvas", File.ReadAllText(page), StringComparison.Ordinal);
+        using JsonDocument events = JsonDocument.Parse(File.ReadAllText(trace));
+        Assert.True(events.RootElement.GetProperty("traceEvents").GetArrayLength() > 10);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_rate_that_comes_slowly_leaves_the_detector_healthy()
+    {
+        YzcResult run = YzcProcess.Run(
+            "doctor", "--model", SampleAssets.Model, "--device", "cpu", "--seconds", "2", "--frame", "640x480", "--rate", "0.9");
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains(run.Output.Split('\n'), static line => line.StartsWith("verdict       ", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("--rate", "0")]
+    [InlineData("--timeline", "run.html")]
+    public void Options_that_make_no_sense_are_refused(string option, string value)
+    {
+        YzcResult run = YzcProcess.Run("doctor", option, value);
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains(option, run.Error, StringComparison.Ordinal);
+    }
 }
