@@ -42,7 +42,7 @@ public record SourceOptions
     /// </summary>
     public Action<DeadlineMiss>? DeadlineMissed { get; set; }
 
-    internal void Validate()
+    internal virtual void Validate()
     {
         DetectorOptions.ThrowIfOutside(Weight, 0.01, 1000, nameof(Weight));
         ThrowIfUndefined(Priority, nameof(Priority));

@@ -88,6 +88,12 @@ public sealed partial class YoloDetector : IDetector
     /// <summary>Number of the CUDA device that the detector runs on, for those who give it frames in device memory; null on the CPU.</summary>
     public int? CudaOrdinal => Inspection.Cuda?.Context.Device.Ordinal;
 
+    /// <summary>What is wrong and throws nothing is told here.</summary>
+    internal Warnings Warnings => pipeline.Warnings;
+
+    /// <summary>Whether its disposal has begun.</summary>
+    internal bool IsDisposed { get; private set; }
+
     /// <summary>What it is made of, for measuring.</summary>
     internal DetectorInspection Inspection { get; }
 
@@ -265,6 +271,7 @@ public sealed partial class YoloDetector : IDetector
     public ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
+        IsDisposed = true;
         return pipeline.DisposeAsync();
     }
 
@@ -277,6 +284,7 @@ public sealed partial class YoloDetector : IDetector
     public void Dispose()
     {
         GC.SuppressFinalize(this);
+        IsDisposed = true;
         pipeline.Dispose();
     }
 }

@@ -1,21 +1,12 @@
-using System.Diagnostics;
-
 namespace YoloZeroCopy;
 
 /// <summary>What became of a source's frames, and how old its last results were. Guarded by the pipeline's gate.</summary>
-internal sealed class SourceRecord
+/// <param name="now">When it was added.</param>
+internal sealed class SourceRecord(long now)
 {
-    private const int Kept = 512;
-
-    private static readonly long RateWindow = SourceSettings.Ticks(TimeSpan.FromSeconds(5));
-
-    private readonly long[] ages = new long[Kept];
-    private readonly long[] times = new long[Kept];
+    private readonly RecentFrames completed = new(now);
     private FrameCounts counts;
     private long deadlinesMissed;
-    private readonly long startedAt;
-
-    public SourceRecord(long now) => startedAt = now;
 
     public void Submit() => counts.Submitted++;
 
@@ -27,9 +18,7 @@ internal sealed class SourceRecord
         deadlinesMissed += frame.MissedDeadline ? 1 : 0;
         if (frame.Error is null && frame.Status == FrameStatus.Completed)
         {
-            int place = (int)(counts.Completed % Kept);
-            ages[place] = frame.GivenAt - frame.CapturedAt;
-            times[place] = frame.GivenAt;
+            completed.Add(frame.GivenAt - frame.CapturedAt, frame.GivenAt);
         }
 
         counts.Count(frame);
@@ -37,9 +26,7 @@ internal sealed class SourceRecord
 
     public SourceStatistics ToStatistics(int waiting, long now)
     {
-        int kept = (int)Math.Min(counts.Completed, Kept);
-        long[] sorted = ages[..kept];
-        Array.Sort(sorted);
+        (TimeSpan? p50, TimeSpan? p99) = completed.Ages();
         return new SourceStatistics
         {
             FramesSubmitted = counts.Submitted,
@@ -53,29 +40,9 @@ internal sealed class SourceRecord
             DroppedRemoved = counts.DroppedRemoved,
             DeadlinesMissed = deadlinesMissed,
             FramesWaiting = waiting,
-            CompletedPerSecond = Rate(kept, now),
-            AgeP50 = Percentile(sorted, 0.50),
-            AgeP99 = Percentile(sorted, 0.99),
+            CompletedPerSecond = completed.Rate(now),
+            AgeP50 = p50,
+            AgeP99 = p99,
         };
-    }
-
-    private static TimeSpan? Percentile(long[] sorted, double part) =>
-        sorted.Length == 0 ? null : Stopwatch.GetElapsedTime(0, sorted[(int)Math.Ceiling(part * sorted.Length) - 1]);
-
-    private double Rate(int kept, long now)
-    {
-        long since = Math.Max(startedAt, now - RateWindow);
-        if (kept == Kept)
-        {
-            since = Math.Max(since, times[counts.Completed % Kept]);
-        }
-
-        int count = 0;
-        for (int index = 0; index < kept; index++)
-        {
-            count += times[index] > since ? 1 : 0;
-        }
-
-        return now > since ? count / Stopwatch.GetElapsedTime(since, now).TotalSeconds : 0;
     }
 }

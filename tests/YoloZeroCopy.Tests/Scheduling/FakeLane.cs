@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 
 namespace YoloZeroCopy.Tests;
@@ -11,6 +12,7 @@ internal sealed class FakeLane : Lane
     private readonly Lock sync = new();
     private readonly Queue<LaneBatch> started = new();
     private readonly Action<FakeLane, LaneBatch>? onStart;
+    private int registrations;
 
     /// <summary>With no action batches stay in flight until the test finishes them.</summary>
     public FakeLane(Action<FakeLane, LaneBatch>? onStart = null) => this.onStart = onStart;
@@ -28,7 +30,10 @@ internal sealed class FakeLane : Lane
     public bool NeedsDispatcher { get; init; }
 
     /// <summary>Registered memory that is locked now.</summary>
-    public int Registrations { get; private set; }
+    public int Registrations => registrations;
+
+    /// <summary>All memory that was registered.</summary>
+    public ConcurrentQueue<(long Address, long ByteCount)> Registered { get; } = new();
 
     /// <summary>What <see cref="Check"/> throws.</summary>
     public Exception? CheckError { get; set; }
@@ -66,7 +71,8 @@ internal sealed class FakeLane : Lane
 
     public override IDisposable? Register(nint address, long byteCount)
     {
-        Registrations += OnDevice ? 1 : 0;
+        _ = Interlocked.Add(ref registrations, OnDevice ? 1 : 0);
+        Registered.Enqueue((address, byteCount));
         return OnDevice ? new Registration(this) : null;
     }
 
@@ -122,6 +128,6 @@ internal sealed class FakeLane : Lane
 
     private sealed class Registration(FakeLane lane) : IDisposable
     {
-        public void Dispose() => lane.Registrations--;
+        public void Dispose() => Interlocked.Decrement(ref lane.registrations);
     }
 }

@@ -18,10 +18,11 @@ internal sealed class PipelineHarness : IAsyncDisposable
         TimeSpan spinTime = default,
         bool allowSynchronousContinuations = false,
         Action<string>? warning = null,
-        TimeProvider? clock = null)
+        TimeProvider? clock = null,
+        int slotBytes = 0)
     {
         Lanes = lanes;
-        Pool = new FramePool(slots, Format.ByteCount);
+        Pool = new FramePool(slots, slotBytes == 0 ? Format.ByteCount : slotBytes);
         Pipeline = new Pipeline(
             Pool, lanes, new PipelineOptions(
                 maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime,

@@ -1,4 +1,4 @@
-namespace YoloZeroCopy.Video.Tests;
+namespace YoloZeroCopy.Tests;
 
 /// <summary>A clock that a test moves. Timers run within the move.</summary>
 internal sealed class ManualTime : TimeProvider

@@ -1,0 +1,179 @@
+namespace YoloZeroCopy;
+
+/// <summary>The slots of one source: registered memory that the detector reads frames in, and that its handler may look at afterwards.</summary>
+/// <remarks>
+/// A slot that was submitted has two users, the detector and the handler, and is free when both have let go of it. The gate is that of the source.
+/// </remarks>
+internal sealed class SlotRing : IFrameOwner, IDisposable
+{
+    private const int Users = 2;
+
+    // Whole pages are locked, and no two registrations may share one.
+    private const int Page = 4096;
+
+    private readonly HubSource source;
+    private readonly RegisteredMemory registered;
+    private readonly Memory<byte> memory;
+    private readonly int step;
+    private readonly FrameFormat[] formats;
+    private readonly int[] tokens;
+    private readonly int[] users;
+    private readonly bool[] isRented;
+    private readonly int[] free;
+    private int freeCount;
+
+    /// <exception cref="ArgumentException">So many slots of this size are too much.</exception>
+    /// <exception cref="YoloZeroCopy.Cuda.CudaException">The driver refused to register the memory.</exception>
+    public SlotRing(HubSource source, YoloDetector detector, int slotBytes, int count)
+    {
+        this.source = source;
+        long bytes = count * (long)FramePool.StepOf(slotBytes);
+        if (bytes + Page > Array.MaxLength)
+        {
+            throw new ArgumentException(
+                $"{count} frames of {slotBytes} bytes are more than {Array.MaxLength}; {nameof(HubSourceOptions.FramesAhead)} must be smaller.");
+        }
+
+        step = (int)FramePool.StepOf(slotBytes);
+        formats = new FrameFormat[count];
+        tokens = new int[count];
+        users = new int[count];
+        isRented = new bool[count];
+        free = new int[count];
+        byte[] array = GC.AllocateUninitializedArray<byte>((int)bytes + Page, pinned: true);
+        memory = array.AsMemory(BytesToPage(array), (int)bytes);
+        registered = detector.Register(memory);
+        for (int index = count - 1; index >= 0; index--)
+        {
+            free[freeCount++] = index;
+        }
+    }
+
+    /// <summary>Bytes of the largest frame that a slot can hold.</summary>
+    public int SlotBytes => step;
+
+    /// <summary>Rents a free slot. With the gate held.</summary>
+    public bool TryRent(in FrameFormat format, out SourceSlot slot)
+    {
+        slot = default;
+        if (freeCount == 0)
+        {
+            return false;
+        }
+
+        int index = free[--freeCount];
+        formats[index] = format;
+        isRented[index] = true;
+        slot = new SourceSlot(this, index, ++tokens[index]);
+        return true;
+    }
+
+    /// <summary>A rented slot is submitted: both its users have it from here on. With the gate held.</summary>
+    /// <exception cref="InvalidOperationException">The slot is stale.</exception>
+    public ExternalFrame Lend(in SourceSlot slot)
+    {
+        ThrowIfStale(slot);
+        ExternalFrame frame = ExternalFrame.InRegistered(registered, (long)slot.Index * step, formats[slot.Index], this, slot.Index);
+        isRented[slot.Index] = false;
+        users[slot.Index] = Users;
+        return frame;
+    }
+
+    /// <summary>The detector did not take the frame. With the gate held.</summary>
+    public void TakeBack(int index)
+    {
+        users[index] = 0;
+        free[freeCount++] = index;
+    }
+
+    /// <summary>One of a frame's two users lets go of it. With the gate held.</summary>
+    public void Leave(int index)
+    {
+        if (--users[index] == 0)
+        {
+            free[freeCount++] = index;
+        }
+    }
+
+    /// <summary>Takes back what is rented and not submitted, and gives its number. With the gate held.</summary>
+    public int Reclaim()
+    {
+        int count = 0;
+        for (int index = 0; index < isRented.Length; index++)
+        {
+            if (isRented[index])
+            {
+                isRented[index] = false;
+                free[freeCount++] = index;
+                count++;
+            }
+        }
+
+        return count;
+    }
+
+    /// <summary>A slot is given back unused, where it is not stale.</summary>
+    public void Return(in SourceSlot slot)
+    {
+        lock (source.Gate)
+        {
+            if (IsRented(slot))
+            {
+                isRented[slot.Index] = false;
+                free[freeCount++] = slot.Index;
+                source.LeaveRoom();
+            }
+        }
+    }
+
+    public FrameFormat FormatOf(in SourceSlot slot)
+    {
+        lock (source.Gate)
+        {
+            ThrowIfStale(slot);
+            return formats[slot.Index];
+        }
+    }
+
+    public Memory<byte> MemoryOf(in SourceSlot slot)
+    {
+        lock (source.Gate)
+        {
+            ThrowIfStale(slot);
+            return PixelsOf(slot.Index);
+        }
+    }
+
+    /// <summary>The frame in a slot.</summary>
+    public Memory<byte> PixelsOf(int index) => memory.Slice(index * step, formats[index].ByteCount);
+
+    /// <summary>Waits until the detector reads none of the frames. Their memory is the garbage collector's then.</summary>
+    public void Dispose() => registered.Dispose();
+
+    void IFrameOwner.OnFrameFree(long token)
+    {
+        lock (source.Gate)
+        {
+            Leave((int)token);
+            source.WakeProducer();
+        }
+    }
+
+    private static unsafe int BytesToPage(byte[] array)
+    {
+        fixed (byte* first = array)
+        {
+            return (int)(((nuint)first + Page - 1) / Page * Page - (nuint)first);
+        }
+    }
+
+    private bool IsRented(in SourceSlot slot) => isRented[slot.Index] && tokens[slot.Index] == slot.Token;
+
+    private void ThrowIfStale(in SourceSlot slot)
+    {
+        if (!IsRented(slot))
+        {
+            throw new InvalidOperationException("The slot is stale: it was submitted or disposed, or the call of the producer that rented it has ended.");
+        }
+    }
+}
