@@ -22,7 +22,7 @@ try
     file = SettingsFile.Read(path);
     access = Access.Of(file.Site.TokenFile);
     detector = await YoloDetector.OpenAsync(file.Site.Model.Path, file.Site.Model.ToOptions());
-    file.ThrowIfClassesUnknown(detector.Model.Names);
+    file.ThrowIfUnfit(detector.Model.Names, detector.CudaOrdinal is not null);
 }
 catch (Exception error) when (error is SettingsException or InferenceException or ModelException or NativeLibraryException)
 {

@@ -5,39 +5,29 @@ namespace YoloZeroCopy;
 /// <summary>Decodes a video whose packets are JPEGs on a detector's GPU.</summary>
 internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
 {
-    private readonly YoloDetector detector;
-    private readonly DeviceFrameReceiver receiver;
-    private readonly int source;
+    private readonly DeviceFrameTaker taker;
     private readonly CudaContext context;
     private readonly CudaJpegDecoder decoder;
     private long damagedPictures;
 
     /// <param name="detector">A detector on CUDA.</param>
     /// <param name="options">How it is decoded; as <see cref="CudaJpegLayout.Bgr"/>, whatever the layout.</param>
-    /// <param name="source">Number of the video among the detector's sources.</param>
-    /// <param name="receiver">Gets the results.</param>
+    /// <param name="taker">Gets the frames.</param>
     /// <exception cref="ArgumentException">The detector is none on CUDA, or an option is wrong.</exception>
     /// <exception cref="CudaUnavailableException">nvJPEG is not there.</exception>
     /// <exception cref="CudaJpegException">nvJPEG does not start.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
-    public DeviceMjpeg(YoloDetector detector, CudaJpegDecoderOptions options, int source, DeviceFrameReceiver receiver)
+    public DeviceMjpeg(YoloDetector detector, CudaJpegDecoderOptions options, DeviceFrameTaker taker)
         : this(
-            detector,
-            DeviceVideo.OpenContext(detector),
-            context => new CudaJpegDecoder(context, options with { Layout = CudaJpegLayout.Bgr }),
-            source,
-            receiver)
+            DeviceVideo.OpenContext(detector), context => new CudaJpegDecoder(context, options with { Layout = CudaJpegLayout.Bgr }), taker)
     {
     }
 
     /// <summary>With a context of its own, for tests; it is disposed with this.</summary>
-    internal DeviceMjpeg(
-        YoloDetector detector, CudaContext context, Func<CudaContext, CudaJpegDecoder> make, int source, DeviceFrameReceiver receiver)
+    internal DeviceMjpeg(CudaContext context, Func<CudaContext, CudaJpegDecoder> make, DeviceFrameTaker taker)
     {
-        this.detector = detector;
         this.context = context;
-        this.receiver = receiver;
-        this.source = source;
+        this.taker = taker;
         try
         {
             decoder = make(context);
@@ -77,22 +67,21 @@ internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
             return;
         }
 
-        FrameFormat format;
-        ValueTask<DetectionResult> result;
+        bool isTaken = false;
         try
         {
-            format = new FrameFormat(PixelFormat.Bgr24, frame.Width, frame.Height, frame.Pitch);
+            FrameFormat format = new(PixelFormat.Bgr24, frame.Width, frame.Height, frame.Pitch);
             ExternalFrame external = ExternalFrame.OnDevice(frame.Address.Value, 0, format, frame.Ready.Value, this, frame.Token);
-            result = detector.SubmitAsync(external, source, arrivedAt, cancellationToken);
+            isTaken = taker(new DeviceFrame(timestamp, format, FollowsDamage: false, arrivedAt), external, cancellationToken);
         }
-        catch (ArgumentException)
+        finally
         {
-            // Not taken. Otherwise the owner hears, even of a detector that is gone.
-            decoder.Release(frame.Token);
-            throw;
+            // Otherwise the owner hears, even of a detector that is gone.
+            if (!isTaken)
+            {
+                decoder.Release(frame.Token);
+            }
         }
-
-        receiver(new DeviceFrame(timestamp, format, FollowsDamage: false), result);
     }
 
     /// <summary>Does nothing: no frame waits.</summary>

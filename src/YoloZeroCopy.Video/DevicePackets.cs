@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
@@ -7,8 +6,10 @@ namespace YoloZeroCopy;
 /// <remarks>One call at a time.</remarks>
 internal sealed class DevicePackets : IAsyncDisposable
 {
-    private readonly Func<VideoCodec, DeviceFrameReceiver, IDeviceVideo> make;
-    private readonly ChannelWriter<VideoDetection.PendingFrame> ahead;
+    private const int FirstPacketBytes = 1 << 20;
+
+    private readonly Func<VideoCodec, DeviceFrameTaker, IDeviceVideo> make;
+    private readonly DeviceFrameTaker taker;
     private readonly bool isLive;
     private readonly CancellationToken end;
     private readonly FrameWorker worker;
@@ -23,28 +24,57 @@ internal sealed class DevicePackets : IAsyncDisposable
 
     /// <param name="make">Makes the decoder of a codec.</param>
     /// <param name="isLive">Whether the video goes on when its decoder failed.</param>
-    /// <param name="ahead">Gets the frames.</param>
+    /// <param name="taker">Gets the frames.</param>
     /// <param name="end">Ends everything.</param>
-    public DevicePackets(
-        Func<VideoCodec, DeviceFrameReceiver, IDeviceVideo> make,
-        bool isLive,
-        ChannelWriter<VideoDetection.PendingFrame> ahead,
-        CancellationToken end)
+    public DevicePackets(Func<VideoCodec, DeviceFrameTaker, IDeviceVideo> make, bool isLive, DeviceFrameTaker taker, CancellationToken end)
     {
         this.make = make;
         this.isLive = isLive;
-        this.ahead = ahead;
+        this.taker = taker;
         this.end = end;
 
         // Whatever it waits for ends with the token.
         worker = new FrameWorker("YoloZeroCopy video decoder", Decode, static () => { });
     }
 
-    /// <summary>Frames that were submitted.</summary>
+    /// <summary>Frames that were taken.</summary>
     public long Frames => Volatile.Read(ref frames);
 
     /// <summary>Pictures that could not be decoded.</summary>
     public long DamagedPictures => damagedBefore + (video?.DamagedPictures ?? 0);
+
+    /// <summary>Reads a video to its end.</summary>
+    /// <param name="video">A reader of packets, connected.</param>
+    /// <param name="beforeRead">Awaited before each packet is read: whether there is room for more.</param>
+    /// <param name="beforeDecode">Awaited with each packet before it is decoded; null for nothing.</param>
+    /// <inheritdoc cref="DecodeAsync" path="/exception"/>
+    /// <inheritdoc cref="VideoReader.ReadPacketAsync" path="/exception"/>
+    public async Task ReadAsync(VideoReader video, Func<ValueTask<bool>> beforeRead, Func<VideoPacket, ValueTask>? beforeDecode = null)
+    {
+        byte[] buffer = new byte[FirstPacketBytes];
+        while (await beforeRead().ConfigureAwait(false))
+        {
+            if (!await video.ReadPacketAsync(buffer, end).ConfigureAwait(false))
+            {
+                await FlushAsync().ConfigureAwait(false);
+                return;
+            }
+
+            if (video.Packet.Size > buffer.Length)
+            {
+                // Nothing was read; the same packet comes again.
+                buffer = new byte[Math.Max(video.Packet.Size, 2 * buffer.Length)];
+                continue;
+            }
+
+            if (beforeDecode is not null)
+            {
+                await beforeDecode(video.Packet).ConfigureAwait(false);
+            }
+
+            await DecodeAsync(buffer.AsMemory(0, video.Packet.Size), video.Packet, video.Codec, video.Extradata).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Decodes one packet. Of a live video whose decoder fails, what comes until the next key frame is passed by.</summary>
     /// <param name="bytes">The packet.</param>
@@ -111,7 +141,7 @@ internal sealed class DevicePackets : IAsyncDisposable
 
     private IDeviceVideo Begin()
     {
-        IDeviceVideo begun = make(codec, HandOn);
+        IDeviceVideo begun = make(codec, Take);
         if (!headers.IsEmpty)
         {
             try
@@ -136,28 +166,11 @@ internal sealed class DevicePackets : IAsyncDisposable
         needsKey = true;
     }
 
-    // The frame is the detector's: nothing may throw here.
-    private void HandOn(in DeviceFrame frame, ValueTask<DetectionResult> result)
+    private bool Take(in DeviceFrame frame, in ExternalFrame external, CancellationToken cancellationToken)
     {
+        bool isTaken = taker(frame, external, cancellationToken);
         hasFailed = false;
-        VideoDetection.PendingFrame pending = new(frames, frame.Timestamp, frame.Format, result, frame.FollowsDamage);
-        Volatile.Write(ref frames, frames + 1);
-        if (!ahead.TryWrite(pending))
-        {
-            HandOnLate(pending);
-        }
-    }
-
-    // The caller is behind. This thread has nothing else to do than to wait for it.
-    private void HandOnLate(in VideoDetection.PendingFrame frame)
-    {
-        try
-        {
-            ahead.WriteAsync(frame, end).AsTask().GetAwaiter().GetResult();
-        }
-        catch (Exception error) when (error is OperationCanceledException or ChannelClosedException)
-        {
-            _ = frame.DiscardAsync().AsTask();
-        }
+        Volatile.Write(ref frames, frames + (isTaken ? 1 : 0));
+        return isTaken;
     }
 }

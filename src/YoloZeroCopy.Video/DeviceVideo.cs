@@ -2,17 +2,6 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>What stands beside a frame that was decoded on the device.</summary>
-/// <param name="Timestamp">When it is shown, by the video's clock.</param>
-/// <param name="Format">Its layout.</param>
-/// <param name="FollowsDamage">Whether it may be predicted from a picture that was damaged.</param>
-internal readonly record struct DeviceFrame(TimeSpan Timestamp, FrameFormat Format, bool FollowsDamage);
-
-/// <summary>Gets the frames of an <see cref="IDeviceVideo"/>, in the order in which they are shown, on the thread that decodes.</summary>
-/// <param name="frame">The frame.</param>
-/// <param name="result">Its result, to be awaited once. What the receiver throws is lost with the frame: it has to do without.</param>
-internal delegate void DeviceFrameReceiver(in DeviceFrame frame, ValueTask<DetectionResult> result);
-
 /// <summary>Decodes one video on a detector's GPU. The detector reads the frames where they were decoded, and gives them back.</summary>
 /// <remarks>One thread at a time decodes; disposal from any.</remarks>
 internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwner
@@ -20,9 +9,7 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
     // More than a decoder holds pictures: what is known of a packet is asked for when its picture is shown.
     private const int PacketsRemembered = 128;
 
-    private readonly YoloDetector detector;
-    private readonly DeviceFrameReceiver receiver;
-    private readonly int source;
+    private readonly DeviceFrameTaker taker;
     private readonly CudaContext context;
     private readonly CudaVideoDecoder decoder;
     private readonly (TimeSpan Timestamp, long ArrivedAt)[] packets = new (TimeSpan, long)[PacketsRemembered];
@@ -31,29 +18,21 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
 
     /// <param name="detector">A detector on CUDA.</param>
     /// <param name="options">How it is decoded.</param>
-    /// <param name="source">Number of the video among the detector's sources.</param>
-    /// <param name="receiver">Gets the results.</param>
+    /// <param name="taker">Gets the frames.</param>
     /// <exception cref="ArgumentException">The detector is none on CUDA, or an option is wrong.</exception>
     /// <exception cref="CudaUnavailableException">NVIDIA's library for video decoding is not there.</exception>
     /// <exception cref="NotSupportedException">The device does not decode this codec.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
-    public DeviceVideo(YoloDetector detector, CudaVideoDecoderOptions options, int source, DeviceFrameReceiver receiver)
-        : this(detector, OpenContext(detector), (context, self) => new CudaVideoDecoder(context, options, self), source, receiver)
+    public DeviceVideo(YoloDetector detector, CudaVideoDecoderOptions options, DeviceFrameTaker taker)
+        : this(OpenContext(detector), (context, self) => new CudaVideoDecoder(context, options, self), taker)
     {
     }
 
     /// <summary>With a context of its own, for tests; it is disposed with this.</summary>
-    internal DeviceVideo(
-        YoloDetector detector,
-        CudaContext context,
-        Func<CudaContext, ICudaVideoReceiver, CudaVideoDecoder> make,
-        int source,
-        DeviceFrameReceiver receiver)
+    internal DeviceVideo(CudaContext context, Func<CudaContext, ICudaVideoReceiver, CudaVideoDecoder> make, DeviceFrameTaker taker)
     {
-        this.detector = detector;
         this.context = context;
-        this.receiver = receiver;
-        this.source = source;
+        this.taker = taker;
         try
         {
             decoder = make(context, this);
@@ -96,10 +75,10 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
         FrameFormat format = FormatOf(frame);
         ExternalFrame external = ExternalFrame.OnDevice(
             frame.Luma.Value, frame.Chroma.Value, format, frame.Ready.Value, this, frame.Token);
-
-        // Once this has returned, the frame is the detector's, and nothing may throw.
-        ValueTask<DetectionResult> result = detector.SubmitAsync(external, source, arrivedAt, cancellation);
-        receiver(new DeviceFrame(timestamp, format, frame.FollowsDamage), result);
+        if (!taker(new DeviceFrame(timestamp, format, frame.FollowsDamage, arrivedAt), external, cancellation))
+        {
+            decoder.Release(frame.Token);
+        }
     }
 
     /// <inheritdoc/>

@@ -52,16 +52,7 @@ internal sealed partial class FfmpegLog(string? url = null)
     }
 
     /// <summary>Lines of level error or fatal so far.</summary>
-    public int ErrorCount
-    {
-        get
-        {
-            lock (gate)
-            {
-                return errorCount;
-            }
-        }
-    }
+    public int ErrorCount => Volatile.Read(ref errorCount);
 
     /// <summary>The last errors, or the last lines where there was none.</summary>
     public string Tail
@@ -148,7 +139,7 @@ internal sealed partial class FfmpegLog(string? url = null)
             Queue<string> target = lines;
             if (error >= 0 && (other < 0 || error < other))
             {
-                errorCount++;
+                Volatile.Write(ref errorCount, errorCount + 1);
                 isRefused |= Refusal().IsMatch(text);
                 target = errors;
                 text = text[(error + 8)..];

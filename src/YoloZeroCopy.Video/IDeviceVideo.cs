@@ -18,14 +18,13 @@ internal interface IDeviceVideo : IDisposable
     /// <param name="detector">A detector on CUDA.</param>
     /// <param name="codec">The codec, as <see cref="VideoReader.Codec"/> says.</param>
     /// <param name="isLive">True where a frame is wanted as soon as it is there, false where many are wanted in a time.</param>
-    /// <param name="source">Number of the video among the detector's sources.</param>
-    /// <param name="receiver">Gets the results.</param>
+    /// <param name="taker">Gets the frames.</param>
     /// <exception cref="ArgumentException">The detector is none on CUDA.</exception>
     /// <exception cref="CudaUnavailableException">NVIDIA's library for such videos is not there: libnvcuvid, for MJPEG nvJPEG.</exception>
     /// <exception cref="NotSupportedException">The device does not decode this codec.</exception>
     /// <exception cref="CudaJpegException">nvJPEG does not start.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
-    static IDeviceVideo Open(YoloDetector detector, VideoCodec codec, bool isLive, int source, DeviceFrameReceiver receiver)
+    static IDeviceVideo Open(YoloDetector detector, VideoCodec codec, bool isLive, DeviceFrameTaker taker)
     {
         int held = isLive ? LiveFramesHeld : FileFramesHeld;
         return codec switch
@@ -33,15 +32,14 @@ internal interface IDeviceVideo : IDisposable
             VideoCodec.H264 => OfVideo(CudaVideoCodec.H264),
             VideoCodec.Hevc => OfVideo(CudaVideoCodec.Hevc),
             VideoCodec.Av1 => OfVideo(CudaVideoCodec.Av1),
-            VideoCodec.Mjpeg => new DeviceMjpeg(detector, new CudaJpegDecoderOptions { MaxFramesHeld = held }, source, receiver),
+            VideoCodec.Mjpeg => new DeviceMjpeg(detector, new CudaJpegDecoderOptions { MaxFramesHeld = held }, taker),
             _ => throw new NotSupportedException($"A video of codec {codec} is not decoded on the GPU; wanted is H264, Hevc, Av1 or Mjpeg."),
         };
 
         DeviceVideo OfVideo(CudaVideoCodec videoCodec) => new(
             detector,
             new CudaVideoDecoderOptions { Codec = videoCodec, MaxFramesHeld = held, DisplayDelay = isLive ? 0 : FileDisplayDelay },
-            source,
-            receiver);
+            taker);
     }
 
     /// <summary>Reads headers that come outside of the packets.</summary>

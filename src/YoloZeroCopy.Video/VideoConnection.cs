@@ -76,6 +76,9 @@ internal sealed class VideoConnection : IAsyncDisposable
     /// <summary>Of the frame that was read last.</summary>
     public TimeSpan Timestamp { get; private set; }
 
+    /// <summary>Errors that ffmpeg told of so far.</summary>
+    public int ErrorCount => process.Log.ErrorCount;
+
     /// <summary>The last words of ffmpeg.</summary>
     public string LogTail => process.Log.Tail;
 

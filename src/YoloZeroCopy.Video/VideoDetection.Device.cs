@@ -6,8 +6,6 @@ namespace YoloZeroCopy;
 /// <content>Videos that the GPU decodes.</content>
 public static partial class VideoDetection
 {
-    private const int FirstPacketBytes = 1 << 20;
-
     /// <summary>
     /// Detects objects in every frame of a video that the detector's GPU may decode. Frames are then read where they were decoded: no slot, no copy,
     /// and the bus carries the compressed video only.
@@ -43,6 +41,15 @@ public static partial class VideoDetection
     {
         ArgumentNullException.ThrowIfNull(detector);
         ArgumentException.ThrowIfNullOrEmpty(path);
+        ThrowIfNotDecoded(detector, decoding);
+        return decoding != VideoDecoding.Cpu && detector.CudaOrdinal is not null
+            ? DetectAsync(detector, (ahead, end) => ReadPacketsAsync(detector, path, decoding, options, source, ahead, end), cancellationToken)
+            : DetectAsync(detector, (ahead, end) => ReadFramesAsync(detector, path, options, source, ahead, end), cancellationToken);
+    }
+
+    /// <exception cref="ArgumentException">The detector has no GPU that decodes, or nothing is known of who is to.</exception>
+    internal static void ThrowIfNotDecoded(YoloDetector detector, VideoDecoding decoding)
+    {
         if (!Enum.IsDefined(decoding))
         {
             throw new ArgumentOutOfRangeException(nameof(decoding), decoding, "Wanted is Cpu, Gpu or Auto.");
@@ -52,11 +59,14 @@ public static partial class VideoDetection
         {
             throw new ArgumentException($"A GPU decodes for a detector on CUDA; this one runs on {detector.Device}.", nameof(decoding));
         }
-
-        return decoding != VideoDecoding.Cpu && detector.CudaOrdinal is not null
-            ? DetectAsync(detector, (ahead, end) => ReadPacketsAsync(detector, path, decoding, options, source, ahead, end), cancellationToken)
-            : DetectAsync(detector, (ahead, end) => ReadFramesAsync(detector, path, options, source, ahead, end), cancellationToken);
     }
+
+    /// <summary>Another codec, too many bits or pixels for this GPU, or no library for it: ffmpeg decodes such a video.</summary>
+    internal static bool MayBeDecodedElsewhere(VideoDecoding decoding, DevicePackets packets, Exception error) =>
+        decoding == VideoDecoding.Auto && packets.Frames == 0 && error is (NotSupportedException or CudaUnavailableException);
+
+    internal static MediaException Damaged(VideoReader video, DevicePackets packets) => new(
+        video.Name, $"the video is damaged; {packets.Frames} frames were read, and {packets.DamagedPictures} could not be decoded.");
 
     private static async Task ReadPacketsAsync(
         YoloDetector detector,
@@ -72,25 +82,24 @@ public static partial class VideoDetection
         try
         {
             DevicePackets packets = new(
-                (codec, receiver) => IDeviceVideo.Open(detector, codec, video.IsLive, source, receiver), video.IsLive, ahead, end);
+                (codec, taker) => IDeviceVideo.Open(detector, codec, video.IsLive, taker),
+                video.IsLive,
+                TakerOf(detector, source, ahead, end),
+                end);
             await using (packets.ConfigureAwait(false))
             {
                 try
                 {
-                    await ReadPacketsAsync(video, packets, ahead, end).ConfigureAwait(false);
+                    await packets.ReadAsync(video, () => ahead.WaitToWriteAsync(end)).ConfigureAwait(false);
                     if (packets.DamagedPictures > 0 && options?.IgnoreDecodeErrors != true)
                     {
-                        throw new MediaException(
-                            video.Name, $"the video is damaged; {packets.Frames} frames were read, and "
-                                + $"{packets.DamagedPictures} could not be decoded.");
+                        throw Damaged(video, packets);
                     }
 
                     return;
                 }
-                catch (Exception error) when (
-                    decoding == VideoDecoding.Auto && packets.Frames == 0 && error is (NotSupportedException or CudaUnavailableException))
+                catch (Exception error) when (MayBeDecodedElsewhere(decoding, packets, error))
                 {
-                    // Another codec, too many bits or pixels for this GPU, or no library for it. ffmpeg decodes it.
                 }
             }
         }
@@ -102,25 +111,33 @@ public static partial class VideoDetection
         await ReadFramesAsync(detector, path, options, source, ahead, end).ConfigureAwait(false);
     }
 
-    private static async Task ReadPacketsAsync(VideoReader video, DevicePackets packets, ChannelWriter<PendingFrame> ahead, CancellationToken end)
+    /// <summary>Submits frames that were decoded on the device, and hands their results on to who reads ahead.</summary>
+    internal static DeviceFrameTaker TakerOf(YoloDetector detector, int source, ChannelWriter<PendingFrame> ahead, CancellationToken end)
     {
-        byte[] buffer = new byte[FirstPacketBytes];
-        while (await ahead.WaitToWriteAsync(end).ConfigureAwait(false))
+        long number = 0;
+        return DeviceFrames.To(detector, source, HandOn);
+
+        // The frame is the detector's: nothing may throw here.
+        void HandOn(in DeviceFrame frame, ValueTask<DetectionResult> result)
         {
-            if (!await video.ReadPacketAsync(buffer, end).ConfigureAwait(false))
+            PendingFrame pending = new(number++, frame.Timestamp, frame.Format, result, frame.FollowsDamage);
+            if (!ahead.TryWrite(pending))
             {
-                await packets.FlushAsync().ConfigureAwait(false);
-                return;
+                HandOnLate(ahead, pending, end);
             }
+        }
+    }
 
-            if (video.Packet.Size > buffer.Length)
-            {
-                // Nothing was read; the same packet comes again.
-                buffer = new byte[Math.Max(video.Packet.Size, 2 * buffer.Length)];
-                continue;
-            }
-
-            await packets.DecodeAsync(buffer.AsMemory(0, video.Packet.Size), video.Packet, video.Codec, video.Extradata).ConfigureAwait(false);
+    // The caller is behind. The thread that decodes has nothing else to do than to wait for it.
+    private static void HandOnLate(ChannelWriter<PendingFrame> ahead, in PendingFrame frame, CancellationToken end)
+    {
+        try
+        {
+            ahead.WriteAsync(frame, end).AsTask().GetAwaiter().GetResult();
+        }
+        catch (Exception error) when (error is OperationCanceledException or ChannelClosedException)
+        {
+            _ = frame.DiscardAsync().AsTask();
         }
     }
 }

@@ -31,7 +31,6 @@ public sealed class VideoReader : IAsyncDisposable
 
     // A camera may have a key frame only every ten seconds.
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan LongestStallLimit = TimeSpan.FromDays(1);
     private static readonly TimeSpan Health = TimeSpan.FromSeconds(10);
 
     private readonly string path;
@@ -63,6 +62,8 @@ public sealed class VideoReader : IAsyncDisposable
     private long faults;
     private long timestamp;
     private long lastRecovery;
+    private long errorsBefore;
+    private long errors;
     private volatile string? fault;
     private volatile VideoState state;
     private volatile bool aborted;
@@ -82,16 +83,10 @@ public sealed class VideoReader : IAsyncDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         this.options = options ?? new VideoReaderOptions();
-        VideoConnection.ThrowIfNotRead(this.options.PixelFormat);
-        if (this.options.StallLimit <= TimeSpan.Zero || this.options.StallLimit > LongestStallLimit)
-        {
-            throw new ArgumentException(
-                $"{nameof(VideoReaderOptions.StallLimit)} is {this.options.StallLimit}; it must be above zero, and a day at most.");
-        }
-
+        this.options.Validate();
         this.path = path;
         time = this.options.Time;
-        Name = UrlCredentials.Name(path);
+        Name = NameOf(path);
         endsByItself = FfmpegInput.EndsByItself(path, this.options);
         canBeQuick = FfmpegInput.IsRtsp(path, this.options);
         isQuick = canBeQuick && this.options.ReadsPackets;
@@ -113,7 +108,11 @@ public sealed class VideoReader : IAsyncDisposable
 
     /// <summary>What became of the video so far. Any thread.</summary>
     public VideoStatistics Statistics => new(
-        FramesRead, Interlocked.Read(ref connections), Interlocked.Read(ref faults), new TimeSpan(Interlocked.Read(ref lastRecovery)));
+        FramesRead,
+        Interlocked.Read(ref connections),
+        Interlocked.Read(ref faults),
+        new TimeSpan(Interlocked.Read(ref lastRecovery)),
+        Interlocked.Read(ref errors));
 
     /// <summary>Width of the frames in pixels; of packets, it may change with a new connection.</summary>
     public int Width { get; private set; }
@@ -167,6 +166,14 @@ public sealed class VideoReader : IAsyncDisposable
 
     /// <summary>Process id of ffmpeg, for tests.</summary>
     internal int ProcessId => connection!.ProcessId;
+
+    /// <summary>What <see cref="Name"/> a video has.</summary>
+    /// <param name="path">As the constructor takes it.</param>
+    public static string NameOf(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return UrlCredentials.Name(path);
+    }
 
     /// <summary>Makes a reader and connects it, once: what cannot be reached now is an exception.</summary>
     /// <param name="path">As the constructor takes it.</param>
@@ -341,6 +348,9 @@ public sealed class VideoReader : IAsyncDisposable
         {
             bool isFrame = current.Read(destination);
             EndWait();
+
+            // Those that come with the end of a connection are no damage.
+            _ = Interlocked.Exchange(ref errors, errorsBefore + current.ErrorCount);
             if (!isFrame)
             {
                 SetState(VideoState.Ended, null);
@@ -520,6 +530,7 @@ public sealed class VideoReader : IAsyncDisposable
         Extradata = next.Extradata;
         watch = new FrameWatch(time, StallLimit, FrameRate);
         isFirst = true;
+        errorsBefore = errors - next.ErrorCount;
         isLost = frames > 0;
         liveSince = time.GetTimestamp();
         _ = Interlocked.Increment(ref connections);

@@ -44,4 +44,14 @@ public sealed record VideoReaderOptions
     /// whole; right for live sources, which lose packets.
     /// </summary>
     public bool IgnoreDecodeErrors { get; init; }
+
+    /// <exception cref="ArgumentException">The pixel format is none of the four, or the stall limit is not above zero or beyond a day.</exception>
+    internal void Validate()
+    {
+        VideoConnection.ThrowIfNotRead(PixelFormat);
+        if (StallLimit <= TimeSpan.Zero || StallLimit > TimeSpan.FromDays(1))
+        {
+            throw new ArgumentException($"{nameof(StallLimit)} is {StallLimit}; it must be above zero, and a day at most.");
+        }
+    }
 }

@@ -86,8 +86,10 @@ public sealed class GpuVideoTests(ITestOutputHelper output)
         using DeviceVideo video = new(
             detector,
             new CudaVideoDecoderOptions { Codec = clip.Codec },
-            source: 0,
-            (in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result.AsTask())));
+            DeviceFrames.To(
+                detector,
+                source: 0,
+                (in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result.AsTask()))));
         foreach ((long timestamp, byte[] packet) in clip.Packets)
         {
             video.Decode(packet, TimeSpan.FromMilliseconds(timestamp), arrivedAt: 0, CancellationToken.None);

@@ -55,7 +55,7 @@ public sealed class LiveVideoTests : IDisposable
         Assert.Equal(Frame + gap, reader.Timestamp);
         Assert.True(await reader.ReadFrameAsync(frame));
         Assert.Equal(Frame + gap + Frame, reader.Timestamp);
-        Assert.Equal(new VideoStatistics(Frames: 4, Connections: 2, Faults: 3, LastRecovery: gap), reader.Statistics);
+        Assert.Equal(new VideoStatistics(Frames: 4, Connections: 2, Faults: 3, LastRecovery: gap, DecodeErrors: 0), reader.Statistics);
         Assert.Equal([VideoState.Live, cause, VideoState.Refused, VideoState.Failed, VideoState.Live], states);
         Assert.Null(reader.Fault);
     }

@@ -4,5 +4,4 @@ namespace MultiCamera.Cameras;
 /// <param name="Number">Its number since the video began, from 0; those left out count.</param>
 /// <param name="Time">When it is shown, by the video's clock.</param>
 /// <param name="Taken">When it was taken, by the machine's clock.</param>
-/// <param name="Captured">When it arrived, in ticks of Stopwatch: its age counts from here.</param>
-internal readonly record struct CameraFrame(long Number, TimeSpan Time, DateTimeOffset Taken, long Captured);
+internal readonly record struct CameraFrame(long Number, TimeSpan Time, DateTimeOffset Taken);

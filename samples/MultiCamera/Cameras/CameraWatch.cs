@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using MultiCamera.Alarms;
 using MultiCamera.Rules;
 using MultiCamera.Settings;
@@ -17,15 +16,10 @@ internal sealed class CameraWatch(
     private TimeSpan clock;
     private TimeSpan offset;
     private TimeSpan nextPicture;
-    private long frames;
     private long alarms;
     private volatile byte[] picture = [];
 
-    public AgeWindow Ages { get; } = new(TimeProvider.System);
-
     public ReadOnlyMemory<byte> Picture => picture;
-
-    public long Frames => Interlocked.Read(ref frames);
 
     public long Alarms => Interlocked.Read(ref alarms);
 
@@ -56,9 +50,6 @@ internal sealed class CameraWatch(
             picture = drawing.Draw(pixels, format, pictures.Width, seen, []);
             outlets.Add(new CameraPicture(camera.Name, frame.Taken, picture));
         }
-
-        _ = Interlocked.Increment(ref frames);
-        Ages.Add(Stopwatch.GetElapsedTime(frame.Captured));
     }
 
     private void Raise(CameraFrame frame, RuleHit hit, byte[] jpeg)

@@ -8,6 +8,7 @@ namespace MultiCamera.Cameras;
 internal sealed partial class Site(YoloDetector detector, OutletSet outlets, ILogger<Site> log) : IAsyncDisposable
 {
     private readonly SemaphoreSlim changing = new(1, 1);
+    private readonly SourceHub hub = new(detector);
     private readonly Lock gate = new();
     private readonly Dictionary<string, Camera> cameras = new(StringComparer.OrdinalIgnoreCase);
     private PictureSettings pictures = new();
@@ -60,6 +61,10 @@ internal sealed partial class Site(YoloDetector detector, OutletSet outlets, ILo
                 Add(settings);
             }
         }
+        catch (DetectorFaultedException)
+        {
+            // The program ends with its detector.
+        }
         finally
         {
             _ = changing.Release();
@@ -69,21 +74,15 @@ internal sealed partial class Site(YoloDetector detector, OutletSet outlets, ILo
     public async ValueTask DisposeAsync()
     {
         await changing.WaitAsync();
-        await Task.WhenAll(Cameras.Select(RemoveAsync));
+        await hub.DisposeAsync();
         await detector.DisposeAsync();
         changing.Dispose();
     }
 
     private void Add(CameraSettings settings)
     {
-        int number = 0;
-        while (Cameras.Any(camera => camera.Number == number))
-        {
-            number++;
-        }
-
         CameraWatch watch = new(settings, pictures, detector.Model.Names, outlets, Alarms);
-        Camera camera = new(settings, detector, number, watch, outlets, log);
+        Camera camera = new(settings, hub, watch, outlets, log);
         lock (gate)
         {
             cameras.Add(settings.Name, camera);
@@ -92,7 +91,7 @@ internal sealed partial class Site(YoloDetector detector, OutletSet outlets, ILo
 
     private async Task RemoveAsync(Camera camera)
     {
-        await camera.DisposeAsync();
+        await camera.RemoveAsync();
         lock (gate)
         {
             _ = cameras.Remove(camera.Settings.Name);

@@ -23,6 +23,18 @@ internal sealed record CameraSettings
     /// <summary>Which point of an object is in a zone or crosses a line.</summary>
     public Anchor Anchor { get; init; }
 
+    /// <summary>Its share beside other cameras while there is too much for all.</summary>
+    public double Weight { get; init; } = 1;
+
+    /// <summary>Whether it is served before or after others.</summary>
+    public SourcePriority Priority { get; init; } = SourcePriority.Normal;
+
+    /// <summary>No frame that is older is looked at; null for any.</summary>
+    public double? MaxAgeSeconds { get; init; }
+
+    /// <summary>Time from a frame's arrival by which it must have been looked at, or it is left out; null for none.</summary>
+    public double? DeadlineSeconds { get; init; }
+
     public IReadOnlyList<ZoneSettings> Zones { get; init; } = [];
 
     public IReadOnlyList<LineSettings> Lines { get; init; } = [];
@@ -30,6 +42,31 @@ internal sealed record CameraSettings
     public IReadOnlyList<RuleSettings> Rules { get; init; } = [];
 
     public bool IsUrl => Source.Contains("://", StringComparison.Ordinal);
+
+    public VideoSourceOptions ToVideo() => new()
+    {
+        Reader = new VideoReaderOptions
+        {
+            AllowUrl = IsUrl,
+            PixelFormat = PixelFormat.Nv12,
+            IgnoreDecodeErrors = true,
+            // Whatever a server says of a length: a camera has none, and its end is a fault that it comes back from.
+            IsLive = IsUrl ? true : null,
+        },
+        Decoding = Decoding,
+        InRealTime = !EveryFrame,
+    };
+
+    public HubSourceOptions ToSource() => new()
+    {
+        Weight = Weight,
+        Priority = Priority,
+        Overflow = EveryFrame ? OverflowPolicy.Wait : OverflowPolicy.DropOldest,
+        MaxFrameAge = TimeSpan.FromSeconds(MaxAgeSeconds ?? 0),
+        DropsAgedResults = MaxAgeSeconds is not null,
+        Deadline = TimeSpan.FromSeconds(DeadlineSeconds ?? 0),
+        Repeats = Repeat,
+    };
 
     public IEnumerable<(string Field, string Problem)> Check()
     {
@@ -46,6 +83,19 @@ internal sealed record CameraSettings
         if (IsUrl && (Repeat || EveryFrame))
         {
             yield return (Repeat ? "repeat" : "everyFrame", "is for files; the source is a URL");
+        }
+
+        if (!(Weight >= 0.01 && Weight <= 1000))
+        {
+            yield return ("weight", FormattableString.Invariant($"is {Weight}; wanted is 0.01 to 1000"));
+        }
+
+        foreach ((string field, double? seconds) in new[] { ("maxAgeSeconds", MaxAgeSeconds), ("deadlineSeconds", DeadlineSeconds) })
+        {
+            if (seconds is double time && !(time >= 0.001 && time <= 3600))
+            {
+                yield return (field, FormattableString.Invariant($"is {time}; wanted is 0.001 to 3600"));
+            }
         }
 
         foreach ((string field, string problem) in CheckPlaces("zones", Zones, zone => zone.Name, zone => zone.Check())

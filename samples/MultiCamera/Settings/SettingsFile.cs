@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using YoloZeroCopy;
 using IoPath = System.IO.Path;
 
 namespace MultiCamera.Settings;
@@ -61,10 +62,16 @@ internal sealed class SettingsFile
         }
     }
 
-    /// <summary>Compares the rules with what the model knows.</summary>
-    /// <exception cref="SettingsException">A rule names a class that the model does not have.</exception>
-    public void ThrowIfClassesUnknown(IReadOnlyCollection<string> classes)
+    /// <summary>Compares the cameras with what the detector can.</summary>
+    /// <param name="classes">The model's classes.</param>
+    /// <param name="hasGpu">Whether it runs on a GPU.</param>
+    /// <exception cref="SettingsException">A rule names a class that the model does not have, or the GPU is to decode where there is none.</exception>
+    public void ThrowIfUnfit(IReadOnlyCollection<string> classes, bool hasGpu)
     {
+        ThrowIfAny(
+            from camera in Site.Cameras.Index()
+            where camera.Item.Decoding == VideoDecoding.Gpu && !hasGpu
+            select ($"cameras[{camera.Index}].decoding", "is gpu, and the detector runs on the processor; wanted is auto or cpu"));
         ThrowIfAny(
             from camera in Site.Cameras.Index()
             from rule in camera.Item.Rules.Index()

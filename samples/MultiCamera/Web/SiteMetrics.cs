@@ -20,6 +20,10 @@ internal sealed class SiteMetrics : IDisposable
         _ = meter.CreateObservableGauge("multicamera.camera.rate", () => Each(camera => camera.Rate), "{frame}/s", "Frames a second looked at");
         _ = meter.CreateObservableGauge("multicamera.camera.age", Ages, "s", "Age of frames when their results were used");
         _ = meter.CreateObservableCounter("multicamera.camera.frames", Frames, "{frame}", "Frames, by what became of them");
+        _ = meter.CreateObservableCounter(
+            "multicamera.camera.deadlines_missed", () => Each(camera => camera.DeadlinesMissed), "{frame}", "Frames not looked at in time");
+        _ = meter.CreateObservableCounter(
+            "multicamera.camera.decode_errors", () => Each(camera => camera.DecodeErrors), null, "Errors in decoding the video");
         _ = meter.CreateObservableCounter("multicamera.camera.faults", () => Each(camera => camera.Faults), null, "Times that the video was lost");
         _ = meter.CreateObservableCounter("multicamera.camera.alarms", () => Each(camera => camera.Alarms), "{alarm}", "Alarms raised");
         _ = meter.CreateObservableGauge(
@@ -60,7 +64,8 @@ internal sealed class SiteMetrics : IDisposable
         {
             foreach ((string what, long count) in new[]
             {
-                ("detected", camera.Detected), ("busy", camera.Busy), ("dropped", camera.Dropped), ("failed", camera.Failed),
+                ("detected", camera.Detected), ("busy", camera.Busy), ("too_old", camera.TooOld), ("late", camera.Late),
+                ("dropped", camera.Dropped - camera.TooOld - camera.Late), ("failed", camera.Failed),
             })
             {
                 yield return new Measurement<long>(count, Tag("camera", camera.Name), Tag("outcome", what));

@@ -41,7 +41,7 @@ internal sealed partial class SiteService(SettingsFile first, Site site, IHostAp
         try
         {
             SettingsFile next = SettingsFile.Read(first.Path);
-            next.ThrowIfClassesUnknown(site.Detector.Model.Names);
+            next.ThrowIfUnfit(site.Detector.Model.Names, site.Detector.CudaOrdinal is not null);
             await site.ApplyAsync(next.Site);
             string fields = first.Site.NeedsRestart(next.Site);
             problem = fields.Length > 0 ? $"Changes of {fields} take effect when the program is started again." : null;

@@ -118,8 +118,8 @@ public sealed class SettingsFileTests : IDisposable
                       "nutt" ] } ] } ]
             }
             """);
-        file.ThrowIfClassesUnknown(["bolt", "nutt"]);
-        SettingsException error = Assert.Throws<SettingsException>(() => file.ThrowIfClassesUnknown(["bolt", "nut"]));
+        file.ThrowIfUnfit(["bolt", "nutt"], hasGpu: false);
+        SettingsException error = Assert.Throws<SettingsException>(() => file.ThrowIfUnfit(["bolt", "nut"], hasGpu: false));
         Assert.Contains(
             "line 9: cameras[0].rules[0].classes[1] is 'nutt'; the model's classes are bolt, nut", error.Message, StringComparison.Ordinal);
     }

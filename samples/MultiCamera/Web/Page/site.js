@@ -106,8 +106,9 @@ function showCamera() {
     ["Frames", `${camera.width} × ${camera.height}, ${camera.rate.toFixed(1)} a second`],
     ["Age", `p50 ${seconds(camera.ageP50)}, p99 ${seconds(camera.ageP99)}`],
     ["Looked at", String(camera.detected)],
-    ["Left out", `${camera.busy} busy, ${camera.dropped} dropped, ${camera.failed} failed`],
-    ["Video lost", `${camera.faults} times`],
+    ["Left out", `${camera.busy} busy, ${camera.dropped} dropped (${camera.tooOld} too old, ${camera.late} late), ${camera.failed} failed`],
+    ["Deadline", `${camera.deadlinesMissed} missed`],
+    ["Video lost", `${camera.faults} times, ${camera.decodeErrors} errors in it`],
     ["Alarms", String(camera.alarms)],
   ]);
 }

@@ -130,14 +130,14 @@ public sealed class DeviceMjpegTests
         AssertClean();
         using ModelFolder folder = new();
         await using YoloDetector processor = YoloDetector.Open(OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "m.onnx"));
-        ArgumentException error = Assert.Throws<ArgumentException>("detector", () => new DeviceMjpeg(processor, new(), 0, Receive));
+        ArgumentException error = Assert.Throws<ArgumentException>("detector", () => new DeviceMjpeg(processor, new(), DeviceFrames.To(processor, 0, Receive)));
         Assert.Contains(processor.Device, error.Message, StringComparison.Ordinal);
         foreach (VideoCodec codec in new[] { VideoCodec.H264, VideoCodec.Hevc, VideoCodec.Av1, VideoCodec.Mjpeg })
         {
-            _ = Assert.Throws<ArgumentException>("detector", () => IDeviceVideo.Open(processor, codec, isLive: false, 0, Receive));
+            _ = Assert.Throws<ArgumentException>("detector", () => IDeviceVideo.Open(processor, codec, isLive: false, DeviceFrames.To(processor, 0, Receive)));
         }
 
-        _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, isLive: false, 0, Receive));
+        _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, isLive: false, DeviceFrames.To(processor, 0, Receive)));
     }
 
     [Theory]
@@ -149,10 +149,10 @@ public sealed class DeviceMjpegTests
         {
             Channel<VideoDetection.PendingFrame> ahead = Channel.CreateUnbounded<VideoDetection.PendingFrame>();
             await using DevicePackets packets = new(
-                (_, receiver) => new DeviceMjpeg(
-                    detector, driver.Device.OpenContext(), context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()), 0, receiver),
+                (_, taker) => new DeviceMjpeg(
+                    driver.Device.OpenContext(), context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()), taker),
                 isLive,
-                ahead.Writer,
+                VideoDetection.TakerOf(detector, source: 0, ahead.Writer, end: default),
                 end: default);
             ValueTask Decode(int at, byte[] packet) => packets.DecodeAsync(
                 packet, new VideoPacket(packet.Length, IsKey: true, IsFirst: at == 0, TimeSpan.FromSeconds(at), null), VideoCodec.Mjpeg, default);
@@ -191,11 +191,9 @@ public sealed class DeviceMjpegTests
     {
         List<Task<DetectionResult>> results = [];
         using DeviceMjpeg video = new(
-            detector,
             driver.Device.OpenContext(),
             context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions { MaxFramesHeld = 2 }),
-            source,
-            (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask()));
+            DeviceFrames.To(detector, source, (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask())));
         byte[] packet = JpegPictures.Get(JpegPictures.Sequential[source]);
         for (int i = 0; i < 100; i++)
         {
@@ -213,7 +211,9 @@ public sealed class DeviceMjpegTests
     }
 
     private DeviceMjpeg Decode(YoloDetector detector, int source = 0) => new(
-        detector, driver.Device.OpenContext(), context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()), source, Receive);
+        driver.Device.OpenContext(),
+        context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()),
+        DeviceFrames.To(detector, source, Receive));
 
     private void Receive(in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result));
 

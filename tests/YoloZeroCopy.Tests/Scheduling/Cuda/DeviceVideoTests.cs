@@ -223,14 +223,12 @@ public sealed class DeviceVideoTests
 
     private DevicePackets Packets(
         YoloDetector detector, bool isLive, ChannelWriter<VideoDetection.PendingFrame> ahead, CancellationToken end = default) => new(
-        (_, receiver) => new DeviceVideo(
-            detector,
+        (_, taker) => new DeviceVideo(
             video.Driver.Device.OpenContext(),
             (context, self) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, self),
-            source: 0,
-            receiver),
+            taker),
         isLive,
-        ahead,
+        VideoDetection.TakerOf(detector, source: 0, ahead, end),
         end);
 
     /// <summary>Plays 200 pictures; a video of odd number is broken off after half of them. Returns how many were handled.</summary>
@@ -238,11 +236,9 @@ public sealed class DeviceVideoTests
     {
         List<Task<DetectionResult>> results = [];
         using DeviceVideo decoder = new(
-            detector,
             video.Driver.Device.OpenContext(),
             (context, receiver) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, receiver),
-            source,
-            (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask()));
+            DeviceFrames.To(detector, source, (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask())));
         decoder.DecodeHeaders(VideoDouble.Sequence());
         for (int i = 0; i < 200; i++)
         {
@@ -266,11 +262,10 @@ public sealed class DeviceVideoTests
     }
 
     private DeviceVideo Decode(YoloDetector detector, int source = 0, CudaVideoCodec codec = CudaVideoCodec.H264) => new(
-        detector,
         video.Driver.Device.OpenContext(),
         (context, receiver) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = codec }, receiver),
-        source,
-        (in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result)));
+        DeviceFrames.To(
+            detector, source, (in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result))));
 
     // What is left for the threads that give frames back may come a little later.
     private void AssertClean()
