@@ -20,7 +20,7 @@ internal delegate bool DeviceFrameTaker(in DeviceFrame frame, in ExternalFrame e
 internal delegate void DeviceFrameReceiver(in DeviceFrame frame, ValueTask<DetectionResult> result);
 
 /// <summary>Takes frames that were decoded on the device for a detector.</summary>
-internal static class DeviceFrames
+internal static class DeviceFrameTakers
 {
     /// <summary>Submits every frame.</summary>
     /// <param name="detector">The detector.</param>

@@ -37,7 +37,7 @@ internal sealed class DevicePackets : IAsyncDisposable
         worker = new FrameWorker("YoloZeroCopy video decoder", Decode, static () => { });
     }
 
-    /// <summary>Frames that were taken.</summary>
+    /// <summary>Frames that were taken, with one that just is.</summary>
     public long Frames => Volatile.Read(ref frames);
 
     /// <summary>Pictures that could not be decoded.</summary>
@@ -168,9 +168,18 @@ internal sealed class DevicePackets : IAsyncDisposable
 
     private bool Take(in DeviceFrame frame, in ExternalFrame external, CancellationToken cancellationToken)
     {
-        bool isTaken = taker(frame, external, cancellationToken);
         hasFailed = false;
-        Volatile.Write(ref frames, frames + (isTaken ? 1 : 0));
+        bool isTaken = false;
+        Volatile.Write(ref frames, frames + 1);
+        try
+        {
+            isTaken = taker(frame, external, cancellationToken);
+        }
+        finally
+        {
+            Volatile.Write(ref frames, frames - (isTaken ? 0 : 1));
+        }
+
         return isTaken;
     }
 }

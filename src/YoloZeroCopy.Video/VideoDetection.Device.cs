@@ -115,7 +115,7 @@ public static partial class VideoDetection
     internal static DeviceFrameTaker TakerOf(YoloDetector detector, int source, ChannelWriter<PendingFrame> ahead, CancellationToken end)
     {
         long number = 0;
-        return DeviceFrames.To(detector, source, HandOn);
+        return DeviceFrameTakers.To(detector, source, HandOn);
 
         // The frame is the detector's: nothing may throw here.
         void HandOn(in DeviceFrame frame, ValueTask<DetectionResult> result)

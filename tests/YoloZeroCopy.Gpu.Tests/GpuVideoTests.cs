@@ -86,7 +86,7 @@ public sealed class GpuVideoTests(ITestOutputHelper output)
         using DeviceVideo video = new(
             detector,
             new CudaVideoDecoderOptions { Codec = clip.Codec },
-            DeviceFrames.To(
+            DeviceFrameTakers.To(
                 detector,
                 source: 0,
                 (in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result.AsTask()))));

@@ -76,8 +76,8 @@ public sealed class SourceHubTests
     {
         FakeLane lane = new();
         await using HubHarness harness = new(lane);
-        TaskCompletionSource full = new();
-        TaskCompletionSource goOn = new();
+        TaskCompletionSource full = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource goOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
         int handled = 0;
         HubSource source = harness.Hub.Add(
             "camera",
@@ -228,7 +228,7 @@ public sealed class SourceHubTests
     {
         FakeLane lane = new();
         await using HubHarness harness = new(lane);
-        TaskCompletionSource submitted = new();
+        TaskCompletionSource submitted = new(TaskCreationOptions.RunContinuationsAsynchronously);
         ConcurrentQueue<int> seen = [];
         HubSource source = harness.Hub.Add(
             "camera",
@@ -334,8 +334,8 @@ public sealed class SourceHubTests
     public async Task A_slot_is_submitted_once_and_by_its_own_feed()
     {
         await using HubHarness harness = new();
-        TaskCompletionSource<SourceSlot> foreign = new();
-        TaskCompletionSource done = new();
+        TaskCompletionSource<SourceSlot> foreign = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         HubSource other = harness.Hub.Add(
             "other",
             async (feed, stop) =>

@@ -130,14 +130,14 @@ public sealed class DeviceMjpegTests
         AssertClean();
         using ModelFolder folder = new();
         await using YoloDetector processor = YoloDetector.Open(OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "m.onnx"));
-        ArgumentException error = Assert.Throws<ArgumentException>("detector", () => new DeviceMjpeg(processor, new(), DeviceFrames.To(processor, 0, Receive)));
+        ArgumentException error = Assert.Throws<ArgumentException>("detector", () => new DeviceMjpeg(processor, new(), DeviceFrameTakers.To(processor, 0, Receive)));
         Assert.Contains(processor.Device, error.Message, StringComparison.Ordinal);
         foreach (VideoCodec codec in new[] { VideoCodec.H264, VideoCodec.Hevc, VideoCodec.Av1, VideoCodec.Mjpeg })
         {
-            _ = Assert.Throws<ArgumentException>("detector", () => IDeviceVideo.Open(processor, codec, isLive: false, DeviceFrames.To(processor, 0, Receive)));
+            _ = Assert.Throws<ArgumentException>("detector", () => IDeviceVideo.Open(processor, codec, isLive: false, DeviceFrameTakers.To(processor, 0, Receive)));
         }
 
-        _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, isLive: false, DeviceFrames.To(processor, 0, Receive)));
+        _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, isLive: false, DeviceFrameTakers.To(processor, 0, Receive)));
     }
 
     [Theory]
@@ -193,7 +193,7 @@ public sealed class DeviceMjpegTests
         using DeviceMjpeg video = new(
             driver.Device.OpenContext(),
             context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions { MaxFramesHeld = 2 }),
-            DeviceFrames.To(detector, source, (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask())));
+            DeviceFrameTakers.To(detector, source, (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask())));
         byte[] packet = JpegPictures.Get(JpegPictures.Sequential[source]);
         for (int i = 0; i < 100; i++)
         {
@@ -213,7 +213,7 @@ public sealed class DeviceMjpegTests
     private DeviceMjpeg Decode(YoloDetector detector, int source = 0) => new(
         driver.Device.OpenContext(),
         context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()),
-        DeviceFrames.To(detector, source, Receive));
+        DeviceFrameTakers.To(detector, source, Receive));
 
     private void Receive(in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result));
 

@@ -238,7 +238,7 @@ public sealed class DeviceVideoTests
         using DeviceVideo decoder = new(
             video.Driver.Device.OpenContext(),
             (context, receiver) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, receiver),
-            DeviceFrames.To(detector, source, (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask())));
+            DeviceFrameTakers.To(detector, source, (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask())));
         decoder.DecodeHeaders(VideoDouble.Sequence());
         for (int i = 0; i < 200; i++)
         {
@@ -264,7 +264,7 @@ public sealed class DeviceVideoTests
     private DeviceVideo Decode(YoloDetector detector, int source = 0, CudaVideoCodec codec = CudaVideoCodec.H264) => new(
         video.Driver.Device.OpenContext(),
         (context, receiver) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = codec }, receiver),
-        DeviceFrames.To(
+        DeviceFrameTakers.To(
             detector, source, (in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result))));
 
     // What is left for the threads that give frames back may come a little later.

@@ -87,8 +87,8 @@ internal static class VideoBenchmark
         StreamDecoder Open(VideoStream stream, int number)
         {
             return StreamDecoder.Of(clip.Codec == VideoCodec.Mjpeg
-                ? new DeviceMjpeg(detector, new CudaJpegDecoderOptions { MaxFramesHeld = held }, DeviceFrames.To(detector, number, Receive))
-                : new DeviceVideo(detector, OptionsOf(clip, held, displayDelay), DeviceFrames.To(detector, number, Receive)));
+                ? new DeviceMjpeg(detector, new CudaJpegDecoderOptions { MaxFramesHeld = held }, DeviceFrameTakers.To(detector, number, Receive))
+                : new DeviceVideo(detector, OptionsOf(clip, held, displayDelay), DeviceFrameTakers.To(detector, number, Receive)));
 
             void Receive(in DeviceFrame frame, ValueTask<DetectionResult> result) => stream.Await(result);
         }
