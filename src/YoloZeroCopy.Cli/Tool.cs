@@ -45,6 +45,7 @@ internal static class Tool
         {
             DetectCommand.Create(),
             InfoCommand.Create(),
+            PlanCommand.Create(),
             BenchCommand.Create(),
             DoctorCommand.Create(),
             BuildCommand.Create(),

@@ -21,6 +21,9 @@ internal static class Children
                 case ['j', 'p', 'e', 'g', '-', .. string backend]:
                     DamagedJpegs.Run(Enum.Parse<CudaJpegBackend>(backend));
                     break;
+                case ['m', 'e', 'm', 'o', 'r', 'y', ',', ..]:
+                    await MemoryChildren.RunAsync(name);
+                    break;
                 default:
                     await FaultChildren.RunAsync(name, folder);
                     break;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
@@ -129,6 +130,37 @@ internal static class OptionParsing
     /// <summary>The name of a way to choose ranges, in any case.</summary>
     public static bool TryQuantizationRange(string text, out QuantizationRange value, [NotNullWhen(false)] out string? error) =>
         TryName(text, "way to choose ranges", out value, out error);
+
+    /// <summary>The name of a way to decode streams, in any case.</summary>
+    public static bool TryStreamDecoding(string text, out StreamDecoding value, [NotNullWhen(false)] out string? error) =>
+        TryName(text, "way to decode", out value, out error);
+
+    /// <summary>The name of a way to compress video, in any case.</summary>
+    public static bool TryVideoCodec(string text, out CudaVideoCodec value, [NotNullWhen(false)] out string? error) =>
+        TryName(text, "codec", out value, out error);
+
+    /// <summary>The name of a card that is sold.</summary>
+    public static bool TryCard(string text, out GpuCard value, [NotNullWhen(false)] out string? error)
+    {
+        bool valid = GpuCard.TryFind(text, out value);
+        error = valid
+            ? null
+            : $"'{Echo(text)}' is no card that is known; there are "
+                + $"{string.Join(", ", GpuCard.All.Select(static card => card.Name))}. --vram takes any size";
+        return valid;
+    }
+
+    /// <summary>A size of memory: <c>24GiB</c>, <c>1.5GiB</c>, <c>512MiB</c>, or a number of bytes.</summary>
+    public static bool TryBytes(string text, out long value, [NotNullWhen(false)] out string? error)
+    {
+        (string unit, long factor)[] units = [("GiB", 1L << 30), ("MiB", 1L << 20), ("KiB", 1L << 10), ("", 1)];
+        (string suffix, long scale) = units.First(unit => text.EndsWith(unit.unit, StringComparison.OrdinalIgnoreCase));
+        bool valid = decimal.TryParse(text[..^suffix.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number)
+            && number > 0 && number <= (1L << 50) / scale;
+        value = valid ? Math.Max(1, (long)(number * scale)) : 0;
+        error = valid ? null : $"'{Echo(text)}' is not a size like 24GiB, 512MiB or a number of bytes";
+        return valid;
+    }
 
     /// <summary>The name of a device.</summary>
     public static bool TryDevice(string text, out Device value, [NotNullWhen(false)] out string? error)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
@@ -144,6 +145,33 @@ internal static class Options
             name, description, "SECONDS", (string text, out double value, out string? error) =>
                 OptionParsing.TrySeconds(text, least, most, out value, out error));
         option.DefaultValueFactory = _ => standard;
+        return option;
+    }
+
+    /// <summary>A size in bytes; 0 when the option is not given.</summary>
+    public static Option<long> Bytes(string name, string description) => Parsed<long>(name, description, "SIZE", OptionParsing.TryBytes);
+
+    public static Option<GpuCard?> Card() => Parsed(
+        "--card",
+        $"Plan for this GPU, by formula and without it: {string.Join(", ", GpuCard.All.Select(static card => card.Name))}.",
+        "NAME",
+        (string text, out GpuCard? value, out string? error) =>
+        {
+            bool valid = OptionParsing.TryCard(text, out GpuCard card, out error);
+            value = valid ? card : null;
+            return valid;
+        });
+
+    public static Option<StreamDecoding> Decode() => Parsed<StreamDecoding>(
+        "--decode", "Who decodes the streams: none (frames come into slots), cpu (an ffmpeg program each) or nvdec. Default: none.", "HOW",
+            OptionParsing.TryStreamDecoding);
+
+    public static Option<CudaVideoCodec> VideoCodec()
+    {
+        Option<CudaVideoCodec> option =
+            Parsed<CudaVideoCodec>("--codec", "How the streams that nvdec decodes are compressed: h264, hevc or av1. Default: h264.", "NAME",
+                OptionParsing.TryVideoCodec);
+        option.DefaultValueFactory = static _ => CudaVideoCodec.H264;
         return option;
     }
 

@@ -85,6 +85,29 @@ public sealed class CudaJpegDecoder : IDisposable
         return opening.Api is not null;
     }
 
+    /// <summary>
+    /// What a decoder takes of the device's memory, by formula, to plan with. Any thread, also where there is no device.
+    /// </summary>
+    /// <param name="options">How it works; null for the defaults.</param>
+    /// <param name="width">Width of the pictures, in pixels.</param>
+    /// <param name="height">Height of the pictures, in pixels.</param>
+    /// <returns>
+    /// Bytes of as many pictures as can be held, 24 bits a pixel, and for each what nvJPEG works in: coefficients in 16 bits and planes in 8, three
+    /// each at full size, of which a picture with fewer colour samples takes half.
+    /// </returns>
+    /// <exception cref="ArgumentException">An option is wrong.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The size is not that of a JPEG.</exception>
+    public static long PlanDeviceBytes(CudaJpegDecoderOptions? options, int width, int height)
+    {
+        options ??= new CudaJpegDecoderOptions();
+        options.Validate();
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(width, options.MaxWidth);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(height, options.MaxHeight);
+        return options.MaxFramesHeld * (JpegSurface.BytesOf(options.Layout, width, height) + JpegSurface.WorkBytesOf(width, height));
+    }
+
     /// <summary>Decodes a picture. Returns when it is queued: <see cref="CudaJpegFrame.Ready"/> passes when it is complete.</summary>
     /// <param name="picture">A whole JPEG, in any memory; bytes behind its end are ignored. It may change once the call has returned.</param>
     /// <param name="cancellationToken">Ends the wait for a picture to come back.</param>

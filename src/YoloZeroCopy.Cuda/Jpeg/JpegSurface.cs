@@ -32,6 +32,12 @@ internal sealed unsafe class JpegSurface : IDisposable
     /// <summary>Counts uses, so that a picture that was given back is told from the next one. Under the decoder's lock.</summary>
     public uint Generation { get; set; }
 
+    /// <summary>Bytes of a picture on the device.</summary>
+    public static long BytesOf(CudaJpegLayout layout, int width, int height) => height * PlanesOf(layout) * PitchOf(layout, width);
+
+    /// <summary>Bytes that nvJPEG works in for a picture: three planes of coefficients and three of samples, in blocks of 8x8.</summary>
+    public static long WorkBytesOf(int width, int height) => ((width + 7L) & ~7) * ((height + 7L) & ~7) * 3 * (sizeof(short) + 1);
+
     /// <summary>Queues the decoding of a picture. The context is current.</summary>
     /// <exception cref="InvalidDataException">nvJPEG found the picture damaged.</exception>
     /// <exception cref="NotSupportedException">nvJPEG does not decode pictures of this kind.</exception>
@@ -51,11 +57,9 @@ internal sealed unsafe class JpegSurface : IDisposable
             clean = GC.AllocateUninitializedArray<byte>(2 * bitstream.MaxBytes, pinned: true);
         }
 
-        bool isPlanar = layout is CudaJpegLayout.BgrPlanar or CudaJpegLayout.RgbPlanar;
-        int rowBytes = isPlanar ? bitstream.Width : 3 * bitstream.Width;
-        int pitch = (rowBytes + PitchUnit - 1) / PitchUnit * PitchUnit;
+        int pitch = (int)PitchOf(layout, bitstream.Width);
         ulong plane = (ulong)pitch * (ulong)bitstream.Height;
-        ulong bytes = isPlanar ? 3 * plane : plane;
+        ulong bytes = (ulong)BytesOf(layout, bitstream.Width, bitstream.Height);
         if (memory is null || memory.Bytes < bytes)
         {
             memory?.Dispose();
@@ -65,7 +69,7 @@ internal sealed unsafe class JpegSurface : IDisposable
 
         ulong address = memory.Address.Value;
         NvjpegImage image = default;
-        for (int i = 0; i < (isPlanar ? 3 : 1); i++)
+        for (int i = 0; i < PlanesOf(layout); i++)
         {
             image.channel[i] = address + ((ulong)i * plane);
             image.pitch[i] = (ulong)pitch;
@@ -119,6 +123,14 @@ internal sealed unsafe class JpegSurface : IDisposable
                 new NotSupportedException($"nvJPEG does not decode {picture} of this kind ({status})."),
             _ => new CudaJpegException(status, call, $"decoding {picture}"),
         };
+    }
+
+    private static int PlanesOf(CudaJpegLayout layout) => layout is CudaJpegLayout.BgrPlanar or CudaJpegLayout.RgbPlanar ? 3 : 1;
+
+    private static long PitchOf(CudaJpegLayout layout, int width)
+    {
+        long rowBytes = PlanesOf(layout) == 3 ? width : 3L * width;
+        return (rowBytes + PitchUnit - 1) / PitchUnit * PitchUnit;
     }
 
     private static bool IsRefused(NvjpegStatus status) =>

@@ -86,6 +86,9 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
     /// <summary>What the latest headers said; null before the first.</summary>
     public CudaVideoFormat? Format => surfaces?.Format;
 
+    /// <summary>Surfaces that the decoder has for pictures that others are predicted from; 0 before the first headers.</summary>
+    internal int DecodeSurfaces => surfaces?.DecodeSurfaces ?? 0;
+
     /// <summary>Pictures that the receiver got. Any thread.</summary>
     public long FramesDelivered => Volatile.Read(ref framesDelivered);
 
@@ -115,6 +118,35 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
         ArgumentNullException.ThrowIfNull(context);
         ArgumentOutOfRangeException.ThrowIfLessThan(bitDepth, 8);
         return ReadLimits(context, Library, codec, bitDepth);
+    }
+
+    /// <summary>
+    /// What a decoder takes of the device's memory, by formula, to plan with: NVIDIA's library tells neither before nor after. Any thread, also
+    /// where there is no device.
+    /// </summary>
+    /// <param name="options">How it works.</param>
+    /// <param name="width">Width of the video, in pixels.</param>
+    /// <param name="height">Height of the video, in pixels.</param>
+    /// <param name="bitDepth">8 or 10.</param>
+    /// <returns>
+    /// Bytes of surfaces: of as many as the codec lets a stream of this size refer to, those that <see cref="CudaVideoDecoderOptions.DisplayDelay"/>
+    /// and
+    /// <see cref="CudaVideoDecoderOptions.MaxFramesHeld"/> add, and as many mapped ones as can be held. A stream that refers to fewer takes less.
+    /// </returns>
+    /// <exception cref="ArgumentException">An option is wrong.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The size or the depth is not that of a video.</exception>
+    public static long PlanDeviceBytes(CudaVideoDecoderOptions options, int width, int height, int bitDepth = 8)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        ThrowIfOutside(width, 1, 32768, nameof(width));
+        ThrowIfOutside(height, 1, 32768, nameof(height));
+        ThrowIfOutside(bitDepth, 8, 10, nameof(bitDepth));
+        width = Math.Max(width, options.MaxWidth);
+        height = Math.Max(height, options.MaxHeight);
+        int decoded = VideoSurfaces.CountDecodeSurfaces(
+            VideoMemory.LeastSurfacesOf(options.Codec, width, height), options.DisplayDelay + options.MaxFramesHeld);
+        return VideoMemory.BytesOf(width, height, bitDepth, decoded, options.MaxFramesHeld);
     }
 
     /// <summary>Decodes one packet: exactly one picture, or field, in the order of the stream.</summary>
@@ -192,6 +224,12 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
         {
             Close();
         }
+    }
+
+    private static void ThrowIfOutside(int value, int least, int most, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, least, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, most, name);
     }
 
     private static void ThrowIfEmpty(ReadOnlySpan<byte> packet)

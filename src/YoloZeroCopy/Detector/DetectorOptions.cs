@@ -119,6 +119,12 @@ public record DetectorOptions
     public double MemoryMargin { get; set; } = 0.3;
 
     /// <summary>
+    /// Takes fewer <see cref="Lanes"/> and then a smaller <see cref="MaxBatch"/> than wanted where memory does not suffice, instead of refusing to
+    /// open. <see cref="YoloDetector.Device"/> and <see cref="Warning"/> say so. Off by default.
+    /// </summary>
+    public bool ShrinkToFit { get; set; }
+
+    /// <summary>
     /// File of ONNX Runtime's native library; null looks at <c>YZC_ONNXRUNTIME</c>, then beside the application, then in the system.
     /// </summary>
     public string? OnnxRuntimePath { get; set; }

@@ -90,6 +90,31 @@ public sealed partial class YoloDetector
         return OpenAsync(ModelSource.InMemory(model, name), Checked(options), progress, cancellationToken);
     }
 
+    /// <summary>Plans what a detector would take in memory, and says how many streams there is memory for, on a thread of its own.</summary>
+    /// <param name="modelPath">ONNX file or TensorRT engine, as for <see cref="Open(string, DetectorOptions?)"/>.</param>
+    /// <param name="options">How it would be opened; null for the defaults.</param>
+    /// <param name="site">What for; null for no streams, and the device that the options name.</param>
+    /// <param name="cancellationToken">Ends the wait before the planning has begun.</param>
+    /// <returns>The plan, with <see cref="MemoryPlan.Budget"/> and, of it, <see cref="MemoryPlan.StreamsWithin"/>.</returns>
+    /// <remarks>
+    /// The engine is loaded on the device, asked, and freed again: on CUDA that takes as long as the first half of opening. With
+    /// <see cref="MemoryPlanOptions.DeviceBytes"/> no device is used. A plan that does not fit is no error here.
+    /// </remarks>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, or, from the task, the model cannot run with it, or a TensorRT engine is to be planned without its device.
+    /// </exception>
+    /// <inheritdoc cref="Open(string, DetectorOptions?)" path="/exception"/>
+    public static Task<MemoryPlan> PlanAsync(
+        string modelPath, DetectorOptions? options = null, MemoryPlanOptions? site = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(modelPath);
+        options = Checked(options);
+        site ??= new MemoryPlanOptions();
+        site.Validate();
+        return Task.Factory.StartNew(
+            () => Planning.Plan(modelPath, options, site), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
     /// <summary>
     /// Makes a detector that asks a function instead of a model, so that an application can test its own code: slots, queue, policies, order, faults
     /// and statistics are the real ones.
@@ -125,44 +150,9 @@ public sealed partial class YoloDetector
         return Task.Factory.StartNew(() => Open(source, options, steps), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    private static YoloDetector Open(ModelSource source, DetectorOptions options, OpeningSteps steps)
-    {
-        if (options.Device.IsCuda)
-        {
-            return CudaOpening.Open(source, options, options.Device.CudaOrdinal, why: "", steps);
-        }
-
-        if (options.Device == YoloZeroCopy.Device.Cpu)
-        {
-            return CpuOpening.Open(source, options, why: "", steps);
-        }
-
-        if (ModelFile.IsTensorRt(source))
-        {
-            // There is nothing else that could run it, so what is missing is to be told, and not gone round.
-            return CudaOpening.Open(source, options, ordinal: 0, " (auto: a TensorRT engine runs on CUDA)", steps);
-        }
-
-        if (!CudaDriver.TryInitialize(out string reason))
-        {
-            return CpuOpening.Open(source, options, $" (auto: {reason})", steps);
-        }
-
-        if (options.MaxDetections > DecodeKernels.DetectionLimit)
-        {
-            string why =
-                $" (auto: CUDA gives up to {DecodeKernels.DetectionLimit} detections of a frame, and {options.MaxDetections} were asked for)";
-            return CpuOpening.Open(source, options, why, steps);
-        }
-
-        try
-        {
-            return CudaOpening.Open(source, options, ordinal: 0, " (auto: driver, engine and memory are there)", steps);
-        }
-        catch (Exception error) when (error is NativeLibraryException or InsufficientMemoryException or CudaException or ModelException)
-        {
-            // A model that is no model at all is refused on the CPU, too.
-            return CpuOpening.Open(source, options, $" (auto: CUDA cannot be used: {error.Message})", steps);
-        }
-    }
+    private static YoloDetector Open(ModelSource source, DetectorOptions options, OpeningSteps steps) => DeviceChoice.Run(
+        source,
+        options,
+        (ordinal, why) => CudaOpening.Open(source, options, ordinal, why, steps),
+        why => CpuOpening.Open(source, options, why, steps));
 }

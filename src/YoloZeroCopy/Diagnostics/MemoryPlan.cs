@@ -25,6 +25,49 @@ public sealed class MemoryPlan
     /// <summary>Sum of the page-locked parts, in bytes.</summary>
     public long PinnedBytes => BytesIn(MemoryPlace.Pinned);
 
+    /// <summary>Lanes that it is for.</summary>
+    public int Lanes { get; internal init; }
+
+    /// <summary>Frames in a batch that it is for.</summary>
+    public int MaxBatch { get; internal init; }
+
+    /// <summary>Slots that it is for, without those of streams.</summary>
+    internal int Slots { get; init; }
+
+    internal int SlotBytes { get; init; }
+
+    /// <summary>Streams that it is for; 0 where none were named, as in a detector's own.</summary>
+    public int Streams { get; internal init; }
+
+    /// <summary>What memory there was when it was made.</summary>
+    public MemoryBudget Budget { get; internal init; }
+
+    /// <summary>Whether it fits into <see cref="Budget"/>.</summary>
+    public bool IsWithinBudget => Fits(Budget);
+
+    /// <summary>
+    /// Bytes by which the device's free memory fell while the detector was opened, its CUDA context left out; null in a plan of what is not opened,
+    /// and on the CPU. What other processes did meanwhile is in it.
+    /// </summary>
+    public long? TakenDeviceBytes { get; private init; }
+
+    /// <summary>Whether it is within a budget.</summary>
+    /// <param name="budget">What there is.</param>
+    public bool Fits(MemoryBudget budget) => DeviceBytes <= budget.PlannableDeviceBytes && HostBytes <= budget.PlannableHostBytes;
+
+    /// <summary>How many streams fit, all else as planned.</summary>
+    /// <param name="budget">What there is.</param>
+    public StreamLimit StreamsWithin(MemoryBudget budget)
+    {
+        StreamLimit device = Within(budget.PlannableDeviceBytes, static entry => entry.Place == MemoryPlace.Device);
+        StreamLimit host = Within(budget.PlannableHostBytes, static entry => entry.Place != MemoryPlace.Device);
+        StreamLimit slots = new(MostStreams, MostStreams is null ? null : MemoryItem.Slots);
+        return new[] { device, host, slots }.MinBy(static limit => limit.Streams ?? int.MaxValue);
+    }
+
+    /// <summary>Most streams that there are slots for; null where streams take none.</summary>
+    internal int? MostStreams { get; private init; }
+
     /// <summary>The plan as a table for people.</summary>
     public override string ToString()
     {
@@ -38,21 +81,110 @@ public sealed class MemoryPlan
         return AppendLine(text, "total", "", TotalBytes).ToString();
     }
 
-    /// <summary>Refuses a plan whose host part is larger than what the process may have.</summary>
-    internal void ThrowIfAbove(long availableBytes)
+    /// <summary>Refuses a plan for which there is too little memory.</summary>
+    /// <param name="budget">What there is.</param>
+    /// <param name="device">The device in words, where there is one.</param>
+    internal void ThrowIfAbove(MemoryBudget budget, string device = "the device")
     {
-        if (HostBytes > availableBytes)
+        string? problem = null;
+        if (DeviceBytes > budget.PlannableDeviceBytes)
+        {
+            long context = BytesOf(MemoryItem.Context);
+            problem = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{device} has {(budget.DeviceBytes - context) >> 20} MiB free; beside the CUDA context, which is there, the plan takes "
+                    + $"{(DeviceBytes - context) >> 20} MiB, and a margin of {budget.Margin:P0} of it all is to stay free");
+        }
+        else if (HostBytes > budget.PlannableHostBytes)
+        {
+            problem = $"The detector needs {Mebibytes(HostBytes)} and {Mebibytes(budget.PlannableHostBytes)} can be had";
+        }
+
+        if (problem is not null)
         {
             throw new InsufficientMemoryException(
-                $"The detector needs {Mebibytes(HostBytes)} and {Mebibytes(availableBytes)} can be had. Fewer Slots, a smaller SlotBytes or a "
-                    + $"smaller MaxBatch need less:{Environment.NewLine}{this}");
+                $"{problem}. Fewer Lanes or Slots, a smaller MaxBatch or a smaller SlotBytes need less:{Environment.NewLine}{this}");
         }
     }
+
+    /// <summary>The plan with an entry more, or another one of the same kind.</summary>
+    internal MemoryPlan With(MemoryPlanEntry entry)
+    {
+        int at = 0;
+        while (at < Entries.Length && (Entries[at].Item, Entries[at].Place) != (entry.Item, entry.Place))
+        {
+            at++;
+        }
+
+        return Copy(at < Entries.Length ? Entries.SetItem(at, entry) : Entries.Add(entry), Streams, Budget, MostStreams);
+    }
+
+    internal MemoryPlan With(int mostStreams) => Copy(Entries, Streams, Budget, mostStreams);
+
+    /// <summary>The plan for so many streams, of which its entries have a share already.</summary>
+    internal MemoryPlan For(int streams, MemoryBudget budget) => Copy(Entries, streams, budget, MostStreams);
+
+    /// <summary>The plan, with what was really taken of the device.</summary>
+    internal MemoryPlan AsTaken(long deviceBytes) => new(Entries.AsSpan())
+    {
+        Lanes = Lanes,
+        MaxBatch = MaxBatch,
+        Slots = Slots,
+        SlotBytes = SlotBytes,
+        Streams = Streams,
+        Budget = Budget,
+        MostStreams = MostStreams,
+        TakenDeviceBytes = deviceBytes,
+    };
+
+    /// <summary>Says that more was taken of the device than planned, where it was, with the parts that can be wrong.</summary>
+    internal string? GrowthText
+    {
+        get
+        {
+            long planned = DeviceBytes - BytesOf(MemoryItem.Context);
+            return TakenDeviceBytes > planned * (1 + MemoryWatch.Tolerance)
+                ? $"Opening took {Mebibytes(TakenDeviceBytes.Value)} of the device, and {Mebibytes(planned)} were "
+                    + $"planned. Of these the engine's are by formula: "
+                    + $"{string.Join(", ", Entries.Where(IsGuess).Select(static entry => $"{entry.Name} {Mebibytes(entry.Bytes)}"))}. "
+                    + "Another process that took memory meanwhile is counted, too."
+                : null;
+
+            static bool IsGuess(MemoryPlanEntry entry) => entry is
+            {
+                Place: MemoryPlace.Device, Evidence: MemoryEvidence.Formula, Bytes: > 0,
+                Item: MemoryItem.Weights or MemoryItem.Activations or MemoryItem.Workspace or MemoryItem.Libraries or MemoryItem.Graphs,
+            };
+        }
+    }
+
+    private long BytesOf(MemoryItem item) => Entries.Where(entry => entry.Item == item).Sum(static entry => entry.Bytes);
+
+    private MemoryPlan Copy(ImmutableArray<MemoryPlanEntry> entries, int streams, MemoryBudget budget, int? mostStreams) => new(entries.AsSpan())
+    {
+        Lanes = Lanes,
+        MaxBatch = MaxBatch,
+        Slots = Slots,
+        SlotBytes = SlotBytes,
+        Streams = streams,
+        Budget = budget,
+        MostStreams = mostStreams,
+    };
 
     internal static string Mebibytes(long bytes) => (bytes / 1048576.0).ToString("F1", CultureInfo.InvariantCulture) + " MiB";
 
     private static StringBuilder AppendLine(StringBuilder text, string name, string place, long bytes) =>
         text.Append(CultureInfo.InvariantCulture, $"{name,-18} {place,-12} {Mebibytes(bytes),12}");
+
+    private StreamLimit Within(long bytes, Func<MemoryPlanEntry, bool> isHere)
+    {
+        MemoryPlanEntry[] here = [.. Entries.Where(isHere)];
+        long perStream = here.Sum(static entry => entry.BytesPerStream);
+        long others = here.Sum(entry => entry.Bytes - (Streams * entry.BytesPerStream));
+        return others > bytes ? new StreamLimit(0, here.MaxBy(static entry => entry.Bytes).Item)
+            : perStream == 0 || bytes == long.MaxValue ? default
+            : new StreamLimit((int)Math.Min((bytes - others) / perStream, int.MaxValue), here.MaxBy(static entry => entry.BytesPerStream).Item);
+    }
 
     private long BytesIn(MemoryPlace place)
     {

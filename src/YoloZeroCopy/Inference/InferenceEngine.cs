@@ -54,6 +54,10 @@ internal abstract class InferenceEngine : IDisposable
     /// <exception cref="InferenceException">The engine had to run to tell, and failed.</exception>
     public virtual ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams) => [];
 
+    /// <summary>What the runs of all contexts have taken of memory at a time, beyond weights and tensors; null where the engine does not tell. Any
+    /// thread.</summary>
+    public virtual long? TakenActivationBytes => null;
+
     /// <summary>
     /// Makes a context for one batch size, bound for good to the given tensors and stream. On a GPU it is also run until later runs allocate nothing;
     /// it has finished when this returns, and the output tensor is overwritten. On the CPU it is only bound, which takes no time, and the first run

@@ -11,47 +11,31 @@ internal static class CpuOpening
     public static YoloDetector Open(ModelSource source, DetectorOptions options, string why, OpeningSteps steps)
     {
         steps.Begin(OpeningStep.ReadModel);
-        if (ModelFile.IsTensorRt(source))
-        {
-            // Missing and damaged files say so themselves.
-            _ = TensorRtPlanFile.Read(source);
-            throw new ModelException(
-                source.Path, "it is a TensorRT engine, which runs on a CUDA device only; the ONNX file that it was built from runs on the CPU.");
-        }
-
+        ThrowIfTensorRt(source);
         steps.Advance();
         steps.Begin(OpeningStep.LoadEngine);
-        OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(source, new OnnxRuntimeOptions
-        {
-            LibraryPath = options.OnnxRuntimePath,
-            Threads = options.Threads,
-            ImageSize = options.InputSize,
-            CutHead = options.RewriteGraph,
-        });
+        OnnxRuntimeEngine engine = OpenEngine(source, options);
         List<IDisposable?> made = [engine];
         try
         {
             steps.Advance();
-            ModelInfo model = engine.Model;
-            int maxBatch = Opening.MaxBatchOf(engine, options, DefaultBatch);
-
-            // The engine uses every core for one batch; a second lane would only add switching (docs/performance.md).
-            int laneCount = options.Lanes == 0 ? 1 : options.Lanes;
-            int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
-            MemoryPlan plan = Plan(engine, maxBatch, laneCount, slotCount, options.SlotBytes);
-            plan.ThrowIfAbove(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
-            Lane[] lanes = new Lane[laneCount];
-            for (int number = 0; number < laneCount; number++)
+            CpuLayout layout = CpuLayout.For(engine, options);
+            layout.Plan.ThrowIfAbove(layout.Plan.Budget);
+            Lane[] lanes = new Lane[layout.LaneCount];
+            for (int number = 0; number < lanes.Length; number++)
             {
-                lanes[number] = new CpuLane(engine, maxBatch, Opening.DecodingOf(options), number);
+                lanes[number] = new CpuLane(engine, layout.MaxBatch, Opening.DecodingOf(options), number);
                 made.Add(lanes[number]);
             }
 
-            FramePool pool = new(slotCount, options.SlotBytes);
+            FramePool pool = new(layout.SlotCount, options.SlotBytes);
             made.Add(pool);
-            Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch, steps);
+            Pipeline pipeline = Opening.Start(pool, lanes, options, layout, steps);
             NativeHeap.Trim();
-            return new YoloDetector(pipeline, engine, [], model, options.Name, Device.Cpu.Name, $"cpu, {engine.Description}{why}", plan);
+            MemoryPlanEntry activations = layout.Plan.Entries.Single(static entry => entry.Item == MemoryItem.Activations);
+            MemoryWatch watch = new(() => engine.TakenActivationBytes, activations, text => pipeline.Warnings.Say(text));
+            string description = $"cpu, {engine.Description}{layout.Shrunk}{why}";
+            return new YoloDetector(pipeline, engine, [watch], engine.Model, options.Name, Device.Cpu.Name, description, layout.Plan);
         }
         catch
         {
@@ -60,20 +44,30 @@ internal static class CpuOpening
         }
     }
 
-    private static MemoryPlan Plan(InferenceEngine engine, int maxBatch, int laneCount, int slotCount, int slotBytes)
+    /// <summary>Plans without opening.</summary>
+    public static MemoryPlan Plan(ModelSource source, DetectorOptions options)
     {
-        ModelInfo model = engine.Model;
-        int tensorBatch = Math.Max(maxBatch, model.FixedBatch);
-        return new MemoryPlan(
-        [
-            FramePool.Plan(slotCount, slotBytes, MemoryPlace.Host),
-            Tensors(MemoryItem.Inputs, model.InputBytes),
-            Tensors(MemoryItem.Outputs, engine.OutputBytes),
-            .. engine.Plan([tensorBatch], laneCount),
-        ]);
-
-        MemoryPlanEntry Tensors(MemoryItem item, long pictureBytes) => new(
-            item, MemoryPlace.Host, laneCount * tensorBatch * pictureBytes, MemoryEvidence.Formula,
-            $"{laneCount} lanes x {tensorBatch} pictures x {pictureBytes} bytes");
+        ThrowIfTensorRt(source);
+        using OnnxRuntimeEngine engine = OpenEngine(source, options);
+        return CpuLayout.For(engine, options).Plan;
     }
+
+    private static void ThrowIfTensorRt(ModelSource source)
+    {
+        if (ModelFile.IsTensorRt(source))
+        {
+            // Missing and damaged files say so themselves.
+            _ = TensorRtPlanFile.Read(source);
+            throw new ModelException(
+                source.Path, "it is a TensorRT engine, which runs on a CUDA device only; the ONNX file that it was built from runs on the CPU.");
+        }
+    }
+
+    private static OnnxRuntimeEngine OpenEngine(ModelSource source, DetectorOptions options) => OnnxRuntimeEngine.Open(source, new OnnxRuntimeOptions
+    {
+        LibraryPath = options.OnnxRuntimePath,
+        Threads = options.Threads,
+        ImageSize = options.InputSize,
+        CutHead = options.RewriteGraph,
+    });
 }

@@ -31,44 +31,45 @@ internal static class CudaOpening
         try
         {
             steps.Begin(OpeningStep.LoadEngine);
-            (InferenceEngine engine, CudaContext context, OnnxRuntimeOperators? operators) = isTensorRt
+            OpenedEngine opened = isTensorRt
                 ? OpenTensorRt(source, options, device, made, steps)
                 : OpenOnnxRuntime(source, options, device, made, steps);
-            ModelInfo model = engine.Model;
-            int maxBatch = Opening.MaxBatchOf(engine, options, DefaultBatch);
-            int laneCount = options.Lanes == 0 ? DefaultLanes : options.Lanes;
-            int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
-            DecodingOptions decoding = Opening.DecodingOf(options);
-            CudaSharedResources shared = new(context, engine, decoding, options.WaitMode);
+            (InferenceEngine engine, CudaContext context) = (opened.Engine, opened.Context);
+            CudaLayout layout = CudaLayout.For(engine, options, opened.BudgetFor(options));
+            layout.Plan.ThrowIfAbove(layout.Plan.Budget, device.ToString());
+            CudaSharedResources shared = new(context, engine, Opening.DecodingOf(options), options.WaitMode);
             made.Add(shared);
-            CudaLaneSizes sizes = SizesOf(engine, shared.Decode, maxBatch, options.SlotBytes);
-            MemoryPlan plan = Plan(engine, sizes, maxBatch, laneCount, slotCount, options.SlotBytes);
-            ThrowIfTooLittle(plan, context.GetMemoryInfo(), options.MemoryMargin, device);
-
-            FramePool pool = new(slotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
+            CudaLaneSizes sizes = layout.Sizes;
+            FramePool pool = new(layout.SlotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
             made.Add(pool);
-            CudaComputeStream[] computes = new CudaComputeStream[ComputesOf(laneCount)];
+            CudaComputeStream[] computes = new CudaComputeStream[layout.ComputeCount];
             for (int number = 0; number < computes.Length; number++)
             {
                 computes[number] = new CudaComputeStream(context, engine, sizes);
                 made.Add(computes[number]);
             }
 
-            CudaLane[] lanes = new CudaLane[laneCount];
-            for (int number = 0; number < laneCount; number++)
+            CudaLane[] lanes = new CudaLane[layout.LaneCount];
+            for (int number = 0; number < lanes.Length; number++)
             {
                 lanes[number] = new CudaLane(shared, computes[number % computes.Length], sizes);
                 made.Add(lanes[number]);
             }
 
-            Pipeline pipeline = Start(context, pool, lanes, options, maxBatch, plan, steps);
+            Pipeline pipeline = Start(context, pool, lanes, options, layout, steps);
+            MemoryPlan plan = layout.Plan.AsTaken(opened.FreeBytes - (long)context.GetMemoryInfo().FreeBytes);
+            if (plan.GrowthText is string growth)
+            {
+                pipeline.Warnings.Say(growth);
+            }
 
             string deviceName = Device.Cuda(device.Ordinal).Name;
             shared.GraphFallback = GraphFallbackOf(lanes);
             string graphs = shared.GraphFallback is string fallback ? $", {fallback}" : "";
-            string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{why}";
+            string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{layout.Shrunk}{why}";
             return new YoloDetector(
-                pipeline, engine, [.. computes, .. Existing(operators), shared, context], model, options.Name, deviceName, description, plan);
+                pipeline, engine, [.. computes, .. Existing(opened.Operators), shared, context], engine.Model, options.Name, deviceName, description,
+                plan);
         }
         catch
         {
@@ -77,19 +78,79 @@ internal static class CudaOpening
         }
     }
 
+    /// <summary>Plans on a device: the engine is loaded, asked, and freed again.</summary>
+    public static MemoryPlan Plan(ModelSource source, DetectorOptions options, int ordinal)
+    {
+        bool isTensorRt = ModelFile.IsTensorRt(source);
+        if (isTensorRt)
+        {
+            _ = TensorRtPlanFile.Read(source);
+        }
+
+        CudaDevice device = CudaDevice.Get(ordinal);
+        OpeningSteps steps = new(progress: null, CancellationToken.None);
+        List<IDisposable?> made = [];
+        try
+        {
+            OpenedEngine opened = isTensorRt
+                ? OpenTensorRt(source, options, device, made, steps)
+                : OpenOnnxRuntime(source, options, device, made, steps);
+            return CudaLayout.For(opened.Engine, options, opened.BudgetFor(options)).Plan;
+        }
+        finally
+        {
+            Opening.Dispose(made);
+        }
+    }
+
+    /// <summary>Plans by formula for a device that need not be there.</summary>
+    public static MemoryPlan PlanOnPaper(ModelSource source, DetectorOptions options, MemoryBudget budget)
+    {
+        if (ModelFile.IsTensorRt(source))
+        {
+            _ = TensorRtPlanFile.Read(source);
+            throw new ArgumentException(
+                $"'{source.Path}' is a TensorRT engine, and only TensorRT on its device says what it takes; plan there, or plan its ONNX file.",
+                nameof(source));
+        }
+
+        OnnxRuntimeCudaOptions runtimeOptions = RuntimeOptions(options, deviceOrdinal: 0);
+        string? reason = null;
+        using InferenceEngine? own = runtimeOptions.HalfPrecision
+            ? CudnnEngineOnPaper.TryOpen(OnnxRuntimeCudaEngine.ReadModel(source, runtimeOptions), out reason)
+            : null;
+        if (own is not null)
+        {
+            ThrowIfNotDecodable(own.Model, options);
+            return CudaLayout.For(own, options, budget).Plan;
+        }
+
+        using OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(source, runtimeOptions with { Because = reason });
+        ThrowIfNotDecodable(engine.Model, options);
+        return CudaLayout.For(engine, options, budget).Plan;
+    }
+
+    private static OnnxRuntimeCudaOptions RuntimeOptions(DetectorOptions options, int deviceOrdinal) => new()
+    {
+        LibraryPath = options.OnnxRuntimePath,
+        DeviceOrdinal = deviceOrdinal,
+        ImageSize = options.InputSize,
+        HalfPrecision = options.RewriteGraph && options.Precision != Precision.Single,
+    };
+
     private static Pipeline Start(
-        CudaContext context, FramePool pool, CudaLane[] lanes, DetectorOptions options, int maxBatch, MemoryPlan plan, OpeningSteps steps)
+        CudaContext context, FramePool pool, CudaLane[] lanes, DetectorOptions options, CudaLayout layout, OpeningSteps steps)
     {
         try
         {
-            return Opening.Start(pool, lanes, options, maxBatch, steps);
+            return Opening.Start(pool, lanes, options, layout, steps);
         }
         catch (InsufficientMemoryException error)
         {
             throw new InsufficientMemoryException(
                 $"{error.Message}{Environment.NewLine}The plan was met, and the engine or another process took more. A larger "
                     + $"{nameof(DetectorOptions.MemoryMargin)} refuses earlier; fewer Lanes or a "
-                + $"smaller MaxBatch need less:{Environment.NewLine}{plan}",
+                + $"smaller MaxBatch need less:{Environment.NewLine}{layout.Plan}",
                 error);
         }
         catch (InferenceException)
@@ -128,30 +189,23 @@ internal static class CudaOpening
         return reason is null ? null : $"{partly}without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}";
     }
 
-    private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenOnnxRuntime(
+    private static OpenedEngine OpenOnnxRuntime(
         ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made, OpeningSteps steps)
     {
         // Read and checked on the CPU, so that a bad model costs no device memory.
-        bool mayChange = options.RewriteGraph && options.Precision != Precision.Single;
-        OnnxRuntimeCudaOptions runtimeOptions = new()
-        {
-            LibraryPath = options.OnnxRuntimePath,
-            DeviceOrdinal = device.Ordinal,
-            ImageSize = options.InputSize,
-            HalfPrecision = mayChange,
-        };
+        OnnxRuntimeCudaOptions runtimeOptions = RuntimeOptions(options, device.Ordinal);
         CudaContext? context = null;
-        if (mayChange)
+        long free = 0;
+        if (runtimeOptions.HalfPrecision)
         {
             OnnxRuntimeModel model = OnnxRuntimeCudaEngine.ReadModel(source, runtimeOptions);
             ThrowIfNotDecodable(model.Info, options);
-            context = device.OpenContext();
-            made.Add(context);
+            (context, free) = OpenContext(device, made);
             steps.Advance();
             if (CudnnEngine.TryOpen(model, context, CudnnOptions(model, options, steps), out string? reason) is CudnnEngine own)
             {
                 made.Add(own);
-                return (own, context, null);
+                return new OpenedEngine(own, context, null, free);
             }
 
             runtimeOptions = runtimeOptions with { Because = reason };
@@ -162,8 +216,7 @@ internal static class CudaOpening
         ThrowIfNotDecodable(engine.Model, options);
         if (context is null)
         {
-            context = device.OpenContext();
-            made.Add(context);
+            (context, free) = OpenContext(device, made);
             steps.Advance();
         }
 
@@ -173,7 +226,7 @@ internal static class CudaOpening
             made.Add(engine.Operators);
         }
 
-        return (engine, context, engine.Operators);
+        return new OpenedEngine(engine, context, engine.Operators, free);
     }
 
     private static CudnnEngineOptions CudnnOptions(OnnxRuntimeModel model, DetectorOptions options, OpeningSteps steps) => new()
@@ -195,11 +248,10 @@ internal static class CudaOpening
         },
     };
 
-    private static (InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators) OpenTensorRt(
+    private static OpenedEngine OpenTensorRt(
         ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made, OpeningSteps steps)
     {
-        CudaContext context = device.OpenContext();
-        made.Add(context);
+        (CudaContext context, long free) = OpenContext(device, made);
         TensorRtEngine engine = TensorRtEngine.Open(source, new TensorRtCudaDevice(context), new TensorRtEngineOptions
         {
             Search = TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath),
@@ -209,41 +261,25 @@ internal static class CudaOpening
         made.Add(engine);
         ThrowIfNotDecodable(engine.Model, options);
         steps.Advance();
-        return (engine, context, null);
+        return new OpenedEngine(engine, context, null, free);
     }
 
-    private static CudaLaneSizes SizesOf(InferenceEngine engine, DecodeKernels decode, int maxBatch, int slotBytes) => new(
-        maxBatch,
-        Math.Max(maxBatch, engine.MinBatch),
-        FramePool.StepOf(slotBytes),
-        engine.InputBytes,
-        engine.OutputBytes,
-        decode.ScratchBytes,
-        decode.ResultBytes,
-        engine.MinBatch);
-
-    private static MemoryPlan Plan(InferenceEngine engine, in CudaLaneSizes sizes, int maxBatch, int laneCount, int slotCount, int slotBytes)
+    // The engine's libraries and weights are in the plan, so what is free is read before they come.
+    private static (CudaContext Context, long FreeBytes) OpenContext(CudaDevice device, List<IDisposable?> made)
     {
-        int[] buckets = BatchBucket.SizesFor(maxBatch, engine.Model.FixedBatch, sizes.MinBatch);
-        int computes = ComputesOf(laneCount);
-        return new MemoryPlan(
-        [
-            FramePool.Plan(slotCount, slotBytes, MemoryPlace.Pinned),
-            .. sizes.Plan(laneCount, computes),
-            .. engine.Plan(buckets, computes),
-        ]);
+        CudaContext context = device.OpenContext();
+        made.Add(context);
+        return (context, (long)context.GetMemoryInfo().FreeBytes);
     }
 
-    private static void ThrowIfTooLittle(MemoryPlan plan, CudaMemoryInfo memory, double margin, CudaDevice device)
+    /// <param name="Engine">The engine.</param>
+    /// <param name="Context">The device's context.</param>
+    /// <param name="Operators">Kernels of ours in ONNX Runtime, where it runs the model.</param>
+    /// <param name="FreeBytes">Bytes of the device that were free when there was nothing but the context.</param>
+    private readonly record struct OpenedEngine(InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators, long FreeBytes)
     {
-        double wanted = plan.DeviceBytes * (1 + margin);
-        if (wanted > memory.FreeBytes)
-        {
-            throw new InsufficientMemoryException(
-                $"{device} has {memory.FreeBytes >> 20} MiB free; the plan and its margin of {margin:P0} take {(long)wanted >> 20} MiB. "
-                + $"Fewer Lanes, a smaller MaxBatch or a smaller SlotBytes need less:{Environment.NewLine}{plan}");
-        }
-
-        plan.ThrowIfAbove(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        /// <summary>What the process may have; what it has taken for its context belongs to the plan.</summary>
+        public MemoryBudget BudgetFor(DetectorOptions options) =>
+            new(FreeBytes + CudaLayout.ContextBytes, Opening.AvailableHostBytes, options.MemoryMargin);
     }
 }

@@ -9,7 +9,7 @@ internal static class FunctionOpening
         int laneCount = options.Lanes == 0 ? 1 : options.Lanes;
         int slotCount = Opening.SlotCountOf(options, laneCount, maxBatch);
         MemoryPlan plan = new(FramePool.Plan(slotCount, options.SlotBytes, MemoryPlace.Host));
-        plan.ThrowIfAbove(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        plan.ThrowIfAbove(new MemoryBudget(null, Opening.AvailableHostBytes, options.MemoryMargin));
         List<IDisposable?> made = [];
         try
         {

@@ -54,6 +54,21 @@ internal static class Opening
         options.AllowSynchronousContinuations,
         options.Warning);
 
+    /// <summary>Bytes of the host that the process may have.</summary>
+    public static long AvailableHostBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    /// <summary>Starts the pipeline of a layout, and tells of what it lacks.</summary>
+    public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, DetectorLayout layout, OpeningSteps steps)
+    {
+        Pipeline pipeline = Start(pool, lanes, options, layout.MaxBatch, steps);
+        if (layout.Shrunk.Length > 0)
+        {
+            pipeline.Warnings.Say($"The detector has been opened smaller than wanted{layout.Shrunk}.");
+        }
+
+        return pipeline;
+    }
+
     /// <summary>Starts the pipeline, which prepares the lanes. On an error lanes and pool remain the caller's.</summary>
     public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, OpeningSteps? steps = null) =>
         new(pool, lanes, PipelineOf(pool, lanes, options, maxBatch), steps);

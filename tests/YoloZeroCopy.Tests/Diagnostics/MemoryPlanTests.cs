@@ -26,9 +26,46 @@ public sealed class MemoryPlanTests
     [Fact]
     public void A_plan_above_what_can_be_had_is_refused_with_its_table()
     {
-        Plan.ThrowIfAbove(10 << 20);
-        InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(() => Plan.ThrowIfAbove((10 << 20) - 1));
+        Plan.ThrowIfAbove(Host(10 << 20));
+        InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(() => Plan.ThrowIfAbove(Host((10 << 20) - 1)));
         Assert.Contains("needs 10.0 MiB", error.Message, StringComparison.Ordinal);
         Assert.Contains("3 slots x 1048576 bytes", error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Streams_are_limited_by_what_fits_least_often()
+    {
+        // Two streams of 2 MiB each on the device and 1 MiB each on the host, beside 6 and 4 MiB.
+        MemoryPlan plan = new MemoryPlan(
+            new MemoryPlanEntry(MemoryItem.Weights, MemoryPlace.Device, 6 << 20, MemoryEvidence.Formula, ""),
+            new MemoryPlanEntry(MemoryItem.DecoderSurfaces, MemoryPlace.Device, 4 << 20, MemoryEvidence.Formula, "") { BytesPerStream = 2 << 20 },
+            new MemoryPlanEntry(MemoryItem.Libraries, MemoryPlace.Host, 4 << 20, MemoryEvidence.Formula, ""),
+            new MemoryPlanEntry(MemoryItem.DecoderPrograms, MemoryPlace.Host, 2 << 20, MemoryEvidence.Formula, "") { BytesPerStream = 1 << 20 })
+            .For(streams: 2, default);
+        Assert.Equal(new StreamLimit(7, MemoryItem.DecoderSurfaces), plan.StreamsWithin(new MemoryBudget(20 << 20, 20 << 20, 0)));
+        Assert.Equal(new StreamLimit(2, MemoryItem.DecoderSurfaces), plan.StreamsWithin(new MemoryBudget(15 << 20, 20 << 20, 0.5)));
+        Assert.Equal(new StreamLimit(3, MemoryItem.DecoderPrograms), plan.StreamsWithin(new MemoryBudget(null, 7 << 20, 0.5)));
+        Assert.Equal(new StreamLimit(0, MemoryItem.Weights), plan.StreamsWithin(new MemoryBudget(5 << 20, null, 0)));
+        Assert.Equal(default, plan.StreamsWithin(default));
+        Assert.Equal(new StreamLimit(4, MemoryItem.Slots), plan.With(mostStreams: 4).StreamsWithin(new MemoryBudget(20 << 20, null, 0)));
+        Assert.True(plan.Fits(new MemoryBudget(10 << 20, 6 << 20, 0)));
+        Assert.False(plan.Fits(new MemoryBudget(10 << 20, (6 << 20) - 1, 0)));
+        Assert.False(plan.Fits(new MemoryBudget(10 << 20, null, 0.01)));
+    }
+
+    [Fact]
+    public void Cards_are_found_by_name_however_it_is_written()
+    {
+        foreach (GpuCard card in GpuCard.All)
+        {
+            Assert.True(GpuCard.TryFind(card.Name.Replace(' ', '-').ToLowerInvariant(), out GpuCard found));
+            Assert.Equal(card, found);
+            Assert.InRange(card.MemoryBytes, 4L << 30, 256L << 30);
+            Assert.StartsWith("PCIe ", card.Bus, StringComparison.Ordinal);
+        }
+
+        Assert.False(GpuCard.TryFind("RTX 1", out _));
+    }
+
+    private static MemoryBudget Host(long bytes) => new(null, bytes, 0.3);
 }

@@ -9,6 +9,9 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
 {
     private static readonly string Sample = Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx");
 
+    // What the stand-in has.
+    private const long Total = 1L << 30;
+
     private readonly ModelFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -25,7 +28,8 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
             Assert.Contains("68 layers in half precision", detector.GraphChanges, StringComparison.Ordinal);
             Assert.Contains(
                 detector.Memory.Entries,
-                static entry => entry is { Item: MemoryItem.Weights, Place: MemoryPlace.Device, Evidence: MemoryEvidence.Formula, Bytes: > 6_000_000 });
+                static entry =>
+                    entry is { Item: MemoryItem.Weights, Place: MemoryPlace.Device, Evidence: MemoryEvidence.Formula, Bytes: > 6_000_000 });
             Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
             OpeningProgress[] compiling = [.. recorder.Steps.Where(static step => step.Step == OpeningStep.CompileKernels)];
             Assert.Equal(Enumerable.Range(0, compiling[0].Total + 1), compiling.Select(static step => step.Done));
@@ -146,6 +150,59 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
     }
 
     [Fact]
+    public async Task What_is_planned_without_the_device_is_what_is_planned_on_it()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        await using YoloDetector detector = Open(driver, cudnn);
+        DetectorOptions options = new() { Lanes = 3, MaxBatch = 4, InputSize = (32, 32), SlotBytes = 4096, MemoryMargin = 0 };
+        MemoryPlan plan = await YoloDetector.PlanAsync(
+            Sample, options, new MemoryPlanOptions { DeviceBytes = 1L << 30 }, TestContext.Current.CancellationToken);
+        Assert.Equal(Known(detector.Memory), Known(plan));
+
+        // What cuDNN works in, only it says.
+        static IEnumerable<(MemoryItem, MemoryPlace, long)> Known(MemoryPlan plan) => plan.Entries
+            .Where(static entry => !entry.Basis.Contains("cuDNN", StringComparison.Ordinal) || entry.Item != MemoryItem.Workspace)
+            .Select(static entry => (entry.Item, entry.Place, entry.Bytes));
+    }
+
+    [Theory]
+    [InlineData(1, 2, 4)]
+    [InlineData(2, 2, 1)]
+    [InlineData(3, 1, 1)]
+    public async Task Lanes_and_then_the_batch_are_fewer_where_memory_does_not_suffice(int step, int lanes, int batch)
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        await LeaveAsync(driver, cudnn, step);
+        InsufficientMemoryException refused = Assert.Throws<InsufficientMemoryException>(() => Open(driver, cudnn));
+        Assert.Contains("MiB free", refused.Message, StringComparison.Ordinal);
+        TaskCompletionSource<string> warned = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (YoloDetector detector = Open(driver, cudnn, change: options =>
+        {
+            options.ShrinkToFit = true;
+            options.Warning = text => _ = warned.TrySetResult(text);
+        }))
+        {
+            Assert.Equal((lanes, batch), (detector.Memory.Lanes, detector.Memory.MaxBatch));
+            Assert.True(detector.Memory.IsWithinBudget);
+            string words = $"{lanes} lanes and batches of {batch} for lack of memory instead of 3 and 4";
+            Assert.Contains(words, detector.Device, StringComparison.Ordinal);
+            Assert.Equal(lanes, detector.Inspection.LaneCount);
+            FrameFormat format = new(PixelFormat.Gray8, 32, 32);
+            using DetectionResult result = await detector.DetectAsync(new byte[format.ByteCount], format);
+            Assert.Contains(words, await warned.Task.WaitAsync(TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
+        }
+
+        await LeaveAsync(driver, cudnn, 4);
+        refused = Assert.Throws<InsufficientMemoryException>(() => Open(driver, cudnn, change: static options => options.ShrinkToFit = true));
+        Assert.Contains("1 lanes x 1 frames", refused.Message, StringComparison.Ordinal);
+        driver.Set("used", 0);
+        driver.AssertClean();
+        Assert.Equal(0, cudnn.Live);
+    }
+
+    [Fact]
     public void Cancelled_while_it_compiles_it_frees_everything()
     {
         foreach (int step in (int[])[5, 6, 7, 30, 60])
@@ -159,6 +216,22 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
             Assert.Equal(0, cudnn.Live);
             driver.AssertClean();
         }
+    }
+
+    /// <summary>Makes so much of the device free that only the layout of a step fits: three lanes of 4, two, two of 1, one, none.</summary>
+    private async Task LeaveAsync(DriverDouble driver, CudnnDouble cudnn, int step)
+    {
+        driver.Set("used", 0);
+        List<long> wanted = [];
+        foreach ((int lanes, int batch) in ((int, int)[])[(3, 4), (2, 4), (2, 1), (1, 1)])
+        {
+            await using YoloDetector detector = Open(driver, cudnn, change: options => (options.Lanes, options.MaxBatch) = (lanes, batch));
+            wanted.Add(detector.Memory.DeviceBytes - CudaLayout.ContextBytes);
+        }
+
+        wanted.Add(0);
+        Assert.Equal(wanted.OrderDescending(), wanted);
+        driver.Set("used", Total - ((wanted[step - 1] + wanted[step]) / 2));
     }
 
     private YoloDetector Open(

@@ -26,7 +26,7 @@ internal sealed class CudnnEngine : InferenceEngine
     private readonly CudnnPlans plans;
     private readonly CudaModule kernels;
     private readonly CudaDeviceMemory weights;
-    private readonly long workspaceBytes;
+    private long workspaceBytes;
     private int users = 1;
     private bool disposed;
 
@@ -38,7 +38,7 @@ internal sealed class CudnnEngine : InferenceEngine
         this.library = library;
         this.network = network;
         batches = options.Batches;
-        Head = head with { IsChannelsLast = true, ElementType = TensorElementType.Float16 };
+        Head = HalfHead(head);
         plans = CudnnPlans.Make(library, context, Shapes(network, batches), OpenCache(library, context, options), options.OnProgress);
         try
         {
@@ -91,32 +91,12 @@ internal sealed class CudnnEngine : InferenceEngine
             return null;
         }
 
-        using CutModel? cut = OnnxRuntimeHead.TryCut(model, out reason);
-        if (cut?.Head is not DetectionHead head)
+        if (TryRead(model, out reason) is not (LayerNetwork read, DetectionHead head))
         {
             return null;
         }
 
-        if (DecodeKernels.WhyNot(head with { ElementType = TensorElementType.Float16, IsChannelsLast = true }) is string notDecodable)
-        {
-            reason = $"its head cannot be decoded on CUDA: {notDecodable}";
-            return null;
-        }
-
-        using LayerNetwork? network = LayerLowering.TryLower(
-            cut.File, cut.Graph, model.Input.Tensor.Name, (model.Info.InputWidth, model.Info.InputHeight),
-            head.Maps.Select(static map => map.Name), out reason);
-        if (network is null)
-        {
-            return null;
-        }
-
-        if (network.Layers.FirstOrDefault(static layer => layer is not ConvolutionLayer && !LayerKernels.Has(layer)) is Layer unknown)
-        {
-            reason = $"there is no kernel for its {unknown.GetType().Name}";
-            return null;
-        }
-
+        using LayerNetwork network = read;
         try
         {
             return new CudnnEngine(model, context, library, network, head, options);
@@ -134,20 +114,68 @@ internal sealed class CudnnEngine : InferenceEngine
         }
     }
 
+    /// <summary>Makes layers of a model, if it is one that can be run so. No device is used.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="reason">Why the model is not run so, where this gives null.</param>
+    /// <returns>The layers, which the caller disposes, and the head behind them.</returns>
+    public static (LayerNetwork Network, DetectionHead Head)? TryRead(OnnxRuntimeModel model, out string? reason)
+    {
+        using CutModel? cut = OnnxRuntimeHead.TryCut(model, out reason);
+        if (cut?.Head is not DetectionHead head)
+        {
+            return null;
+        }
+
+        if (DecodeKernels.WhyNot(HalfHead(head)) is string notDecodable)
+        {
+            reason = $"its head cannot be decoded on CUDA: {notDecodable}";
+            return null;
+        }
+
+        LayerNetwork? network = LayerLowering.TryLower(
+            cut.File, cut.Graph, model.Input.Tensor.Name, (model.Info.InputWidth, model.Info.InputHeight),
+            head.Maps.Select(static map => map.Name), out reason);
+        if (network?.Layers.FirstOrDefault(static layer => layer is not ConvolutionLayer && !LayerKernels.Has(layer)) is Layer unknown)
+        {
+            reason = $"there is no kernel for its {unknown.GetType().Name}";
+            network.Dispose();
+            return null;
+        }
+
+        return network is null ? null : (network, head);
+    }
+
+    /// <summary>A head as this engine gives its maps.</summary>
+    public static DetectionHead HalfHead(DetectionHead head) => head with { IsChannelsLast = true, ElementType = TensorElementType.Float16 };
+
     /// <inheritdoc/>
+    /// <remarks>Streams that are made from now on take what is said here.</remarks>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batchSizes, int streams)
     {
-        int largest = batchSizes[^1];
-        long activationBytes = CudaLaneMemory.Align(LayerMemory.Plan(network, batches[^1]).Bytes);
+        workspaceBytes = CudnnBinding.WorkspaceBytes(network, plans, batchSizes[^1]);
+        return Plan(network, (long)weights.Bytes, batchSizes[^1], streams, workspaceBytes);
+    }
+
+    /// <summary>What layers take of a device's memory.</summary>
+    /// <param name="network">The layers.</param>
+    /// <param name="weightBytes">Bytes of their weights.</param>
+    /// <param name="batch">Largest batch.</param>
+    /// <param name="streams">Streams with contexts.</param>
+    /// <param name="streamBytes">Bytes that a stream takes, with what cuDNN said that it needs; null where nobody has asked it.</param>
+    public static ImmutableArray<MemoryPlanEntry> Plan(LayerNetwork network, long weightBytes, int batch, int streams, long? streamBytes)
+    {
+        long activationBytes = CudaLaneMemory.Align(LayerMemory.Plan(network, batch).Bytes);
+        long cudnnBytes = (streamBytes ?? activationBytes) - activationBytes;
         return
         [
-            new MemoryPlanEntry(MemoryItem.Weights, MemoryPlace.Device, (long)weights.Bytes, MemoryEvidence.Formula, "once for all streams"),
+            new MemoryPlanEntry(MemoryItem.Weights, MemoryPlace.Device, weightBytes, MemoryEvidence.Formula, "once for all streams"),
             new MemoryPlanEntry(
                 MemoryItem.Activations, MemoryPlace.Device, streams * activationBytes, MemoryEvidence.Formula,
-                $"{streams} compute streams x {activationBytes} bytes at batch {largest}"),
+                $"{streams} compute streams x {activationBytes} bytes at batch {batch}"),
             new MemoryPlanEntry(
-                MemoryItem.Workspace, MemoryPlace.Device, streams * (workspaceBytes - activationBytes), MemoryEvidence.Reported,
-                $"{streams} compute streams x {workspaceBytes - activationBytes} bytes, by cuDNN"),
+                MemoryItem.Workspace, MemoryPlace.Device, streams * cudnnBytes,
+                streamBytes is null ? MemoryEvidence.Formula : MemoryEvidence.Reported,
+                streamBytes is null ? "cuDNN's own, which it says on a device only" : $"{streams} compute streams x {cudnnBytes} bytes, by cuDNN"),
             new MemoryPlanEntry(
                 MemoryItem.Libraries, MemoryPlace.Device, LibraryBytes, MemoryEvidence.Formula, "what CUDA, cuDNN and its compiler bring once"),
         ];

@@ -67,6 +67,9 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
         ];
     }
 
+    /// <inheritdoc/>
+    public override long? TakenActivationBytes => disposed ? null : OnnxRuntimeSession.PeakArenaBytes(model.Library, session);
+
     /// <summary>Opens a model.</summary>
     /// <param name="source">ONNX model; external data lies beside its file.</param>
     /// <param name="options">How to open it.</param>

@@ -1,0 +1,71 @@
+namespace YoloZeroCopy.Cuda;
+
+/// <summary>What a video decoder takes of the device's memory, by formula: NVIDIA's library does not tell.</summary>
+internal static class VideoMemory
+{
+    // Whole blocks of the codecs' largest kind.
+    private const int BlockSide = 64;
+
+    // Rows of mapped pictures begin at multiples of this.
+    private const int PitchUnit = 256;
+
+    /// <summary>Surfaces, each a picture in 4:2:0: those that pictures are predicted from, and those that are mapped for the receiver.</summary>
+    public static long BytesOf(int codedWidth, int codedHeight, int bitDepth, int decodeSurfaces, int mappedSurfaces)
+    {
+        int sampleBytes = bitDepth == 8 ? 1 : 2;
+        long decoded = AlignUp(codedWidth, BlockSide) * AlignUp(codedHeight, BlockSide) * sampleBytes * 3 / 2;
+        long mapped = AlignUp((long)codedWidth * sampleBytes, PitchUnit) * AlignUp(codedHeight, 2) * 3 / 2;
+        return (decodeSurfaces * decoded) + (mappedSurfaces * mapped);
+    }
+
+    /// <summary>
+    /// Pictures that a stream of this size may refer to, and the one that is decoded: the codecs' own limits. H.264 (ITU-T H.264, table A-1) and HEVC
+    /// (ITU-T H.265, A.4.2) by the lowest level whose pictures are as large, AV1 (specification, 7.20) eight.
+    /// </summary>
+    public static int LeastSurfacesOf(CudaVideoCodec codec, int codedWidth, int codedHeight)
+    {
+        long pixels = (long)codedWidth * codedHeight;
+        return 1 + codec switch
+        {
+            CudaVideoCodec.H264 => OfH264((int)(AlignUp(codedWidth, 16) * AlignUp(codedHeight, 16) / 256)),
+            CudaVideoCodec.Hevc => OfHevc(pixels),
+            _ => 8,
+        };
+    }
+
+    // Largest frame and largest buffer of the levels, in macroblocks.
+    private static int OfH264(int macroblocks)
+    {
+        ReadOnlySpan<(int Frame, int Buffer)> levels =
+        [
+            (99, 396), (396, 2376), (792, 4752), (1620, 8100), (3600, 18000), (5120, 20480), (8192, 32768), (8704, 34816), (22080, 110400),
+            (36864, 184320), (139264, 696320),
+        ];
+        foreach ((int frame, int buffer) in levels)
+        {
+            if (macroblocks <= frame)
+            {
+                return Math.Min(buffer / macroblocks, 16);
+            }
+        }
+
+        return 16;
+    }
+
+    // Largest pictures of the levels, in luma samples. Smaller ones may be more.
+    private static int OfHevc(long pixels)
+    {
+        ReadOnlySpan<long> levels = [36864, 122880, 245760, 552960, 983040, 2228224, 8912896, 35651584, 142606336];
+        foreach (long level in levels)
+        {
+            if (pixels <= level)
+            {
+                return pixels <= level / 4 ? 16 : pixels <= level / 2 ? 12 : pixels <= level * 3 / 4 ? 8 : 6;
+            }
+        }
+
+        return 6;
+    }
+
+    private static long AlignUp(long value, int unit) => (value + unit - 1) / unit * unit;
+}

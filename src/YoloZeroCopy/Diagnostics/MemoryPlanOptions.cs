@@ -1,0 +1,52 @@
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>What a plan of memory is to be for, beside the detector's own options.</summary>
+public sealed record MemoryPlanOptions
+{
+    /// <summary>Cameras or videos whose frames are detected in, 0 to 100,000.</summary>
+    public int Streams { get; init; }
+
+    /// <summary>
+    /// Their frames. Null takes <see cref="DetectorOptions.SlotBytes"/> for their size; it is needed where the device decodes them.
+    /// </summary>
+    public FrameFormat? Frame { get; init; }
+
+    /// <summary>
+    /// How a decoder on the device works, one for each stream, where videos are decoded there; null where frames come into slots. Of the slots one
+    /// is then left.
+    /// </summary>
+    public CudaVideoDecoderOptions? Decoder { get; init; }
+
+    /// <summary>Bytes of the host that each stream takes beside slots, such as a program's that decodes it.</summary>
+    public long DecoderProgramBytes { get; init; }
+
+    /// <summary>
+    /// Bytes of a device to plan for, by formula, whether there is one or not: <see cref="GpuCard.MemoryBytes"/>, for example. Null plans for the
+    /// device that <see cref="DetectorOptions.Device"/> names, asks it, and takes what is free there.
+    /// </summary>
+    public long? DeviceBytes { get; init; }
+
+    /// <summary>Bytes of the host that the process may have. Null takes this machine's, and none where <see cref="DeviceBytes"/> is given.</summary>
+    public long? HostBytes { get; init; }
+
+    internal void Validate()
+    {
+        DetectorOptions.ThrowIfOutside(Streams, 0, 100_000, nameof(Streams));
+        DetectorOptions.ThrowIfOutside(DecoderProgramBytes, 0L, 1L << 40, nameof(DecoderProgramBytes));
+        DetectorOptions.ThrowIfOutside(DeviceBytes ?? 1, 1L, long.MaxValue, nameof(DeviceBytes));
+        DetectorOptions.ThrowIfOutside(HostBytes ?? 1, 1L, long.MaxValue, nameof(HostBytes));
+        if (Decoder is not null && Frame is null)
+        {
+            throw new ArgumentException($"{nameof(Decoder)} is given and {nameof(Frame)} is not, of which its surfaces are.", nameof(Frame));
+        }
+
+        if (Decoder is not null && DecoderProgramBytes != 0)
+        {
+            throw new ArgumentException(
+                $"{nameof(Decoder)} and {nameof(DecoderProgramBytes)} are given; a stream is decoded on the device or by a program.",
+                nameof(DecoderProgramBytes));
+        }
+    }
+}

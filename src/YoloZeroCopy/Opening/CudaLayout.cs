@@ -1,0 +1,77 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+
+namespace YoloZeroCopy;
+
+/// <summary>The layout of a detector on CUDA.</summary>
+internal sealed class CudaLayout : DetectorLayout
+{
+    /// <summary>What CUDA keeps of a device for a process before anything is allocated.</summary>
+    public const long ContextBytes = 512L << 20;
+
+    private readonly InferenceEngine engine;
+    private readonly DetectorOptions options;
+    private readonly MemoryBudget budget;
+    private readonly ImmutableArray<int> buckets;
+
+    [SetsRequiredMembers]
+    private CudaLayout(InferenceEngine engine, DetectorOptions options, MemoryBudget budget)
+    {
+        this.engine = engine;
+        this.options = options;
+        this.budget = budget;
+        MaxBatch = Opening.MaxBatchOf(engine, options, CudaOpening.DefaultBatch);
+        LaneCount = options.Lanes == 0 ? CudaOpening.DefaultLanes : options.Lanes;
+        SlotCount = Opening.SlotCountOf(options, LaneCount, MaxBatch);
+        DecodeKernels decode = DecodeKernels.For(engine, Opening.DecodingOf(options));
+        Sizes = new CudaLaneSizes(
+            MaxBatch,
+            Math.Max(MaxBatch, engine.MinBatch),
+            FramePool.StepOf(options.SlotBytes),
+            engine.InputBytes,
+            engine.OutputBytes,
+            decode.ScratchBytes,
+            decode.ResultBytes,
+            engine.MinBatch);
+        buckets = [.. BatchBucket.SizesFor(MaxBatch, engine.Model.FixedBatch, engine.MinBatch)];
+        Plan = new MemoryPlan(
+        [
+            FramePool.Plan(SlotCount, options.SlotBytes, MemoryPlace.Pinned),
+            .. Sizes.Plan(LaneCount, ComputeCount),
+            .. engine.Plan(buckets.AsSpan(), ComputeCount),
+            new MemoryPlanEntry(MemoryItem.Context, MemoryPlace.Device, ContextBytes, MemoryEvidence.Formula, "CUDA's own, once for a process"),
+        ])
+        {
+            Lanes = LaneCount,
+            MaxBatch = MaxBatch,
+            Slots = SlotCount,
+            SlotBytes = options.SlotBytes,
+            Budget = budget,
+        };
+    }
+
+    public int ComputeCount => CudaOpening.ComputesOf(LaneCount);
+
+    public CudaLaneSizes Sizes { get; }
+
+    /// <summary>The layout that the options ask for or, where they allow it, the largest one that fits.</summary>
+    /// <exception cref="ArgumentException">An option goes beyond what the engine or the device's kernels can do.</exception>
+    public static CudaLayout For(InferenceEngine engine, DetectorOptions options, MemoryBudget budget)
+    {
+        CudaLayout wanted = new(engine, options, budget);
+        return options.ShrinkToFit ? Fit(wanted) : wanted;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Two lanes fewer, which are a compute stream, as long as one can be filled while another computes; then the next smaller batch that the engine
+    /// is ready for; then a single lane.
+    /// </remarks>
+    protected override CudaLayout? Smaller() =>
+        LaneCount > 2 ? With(Math.Max(2, LaneCount - 2), MaxBatch)
+        : buckets.Length > 1 ? With(LaneCount, buckets[^2])
+        : LaneCount > 1 ? With(1, MaxBatch)
+        : null;
+
+    private CudaLayout With(int lanes, int maxBatch) => new(engine, options with { Lanes = lanes, MaxBatch = maxBatch }, budget);
+}

@@ -1,0 +1,79 @@
+using YoloZeroCopy.Cuda;
+
+namespace YoloZeroCopy;
+
+/// <summary>Plans the memory of a detector that is not opened, with the streams that it is for.</summary>
+internal static class Planning
+{
+    // A decoder gives surfaces, and slots of this size take next to nothing.
+    private const int LeastSlotBytes = 1;
+
+    public static MemoryPlan Plan(ModelSource source, DetectorOptions options, MemoryPlanOptions site)
+    {
+        DetectorOptions sized = Sized(options, site);
+        if (site.DeviceBytes is long deviceBytes)
+        {
+            if (options.Device == Device.Cpu)
+            {
+                throw new ArgumentException(
+                    $"{nameof(MemoryPlanOptions.DeviceBytes)} is given, and the device is the CPU, which has none.", nameof(options));
+            }
+
+            MemoryBudget budget = new(deviceBytes, site.HostBytes, options.MemoryMargin);
+            return WithStreams(CudaOpening.PlanOnPaper(source, sized, budget), site, budget);
+        }
+
+        MemoryPlan plan = DeviceChoice.Run(
+            source, sized, (ordinal, _) => CudaOpening.Plan(source, sized, ordinal), _ => CpuOpening.Plan(source, sized));
+        if (site.Decoder is not null && plan.Budget.DeviceBytes is null)
+        {
+            throw new ArgumentException(
+                $"{nameof(MemoryPlanOptions.Decoder)} is given, and the plan is for the CPU, on which no device decodes.", nameof(site));
+        }
+
+        return WithStreams(plan, site, plan.Budget with { HostBytes = site.HostBytes ?? plan.Budget.HostBytes });
+    }
+
+    private static DetectorOptions Sized(DetectorOptions options, MemoryPlanOptions site) =>
+        site.Decoder is not null ? options with { Slots = 1, SlotBytes = LeastSlotBytes }
+        : site.Frame is FrameFormat frame ? options with { SlotBytes = frame.ByteCount }
+        : options;
+
+    private static MemoryPlan WithStreams(MemoryPlan plan, MemoryPlanOptions site, MemoryBudget budget)
+    {
+        MemoryPlan result = plan;
+        if (site.Decoder is CudaVideoDecoderOptions decoder && site.Frame is FrameFormat frame)
+        {
+            int bitDepth = frame.PixelFormat == PixelFormat.P010 ? 10 : 8;
+            long bytes = CudaVideoDecoder.PlanDeviceBytes(decoder, frame.Width, frame.Height, bitDepth);
+            result = result.With(PerStream(MemoryItem.DecoderSurfaces, MemoryPlace.Device, site.Streams, bytes, "decoders"));
+        }
+        else
+        {
+            // Each stream writes its next frame while the others' are on their way.
+            MemoryPlanEntry slots = result.Entries.First(static entry => entry.Item == MemoryItem.Slots);
+            long slotBytes = FramePool.StepOf(result.SlotBytes);
+            result = result.With(slots with
+            {
+                Bytes = slots.Bytes + (site.Streams * slotBytes),
+                BytesPerStream = slotBytes,
+                Basis = FormattableString.Invariant(
+                    $"{result.Slots + site.Streams} slots x {slotBytes} bytes: one for each stream beside the detector's"),
+            });
+            result = result.With(mostStreams: FramePool.MaxSlotCount - result.Slots);
+            if (site.DecoderProgramBytes != 0)
+            {
+                result = result.With(
+                    PerStream(MemoryItem.DecoderPrograms, MemoryPlace.Host, site.Streams, site.DecoderProgramBytes, "programs"));
+            }
+        }
+
+        return result.For(site.Streams, budget);
+    }
+
+    private static MemoryPlanEntry PerStream(MemoryItem item, MemoryPlace place, int streams, long bytes, string what) =>
+        new(item, place, streams * bytes, MemoryEvidence.Formula, FormattableString.Invariant($"{streams} {what} x {bytes} bytes"))
+        {
+            BytesPerStream = bytes,
+        };
+}
