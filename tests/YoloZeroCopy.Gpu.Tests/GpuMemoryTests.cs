@@ -36,9 +36,8 @@ public sealed class GpuMemoryTests(ITestOutputHelper output)
         string file = model == "conveyor" ? TestData.Model : TestData.Architecture(model);
         Phase[] phases = Watch(FormattableString.Invariant($"memory,plan,{file},{precision},{batch},{lanes}"));
         (long planned, long taken) = (phases[^1].PlannedBytes, phases[^1].TakenBytes);
-        output.WriteLine(FormattableString.Invariant(
-            $"TOTAL {model} {precision} batch {batch} lanes {lanes}: planned {planned >> 20} MiB, taken "
-                + $"{taken >> 20} MiB, {Percent(planned, taken)}"));
+        string figures = $"planned {planned >> 20} MiB, taken {taken >> 20} MiB, {Percent(planned, taken)}";
+        output.WriteLine($"TOTAL {model} {precision} batch {batch} lanes {lanes}: {figures}");
         Assert.True(Math.Abs(planned - taken) <= Tolerance * taken, $"{planned >> 20} MiB are planned, {taken >> 20} MiB are taken.");
     }
 
@@ -64,8 +63,8 @@ public sealed class GpuMemoryTests(ITestOutputHelper output)
     {
         Phase[] phases = [.. Watch(child).Where(static phase => phase.Name.StartsWith("decoders-", StringComparison.Ordinal))];
         (long planned, long taken) = (phases[^1].PlannedBytes - phases[0].PlannedBytes, phases[^1].TakenBytes - phases[0].TakenBytes);
-        output.WriteLine(FormattableString.Invariant(
-            $"TOTAL {child}: {phases.Length - 1} more decoders, planned {planned >> 20} MiB, taken {taken >> 20} MiB, {Percent(planned, taken)}"));
+        string figures = $"planned {planned >> 20} MiB, taken {taken >> 20} MiB, {Percent(planned, taken)}";
+        output.WriteLine($"TOTAL {child}: {phases.Length - 1} more decoders, {figures}");
         Assert.True(Math.Abs(planned - taken) <= Tolerance * taken, $"{planned >> 20} MiB are planned, {taken >> 20} MiB are taken.");
     }
 

@@ -27,9 +27,8 @@ internal abstract class DetectorLayout
 
         if (fitting != wanted)
         {
-            fitting.Shrunk = FormattableString.Invariant(
-                $", {fitting.LaneCount} lanes and batches of {fitting.MaxBatch} for lack of memory instead of "
-                    + $"{wanted.LaneCount} and {wanted.MaxBatch}");
+            string wish = $"{wanted.LaneCount} and {wanted.MaxBatch}";
+            fitting.Shrunk = $", {fitting.LaneCount} lanes and batches of {fitting.MaxBatch} for lack of memory instead of {wish}";
         }
 
         return fitting;

@@ -57,8 +57,7 @@ internal static class Planning
             {
                 Bytes = slots.Bytes + (site.Streams * slotBytes),
                 BytesPerStream = slotBytes,
-                Basis = FormattableString.Invariant(
-                    $"{result.Slots + site.Streams} slots x {slotBytes} bytes: one for each stream beside the detector's"),
+                Basis = $"{result.Slots + site.Streams} slots x {slotBytes} bytes: one for each stream beside the detector's",
             });
             result = result.With(mostStreams: FramePool.MaxSlotCount - result.Slots);
             if (site.DecoderProgramBytes != 0)
