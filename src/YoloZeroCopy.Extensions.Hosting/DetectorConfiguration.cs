@@ -38,6 +38,7 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.WaitMode)] = static (options, text) => options.WaitMode = Value<WaitMode>(text),
         [nameof(DetectorServiceOptions.AllowSynchronousContinuations)] = static (options, text) => options.AllowSynchronousContinuations = Bool(text),
         [nameof(DetectorServiceOptions.MemoryMargin)] = static (options, text) => options.MemoryMargin = Number(text),
+        [nameof(DetectorServiceOptions.ShrinkToFit)] = static (options, text) => options.ShrinkToFit = Bool(text),
         [nameof(DetectorServiceOptions.OnnxRuntimePath)] = static (options, text) => options.OnnxRuntimePath = text,
         [nameof(DetectorServiceOptions.CudnnPath)] = static (options, text) => options.CudnnPath = text,
         [nameof(DetectorServiceOptions.EngineCacheFolder)] = static (options, text) => options.EngineCacheFolder = text,
