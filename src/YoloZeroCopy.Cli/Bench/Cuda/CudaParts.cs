@@ -110,7 +110,7 @@ internal static class CudaParts
         using KernelBenchmark kernels = new(device.Context, engine, settings.Format, Opening.DecodingOf(settings.Detector));
         double preprocess = kernels.Preprocess(batch, repeats, stop);
         (double decode, double scan, _) = kernels.Decode(batch, repeats, stop);
-        KernelClass[] classes = EngineProfile.Replay(device.Context, lane, repeats, stop);
+        LayerTime[] layers = EngineProfile.Replay(device.Context, lane, repeats, stop);
         KernelClass[] named = [];
         string? problem = null;
         try
@@ -128,10 +128,11 @@ internal static class CudaParts
             run,
             [
                 new KernelClass("preprocessing", 1, preprocess),
-                .. classes.Length > 0 ? classes : EngineProfile.ByKind(named),
+                .. layers.Length > 0 ? EngineProfile.ByKind(layers) : EngineProfile.ByKind(named),
                 new KernelClass("decoding", 1, scan),
                 new KernelClass("suppression", 1, Math.Max(0, decode - scan)),
             ],
+            layers,
             named,
             problem);
     });

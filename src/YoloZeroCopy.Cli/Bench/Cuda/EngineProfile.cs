@@ -10,32 +10,36 @@ internal static class EngineProfile
     private const int RecordedRuns = 10;
 
     /// <summary>
-    /// The launches of an engine of ours, each alone, added up by kind, the longest first; none where the engine does not tell its launches.
+    /// The launches of an engine of ours, each alone, in order; none where the engine does not tell its launches.
     /// </summary>
     /// <remarks>
     /// Each is replayed many times in a graph of its own, so that no call of the host is timed. It finds its input in the device's cache, as it
     /// mostly does behind the launch that wrote it; how far the sum is from a whole run shows what that is worth. On the device's thread.
     /// </remarks>
-    public static KernelClass[] Replay(CudaContext context, EngineLane lane, int repeats, CancellationToken stop)
+    public static LayerTime[] Replay(CudaContext context, EngineLane lane, int repeats, CancellationToken stop)
     {
         if (lane.Context is not CudnnContext own)
         {
             return [];
         }
 
-        List<(string Kind, double Microseconds)> times = [];
+        List<LayerTime> times = [];
         foreach (CudnnStep step in own.Steps)
         {
-            times.Add((step.Kind, GraphTime.Measure(context, lane.Stream, Launches, repeats, _ => step.Enqueue(), stop)));
+            double time = GraphTime.Measure(context, lane.Stream, Launches, repeats, _ => step.Enqueue(), stop);
+            times.Add(new LayerTime(step.Label.Kind, step.Label.Size, time));
         }
 
-        return
-        [
-            .. times.GroupBy(static time => time.Kind)
-                .Select(static kind => new KernelClass(kind.Key, kind.Count(), kind.Sum(static time => time.Microseconds)))
-                .OrderByDescending(static kind => kind.Microseconds),
-        ];
+        return [.. times];
     }
+
+    /// <summary>Launches added up by kind, the longest first.</summary>
+    public static KernelClass[] ByKind(IEnumerable<LayerTime> layers) =>
+    [
+        .. layers.GroupBy(static layer => layer.Kind)
+            .Select(static kind => new KernelClass(kind.Key, kind.Count(), kind.Sum(static layer => layer.Microseconds)))
+            .OrderByDescending(static kind => kind.Microseconds),
+    ];
 
     /// <summary>The kernels and copies of a run of any engine by name, as CUPTI records them, the longest first. On the device's thread.</summary>
     /// <remarks>Launched one by one: a time is that of a kernel on the device, whatever is between it and the next.</remarks>

@@ -6,10 +6,16 @@ namespace YoloZeroCopy.Cli;
 /// <param name="Batch">Frames of the batch.</param>
 /// <param name="Run">Microseconds of a whole run of the engine.</param>
 /// <param name="Classes">Kinds of kernels, the engine's between preprocessing and decoding.</param>
+/// <param name="Layers">The engine's launches in order, where it tells them.</param>
 /// <param name="Kernels">The engine's kernels by name, where they could be recorded.</param>
 /// <param name="Problem">Why they could not; null where they could.</param>
 internal sealed record ProfileSection(
-    int Batch, double Run, IReadOnlyList<KernelClass> Classes, IReadOnlyList<KernelClass> Kernels, string? Problem) : IReportSection
+    int Batch,
+    double Run,
+    IReadOnlyList<KernelClass> Classes,
+    IReadOnlyList<LayerTime> Layers,
+    IReadOnlyList<KernelClass> Kernels,
+    string? Problem) : IReportSection
 {
     private const int NamedKernels = 5;
     private const int NameLength = 60;
@@ -23,6 +29,17 @@ internal sealed record ProfileSection(
         json.WriteNumber("engine_us"u8, Math.Round(Run, 2));
         json.WriteNumber("sum_us"u8, Math.Round(Sum, 2));
         WriteAll(json, "classes", Classes);
+        json.WriteStartArray("layers"u8);
+        foreach (LayerTime layer in Layers)
+        {
+            json.WriteStartObject();
+            json.WriteString("name"u8, layer.Kind);
+            json.WriteString("size"u8, layer.Size);
+            json.WriteNumber("us"u8, Math.Round(layer.Microseconds, 2));
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         WriteAll(json, "kernels", Kernels);
         if (Problem is not null)
         {
@@ -39,6 +56,11 @@ internal sealed record ProfileSection(
         foreach (KernelClass one in Classes)
         {
             yield return ($"  {one.Name}", TextOf(one, Sum));
+        }
+
+        foreach (LayerTime layer in Layers.OrderByDescending(static layer => layer.Microseconds).Take(NamedKernels))
+        {
+            yield return ("  longest layer", FormattableString.Invariant($"{layer.Microseconds:F1} us: {layer.Kind}, {layer.Size}"));
         }
 
         double recorded = Kernels.Sum(static one => one.Microseconds);
@@ -79,3 +101,9 @@ internal sealed record ProfileSection(
 /// <param name="Launches">How many there are.</param>
 /// <param name="Microseconds">What they take together.</param>
 internal sealed record KernelClass(string Name, double Launches, double Microseconds);
+
+/// <summary>A launch of an engine of ours.</summary>
+/// <param name="Kind">Its kind.</param>
+/// <param name="Size">Its channels and size.</param>
+/// <param name="Microseconds">What it takes alone.</param>
+internal sealed record LayerTime(string Kind, string Size, double Microseconds);

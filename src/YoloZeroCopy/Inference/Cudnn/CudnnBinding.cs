@@ -65,15 +65,23 @@ internal sealed class CudnnBinding
             else if (LayerKernels.IsMaxPoolChain(layers, index))
             {
                 LayerTensor input = ((MaxPoolLayer)layers[index]).Input;
-                steps.Add(Bind(KindOf(layers[index]), LayerKernels.MaxPoolChain(
+                steps.Add(Bind(LabelOf(layers[index]), LayerKernels.MaxPoolChain(
                     ViewOf(input), ViewOf(layers[index].Output), ViewOf(layers[index + 1].Output), ViewOf(layers[index + 2].Output), batch)));
                 index += 2;
             }
             else
             {
-                steps.Add(Bind(KindOf(layers[index]), LayerKernels.Of(layers[index], ViewOf, batch, weights)));
+                steps.Add(Bind(LabelOf(layers[index]), LayerKernels.Of(layers[index], ViewOf, batch, weights)));
             }
         }
+    }
+
+    private StepLabel LabelOf(Layer layer)
+    {
+        LayerTensor input = layer.Inputs[0];
+        LayerBuffer written = network.Buffers[layer.Output.Buffer];
+        return new StepLabel(
+            KindOf(layer), $"{input.Channels} to {layer.Output.Channels} channels, {written.Width}x{written.Height}");
     }
 
     private static string KindOf(Layer layer) => layer switch
@@ -91,7 +99,7 @@ internal sealed class CudnnBinding
     private CudnnConvolutionStep Bind(ConvolutionLayer layer)
     {
         CudnnPlan plan = plans[ConvolutionShape.Of(network, layer, batch)];
-        return new CudnnConvolutionStep(KindOf(layer), plan, workspace.Handle, plan.Bind(
+        return new CudnnConvolutionStep(LabelOf(layer), plan, workspace.Handle, plan.Bind(
             ViewOf(layer.Input).Address,
             weights + (ulong)layer.WeightsAt,
             weights + (ulong)layer.BiasAt,
@@ -100,7 +108,7 @@ internal sealed class CudnnBinding
             plan.WorkspaceBytes == 0 ? 0 : scratch));
     }
 
-    private KernelStep Bind(string kind, LayerLaunch launch) => new(kind, kernels.GetKernel(launch.Kernel), stream, launch);
+    private KernelStep Bind(StepLabel label, LayerLaunch launch) => new(label, kernels.GetKernel(launch.Kernel), stream, launch);
 
     private LayerView ViewOf(LayerTensor tensor) => LayerView.Of(tensor, network.Buffers[tensor.Buffer], buffers[tensor.Buffer]);
 }

@@ -4,10 +4,10 @@ using YoloZeroCopy.Interop;
 namespace YoloZeroCopy;
 
 /// <summary>A layer, bound to its tensors and its stream.</summary>
-/// <param name="kind">What kind of layer it is, in words, for profiles.</param>
-internal abstract class CudnnStep(string kind) : IDisposable
+/// <param name="label">What it is, for profiles.</param>
+internal abstract class CudnnStep(StepLabel label) : IDisposable
 {
-    public string Kind => kind;
+    public StepLabel Label => label;
 
     /// <summary>Queues a run. Allocates nothing.</summary>
     public abstract void Enqueue();
@@ -17,7 +17,7 @@ internal abstract class CudnnStep(string kind) : IDisposable
 }
 
 /// <summary>A convolution that cuDNN runs.</summary>
-internal sealed class CudnnConvolutionStep(string kind, CudnnPlan plan, CudnnHandle handle, CudnnDescriptor tensors) : CudnnStep(kind)
+internal sealed class CudnnConvolutionStep(StepLabel label, CudnnPlan plan, CudnnHandle handle, CudnnDescriptor tensors) : CudnnStep(label)
 {
     public override void Enqueue() => plan.Execute(handle, tensors);
 
@@ -25,7 +25,7 @@ internal sealed class CudnnConvolutionStep(string kind, CudnnPlan plan, CudnnHan
 }
 
 /// <summary>A kernel of ours.</summary>
-internal sealed class KernelStep(string kind, CudaKernel kernel, CUstream stream, LayerLaunch launch) : CudnnStep(kind)
+internal sealed class KernelStep(StepLabel label, CudaKernel kernel, CUstream stream, LayerLaunch launch) : CudnnStep(label)
 {
     public override void Enqueue() =>
         kernel.Launch(stream, new CudaSize(launch.Grid.X, launch.Grid.Y, launch.Grid.Z), new CudaSize(launch.Grid.Threads), launch.Parameters);
@@ -34,3 +34,8 @@ internal sealed class KernelStep(string kind, CudaKernel kernel, CUstream stream
     {
     }
 }
+
+/// <summary>What a step is, in words.</summary>
+/// <param name="Kind">Its kind: <c>convolution 3x3</c>.</param>
+/// <param name="Size">Channels in and out, and the size of what it writes: <c>16 to 32 channels, 160x160</c>.</param>
+internal readonly record struct StepLabel(string Kind, string Size);

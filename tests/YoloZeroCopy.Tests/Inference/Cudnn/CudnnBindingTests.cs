@@ -45,7 +45,8 @@ public sealed class CudnnBindingTests(CompiledSources sources)
                 .AddSteps(steps);
             Assert.Equal(
                 [("convolution 1x1", 4), ("convolution 3x3", 4)],
-                steps.CountBy(static step => step.Kind).Select(static kind => (kind.Key, kind.Value)).Order());
+                steps.CountBy(static step => step.Label.Kind).Select(static kind => (kind.Key, kind.Value)).Order());
+            Assert.Equal("3 to 16 channels, 16x8", steps[0].Label.Size);
             steps.ForEach(static step => step.Enqueue());
             maps.Span.CopyTo(output);
 
