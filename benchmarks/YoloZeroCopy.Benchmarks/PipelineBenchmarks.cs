@@ -28,9 +28,14 @@ public class PipelineBenchmarks : IDisposable
     [Params(false, true)]
     public bool IsTraced { get; set; }
 
+    /// <summary>Whether the doctor writes batches down.</summary>
+    [Params(false, true)]
+    public bool IsWatched { get; set; }
+
     [GlobalSetup]
     public void Listen()
     {
+        pipeline.Recorder = IsWatched ? new RunRecorder(8192) : null;
         pipeline.Tracing = new FrameTracing("benchmark", "cpu");
         if (IsTraced)
         {

@@ -252,7 +252,8 @@ internal static class StandInDriver
         return "";
     }
 
-    private static bool IsCompiled(string source, string library)
+    /// <summary>Compiles a stand-in; false where there is no compiler.</summary>
+    public static bool IsCompiled(string source, string library)
     {
         string[] arguments =
         [

@@ -49,6 +49,28 @@ public class DoctorTests
     }
 
     [Fact]
+    public void A_profiler_that_is_attached_sees_what_threads_do()
+    {
+        string folder = Directory.CreateTempSubdirectory("yzc-nvtx-").FullName;
+        string profiler = Path.Combine(folder, "libinjection.so");
+        string ranges = Path.Combine(folder, "ranges.txt");
+        Assert.SkipUnless(StandInDriver.IsCompiled("native/tests/nvtx_double/nvtx_double.c", profiler), "There is no C compiler for the stand-in.");
+        YzcResult run = YzcProcess.Run(
+            [("NVTX_INJECTION64_PATH", profiler), ("YZC_NVTX_REPORT", ranges)], "doctor", "--model", SampleAssets.Model, "--device", "cpu",
+                "--seconds", "0.5", "--frame", "640x480");
+        Assert.Equal(0, run.ExitCode);
+        Dictionary<string, long> counts = File.ReadAllLines(ranges).ToDictionary(
+            static line => line[..line.LastIndexOf(' ')],
+            static line => long.Parse(line[(line.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+        Assert.True(counts["engine"] > 0);
+        Assert.Equal((counts["engine"], counts["engine"]), (counts["preprocess"], counts["decode"]));
+        Assert.True(counts["start a batch"] >= counts["engine"]);
+        Assert.Equal(0, counts["wrong"]);
+        Assert.Equal(counts["pops"], counts["engine"] * 3 + counts["start a batch"]);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
     public void A_rate_that_comes_slowly_leaves_the_detector_healthy()
     {
         YzcResult run = YzcProcess.Run(

@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
 /// <summary>The frames that a lane works on. One per lane, made with the pipeline and used again for every batch.</summary>
 internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
 {
+    private static readonly CudaProfilerName StartName = new("start a batch");
+
     private readonly PendingFrame[] frames = new PendingFrame[maxBatch];
     private readonly bool[] answered = new bool[maxBatch];
     private int allocationThread;
@@ -19,15 +22,14 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
     /// <summary>Lets the lane begin. The batch may be done, and another's, when this returns.</summary>
     public void Start()
     {
-        if (pipeline.Recorder is not RunRecorder recorder)
+        RunRecorder? recorder = pipeline.Recorder;
+        long from = recorder is null ? 0 : Stopwatch.GetTimestamp();
+        using (CudaProfiler.Range(StartName))
         {
             lane.Start(this);
-            return;
         }
 
-        long from = Stopwatch.GetTimestamp();
-        lane.Start(this);
-        recorder.OnStarted(from);
+        recorder?.OnStarted(from);
     }
 
     /// <summary>Bytes of a frame on the host. Not after <see cref="ReleaseFrame"/>.</summary>

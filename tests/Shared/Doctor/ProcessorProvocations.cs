@@ -160,6 +160,7 @@ internal static class ProcessorProvocations
             while (!enough.IsCancellationRequested)
             {
                 GC.Collect(2, GCCollectionMode.Forced, blocking: true);
+                Sleep(5);
             }
 
             GC.KeepAlive(live);

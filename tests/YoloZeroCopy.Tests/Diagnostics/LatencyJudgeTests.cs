@@ -50,7 +50,8 @@ public class LatencyJudgeTests
         Assert.Null(First(Calm with { PoolDelay = 0.05, WakeDelay = 0.02 }));
 
         // The collector stops every thread, and the pool's with them.
-        Assert.Equal(LatencyCause.GarbageCollection, First(Calm with { PoolDelay = 0.09, WakeDelay = 0.02, GcPauseShare = 0.98 }));
+        Assert.Equal(LatencyCause.GarbageCollection, First(Calm with { PoolDelay = 0.7, WakeDelay = 0.02, GcPauseShare = 0.3 }));
+        Assert.Equal(LatencyCause.ThreadPoolDelay, First(Calm with { PoolDelay = 0.7, WakeDelay = 0.02, GcPauseShare = 0.29 }));
     }
 
     [Fact]

@@ -30,6 +30,7 @@ public static class Doctor
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     /// <exception cref="InvalidOperationException">Somebody else watches this detector.</exception>
     /// <exception cref="OperationCanceledException">From the task: cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">From the task: the detector, on a GPU, was disposed meanwhile.</exception>
     public static Task<LatencyReport> WatchAsync(
         YoloDetector detector, WatchOptions? options = null, CancellationToken cancellationToken = default)
     {

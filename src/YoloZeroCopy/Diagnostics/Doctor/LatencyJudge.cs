@@ -12,6 +12,7 @@ internal static class LatencyJudge
     // A continuation that waits this long for a thread is seen in every latency; less is what a busy machine does.
     private const double LongPoolDelay = 0.02;
     private const double MuchGc = 0.05;
+    private const double MostlyGc = 0.3;
 
     // Of the device's memory.
     private const double LittleMemory = 0.05;
@@ -46,9 +47,8 @@ internal static class LatencyJudge
 
     private static LatencyFinding? ThreadPool(RunObservation o)
     {
-        // While the garbage collector stops all threads, the pool's are no slower than others.
-        double running = o.PoolDelay * (1 - Math.Min(1, o.GcPauseShare));
-        return running < LongPoolDelay + (3 * o.WakeDelay) ? null : new LatencyFinding(
+        // Where the garbage collector stops all threads for much of the time, the pool's delay says nothing of the pool.
+        return o.GcPauseShare >= MostlyGc || o.PoolDelay < LongPoolDelay + (3 * o.WakeDelay) ? null : new LatencyFinding(
             LatencyCause.ThreadPoolDelay,
             Text($"work queued to the thread pool runs after {Ms(o.PoolDelay)} (median), while a thread of its own wakes {Ms(o.WakeDelay)} late"),
             "block no thread of the pool: await instead of .Result, Wait and Thread.Sleep; work that blocks on threads of its own "

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
@@ -9,6 +10,10 @@ namespace YoloZeroCopy;
 internal sealed unsafe class CpuLane : ProcessorLane
 {
     private const int TensorAlignment = 64;
+
+    private static readonly CudaProfilerName PreprocessName = new("preprocess");
+    private static readonly CudaProfilerName EngineName = new("engine");
+    private static readonly CudaProfilerName DecodeName = new("decode");
 
     private readonly InferenceEngine engine;
     private readonly ModelInfo model;
@@ -73,15 +78,19 @@ internal sealed unsafe class CpuLane : ProcessorLane
     protected override void RunBatch(LaneBatch current)
     {
         long start = Stopwatch.GetTimestamp();
-        for (int index = 0; index < current.Count; index++)
+        using (CudaProfiler.Range(PreprocessName))
         {
-            preprocessor.Run(current.Pixels(index), current.Format(index), new Span<byte>(input + ((long)index * inputBytes), inputBytes));
-            current.ReleaseFrame(index);
+            for (int index = 0; index < current.Count; index++)
+            {
+                preprocessor.Run(current.Pixels(index), current.Format(index), new Span<byte>(input + ((long)index * inputBytes), inputBytes));
+                current.ReleaseFrame(index);
+            }
         }
 
         long preprocessed = Stopwatch.GetTimestamp();
         try
         {
+            using CudaProfilerRange range = CudaProfiler.Range(EngineName);
             contexts[BatchOf(current)]!.Enqueue();
         }
         catch (InferenceException error)
@@ -97,9 +106,12 @@ internal sealed unsafe class CpuLane : ProcessorLane
         }
 
         long inferred = Stopwatch.GetTimestamp();
-        for (int index = 0; index < current.Count; index++)
+        using (CudaProfiler.Range(DecodeName))
         {
-            Decode(current, index);
+            for (int index = 0; index < current.Count; index++)
+            {
+                Decode(current, index);
+            }
         }
 
         long decoded = Stopwatch.GetTimestamp();

@@ -17,6 +17,8 @@ namespace YoloZeroCopy;
 /// </remarks>
 internal sealed unsafe class CudaLane : Lane
 {
+    private static readonly CudaProfilerName ReadName = new("read results");
+
     // What fills a bucket up where there are fewer frames: one pixel, read from the lane's own memory.
     private static readonly FrameFormat Filler = new(PixelFormat.Gray8, 1, 1);
 
@@ -445,6 +447,7 @@ internal sealed unsafe class CudaLane : Lane
         try
         {
             compute = (long)(done.ElapsedSince(uploaded) * (Stopwatch.Frequency / 1000.0));
+            using CudaProfilerRange range = CudaProfiler.Range(ReadName);
             for (int index = 0; index < current.Count; index++)
             {
                 Read(current, index);
