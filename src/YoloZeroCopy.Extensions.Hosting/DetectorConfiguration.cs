@@ -20,6 +20,7 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.Device)] = static (options, text) => options.Device = Device.Parse(text),
         [nameof(DetectorServiceOptions.MaxBatch)] = static (options, text) => options.MaxBatch = Int(text),
         [nameof(DetectorServiceOptions.MaxBatchDelay)] = static (options, text) => options.MaxBatchDelay = Time(text),
+        [nameof(DetectorServiceOptions.LatencyGoal)] = static (options, text) => options.LatencyGoal = Time(text),
         [nameof(DetectorServiceOptions.Lanes)] = static (options, text) => options.Lanes = Int(text),
         [nameof(DetectorServiceOptions.Slots)] = static (options, text) => options.Slots = Int(text),
         [nameof(DetectorServiceOptions.SlotBytes)] = static (options, text) => options.SlotBytes = Int(text),

@@ -24,6 +24,14 @@ public record DetectorOptions
     /// </summary>
     public TimeSpan MaxBatchDelay { get; set; }
 
+    /// <summary>
+    /// Time from submit to result that batches are made for: they are as large as results within it allow, so that the rate is the highest at which
+    /// it holds. Where more frames come than that, or where one frame alone takes longer, they are as large as gives the highest rate.
+    /// <see cref="DetectorStatistics.BatchLimit"/> says how large. Zero, the default, gives a lane all that waits, up to <see cref="MaxBatch"/>.
+    /// Longer than <see cref="MaxBatchDelay"/>, which then ends early where the goal asks for it.
+    /// </summary>
+    public TimeSpan LatencyGoal { get; set; }
+
     /// <summary>Batches in flight at once; 0 chooses for the device.</summary>
     public int Lanes { get; set; }
 
@@ -174,6 +182,7 @@ public record DetectorOptions
         ThrowIfOutside(MaxDetections, 1, 30000, nameof(MaxDetections));
         ThrowIfOutside(Threads, 0, 1024, nameof(Threads));
         ThrowIfOutside(MaxBatchDelay, TimeSpan.Zero, TimeSpan.FromMinutes(1), nameof(MaxBatchDelay));
+        ThrowIfOutside(LatencyGoal, TimeSpan.Zero, TimeSpan.FromMinutes(1), nameof(LatencyGoal));
         ThrowIfOutside(MaxFrameAge, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(MaxFrameAge));
         ThrowIfOutside(ScoreThreshold, 0f, 1f, nameof(ScoreThreshold));
         ThrowIfOutside(IouThreshold, 0f, 1f, nameof(IouThreshold));
@@ -232,6 +241,14 @@ public record DetectorOptions
             throw new ArgumentException(
                 $"{nameof(MaxBatchDelay)} is {MaxBatchDelay} and {nameof(MaxFrameAge)} {MaxFrameAge}: a frame that waits alone for company would "
                     + $"always be dropped. The delay must be shorter.",
+                nameof(MaxBatchDelay));
+        }
+
+        if (LatencyGoal != TimeSpan.Zero && MaxBatchDelay >= LatencyGoal)
+        {
+            throw new ArgumentException(
+                $"{nameof(MaxBatchDelay)} is {MaxBatchDelay} and {nameof(LatencyGoal)} {LatencyGoal}: a frame that waits alone for company would "
+                    + "always miss the goal. The delay must be shorter.",
                 nameof(MaxBatchDelay));
         }
 

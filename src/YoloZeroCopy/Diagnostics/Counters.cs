@@ -30,6 +30,7 @@ internal sealed class Counters
         FramesWaiting = batcher.Waiting,
         BatchesInFlight = batcher.InFlight,
         Batches = batcher.Batches,
+        BatchLimit = batcher.BatchLimit,
         BatchSizes = [.. batcher.BatchSizes],
         SlotsInUse = pool.SlotsInUse,
         SlotsRented = pool.SlotsRented,

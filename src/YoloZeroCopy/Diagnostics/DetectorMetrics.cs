@@ -80,6 +80,8 @@ internal sealed class DetectorMetrics : IDisposable
         TryCreate(static () => Meter.CreateObservableCounter("yzc.frames.dropped", static () => All(Dropped), "{frame}", "Frames dropped, by cause"));
         TryCreate(static () => Meter.CreateObservableCounter(
             "yzc.batches.by_size", static () => All(BySize), "{batch}", "Batches, by number of frames"));
+        TryCreate(static () => Meter.CreateObservableGauge(
+            "yzc.batches.limit", static () => All<long>(static (m, s) => [m.Measure(s.BatchLimit)]), "{frame}", "Most frames of a batch"));
         TryCreate(static () => Meter.CreateObservableCounter("yzc.stage.duration", static () => All(Stages), "s", "Time in each stage, added up"));
         TryCreate(static () => Meter.CreateObservableUpDownCounter(
             "yzc.slots.in_use", static () => All<long>(static (m, s) => [m.Measure(s.SlotsInUse)]), "{slot}", "Slots rented or submitted"));

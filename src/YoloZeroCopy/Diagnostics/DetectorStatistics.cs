@@ -48,6 +48,11 @@ public sealed record DetectorStatistics
     /// <summary>Batches given to lanes.</summary>
     public long Batches { get; init; }
 
+    /// <summary>
+    /// Most frames that the last batch might have: the largest that a batch may have, or what <see cref="DetectorOptions.LatencyGoal"/> made of it.
+    /// </summary>
+    public int BatchLimit { get; init; }
+
     /// <summary>Batches by size: element n counts those of n frames, up to the largest that a batch may have.</summary>
     public ImmutableArray<long> BatchSizes { get; init; } = [];
 

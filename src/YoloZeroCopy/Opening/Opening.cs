@@ -52,7 +52,8 @@ internal static class Opening
         // Without a device the processor is the engine's: no spinning.
         lanes[0].IsOnDevice && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero,
         options.AllowSynchronousContinuations,
-        options.Warning);
+        options.Warning,
+        LatencyGoal: options.LatencyGoal);
 
     /// <summary>Bytes of the host that the process may have.</summary>
     public static long AvailableHostBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;

@@ -14,6 +14,7 @@ internal sealed class Batcher
     private readonly long delayTicks;
     private readonly Queue<LaneBatch> idle;
     private readonly ServiceTimes serviceTimes;
+    private readonly BatchLimit limit;
     private readonly long[] batchSizes;
     private int fullBatch;
     private bool hasExternal;
@@ -40,8 +41,10 @@ internal sealed class Batcher
         delayTicks = SourceSettings.Ticks(options.MaxBatchDelay);
         idle = new Queue<LaneBatch>(lanes);
         serviceTimes = new ServiceTimes(options.MaxBatch);
+        limit = new BatchLimit(options.MaxBatch, lanes.Length, SourceSettings.Ticks(options.LatencyGoal), serviceTimes);
         batchSizes = new long[options.MaxBatch + 1];
         fullBatch = FullBatch();
+        BatchLimit = limit.WithinGoal;
     }
 
     /// <summary>Batches given to lanes, by their size.</summary>
@@ -49,6 +52,9 @@ internal sealed class Batcher
 
     /// <summary>Batches given to lanes.</summary>
     public long Batches { get; private set; }
+
+    /// <summary>Most frames that the last batch might have had.</summary>
+    public int BatchLimit { get; private set; }
 
     /// <summary>Frames that wait for a lane.</summary>
     public int Waiting => waiting.Count;
@@ -68,8 +74,8 @@ internal sealed class Batcher
     /// <summary>When the batch that waits is to go: 0 for at once, the end of time where no lane is idle or nothing waits.</summary>
     /// <remarks>Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.</remarks>
     public long GoesAt => !HasWork ? long.MaxValue
-        : delayTicks == 0 || waiting.Count >= fullBatch || overflowed || IsEnding ? 0
-        : waitsSince + delayTicks;
+        : delayTicks == 0 || waiting.Count >= Math.Min(fullBatch, limit.WithinGoal) || overflowed || IsEnding ? 0
+        : waitsSince + Math.Min(delayTicks, limit.Patience(waiting.Count));
 
     /// <summary>The time now, as the clock has it.</summary>
     public long Now => clock.GetTimestamp();
@@ -132,7 +138,8 @@ internal sealed class Batcher
         dropped = false;
         overflowed = false;
         waiting.BeginBatch();
-        while (batch.Count < options.MaxBatch && waiting.Next() is PendingFrame frame)
+        int most = options.MaxBatch;
+        while (batch.Count < most && waiting.Next() is PendingFrame frame)
         {
             bool isLate = frame.DueAt < now + serviceTimes.Of(1, now);
             if (isLate || frame.IsTooOld(now))
@@ -149,12 +156,24 @@ internal sealed class Batcher
                 break;
             }
 
+            // The frame whose turn it is decides; while the goal holds for it, those behind it may want less.
+            if (batch.Count == 0 || most <= limit.WithinGoal)
+            {
+                int allowed = limit.For(now - frame.SubmittedAt, frame.Queue.Settings.Overflow != OverflowPolicy.Wait);
+                most = batch.Count == 0 ? allowed : Math.Min(most, allowed);
+                if (batch.Count >= most)
+                {
+                    break;
+                }
+            }
+
             waiting.Take(frame);
             frame.DispatchedAt = now;
             batch.Add(frame);
         }
 
         waiting.EndBatch();
+        BatchLimit = batch.Count > 0 ? most : BatchLimit;
 
         // The wait of those left over began when they came.
         waitsSince = delayTicks == 0 ? 0 : waiting.WaitsSince();
@@ -172,7 +191,11 @@ internal sealed class Batcher
     }
 
     /// <summary>A lane took so long for a batch of so many frames, until now.</summary>
-    public void Measure(int size, long ticks, long now) => serviceTimes.Add(size, ticks, now);
+    public void Measure(int size, long ticks, long now)
+    {
+        serviceTimes.Add(size, ticks, now);
+        limit.Update(now);
+    }
 
     /// <summary>A lane is done with its batch.</summary>
     public void SetIdle(LaneBatch batch)

@@ -91,6 +91,18 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     /// <summary>Returns when the thread has ended.</summary>
     public void Join() => thread?.Join();
 
+    /// <summary>When a batch is to go next; the end of time for never. For tests that drive.</summary>
+    public long NextAt
+    {
+        get
+        {
+            lock (gate)
+            {
+                return batcher.GoesAt;
+            }
+        }
+    }
+
     /// <summary>Gives one batch to a lane; false when there is nothing to do. For tests that drive.</summary>
     public bool DispatchOne()
     {
@@ -98,7 +110,7 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
         bool dropped;
         lock (gate)
         {
-            if (!batcher.HasWork)
+            if (batcher.GoesAt > batcher.Now)
             {
                 return false;
             }

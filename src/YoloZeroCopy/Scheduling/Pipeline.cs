@@ -455,6 +455,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     /// </summary>
     public bool DispatchOne() => dispatcher.DispatchOne();
 
+    /// <inheritdoc cref="Dispatcher.NextAt"/>
+    public long NextDispatchAt => dispatcher.NextAt;
+
     /// <inheritdoc cref="ResultDelivery.Run"/>
     public void GiveResults() => results.Run();
 

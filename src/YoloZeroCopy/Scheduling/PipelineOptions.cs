@@ -18,7 +18,8 @@ internal readonly record struct PipelineOptions(
     bool AllowSynchronousContinuations = false,
     Action<string>? Warning = null,
     TimeProvider? Clock = null,
-    bool IsDriven = false)
+    bool IsDriven = false,
+    TimeSpan LatencyGoal = default)
 {
     /// <exception cref="ArgumentException">A source's time is not longer than batches may wait.</exception>
     public void ThrowIfShorterThanDelay(long ticks, string name)

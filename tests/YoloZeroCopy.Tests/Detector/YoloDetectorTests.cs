@@ -284,6 +284,7 @@ public sealed class YoloDetectorTests : IDisposable
             (new() { MaxBatchDelay = tenth, MaxFrameAge = tenth }, "MaxBatchDelay", "MaxFrameAge"),
             (new() { MaxBatchDelay = tenth, MaxBatch = 4, Overflow = OverflowPolicy.DropOldest, QueueCapacity = 3 }, "MaxBatchDelay",
                 "QueueCapacity"),
+            (new() { MaxBatchDelay = tenth, LatencyGoal = tenth }, "MaxBatchDelay", "LatencyGoal"),
             (new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 4, Slots = 4 }, "QueueCapacity", "Slots"),
         ];
         Assert.All(wrong, item =>
@@ -296,7 +297,10 @@ public sealed class YoloDetectorTests : IDisposable
 
         DetectorOptions[] right =
         [
-            new() { MaxBatchDelay = tenth, MaxFrameAge = tenth * 2, MaxBatch = 4, Slots = 4 },
+            new() { MaxBatchDelay = tenth, MaxFrameAge = tenth * 2, LatencyGoal = tenth * 2, MaxBatch = 4, Slots = 4 },
+
+            // A goal may be longer or shorter than frames may live: it is about what is detected.
+            new() { LatencyGoal = tenth, MaxFrameAge = tenth / 2 },
 
             // Frames in memory of the caller's fill batches without slots.
             new() { MaxBatchDelay = tenth, MaxBatch = 4, Slots = 1 },

@@ -19,14 +19,15 @@ internal sealed class PipelineHarness : IAsyncDisposable
         bool allowSynchronousContinuations = false,
         Action<string>? warning = null,
         TimeProvider? clock = null,
-        int slotBytes = 0)
+        int slotBytes = 0,
+        TimeSpan latencyGoal = default)
     {
         Lanes = lanes;
         Pool = new FramePool(slots, slotBytes == 0 ? Format.ByteCount : slotBytes);
         Pipeline = new Pipeline(
             Pool, lanes, new PipelineOptions(
                 maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime,
-                allowSynchronousContinuations, warning, clock, IsDriven: clock is not null));
+                allowSynchronousContinuations, warning, clock, IsDriven: clock is not null, latencyGoal));
     }
 
     public FakeLane[] Lanes { get; }

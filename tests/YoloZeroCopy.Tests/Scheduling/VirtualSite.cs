@@ -27,6 +27,8 @@ internal sealed class VirtualSite : IAsyncDisposable
     /// <param name="overflow">The detector's own policy.</param>
     /// <param name="queueCapacity">Frames of one source that may wait.</param>
     /// <param name="maxFrameAge">The detector's own limit.</param>
+    /// <param name="maxBatchDelay">How long batches wait for company.</param>
+    /// <param name="latencyGoal">The detector's goal.</param>
     public VirtualSite(
         int lanes,
         int maxBatch,
@@ -34,12 +36,15 @@ internal sealed class VirtualSite : IAsyncDisposable
         Func<int, TimeSpan> service,
         OverflowPolicy overflow = OverflowPolicy.DropOldest,
         int queueCapacity = 1,
-        TimeSpan maxFrameAge = default)
+        TimeSpan maxFrameAge = default,
+        TimeSpan maxBatchDelay = default,
+        TimeSpan latencyGoal = default)
     {
         this.service = service;
         harness = new PipelineHarness(
             [.. Enumerable.Range(0, lanes).Select(_ => new FakeLane((_, batch) => started.Enqueue(batch)))],
-            slots, maxBatch, overflow, queueCapacity, maxFrameAge, allowSynchronousContinuations: true, clock: clock);
+            slots, maxBatch, overflow, queueCapacity, maxFrameAge, maxBatchDelay, allowSynchronousContinuations: true, clock: clock,
+            latencyGoal: latencyGoal);
     }
 
     /// <summary>What became of a frame. The times are those of its capture and of its end.</summary>
@@ -153,6 +158,13 @@ internal sealed class VirtualSite : IAsyncDisposable
                 batches.Add([.. batch.Frames.ToArray().Select(static frame => frame.Source)]);
                 At(Now + service(batch.Count), () => FakeLane.Finish(batch));
             }
+        }
+
+        long next = harness.Pipeline.NextDispatchAt;
+        if (next != long.MaxValue)
+        {
+            // Looked at anew then: another frame may have come, or taken this one's place.
+            events.Enqueue(static () => { }, (next, order++));
         }
     }
 

@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>Who wakes whom: under load the thread that ends a batch begins the next one, and a caller is woken once for what comes together.</summary>
+/// <summary>
+/// Who wakes whom: under load the thread that ends a batch begins the next one, and a caller is woken once for what comes together.
+/// </summary>
 public sealed class WakeUpTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
