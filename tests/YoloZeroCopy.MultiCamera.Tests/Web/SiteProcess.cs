@@ -54,6 +54,13 @@ internal sealed partial class SiteProcess : IAsyncDisposable
     /// <summary>Ids of the alarms that every outlet has kept, as the program tells it, in the order it told them.</summary>
     public IReadOnlyList<string> Kept => [.. output.Select(line => KeptAlarm.Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
 
+    /// <summary>Megabytes of memory that it has now.</summary>
+    public double Megabytes()
+    {
+        process.Refresh();
+        return process.WorkingSet64 / 1e6;
+    }
+
     /// <summary>Ids of the programs that it has started and that run now.</summary>
     public int[] Children() => [.. Directory.GetDirectories($"/proc/{process.Id}/task")
         .SelectMany(thread => File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))

@@ -21,8 +21,8 @@ internal static class TestSettings
     public static string With(string? more, params string[] cameras) => WithInput(640, 384, more, cameras);
 
     /// <summary>With a small input, which finds the same in a third of the time, and few pictures: for tests of much at once.</summary>
-    public static string Light(string more, params string[] cameras) =>
-        WithInput(448, 256, more + """, "pictures": { "rate": 1, "width": 320 }""", cameras);
+    public static string Light(string? more, params string[] cameras) =>
+        WithInput(448, 256, (more is null ? "" : more + ", ") + """ "pictures": { "rate": 1, "width": 320 }""", cameras);
 
     private static string WithInput(int width, int height, string? more, string[] cameras) =>
         $$"""
@@ -45,12 +45,15 @@ internal static class TestSettings
     /// <param name="decoding">Who decodes.</param>
     /// <param name="source">Where the clip comes from; null: its file.</param>
     /// <param name="line">Where the line is.</param>
+    /// <param name="maxAge">Seconds after which a frame is not looked at any more; null: never.</param>
     public static string Belt(
-        string name, bool repeat = false, bool everyFrame = false, string decoding = "cpu", string? source = null, double line = Middle) =>
+        string name, bool repeat = false, bool everyFrame = false, string decoding = "cpu", string? source = null, double line = Middle,
+        double? maxAge = null) =>
         $$"""
         {
               "name": "{{name}}", "source": {{Quoted(source ?? SiteProcess.Clip)}},
               "repeat": {{(repeat ? "true" : "false")}}, "everyFrame": {{(everyFrame ? "true" : "false")}}, "decoding": "{{decoding}}",
+              "maxAgeSeconds": {{(maxAge is double age ? Number(age) : "null")}},
               "lines": [ { "name": "middle", "from": [{{Number(line)}}, 1], "to": [{{Number(line)}}, 0] } ],
               "rules": [ { "name": "defect", "kind": "crossing", "line": "middle", "direction": "leftToRight",
                 "classes": {{JsonSerializer.Serialize(Defects())}} } ]
