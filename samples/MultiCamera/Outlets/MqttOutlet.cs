@@ -172,7 +172,8 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
             }
             catch (Exception error)
             {
-                health.Fails($"{options.Host}: {error.Message}");
+                string disk = diskProblem is string problem ? $" {CannotBeWritten(problem)}" : "";
+                health.Fails($"{options.Host}: {error.Message}{disk}");
             }
 
             if (!stop.IsCancellationRequested)
@@ -461,9 +462,11 @@ internal sealed partial class MqttOutlet : IAlarmOutlet
         }
         else
         {
-            health.Fails($"{options.QueueFile} cannot be written, alarms are sent from memory: {problem}");
+            health.Fails(CannotBeWritten(problem));
         }
     }
+
+    private string CannotBeWritten(string problem) => $"{options.QueueFile} cannot be written, alarms are kept in memory only: {problem}";
 
     private static CancellationTokenSource Limit(CancellationToken cancellationToken)
     {

@@ -253,6 +253,19 @@ public sealed class MqttOutletTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task With_neither_broker_nor_disk_both_are_told()
+    {
+        // A folder is where the file should be.
+        _ = Directory.CreateDirectory(folder.File("queue.db"));
+        int nobody = Broker.FreePort();
+        await using MqttOutlet outlet = Open(nobody);
+        await Until.TrueAsync(
+            () => outlet.Status is { State: OutletState.Failing, Problem: string problem }
+                && problem.Contains($"{nobody}", StringComparison.Ordinal) && problem.Contains("queue.db cannot be written", StringComparison.Ordinal),
+            () => $"{outlet.Status}");
+    }
+
+    [Fact]
     public async Task A_broker_that_wants_a_name_and_a_password_gets_them_and_a_wrong_one_is_told()
     {
         string passwords = folder.File("passwords");

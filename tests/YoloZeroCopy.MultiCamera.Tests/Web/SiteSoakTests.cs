@@ -22,7 +22,7 @@ public sealed class SiteSoakTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public async Task Under_overload_memory_stays_flat_and_no_camera_starves_or_gets_old()
     {
-        double seconds = double.Parse(Environment.GetEnvironmentVariable("YZC_SOAK_SECONDS") ?? "10", CultureInfo.InvariantCulture);
+        double seconds = double.Parse(Environment.GetEnvironmentVariable("YZC_SOAK_SECONDS") ?? "8", CultureInfo.InvariantCulture);
         bool isLong = seconds >= 120;
         using Broker broker = new(folder.Path);
         await broker.StartAsync();
