@@ -23,7 +23,8 @@ internal sealed class FramePicture(CameraSettings camera, IReadOnlyList<string> 
         ReadOnlySpan<byte> frame, in FrameFormat format, int maxWidth, IReadOnlyList<ObjectTrack> objects, IReadOnlyList<ObjectTrack> alarmed)
     {
         int step = Math.Max(1, (format.Width + maxWidth - 1) / maxWidth);
-        FrameFormat small = new(PixelFormat.Bgr24, Math.Max(1, format.Width / step), Math.Max(1, format.Height / step));
+        // Four bytes a pixel are what the encoder takes as they lie: of others it makes a copy, in memory that every thread keeps.
+        FrameFormat small = new(PixelFormat.Bgra32, Math.Max(1, format.Width / step), Math.Max(1, format.Height / step));
         if (pixels.Length < small.ByteCount)
         {
             pixels = new byte[small.ByteCount];

@@ -8,7 +8,7 @@ internal static class Nv12Picture
     private const int Bits = 16;
     private const int Half = 1 << (Bits - 1);
 
-    /// <summary>Converts every <paramref name="step"/>th pixel of every so manieth row to Bgr24.</summary>
+    /// <summary>Converts every <paramref name="step"/>th pixel of every so manieth row to Bgra32.</summary>
     public static void Convert(ReadOnlySpan<byte> frame, in FrameFormat format, int step, Span<byte> pixels, in FrameFormat small)
     {
         Factors factors = new(format.Color);
@@ -17,16 +17,17 @@ internal static class Nv12Picture
         {
             ReadOnlySpan<byte> light = frame.Slice(y * step * format.Stride, format.Width);
             ReadOnlySpan<byte> color = colors[(y * step / 2 * format.Stride)..];
-            Span<byte> row = pixels.Slice(y * small.Stride, small.Width * 3);
+            Span<byte> row = pixels.Slice(y * small.Stride, small.Width * 4);
             for (int x = 0; x < small.Width; x++)
             {
                 int from = x * step;
                 int level = ((light[from] - factors.Black) * factors.Light) + Half;
                 int cb = color[from & ~1] - 128;
                 int cr = color[from | 1] - 128;
-                row[x * 3] = Clamp(level + (factors.BlueCb * cb));
-                row[(x * 3) + 1] = Clamp(level - (factors.GreenCb * cb) - (factors.GreenCr * cr));
-                row[(x * 3) + 2] = Clamp(level + (factors.RedCr * cr));
+                row[x * 4] = Clamp(level + (factors.BlueCb * cb));
+                row[(x * 4) + 1] = Clamp(level - (factors.GreenCb * cb) - (factors.GreenCr * cr));
+                row[(x * 4) + 2] = Clamp(level + (factors.RedCr * cr));
+                row[(x * 4) + 3] = byte.MaxValue;
             }
         }
     }

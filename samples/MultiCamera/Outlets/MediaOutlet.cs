@@ -35,6 +35,9 @@ internal sealed partial class MediaOutlet : IAlarmOutlet
     private readonly Dictionary<string, ClipPictures> cameras = new(StringComparer.Ordinal);
     private Task? disposal;
 
+    // Of the loop that encodes.
+    private byte[] frame = [];
+
     private long clipsWritten;
     private long clipsDropped;
 
@@ -233,7 +236,12 @@ internal sealed partial class MediaOutlet : IAlarmOutlet
         // 4:2:0 has even sizes; the writer of videos takes care of odd ones.
         PictureInfo info = PictureFile.ReadInfo(shown[0].Jpeg.Span);
         FrameFormat format = new(PixelFormat.Bgr24, info.Width, info.Height);
-        byte[] frame = GC.AllocateUninitializedArray<byte>(format.ByteCount);
+        if (frame.Length < format.ByteCount)
+        {
+            frame = GC.AllocateUninitializedArray<byte>(format.ByteCount);
+        }
+
+        Memory<byte> pixels = frame.AsMemory(0, format.ByteCount);
         string path = folder.Prepare(alarm.Clip);
         VideoWriterOptions writing = new() { FfmpegPath = options.Ffmpeg };
         await using (VideoWriter video = await VideoWriter.OpenAsync(path, format, options.ClipRate, writing, stop.Token))
@@ -243,8 +251,8 @@ internal sealed partial class MediaOutlet : IAlarmOutlet
                 PictureInfo size = PictureFile.ReadInfo(picture.Jpeg.Span);
                 if ((size.Width, size.Height) == (info.Width, info.Height))
                 {
-                    PictureFile.Decode(picture.Jpeg.Span, frame, format);
-                    await video.WriteFrameAsync(frame, picture.Time - shown[0].Time, stop.Token);
+                    PictureFile.Decode(picture.Jpeg.Span, pixels.Span, format);
+                    await video.WriteFrameAsync(pixels, picture.Time - shown[0].Time, stop.Token);
                 }
             }
 

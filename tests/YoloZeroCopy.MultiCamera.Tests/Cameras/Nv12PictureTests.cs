@@ -27,10 +27,10 @@ public sealed class Nv12PictureTests
             frame[i + 1] = cr;
         }
 
-        FrameFormat small = new(PixelFormat.Bgr24, 5, 3);
+        FrameFormat small = new(PixelFormat.Bgra32, 5, 3);
         byte[] pixels = new byte[small.ByteCount];
         Nv12Picture.Convert(frame, format, 1, pixels, small);
-        for (int i = 0; i < pixels.Length; i += 3)
+        for (int i = 0; i < pixels.Length; i += 4)
         {
             Assert.InRange(pixels[i], blue - 2, blue + 2);
             Assert.InRange(pixels[i + 1], green - 2, green + 2);
@@ -52,9 +52,9 @@ public sealed class Nv12PictureTests
             }
         }
 
-        FrameFormat small = new(PixelFormat.Bgr24, 3, 2);
+        FrameFormat small = new(PixelFormat.Bgra32, 3, 2);
         byte[] pixels = new byte[small.ByteCount];
         Nv12Picture.Convert(frame, format, 3, pixels, small);
-        Assert.Equal([0, 3, 6, 30, 33, 36], pixels.Where((_, i) => i % 3 == 0).Select(level => (int)level));
+        Assert.Equal([0, 3, 6, 30, 33, 36], pixels.Where((_, i) => i % 4 == 0).Select(level => (int)level));
     }
 }

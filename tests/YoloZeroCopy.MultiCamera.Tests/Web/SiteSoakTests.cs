@@ -32,7 +32,9 @@ public sealed class SiteSoakTests(ITestOutputHelper output) : IDisposable
             , "history": { "file": "history.db", "maxMegabytes": 4, "detectionRate": 10 },
               "media": { "folder": "media", "maxMegabytes": 20, "clipSeconds": 2, "megabytesPerCamera": 4 }
             """;
-        await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.With(outlets, cameras));
+        // As in the unit for systemd.
+        Dictionary<string, string> environment = new() { ["MALLOC_ARENA_MAX"] = "2" };
+        await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.With(outlets, cameras), environment);
         _ = await site.WaitForAsync("api/status", status => Each(status).All(camera => Number(camera, "detected") > 5));
 
         List<double> memory = [];
