@@ -10,8 +10,8 @@ using YoloZeroCopy.Video.Tests;
 
 namespace MultiCamera.Tests.Live;
 
-/// <summary>compose.yaml: what it names is there, and its commands run with the files that it mounts. Processes stand for containers, so that what is in
-/// the images is not tested.</summary>
+/// <summary>compose.yaml: what it names is there, and its commands run with the files that it mounts. Processes stand for containers, so that what is
+/// in the images is not tested.</summary>
 public sealed class ComposeTests : IDisposable
 {
     private const string Token = "a-token-of-the-test";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Data.Sqlite;
 using MultiCamera.Outlets;
 using YoloZeroCopy.Tests;
@@ -9,6 +10,11 @@ internal static class KeptFiles
 {
     /// <summary>Ids of the alarms in the history, with their cameras. It may be written meanwhile.</summary>
     public static IReadOnlyList<(string Id, string Camera)> History(string file) => Read(file, "SELECT id, camera FROM alarms ORDER BY id");
+
+    /// <summary>Numbers of a camera's frames whose detections are in the history.</summary>
+    public static IEnumerable<long> Frames(string file, string camera) =>
+        Read(file, "SELECT DISTINCT CAST(frame AS TEXT), camera FROM detections ORDER BY frame").Where(row => row.Second == camera)
+            .Select(row => long.Parse(row.First, CultureInfo.InvariantCulture));
 
     /// <summary>Ids of the alarms that wait for the broker. No program has the file open.</summary>
     public static IReadOnlyList<string> Queue(string file) =>

@@ -261,7 +261,8 @@ public sealed class MqttOutletTests : IAsyncLifetime
         await using MqttOutlet outlet = Open(nobody);
         await Until.TrueAsync(
             () => outlet.Status is { State: OutletState.Failing, Problem: string problem }
-                && problem.Contains($"{nobody}", StringComparison.Ordinal) && problem.Contains("queue.db cannot be written", StringComparison.Ordinal),
+                && problem.Contains($"{nobody}", StringComparison.Ordinal)
+                && problem.Contains("queue.db cannot be written", StringComparison.Ordinal),
             () => $"{outlet.Status}");
     }
 

@@ -20,7 +20,8 @@ public sealed class SiteDamageTests : IDisposable
         await using Collector collector = new(broker.Port);
         await collector.StartAsync();
         string outlets = TestSettings.Mqtt(broker.Port, disk.File("queue.db")) + $$"""
-            , "history": { "file": "{{disk.File("history.db")}}", "detectionRate": 1000 }, "media": { "folder": "{{disk.File("media")}}", "clipSeconds": 2 }
+            , "history": { "file": "{{disk.File("history.db")}}", "detectionRate": 1000 },
+            "media": { "folder": "{{disk.File("media")}}", "clipSeconds": 2 }
             """;
         await using SiteProcess site = await SiteProcess.StartAsync(
             folder, TestSettings.Light(outlets, TestSettings.Belt("belt", repeat: true, everyFrame: true)));
@@ -29,7 +30,9 @@ public sealed class SiteDamageTests : IDisposable
         // What a clip that is given up leaves free is taken at once, too.
         JsonElement full = await WaitWhileFullAsync(site, disk, _ => true);
         Assert.All(Outlets, name => Assert.Contains(
-            name == "media" ? "space" : "full", TestSettings.OutletOf(full, name).GetProperty("problem").GetString(), StringComparison.OrdinalIgnoreCase));
+            name == "media" ? "space" : "full",
+            TestSettings.OutletOf(full, name).GetProperty("problem").GetString(),
+            StringComparison.OrdinalIgnoreCase));
         int sent = collector.AlarmIds.Distinct().Count();
         JsonElement meanwhile = await WaitWhileFullAsync(site, disk, status =>
             Detected(status) > Detected(full) + 100 && TestSettings.Alarms(status) > TestSettings.Alarms(full) + 2);

@@ -52,7 +52,8 @@ internal sealed partial class SiteProcess : IAsyncDisposable
     public int Id => process.Id;
 
     /// <summary>Ids of the alarms that every outlet has kept, as the program tells it, in the order it told them.</summary>
-    public IReadOnlyList<string> Kept => [.. output.Select(line => KeptAlarm.Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
+    public IReadOnlyList<string> Kept =>
+        [.. output.Select(line => KeptAlarm.Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
 
     /// <summary>Megabytes of memory that it has now.</summary>
     public double Megabytes()

@@ -55,7 +55,7 @@ public sealed class SiteSoakTests(ITestOutputHelper output) : IDisposable
             status = await site.WaitForAsync("api/status", _ => true);
             _ = await site.Client.GetStringAsync("metrics");
             memory.Add(site.Megabytes());
-            oldest = Math.Max(oldest, Each(status).Max(camera => camera.GetProperty("ageP99") is { ValueKind: JsonValueKind.Number } age ? age.GetDouble() : 0));
+            oldest = Math.Max(oldest, Each(status).Max(camera => camera.GetProperty("ageP99").GetDouble()));
             if (memory.Count % 30 == 0)
             {
                 output.WriteLine($"{clock.Elapsed.TotalSeconds:0} s: {memory[^1]:0} MB, oldest p99 {oldest:0.000} s, {Figures(status)}");
@@ -63,10 +63,12 @@ public sealed class SiteSoakTests(ITestOutputHelper output) : IDisposable
         }
 
         double[] looked = [.. Each(first).Zip(Each(status)).Select(pair => Number(pair.Second, "detected") - Number(pair.First, "detected"))];
-        output.WriteLine($"{clock.Elapsed.TotalSeconds:0} s: {looked.Sum() / clock.Elapsed.TotalSeconds:0.0} of {Cameras * FrameRate} frames/s looked at, "
+        double rate = looked.Sum() / clock.Elapsed.TotalSeconds;
+        output.WriteLine($"{clock.Elapsed.TotalSeconds:0} s: {rate:0.0} of {Cameras * FrameRate} frames/s looked at, "
             + $"oldest p99 {oldest:0.000} s with a limit of {MaxAge} s");
-        Assert.SkipWhen(looked.Sum() > Cameras * FrameRate * clock.Elapsed.TotalSeconds * 0.95, "the machine looks at every frame: there is no overload");
-        Assert.True(looked.Min() > 0.5 * looked.Max(), $"One camera starves: {string.Join(", ", looked)}");
+        Assert.SkipWhen(rate > Cameras * FrameRate * 0.95, "the machine looks at every frame: there is no overload");
+        // A machine that does much else may look at a handful only.
+        Assert.True(looked.Min() + 10 > 0.5 * looked.Max(), $"One camera starves: {string.Join(", ", looked)}");
         Assert.True(oldest < MaxAge + HandlingLimit, $"A p99 age was {oldest} s.\n{status}");
         foreach (JsonElement outlet in status.GetProperty("outlets").EnumerateArray())
         {
@@ -96,6 +98,6 @@ public sealed class SiteSoakTests(ITestOutputHelper output) : IDisposable
     private static long Number(JsonElement camera, string field) => camera.GetProperty(field).GetInt64();
 
     private static string Figures(JsonElement status) => string.Join("; ", status.GetProperty("cameras").EnumerateArray().Select(camera =>
-        $"{camera.GetProperty("name")} {camera.GetProperty("rate").GetDouble():0.0}/s p50 {camera.GetProperty("ageP50")} p99 {camera.GetProperty("ageP99")} "
-            + $"busy {camera.GetProperty("busy")} dropped {camera.GetProperty("dropped")}"));
+        $"{camera.GetProperty("name")} {camera.GetProperty("rate").GetDouble():0.0}/s p50 {camera.GetProperty("ageP50")} "
+            + $"p99 {camera.GetProperty("ageP99")} busy {camera.GetProperty("busy")} dropped {camera.GetProperty("dropped")}"));
 }
