@@ -7,8 +7,12 @@ using YoloZeroCopy.Video.Tests;
 namespace MultiCamera.Tests.Live;
 
 /// <summary>Four cameras of a real RTSP server whose alarms go to a real broker, which is killed meanwhile, and to a database.</summary>
+[Collection(SiteAlarmTests.Alone)]
 public sealed class SiteAlarmTests(ITestOutputHelper output) : IDisposable
 {
+    /// <summary>Name of the tests that run when the others of this program are done, for they leave it too little of the processor.</summary>
+    public const string Alone = "alone";
+
     private static readonly TimeSpan Outage = TimeSpan.FromSeconds(20);
 
     // In which a part moves by a third of its width.
@@ -86,3 +90,6 @@ public sealed class SiteAlarmTests(ITestOutputHelper output) : IDisposable
 
     private static string State(JsonElement status, string name) => TestSettings.CameraOf(status, name).GetProperty("state").GetString()!;
 }
+
+[CollectionDefinition(SiteAlarmTests.Alone, DisableParallelization = true)]
+public sealed class AloneDefinition;
