@@ -65,6 +65,46 @@ public sealed class BenchCudaTests
     }
 
     [Fact]
+    public async Task Layers_of_the_engine_on_cuDNN_are_profiled_one_by_one()
+    {
+        Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
+        DetectorOptions options = new()
+        {
+            Device = Device.Cuda(),
+            Lanes = 1,
+            MaxBatch = 2,
+            InputSize = (32, 32),
+            SlotBytes = Format.ByteCount,
+            MemoryMargin = 0,
+            CudnnPath = StandInDriver.Cudnn,
+            EngineCacheFolder = "",
+        };
+        BenchSettings settings = new()
+        {
+            Model = SampleAssets.Model,
+            Format = Format,
+            Detector = options,
+            Time = TimeSpan.FromSeconds(0.1),
+            Quick = true,
+        };
+        await using (YoloDetector detector = YoloDetector.Open(settings.Model, options))
+        {
+            using BenchDevice device = BenchDevice.Open(detector, options.Device)!;
+            ProfileSection profile = CudaParts.Profile(detector, device, settings, batch: 2, CancellationToken.None);
+
+            // Three pools in a row are one launch.
+            Assert.Equal(66, profile.Layers.Count);
+            Assert.Equal("convolution 3x3, 3 to 16 channels, 16x16", $"{profile.Layers[0].Kind}, {profile.Layers[0].Size}");
+            Assert.Equal(
+                ["convolution 1x1", "convolution 3x3", "decoding", "pooling", "preprocessing", "suppression", "upsampling"],
+                profile.Classes.Select(static one => one.Name).Order(StringComparer.Ordinal));
+            Assert.Contains(profile.Lines(), static line => line.Name == "  longest layer");
+        }
+
+        Assert.Equal("", StandInDriver.Misuse());
+    }
+
+    [Fact]
     public async Task Videos_are_measured_with_every_number_of_streams()
     {
         Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
@@ -212,6 +252,9 @@ internal static class StandInDriver
     public static unsafe string Misuse() =>
         Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)NativeLibrary.GetExport(NativeLibrary.Load(CudaDriver.Library), "yzc_misuse"))())!;
 
+    /// <summary>The stand-in for cuDNN.</summary>
+    public static string Cudnn { get; private set; } = "";
+
     private static string Build()
     {
         if (!OperatingSystem.IsLinux())
@@ -225,9 +268,11 @@ internal static class StandInDriver
         string jpeg = Path.Combine(folder, "libnvjpeg.so");
         string nvml = Path.Combine(folder, "libnvidia-ml.so");
         string profiler = Path.Combine(folder, "libcupti.so");
+        Cudnn = Path.Combine(folder, "libcudnn.so.9");
         if (!IsCompiled("native/tests/cuda_double/cuda_double.c", driver) || !IsCompiled("native/tests/nvcuvid_double/nvcuvid_double.c", video)
             || !IsCompiled("native/tests/nvjpeg_double/nvjpeg_double.c", jpeg) || !IsCompiled("native/tests/nvml_double/nvml_double.c", nvml)
-            || !IsCompiled("native/tests/cupti_double/cupti_double.c", profiler))
+            || !IsCompiled("native/tests/cupti_double/cupti_double.c", profiler)
+            || !IsCompiled("native/tests/cudnn_double/cudnn_double.c", Cudnn))
         {
             return "There is no C compiler for the stand-in driver.";
         }
@@ -258,6 +303,7 @@ internal static class StandInDriver
         string[] arguments =
         [
             "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-O1", "-DYZC_DOUBLE_VERSION=12080", "-o", library, SampleAssets.Find(source),
+            "-lm",
         ];
         foreach (string compiler in (string[])["gcc", "cc", "clang"])
         {
