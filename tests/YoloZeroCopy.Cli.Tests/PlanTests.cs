@@ -74,7 +74,7 @@ public sealed class PlanTests
     [InlineData("--vram 0", "--vram: '0'")]
     [InlineData("--streams 0", "--streams: '0'")]
     [InlineData("--decode magic", "none, cpu, nvdec")]
-    [InlineData("--codec vp9", "h264, hevc, av1")]
+    [InlineData("--codec vp9", "h264, hevc, av1, mjpeg")]
     [InlineData("--margin 2", "--margin: '2'")]
     [InlineData("--device cpu --decode nvdec", "on which no device decodes")]
     public void Wrong_arguments_end_with_2(string arguments, string words) =>

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
@@ -136,7 +135,7 @@ internal static class OptionParsing
         TryName(text, "way to decode", out value, out error);
 
     /// <summary>The name of a way to compress video, in any case.</summary>
-    public static bool TryVideoCodec(string text, out CudaVideoCodec value, [NotNullWhen(false)] out string? error) =>
+    public static bool TryStreamCodec(string text, out StreamCodec value, [NotNullWhen(false)] out string? error) =>
         TryName(text, "codec", out value, out error);
 
     /// <summary>The name of a card that is sold.</summary>

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
@@ -163,17 +162,12 @@ internal static class Options
         });
 
     public static Option<StreamDecoding> Decode() => Parsed<StreamDecoding>(
-        "--decode", "Who decodes the streams: none (frames come into slots), cpu (an ffmpeg program each) or nvdec. Default: none.", "HOW",
+        "--decode", "Who decodes the streams: none (frames come into slots), cpu (an ffmpeg program each) or nvdec (the GPU). Default: none.", "HOW",
             OptionParsing.TryStreamDecoding);
 
-    public static Option<CudaVideoCodec> VideoCodec()
-    {
-        Option<CudaVideoCodec> option =
-            Parsed<CudaVideoCodec>("--codec", "How the streams that nvdec decodes are compressed: h264, hevc or av1. Default: h264.", "NAME",
-                OptionParsing.TryVideoCodec);
-        option.DefaultValueFactory = static _ => CudaVideoCodec.H264;
-        return option;
-    }
+    public static Option<StreamCodec> StreamCodec() => Parsed<StreamCodec>(
+        "--codec", "How the streams that the GPU decodes are compressed: h264, hevc, av1 or mjpeg. Default: h264.", "NAME",
+            OptionParsing.TryStreamCodec);
 
     public static Option<bool> Half() => new("--half")
     {

@@ -20,7 +20,7 @@ internal static class PlanCommand
     private static readonly Option<int> Streams =
         Options.Integer("--streams", "Cameras or videos to plan for. Default: 1.", 1, MaxStreams, standard: 1);
     private static readonly Option<StreamDecoding> Decode = Options.Decode();
-    private static readonly Option<CudaVideoCodec> Codec = Options.VideoCodec();
+    private static readonly Option<StreamCodec> Codec = Options.StreamCodec();
     private static readonly Option<long> Vram = Options.Bytes(
         "--vram", "Plan for a GPU with so much memory, by formula and without one: 24GiB, or 24564MiB.");
     private static readonly Option<GpuCard?> Card = Options.Card();
@@ -61,6 +61,8 @@ internal static class PlanCommand
         (int width, int height) = arguments.GetValue(FrameSize) ?? (1920, 1080);
         FrameFormat frame = new(arguments.GetValue(Format), width, height);
         StreamDecoding decoding = arguments.GetValue(Decode);
+        bool isOnDevice = decoding == StreamDecoding.Nvdec;
+        StreamCodec codec = arguments.GetValue(Codec);
         DetectorOptions options = new()
         {
             Device = arguments.GetValue(Device),
@@ -76,7 +78,8 @@ internal static class PlanCommand
         {
             Streams = arguments.GetValue(Streams),
             Frame = frame,
-            Decoder = decoding == StreamDecoding.Nvdec ? new CudaVideoDecoderOptions { Codec = arguments.GetValue(Codec) } : null,
+            Decoder = isOnDevice && VideoCodecOf(codec) is CudaVideoCodec video ? new CudaVideoDecoderOptions { Codec = video } : null,
+            JpegDecoder = isOnDevice && codec == StreamCodec.Mjpeg ? new CudaJpegDecoderOptions() : null,
             DecoderProgramBytes = decoding == StreamDecoding.Cpu ? DecoderProgram.BytesOf(width, height) : 0,
             DeviceBytes = card?.MemoryBytes ?? NullIfNone(arguments.GetValue(Vram)),
             HostBytes = NullIfNone(arguments.GetValue(HostMemory)),
@@ -103,6 +106,14 @@ internal static class PlanCommand
         return ExitCode.Done;
     }
 
+    private static CudaVideoCodec? VideoCodecOf(StreamCodec codec) => codec switch
+    {
+        StreamCodec.H264 => CudaVideoCodec.H264,
+        StreamCodec.Hevc => CudaVideoCodec.Hevc,
+        StreamCodec.Av1 => CudaVideoCodec.Av1,
+        _ => null,
+    };
+
     private static long? NullIfNone(long bytes) => bytes == 0 ? null : bytes;
 
     private static NamedLines ToLines(MemoryPlan plan, GpuCard? card)
@@ -116,6 +127,7 @@ internal static class PlanCommand
 
         lines.Add("for", string.Create(
             CultureInfo.InvariantCulture, $"{plan.Streams} streams, {plan.Lanes} lanes, batches up to {plan.MaxBatch}"));
+        lines.Add("on", plan.Device);
         lines.AddBlock("memory", plan.ToString());
         if (budget.DeviceBytes is long deviceBytes)
         {
@@ -142,6 +154,7 @@ internal static class PlanCommand
         json.WriteNumber("lanes"u8, plan.Lanes);
         json.WriteNumber("batch"u8, plan.MaxBatch);
         json.WriteNumber("margin"u8, plan.Budget.Margin);
+        json.WriteString("device"u8, plan.Device);
         json.WriteString("card"u8, card?.Name);
         json.WriteString("bus"u8, card?.Bus);
         MemoryPlanJson.WriteNumber(json, "device_memory_bytes"u8, plan.Budget.DeviceBytes);

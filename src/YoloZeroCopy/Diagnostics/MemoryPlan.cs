@@ -11,7 +11,7 @@ public sealed class MemoryPlan
     internal MemoryPlan(params ReadOnlySpan<MemoryPlanEntry> entries) => Entries = [.. entries];
 
     /// <summary>The parts.</summary>
-    public ImmutableArray<MemoryPlanEntry> Entries { get; }
+    public ImmutableArray<MemoryPlanEntry> Entries { get; private set; }
 
     /// <summary>Sum of all parts, in bytes.</summary>
     public long TotalBytes => DeviceBytes + HostBytes;
@@ -25,6 +25,9 @@ public sealed class MemoryPlan
     /// <summary>Sum of the page-locked parts, in bytes.</summary>
     public long PinnedBytes => BytesIn(MemoryPlace.Pinned);
 
+    /// <summary>The device and the engine that it is for, in words and, where the device was chosen, why.</summary>
+    public string Device { get; private set; } = "";
+
     /// <summary>Lanes that it is for.</summary>
     public int Lanes { get; internal init; }
 
@@ -37,10 +40,10 @@ public sealed class MemoryPlan
     internal int SlotBytes { get; init; }
 
     /// <summary>Streams that it is for; 0 where none were named, as in a detector's own.</summary>
-    public int Streams { get; internal init; }
+    public int Streams { get; private set; }
 
     /// <summary>What memory there was when it was made.</summary>
-    public MemoryBudget Budget { get; internal init; }
+    public MemoryBudget Budget { get; internal set; }
 
     /// <summary>Whether it fits into <see cref="Budget"/>.</summary>
     public bool IsWithinBudget => Fits(Budget);
@@ -49,7 +52,7 @@ public sealed class MemoryPlan
     /// Bytes by which the device's free memory fell while the detector was opened, its CUDA context left out; null in a plan of what is not opened,
     /// and on the CPU. What other processes did meanwhile is in it.
     /// </summary>
-    public long? TakenDeviceBytes { get; private init; }
+    public long? TakenDeviceBytes { get; private set; }
 
     /// <summary>Whether it is within a budget.</summary>
     /// <param name="budget">What there is.</param>
@@ -66,7 +69,7 @@ public sealed class MemoryPlan
     }
 
     /// <summary>Most streams that there are slots for; null where streams take none.</summary>
-    internal int? MostStreams { get; private init; }
+    internal int? MostStreams { get; private set; }
 
     /// <summary>The plan as a table for people.</summary>
     public override string ToString()
@@ -116,26 +119,19 @@ public sealed class MemoryPlan
             at++;
         }
 
-        return Copy(at < Entries.Length ? Entries.SetItem(at, entry) : Entries.Add(entry), Streams, Budget, MostStreams);
+        return Copy(plan => plan.Entries = at < Entries.Length ? Entries.SetItem(at, entry) : Entries.Add(entry));
     }
 
-    internal MemoryPlan With(int mostStreams) => Copy(Entries, Streams, Budget, mostStreams);
+    internal MemoryPlan With(int mostStreams) => Copy(plan => plan.MostStreams = mostStreams);
 
     /// <summary>The plan for so many streams, of which its entries have a share already.</summary>
-    internal MemoryPlan For(int streams, MemoryBudget budget) => Copy(Entries, streams, budget, MostStreams);
+    internal MemoryPlan For(int streams, MemoryBudget budget) => Copy(plan => (plan.Streams, plan.Budget) = (streams, budget));
+
+    /// <summary>The plan of a device and engine in words.</summary>
+    internal MemoryPlan On(string device) => Copy(plan => plan.Device = device);
 
     /// <summary>The plan, with what was really taken of the device.</summary>
-    internal MemoryPlan AsTaken(long deviceBytes) => new(Entries.AsSpan())
-    {
-        Lanes = Lanes,
-        MaxBatch = MaxBatch,
-        Slots = Slots,
-        SlotBytes = SlotBytes,
-        Streams = Streams,
-        Budget = Budget,
-        MostStreams = MostStreams,
-        TakenDeviceBytes = deviceBytes,
-    };
+    internal MemoryPlan AsTaken(long deviceBytes) => Copy(plan => plan.TakenDeviceBytes = deviceBytes);
 
     /// <summary>Says that more was taken of the device than planned, where it was, with the parts that can be wrong.</summary>
     internal string? GrowthText
@@ -160,16 +156,12 @@ public sealed class MemoryPlan
 
     private long BytesOf(MemoryItem item) => Entries.Where(entry => entry.Item == item).Sum(static entry => entry.Bytes);
 
-    private MemoryPlan Copy(ImmutableArray<MemoryPlanEntry> entries, int streams, MemoryBudget budget, int? mostStreams) => new(entries.AsSpan())
+    private MemoryPlan Copy(Action<MemoryPlan> change)
     {
-        Lanes = Lanes,
-        MaxBatch = MaxBatch,
-        Slots = Slots,
-        SlotBytes = SlotBytes,
-        Streams = streams,
-        Budget = budget,
-        MostStreams = mostStreams,
-    };
+        MemoryPlan copy = (MemoryPlan)MemberwiseClone();
+        change(copy);
+        return copy;
+    }
 
     internal static string Mebibytes(long bytes) => (bytes / 1048576.0).ToString("F1", CultureInfo.InvariantCulture) + " MiB";
 

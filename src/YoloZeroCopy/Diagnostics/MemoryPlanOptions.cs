@@ -19,6 +19,12 @@ public sealed record MemoryPlanOptions
     /// </summary>
     public CudaVideoDecoderOptions? Decoder { get; init; }
 
+    /// <summary>
+    /// How nvJPEG decodes each stream's pictures on the device, in place of <see cref="Decoder"/>; null where it does not. Of the slots one is then
+    /// left.
+    /// </summary>
+    public CudaJpegDecoderOptions? JpegDecoder { get; init; }
+
     /// <summary>Bytes of the host that each stream takes beside slots, such as a program's that decodes it.</summary>
     public long DecoderProgramBytes { get; init; }
 
@@ -37,16 +43,32 @@ public sealed record MemoryPlanOptions
         DetectorOptions.ThrowIfOutside(DecoderProgramBytes, 0L, 1L << 40, nameof(DecoderProgramBytes));
         DetectorOptions.ThrowIfOutside(DeviceBytes ?? 1, 1L, long.MaxValue, nameof(DeviceBytes));
         DetectorOptions.ThrowIfOutside(HostBytes ?? 1, 1L, long.MaxValue, nameof(HostBytes));
-        if (Decoder is not null && Frame is null)
+        if (DecodesOnDevice && Frame is null)
         {
-            throw new ArgumentException($"{nameof(Decoder)} is given and {nameof(Frame)} is not, of which its surfaces are.", nameof(Frame));
+            throw new ArgumentException($"A decoder is given and {nameof(Frame)} is not, of which its surfaces are.", nameof(Frame));
         }
 
-        if (Decoder is not null && DecoderProgramBytes != 0)
+        if (Decoder is not null && JpegDecoder is not null)
+        {
+            throw new ArgumentException($"{nameof(Decoder)} and {nameof(JpegDecoder)} are given; a stream has one of them.", nameof(JpegDecoder));
+        }
+
+        if (DecodesOnDevice && DecoderProgramBytes != 0)
         {
             throw new ArgumentException(
-                $"{nameof(Decoder)} and {nameof(DecoderProgramBytes)} are given; a stream is decoded on the device or by a program.",
+                $"A decoder and {nameof(DecoderProgramBytes)} are given; a stream is decoded on the device or by a program.",
                 nameof(DecoderProgramBytes));
         }
+    }
+
+    internal bool DecodesOnDevice => Decoder is not null || JpegDecoder is not null;
+
+    /// <summary>Bytes of the device that each stream's decoder takes; 0 where none is there.</summary>
+    internal long DecoderBytes()
+    {
+        FrameFormat frame = Frame ?? default;
+        return Decoder is not null
+            ? CudaVideoDecoder.PlanDeviceBytes(Decoder, frame.Width, frame.Height, frame.PixelFormat == PixelFormat.P010 ? 10 : 8)
+            : JpegDecoder is not null ? CudaJpegDecoder.PlanDeviceBytes(JpegDecoder, frame.Width, frame.Height) : 0;
     }
 }

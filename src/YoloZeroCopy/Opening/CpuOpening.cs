@@ -34,8 +34,8 @@ internal static class CpuOpening
             NativeHeap.Trim();
             MemoryPlanEntry activations = layout.Plan.Entries.Single(static entry => entry.Item == MemoryItem.Activations);
             MemoryWatch watch = new(() => engine.TakenActivationBytes, activations, text => pipeline.Warnings.Say(text));
-            string description = $"cpu, {engine.Description}{layout.Shrunk}{why}";
-            return new YoloDetector(pipeline, engine, [watch], engine.Model, options.Name, Device.Cpu.Name, description, layout.Plan);
+            string description = Describe(engine, layout, why);
+            return new YoloDetector(pipeline, engine, [watch], engine.Model, options.Name, Device.Cpu.Name, description, layout.Plan.On(description));
         }
         catch
         {
@@ -45,12 +45,15 @@ internal static class CpuOpening
     }
 
     /// <summary>Plans without opening.</summary>
-    public static MemoryPlan Plan(ModelSource source, DetectorOptions options)
+    public static MemoryPlan Plan(ModelSource source, DetectorOptions options, string why)
     {
         ThrowIfTensorRt(source);
         using OnnxRuntimeEngine engine = OpenEngine(source, options);
-        return CpuLayout.For(engine, options).Plan;
+        CpuLayout layout = CpuLayout.For(engine, options);
+        return layout.Plan.On(Describe(engine, layout, why));
     }
+
+    private static string Describe(OnnxRuntimeEngine engine, CpuLayout layout, string why) => $"cpu, {engine.Description}{layout.Shrunk}{why}";
 
     private static void ThrowIfTensorRt(ModelSource source)
     {

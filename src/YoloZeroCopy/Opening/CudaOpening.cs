@@ -69,7 +69,7 @@ internal static class CudaOpening
             string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{layout.Shrunk}{why}";
             return new YoloDetector(
                 pipeline, engine, [.. computes, .. Existing(opened.Operators), shared, context], engine.Model, options.Name, deviceName, description,
-                plan);
+                plan.On(description));
         }
         catch
         {
@@ -79,7 +79,7 @@ internal static class CudaOpening
     }
 
     /// <summary>Plans on a device: the engine is loaded, asked, and freed again.</summary>
-    public static MemoryPlan Plan(ModelSource source, DetectorOptions options, int ordinal)
+    public static MemoryPlan Plan(ModelSource source, DetectorOptions options, int ordinal, string why)
     {
         bool isTensorRt = ModelFile.IsTensorRt(source);
         if (isTensorRt)
@@ -95,7 +95,8 @@ internal static class CudaOpening
             OpenedEngine opened = isTensorRt
                 ? OpenTensorRt(source, options, device, made, steps)
                 : OpenOnnxRuntime(source, options, device, made, steps);
-            return CudaLayout.For(opened.Engine, options, opened.BudgetFor(options)).Plan;
+            CudaLayout layout = CudaLayout.For(opened.Engine, options, opened.BudgetFor(options));
+            return layout.Plan.On($"{Device.Cuda(ordinal).Name}, {device.Name}, {opened.Engine.Description}{layout.Shrunk}{why}");
         }
         finally
         {
@@ -122,12 +123,19 @@ internal static class CudaOpening
         if (own is not null)
         {
             ThrowIfNotDecodable(own.Model, options);
-            return CudaLayout.For(own, options, budget).Plan;
+            return PlanOnPaper(own, options, budget);
         }
 
         using OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(source, runtimeOptions with { Because = reason });
         ThrowIfNotDecodable(engine.Model, options);
-        return CudaLayout.For(engine, options, budget).Plan;
+        return PlanOnPaper(engine, options, budget);
+    }
+
+    private static MemoryPlan PlanOnPaper(InferenceEngine engine, DetectorOptions options, MemoryBudget budget)
+    {
+        CudaLayout layout = CudaLayout.For(engine, options, budget);
+        string engineName = engine is CudnnEngineOnPaper ? engine.Description : "ONNX Runtime";
+        return layout.Plan.On($"a device that is not asked, {engineName}{layout.Shrunk}");
     }
 
     private static OnnxRuntimeCudaOptions RuntimeOptions(DetectorOptions options, int deviceOrdinal) => new()

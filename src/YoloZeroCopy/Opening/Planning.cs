@@ -1,5 +1,3 @@
-using YoloZeroCopy.Cuda;
-
 namespace YoloZeroCopy;
 
 /// <summary>Plans the memory of a detector that is not opened, with the streams that it is for.</summary>
@@ -24,29 +22,27 @@ internal static class Planning
         }
 
         MemoryPlan plan = DeviceChoice.Run(
-            source, sized, (ordinal, _) => CudaOpening.Plan(source, sized, ordinal), _ => CpuOpening.Plan(source, sized));
-        if (site.Decoder is not null && plan.Budget.DeviceBytes is null)
+            source, sized, (ordinal, why) => CudaOpening.Plan(source, sized, ordinal, why), why => CpuOpening.Plan(source, sized, why));
+        if (site.DecodesOnDevice && plan.Budget.DeviceBytes is null)
         {
             throw new ArgumentException(
-                $"{nameof(MemoryPlanOptions.Decoder)} is given, and the plan is for the CPU, on which no device decodes.", nameof(site));
+                $"A decoder is given, and the plan is for the CPU, on which no device decodes.", nameof(site));
         }
 
         return WithStreams(plan, site, plan.Budget with { HostBytes = site.HostBytes ?? plan.Budget.HostBytes });
     }
 
     private static DetectorOptions Sized(DetectorOptions options, MemoryPlanOptions site) =>
-        site.Decoder is not null ? options with { Slots = 1, SlotBytes = LeastSlotBytes }
+        site.DecodesOnDevice ? options with { Slots = 1, SlotBytes = LeastSlotBytes }
         : site.Frame is FrameFormat frame ? options with { SlotBytes = frame.ByteCount }
         : options;
 
     private static MemoryPlan WithStreams(MemoryPlan plan, MemoryPlanOptions site, MemoryBudget budget)
     {
         MemoryPlan result = plan;
-        if (site.Decoder is CudaVideoDecoderOptions decoder && site.Frame is FrameFormat frame)
+        if (site.DecodesOnDevice)
         {
-            int bitDepth = frame.PixelFormat == PixelFormat.P010 ? 10 : 8;
-            long bytes = CudaVideoDecoder.PlanDeviceBytes(decoder, frame.Width, frame.Height, bitDepth);
-            result = result.With(PerStream(MemoryItem.DecoderSurfaces, MemoryPlace.Device, site.Streams, bytes, "decoders"));
+            result = result.With(PerStream(MemoryItem.DecoderSurfaces, MemoryPlace.Device, site.Streams, site.DecoderBytes(), "decoders"));
         }
         else
         {

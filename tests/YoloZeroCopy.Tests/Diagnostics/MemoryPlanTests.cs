@@ -54,6 +54,22 @@ public sealed class MemoryPlanTests
     }
 
     [Fact]
+    public void What_was_taken_beyond_the_plan_is_told_with_the_parts_that_were_reckoned()
+    {
+        MemoryPlan plan = new(
+            new MemoryPlanEntry(MemoryItem.Frames, MemoryPlace.Device, 20 << 20, MemoryEvidence.Formula, ""),
+            new MemoryPlanEntry(MemoryItem.Weights, MemoryPlace.Device, 30 << 20, MemoryEvidence.Formula, ""),
+            new MemoryPlanEntry(MemoryItem.Activations, MemoryPlace.Device, 50 << 20, MemoryEvidence.Reported, ""),
+            new MemoryPlanEntry(MemoryItem.Context, MemoryPlace.Device, 500 << 20, MemoryEvidence.Formula, ""));
+        Assert.Null(plan.GrowthText);
+        Assert.Null(plan.AsTaken(114 << 20).GrowthText);
+        Assert.Equal(116 << 20, plan.AsTaken(116 << 20).TakenDeviceBytes);
+        string text = plan.AsTaken(116 << 20).GrowthText!;
+        Assert.StartsWith("Opening took 116.0 MiB of the device, and 100.0 MiB were planned.", text, StringComparison.Ordinal);
+        Assert.Contains("by formula: weights 30.0 MiB. ", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Cards_are_found_by_name_however_it_is_written()
     {
         foreach (GpuCard card in GpuCard.All)

@@ -24,6 +24,7 @@ public sealed class PlanningTests : IDisposable
         Assert.Equal(detector.Memory.TotalBytes, plan.TotalBytes);
         Assert.Equal((2, 2, 0), (plan.Lanes, plan.MaxBatch, plan.Streams));
         Assert.Null(plan.Budget.DeviceBytes);
+        Assert.Equal(detector.Device, plan.Device);
         Assert.Equal(detector.Memory.Budget.HostBytes, plan.Budget.HostBytes);
     }
 
@@ -74,6 +75,17 @@ public sealed class PlanningTests : IDisposable
     }
 
     [Fact]
+    public async Task Pictures_are_decoded_by_nvJPEG()
+    {
+        CudaJpegDecoderOptions decoder = new() { MaxFramesHeld = 2 };
+        MemoryPlan plan = await PlanAsync(
+            new DetectorOptions(), new MemoryPlanOptions { Streams = 3, Frame = Nv12, JpegDecoder = decoder, DeviceBytes = Card });
+
+        // Two pictures of 1920x1080 in 24 bits, each row a multiple of 256 bytes, and 9 bytes a pixel to work in, in blocks of 8x8.
+        Assert.Equal(3 * 2 * ((5888L * 1080) + (1920 * 1080 * 9)), Bytes(plan, MemoryItem.DecoderSurfaces));
+    }
+
+    [Fact]
     public async Task Single_precision_is_planned_for_ONNX_Runtime_with_weights_for_every_context()
     {
         MemoryPlanOptions site = new() { DeviceBytes = Card };
@@ -91,6 +103,10 @@ public sealed class PlanningTests : IDisposable
         await Refused<ArgumentException>("decoded on the device or by a program", new MemoryPlanOptions
         {
             Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, Frame = Nv12, DecoderProgramBytes = 1,
+        });
+        await Refused<ArgumentException>("a stream has one of them", new MemoryPlanOptions
+        {
+            Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, JpegDecoder = new CudaJpegDecoderOptions(), Frame = Nv12,
         });
         await Refused<ArgumentOutOfRangeException>("Streams is -1", new MemoryPlanOptions { Streams = -1 });
         await Refused<ArgumentOutOfRangeException>("DeviceBytes is 0", new MemoryPlanOptions { DeviceBytes = 0 });
