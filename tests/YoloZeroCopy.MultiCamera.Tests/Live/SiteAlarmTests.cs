@@ -15,8 +15,8 @@ public sealed class SiteAlarmTests(ITestOutputHelper output) : IDisposable
 
     private static readonly TimeSpan Outage = TimeSpan.FromSeconds(20);
 
-    // In which a part moves by a third of its width.
-    private const int FramesToFollow = 7;
+    // In which a part moves by half of its width.
+    private const int FramesToFollow = 10;
 
     // From when parts are to be followed until the last has crossed the line.
     private const int FirstFrame = 20;
