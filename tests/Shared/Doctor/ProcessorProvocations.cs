@@ -11,16 +11,16 @@ internal static class ProcessorProvocations
 
     public static IReadOnlyList<Provocation> All { get; } =
     [
-        new("camera of 10 frames/s, 20 ms each", LatencyCause.Healthy, time => PacedAsync(time, new DetectorOptions(), 100, 20)),
+        new("camera of 5 frames/s, 20 ms each", LatencyCause.Healthy, time => PacedAsync(time, new DetectorOptions(), 200, 20)),
         new("live reader that waits with its slot, rate given", LatencyCause.Healthy, LiveReaderAsync),
-        new("producer that fills a slot in 50 ms", LatencyCause.StarvedProducer, time => FilledAsync(time, fill: 50, expectedRate: null)),
+        new("producer that fills a slot in 200 ms", LatencyCause.StarvedProducer, time => FilledAsync(time, fill: 200, expectedRate: null)),
         new("camera that gives half of its rate", LatencyCause.StarvedProducer, time => FilledAsync(time, fill: 100, expectedRate: 20)),
         new("no frame at all", LatencyCause.StarvedProducer, NothingAsync),
-        new("consumer that holds each result for 50 ms", LatencyCause.SlowConsumer, HoldingAsync),
+        new("consumer that holds each result for 200 ms", LatencyCause.SlowConsumer, HoldingAsync),
         new("results that pile up before one slow task", LatencyCause.SlowConsumer, PilingAsync),
         new("batches of 8 that wait 200 ms for company", LatencyCause.BatchWait, time => PacedAsync(
             time, new DetectorOptions { MaxBatch = 8, MaxBatchDelay = TimeSpan.FromMilliseconds(200) }, 250, 2)),
-        new("engine of 30 ms, frames without end", LatencyCause.EngineBound, SaturatedAsync),
+        new("engine of 150 ms, frames without end", LatencyCause.EngineBound, SaturatedAsync),
         new("garbage collections without end", LatencyCause.GarbageCollection, CollectingAsync),
         new("threads of the pool that all block", LatencyCause.ThreadPoolDelay, BlockedPoolAsync),
         new("large pictures in ordinary memory", LatencyCause.PageableFrames, PageableAsync),
@@ -128,7 +128,7 @@ internal static class ProcessorProvocations
             {
                 FrameSlot slot = detector.RentAsync(Small, CancellationToken.None).AsTask().GetAwaiter().GetResult();
                 using DetectionResult result = detector.SubmitAsync(slot, cancellationToken: CancellationToken.None).AsTask().GetAwaiter().GetResult();
-                Sleep(50);
+                Sleep(200);
             }
         });
     }
@@ -146,7 +146,7 @@ internal static class ProcessorProvocations
 
     private static async Task<LatencyReport> SaturatedAsync(TimeSpan time)
     {
-        await using YoloDetector detector = Open(new DetectorOptions(), milliseconds: 30);
+        await using YoloDetector detector = Open(new DetectorOptions(), milliseconds: 150);
         return await WatchAsync(detector, time, stop => Feed(detector, Small, static () => { }, static _ => { }, static _ => { }, stop));
     }
 
@@ -265,14 +265,14 @@ internal static class ProcessorProvocations
 
         public override void Start(LaneBatch batch)
         {
-            Sleep(20);
+            Sleep(50);
             for (int index = 0; index < batch.Count; index++)
             {
                 batch.ReleaseFrame(index);
                 batch.SetResult(index, 0);
             }
 
-            batch.Complete(new StageTimes(Stopwatch.Frequency / 50));
+            batch.Complete(new StageTimes(Stopwatch.Frequency / 20));
         }
 
         public override void Dispose()
