@@ -46,7 +46,7 @@ internal sealed record RunObservation
     /// <summary>Time that a frame's batch was in a lane.</summary>
     public double LaneSeconds { get; init; }
 
-    /// <summary>Share of the time in which a lane worked; on CUDA in which its compute stream did, where that is known.</summary>
+    /// <summary>Share of the time in which a lane had a batch; on CUDA in which its compute stream worked, where that is known.</summary>
     public double LaneUse { get; init; }
 
     /// <summary>Share of the time that the dispatcher spent handing batches to lanes.</summary>

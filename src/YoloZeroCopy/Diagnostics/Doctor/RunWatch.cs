@@ -232,10 +232,11 @@ internal sealed class RunWatch
     {
         BatchRecord[] batches = recorder.Batches();
         _ = recorder.Starts(out long starts, out long startTicks);
-        long done = after.Batches - after.BatchesInFlight - (before.Batches - before.BatchesInFlight);
         long ended = after.FramesCompleted + after.FramesFailed - before.FramesCompleted - before.FramesFailed;
         DeviceUse? use = DeviceUse.Of(spans);
-        double laneUse = use?.ComputeUse ?? LaneUse(seconds, before, after);
+
+        // Not from the times of batches: a long one that reaches over an end of the watch would count as none or as one.
+        double laneUse = use?.ComputeUse ?? inFlight / seconds / pipeline.LaneCount;
         return new RunObservation
         {
             Seconds = seconds,
@@ -265,11 +266,6 @@ internal sealed class RunWatch
             Device = cuda is null ? null : Device(cuda, use),
             GraphFallback = cuda?.GraphFallback,
         };
-
-        // A batch that began before the watch, or ends after it, counts where it ended: over many it comes to the same.
-        double LaneUse(double time, DetectorStatistics first, DetectorStatistics last) => done == 0
-            ? inFlight / time / pipeline.LaneCount
-            : (last.ComputeTime - first.ComputeTime).TotalSeconds / time / pipeline.LaneCount;
     }
 
     private DeviceObservation Device(CudaSharedResources cuda, DeviceUse? use)
