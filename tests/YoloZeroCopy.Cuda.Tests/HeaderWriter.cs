@@ -7,12 +7,14 @@ internal sealed class HeaderWriter
     private int current;
     private int count;
 
-    public static byte[] Sequence(CudaVideoCodec codec, int width, int height, int left, int top, int right, int bottom, int number = 0) =>
+    public static byte[] Sequence(
+        CudaVideoCodec codec, int width, int height, int left, int top, int right, int bottom, int number = 0, int reordered = 0) =>
         codec == CudaVideoCodec.H264
             ? new HeaderWriter().Bits(8, 77).Bits(16, 0).Unsigned(number).Unsigned(0).Unsigned(2).Unsigned(1).Bits(1, 0)
                 .Unsigned((width / 16) - 1).Unsigned((height / 16) - 1).Bits(2, 3).Crop(left, right, top, bottom).Bits(1, 0).Unit(0x67)
             : new HeaderWriter().Bits(8, 0).Bits(96, 0).Unsigned(number).Unsigned(1).Unsigned(width).Unsigned(height)
-                .Crop(left, right, top, bottom).Unsigned(0).Unsigned(2).Unit(33 << 1, 1);
+                .Crop(left, right, top, bottom).Unsigned(0).Unsigned(0).Unsigned(4).Bits(1, 1).Unsigned(4).Unsigned(reordered).Unsigned(0)
+                .Unit(33 << 1, 1);
 
     public static byte[] PictureSet(CudaVideoCodec codec, int number, int sequence)
     {

@@ -26,7 +26,7 @@ public sealed class VideoDecoderTests
             Assert.Null(decoder.Format);
             byte[] headers =
             [
-                .. VideoDouble.Unit(HeaderWriter.Sequence(codec, 64, 48, left: 4, top: 2, right: 4, bottom: 6)),
+                .. VideoDouble.Unit(HeaderWriter.Sequence(codec, 64, 48, left: 4, top: 2, right: 4, bottom: 6, reordered: 1)),
                 .. VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42, bitDepth, reorder: 1, isFullRange: true, matrix: 5),
             ];
             decoder.Decode([.. headers, .. VideoDouble.Picture(10, 0, PictureFlags.Intra | PictureFlags.Reference)], timestamp: 100);
@@ -89,7 +89,7 @@ public sealed class VideoDecoderTests
             receiver.Decoder = decoder;
 
             // Headers that come apart, and two pictures, of which the second waits for its turn when the part changes without a new sequence.
-            decoder.DecodeHeaders(VideoDouble.Unit(HeaderWriter.Sequence(codec, 64, 48, left: 4, top: 2, right: 4, bottom: 6)));
+            decoder.DecodeHeaders(VideoDouble.Unit(HeaderWriter.Sequence(codec, 64, 48, left: 4, top: 2, right: 4, bottom: 6, reordered: 1)));
             decoder.DecodeHeaders(VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42, reorder: 1));
             CudaVideoFormat first = new(codec, 56, 40, 64, 48, 4, 2, 8, IsFullRange: false, Matrix: 1);
             Assert.Equal(first, decoder.Format);
@@ -105,6 +105,7 @@ public sealed class VideoDecoderTests
             headers = VideoDouble.Unit([0, 0, 1, (byte)(codec == CudaVideoCodec.H264 ? 0x67 : 33 << 1), 1, 77]);
             decoder.Decode(
                 [.. headers, .. VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42), .. VideoDouble.Picture(40, 0, PictureFlags.Intra)], 400);
+            decoder.Flush();
             CudaVideoFormat third = isReported ? first : first with { Left = 0, Top = 0, Width = 60, Height = 42 };
             Assert.Equal([100, 200, 300, 400], receiver.Timestamps);
             CudaVideoFormat[] formats = [first, first, second, third];

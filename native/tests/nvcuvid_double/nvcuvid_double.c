@@ -335,7 +335,9 @@ static int decode(parser *p, const picture *pic, const CUVIDSOURCEDATAPACKET *pa
     p->queue[p->waiting].order = pic->order;
     p->queue[p->waiting].index = index;
     p->queue[p->waiting++].timestamp = packet->timestamp;
-    return show(p, p->now.reorder + (int)p->params.ulMaxDisplayDelay);
+    /* Of HEVC the driver (580) keeps no more than it is told to, whatever the stream needs. */
+    int needed = p->params.CodecType == cudaVideoCodec_HEVC ? 0 : p->now.reorder;
+    return show(p, needed + (int)p->params.ulMaxDisplayDelay);
 }
 
 API CUresult cuvidParseVideoData(CUvideoparser handle, CUVIDSOURCEDATAPACKET *packet) {

@@ -62,9 +62,9 @@ public sealed unsafe partial class CudaVideoDecoder
     /// <returns>0 on failure, else how many pictures the parser may have at a time.</returns>
     private int BeginSequence(CUVIDEOFORMAT* native)
     {
-        CudaVideoFormat format = cropping.Apply(Read(native));
+        CudaVideoFormat format = headers.Apply(Read(native));
         int wanted = VideoSurfaces.CountDecodeSurfaces(
-            Math.Max(1, (int)native->min_num_decode_surfaces), options.DisplayDelay + options.MaxFramesHeld);
+            Math.Max(1, (int)native->min_num_decode_surfaces), displayDelay + options.MaxFramesHeld);
         Check(native, format, wanted);
         if (surfaces is VideoSurfaces now && now.DecodeSurfaces >= wanted && now.Format.Codec == format.Codec
             && now.Format.BitDepth == format.BitDepth)
@@ -171,7 +171,7 @@ public sealed unsafe partial class CudaVideoDecoder
             decoded++;
             lastIntra = native->intra_pic_flag != 0 ? decoded : lastIntra;
             // The parser may not tell of headers that change nothing but the left and the top offset.
-            now.Show(cropping.Apply(now.Format));
+            now.Show(headers.Apply(now.Format));
             picture = new Picture { Number = decoded, Intra = lastIntra, IsReference = native->ref_pic_flag != 0, Format = now.Format };
         }
 

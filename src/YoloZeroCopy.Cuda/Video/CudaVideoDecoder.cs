@@ -28,8 +28,9 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
     private readonly CudaVideoDecoderOptions options;
     private readonly ICudaVideoReceiver receiver;
     private readonly CudaStream stream;
-    private readonly VideoParser parser;
-    private readonly VideoCropping cropping;
+    private readonly VideoHeaders headers;
+    private volatile VideoParser parser;
+    private int displayDelay;
 
     // Those that are disposed are here as long as pictures of them are held. Under its own lock.
     private readonly List<VideoSurfaces> all = [];
@@ -70,11 +71,12 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
             throw new NotSupportedException($"{context.Device.Name} does not decode {options.Codec}.");
         }
 
-        cropping = new VideoCropping(options.Codec);
+        headers = new VideoHeaders(options.Codec);
+        displayDelay = options.DisplayDelay;
         stream = new CudaStream(context);
         try
         {
-            parser = new VideoParser(context, video, options, this);
+            parser = new VideoParser(context, video, options.Codec, displayDelay, this);
         }
         catch
         {
@@ -285,17 +287,19 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
     private void ParseBound(ReadOnlySpan<byte> data, uint flags, long timestamp, CancellationToken cancellationToken)
     {
         using ContextBinding binding = context.Bind();
+        headers.Read(data);
+        ReorderAsHeadersSay();
+        VideoParser current = parser;
         bool added = false;
         try
         {
             // Dispose on another thread, or inside the receiver, takes the parser away only after this.
-            parser.DangerousAddRef(ref added);
+            current.DangerousAddRef(ref added);
             cancellation = cancellationToken;
-            cropping.Read(data);
             CUresult status;
             fixed (byte* payload = data)
             {
-                status = parser.Parse(new CUVIDSOURCEDATAPACKET
+                status = current.Parse(new CUVIDSOURCEDATAPACKET
                 {
                     flags = new CULong(flags),
                     payload_size = new CULong((uint)data.Length),
@@ -317,8 +321,29 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
             cancellation = default;
             if (added)
             {
-                parser.DangerousRelease();
+                current.DangerousRelease();
             }
+        }
+    }
+
+    // A parser's delay is set once; until the first sequence has begun nothing is lost with a parser.
+    private void ReorderAsHeadersSay()
+    {
+        if (surfaces is not null || headers.ReorderedPictures <= displayDelay)
+        {
+            return;
+        }
+
+        VideoParser old = parser;
+        VideoParser next = new(context, video, options.Codec, headers.ReorderedPictures, this);
+        displayDelay = headers.ReorderedPictures;
+        parser = next;
+        old.Dispose();
+        if (isDisposed)
+        {
+            // Disposed meanwhile, perhaps before the new one was there to be taken away.
+            next.Dispose();
+            ObjectDisposedException.ThrowIf(true, this);
         }
     }
 

@@ -14,7 +14,8 @@ public sealed record CudaVideoDecoderOptions
 
     /// <summary>
     /// Pictures that may wait in the decoder before the first is shown, 0 to 4. 0 shows each as soon as it is decoded, and lets the decoding
-    /// engine rest between the pictures of one stream; 2 to 4 keep it busy, which a single file needs and many streams do not.
+    /// engine rest between the pictures of one stream; 2 to 4 keep it busy, which a single file needs and many streams do not. Where the stream's
+    /// headers say that more must wait to be shown in their order, so many do.
     /// </summary>
     public int DisplayDelay { get; init; }
 

@@ -12,10 +12,11 @@ internal sealed unsafe class VideoParser : CudaHandle
 
     /// <param name="context">Context to work in.</param>
     /// <param name="video">The library.</param>
-    /// <param name="options">What is parsed.</param>
+    /// <param name="codec">What is parsed.</param>
+    /// <param name="displayDelay">Pictures that wait before the first is shown.</param>
     /// <param name="decoder">Gets the callbacks. Not kept alive: one that is not disposed can be collected, and the parser with it.</param>
     /// <exception cref="CudaException">The driver refused.</exception>
-    public VideoParser(CudaContext context, VideoApi video, CudaVideoDecoderOptions options, CudaVideoDecoder decoder)
+    public VideoParser(CudaContext context, VideoApi video, CudaVideoCodec codec, int displayDelay, CudaVideoDecoder decoder)
         : base(context)
     {
         this.video = video;
@@ -23,10 +24,10 @@ internal sealed unsafe class VideoParser : CudaHandle
         target = GCHandle.Alloc(decoder, GCHandleType.Weak);
         CUVIDPARSERPARAMS parameters = new()
         {
-            CodecType = options.Codec,
+            CodecType = codec,
             // The answer to the first sequence header replaces it.
             ulMaxNumDecodeSurfaces = 1,
-            ulMaxDisplayDelay = (uint)options.DisplayDelay,
+            ulMaxDisplayDelay = (uint)displayDelay,
             pUserData = (void*)GCHandle.ToIntPtr(target),
             pfnSequenceCallback = &CudaVideoDecoder.OnSequence,
             pfnDecodePicture = &CudaVideoDecoder.OnDecode,

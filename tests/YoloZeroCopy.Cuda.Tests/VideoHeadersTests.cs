@@ -4,7 +4,7 @@ using YoloZeroCopy.Tests;
 namespace YoloZeroCopy.Cuda.Tests;
 
 /// <summary>The part of a picture that is to be shown, read from headers of encoders, of the tests' own, and damaged ones.</summary>
-public sealed class VideoCroppingTests
+public sealed class VideoHeadersTests
 {
     private static readonly string[] Clips =
     [
@@ -128,16 +128,41 @@ public sealed class VideoCroppingTests
     public void Clips_are_shown_as_ffmpeg_shows_them(string name)
     {
         VideoClip clip = new(name);
-        VideoCropping cropping = new(clip.Codec);
+        VideoHeaders headers = new(clip.Codec);
         foreach ((long timestamp, byte[] packet) in clip.Packets)
         {
             VideoClipFrame frame = clip.Frames.Single(one => one.Timestamp == timestamp);
             bool isCropped = name.Contains("crop", StringComparison.Ordinal);
             (int left, int top) = !isCropped ? (0, 0) : (timestamp / 1000) switch { 0 => (12, 6), 1 => (0, 0), _ => (30, 10) };
             CudaVideoFormat reported = Reported(clip.Codec, isCropped ? 640 : Whole(frame.Width), isCropped ? 368 : Whole(frame.Height));
-            cropping.Read(packet);
-            Assert.Equal(reported with { Left = left, Top = top, Width = frame.Width, Height = frame.Height }, cropping.Apply(reported));
+            headers.Read(packet);
+            Assert.Equal(reported with { Left = left, Top = top, Width = frame.Width, Height = frame.Height }, headers.Apply(reported));
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(ClipNames))]
+    public void Pictures_of_a_clip_wait_for_as_many_as_are_shown_out_of_order(string name)
+    {
+        VideoClip clip = new(name);
+        VideoHeaders headers = new(clip.Codec);
+        headers.Read(clip.Packets[0].Bytes);
+        long[] order = [.. clip.Packets.Select(static one => one.Timestamp)];
+        int needed = order.Select((timestamp, place) => order.Take(place).Count(earlier => earlier > timestamp)).Max();
+        Assert.Equal(clip.Codec == CudaVideoCodec.Hevc ? needed : 0, headers.ReorderedPictures);
+    }
+
+    [Fact]
+    public void A_header_that_ends_early_reorders_nothing()
+    {
+        byte[] header = HeaderWriter.Sequence(CudaVideoCodec.Hevc, 64, 48, left: 0, top: 0, right: 0, bottom: 0, reordered: 3);
+        VideoHeaders headers = new(CudaVideoCodec.Hevc);
+        headers.Read(header);
+        Assert.Equal(3, headers.ReorderedPictures);
+        headers.Read(header.AsSpan(..^2));
+        Assert.Equal(0, headers.ReorderedPictures);
+        headers.Read(HeaderWriter.Sequence(CudaVideoCodec.Hevc, 64, 48, left: 0, top: 0, right: 0, bottom: 0, reordered: 16));
+        Assert.Equal(0, headers.ReorderedPictures);
     }
 
     [Theory]
@@ -148,26 +173,26 @@ public sealed class VideoCroppingTests
         CudaVideoFormat reported = Reported(codec, codedWidth, codedHeight);
         CudaVideoFormat right = left < 0 ? reported : reported with { Left = left, Top = top, Width = width, Height = height };
         byte[] packet = [0, 0, 0, 1, .. Convert.FromHexString(unit)];
-        VideoCropping cropping = new(codec);
-        Assert.Equal(reported, cropping.Apply(reported));
-        cropping.Read(packet);
-        Assert.True(right == cropping.Apply(reported), $"{what}: {cropping.Apply(reported)}");
+        VideoHeaders headers = new(codec);
+        Assert.Equal(reported, headers.Apply(reported));
+        headers.Read(packet);
+        Assert.True(right == headers.Apply(reported), $"{what}: {headers.Apply(reported)}");
 
         // Where NVDEC rounds to larger blocks; but not for a picture that is smaller, or larger by a whole block.
         CudaVideoFormat rounded = reported with { CodedWidth = (codedWidth + 63) / 64 * 64, CodedHeight = (codedHeight + 63) / 64 * 64 };
-        Assert.Equal((right.Left, right.Width), (cropping.Apply(rounded).Left, cropping.Apply(rounded).Width));
+        Assert.Equal((right.Left, right.Width), (headers.Apply(rounded).Left, headers.Apply(rounded).Width));
         foreach ((int across, int down) in ((int, int)[])[(-16, 0), (0, -16), (64, 0), (0, 64)])
         {
             CudaVideoFormat other = reported with { CodedWidth = codedWidth + across, CodedHeight = codedHeight + down };
-            Assert.Equal(other, cropping.Apply(other));
+            Assert.Equal(other, headers.Apply(other));
         }
 
         // What is cut short says nothing, or what the whole says.
         for (int length = 0; length < packet.Length; length++)
         {
-            cropping = new VideoCropping(codec);
-            cropping.Read(packet.AsSpan(0, length));
-            CudaVideoFormat cut = cropping.Apply(reported);
+            headers = new VideoHeaders(codec);
+            headers.Read(packet.AsSpan(0, length));
+            CudaVideoFormat cut = headers.Apply(reported);
             Assert.True(cut == reported || cut == right, $"{what}, {length} bytes: {cut}");
             Assert.True(length > 8 || cut == reported);
         }
@@ -200,9 +225,9 @@ public sealed class VideoCroppingTests
         byte[] unit = writer.Unsigned(16).Bits(1, 0).Unsigned(39).Unsigned(11).Bits(3, 0b011).Crop(12, 4, 6, 2).Bits(1, 0).Unit(0x67);
         Assert.True(unit.AsSpan().IndexOf((byte[])[0, 0, 3]) > 0);
         CudaVideoFormat reported = Reported(CudaVideoCodec.H264, 640, 384);
-        VideoCropping cropping = new(CudaVideoCodec.H264);
-        cropping.Read(unit);
-        Assert.Equal(reported with { Left = 12, Top = 12, Width = 624, Height = 368 }, cropping.Apply(reported));
+        VideoHeaders headers = new(CudaVideoCodec.H264);
+        headers.Read(unit);
+        Assert.Equal(reported with { Left = 12, Top = 12, Width = 624, Height = 368 }, headers.Apply(reported));
     }
 
     [Theory]
@@ -211,33 +236,33 @@ public sealed class VideoCroppingTests
     public void Of_several_headers_that_one_holds_which_the_slice_names(CudaVideoCodec codec)
     {
         CudaVideoFormat reported = Reported(codec, 640, 368);
-        VideoCropping cropping = new(codec);
-        cropping.Read(
+        VideoHeaders headers = new(codec);
+        headers.Read(
         [
             .. HeaderWriter.Sequence(codec, 640, 368, 2, 4, 6, 8, number: 1), .. HeaderWriter.Sequence(codec, 640, 368, 12, 14, 16, 18, number: 2),
             .. HeaderWriter.PictureSet(codec, 5, 1), .. HeaderWriter.PictureSet(codec, 6, 2), .. HeaderWriter.PictureSet(codec, 7, 3),
         ]);
         CudaVideoFormat first = reported with { Left = 2, Top = 4, Width = 632, Height = 356 };
         CudaVideoFormat second = reported with { Left = 12, Top = 14, Width = 612, Height = 336 };
-        Assert.Equal(second, cropping.Apply(reported));
-        cropping.Read(HeaderWriter.Slice(codec, 5, isKey: true));
-        Assert.Equal(first, cropping.Apply(reported));
-        cropping.Read(HeaderWriter.Slice(codec, 6, isKey: false));
-        Assert.Equal(second, cropping.Apply(reported));
+        Assert.Equal(second, headers.Apply(reported));
+        headers.Read(HeaderWriter.Slice(codec, 5, isKey: true));
+        Assert.Equal(first, headers.Apply(reported));
+        headers.Read(HeaderWriter.Slice(codec, 6, isKey: false));
+        Assert.Equal(second, headers.Apply(reported));
 
         // Of one that never came, NVDEC may know; a slice of a picture parameter set that never came says nothing.
-        cropping.Read(HeaderWriter.Slice(codec, 7, isKey: true));
-        Assert.Equal(reported, cropping.Apply(reported));
-        cropping.Read(HeaderWriter.Slice(codec, 5, isKey: false));
-        cropping.Read(HeaderWriter.Slice(codec, 33, isKey: false));
-        Assert.Equal(first, cropping.Apply(reported));
+        headers.Read(HeaderWriter.Slice(codec, 7, isKey: true));
+        Assert.Equal(reported, headers.Apply(reported));
+        headers.Read(HeaderWriter.Slice(codec, 5, isKey: false));
+        headers.Read(HeaderWriter.Slice(codec, 33, isKey: false));
+        Assert.Equal(first, headers.Apply(reported));
 
         // Behind a slice nothing is read.
         byte[] third = HeaderWriter.Sequence(codec, 640, 368, 30, 0, 0, 0, number: 1);
-        cropping.Read([.. HeaderWriter.Slice(codec, 5, isKey: true), .. third]);
-        Assert.Equal(first, cropping.Apply(reported));
-        cropping.Read([.. third, .. HeaderWriter.Slice(codec, 5, isKey: true)]);
-        Assert.Equal(reported with { Left = 30, Width = 610 }, cropping.Apply(reported));
+        headers.Read([.. HeaderWriter.Slice(codec, 5, isKey: true), .. third]);
+        Assert.Equal(first, headers.Apply(reported));
+        headers.Read([.. third, .. HeaderWriter.Slice(codec, 5, isKey: true)]);
+        Assert.Equal(reported with { Left = 30, Width = 610 }, headers.Apply(reported));
     }
 
     [Theory]
@@ -263,22 +288,22 @@ public sealed class VideoCroppingTests
         ];
         foreach (byte[] other in others)
         {
-            VideoCropping cropping = new(codec);
-            cropping.Read(other);
-            Assert.Equal(reported, cropping.Apply(reported));
-            cropping.Read(good);
-            Assert.NotEqual(reported, cropping.Apply(reported));
-            cropping.Read(other);
-            Assert.Equal(reported, cropping.Apply(reported));
+            VideoHeaders headers = new(codec);
+            headers.Read(other);
+            Assert.Equal(reported, headers.Apply(reported));
+            headers.Read(good);
+            Assert.NotEqual(reported, headers.Apply(reported));
+            headers.Read(other);
+            Assert.Equal(reported, headers.Apply(reported));
         }
 
         // Another layer is not decoded, and other codecs have other headers.
-        VideoCropping untouched = new(codec);
+        VideoHeaders untouched = new(codec);
         byte[] layer = [.. HeaderWriter.Sequence(codec, 640, 368, 12, 6, 4, 2)];
         layer[codec == CudaVideoCodec.H264 ? 3 : 4] = (byte)(codec == CudaVideoCodec.H264 ? 0x6F : 9);
         untouched.Read(layer);
         Assert.Equal(reported, untouched.Apply(reported));
-        untouched = new VideoCropping(CudaVideoCodec.Av1);
+        untouched = new VideoHeaders(CudaVideoCodec.Av1);
         untouched.Read(good);
         Assert.Equal(reported, untouched.Apply(reported));
     }
@@ -300,12 +325,12 @@ public sealed class VideoCroppingTests
         {
             (CudaVideoCodec codec, byte[] packet) = healthy[round % healthy.Count];
             byte[] damaged = Damage(packet, random);
-            VideoCropping cropping = new(codec);
-            cropping.Read(damaged);
+            VideoHeaders headers = new(codec);
+            headers.Read(damaged);
             foreach ((int width, int height) in ((int, int)[])[(640, 368), (1920, 1088), (320, 240), (1280, 720)])
             {
                 CudaVideoFormat reported = Reported(codec, width, height);
-                CudaVideoFormat format = cropping.Apply(reported);
+                CudaVideoFormat format = headers.Apply(reported);
                 shown += format == reported ? 0 : 1;
                 Assert.True(format.Left >= 0 && format.Top >= 0 && format.Width > 0 && format.Height > 0
                     && format.Left + format.Width <= width && format.Top + format.Height <= height, $"{round}: {format}");
@@ -324,7 +349,7 @@ public sealed class VideoCroppingTests
         foreach (string name in Clips)
         {
             VideoClip clip = new(name);
-            VideoCropping cropping = new(clip.Codec);
+            VideoHeaders headers = new(clip.Codec);
             CudaVideoFormat reported = Reported(clip.Codec, 640, 368);
             byte[][] packets = [.. clip.Packets.Select(static packet => packet.Bytes)];
             long before = 0;
@@ -333,8 +358,8 @@ public sealed class VideoCroppingTests
                 before = round == 50 ? GC.GetAllocatedBytesForCurrentThread() : before;
                 foreach (byte[] packet in packets)
                 {
-                    cropping.Read(packet);
-                    _ = cropping.Apply(reported);
+                    headers.Read(packet);
+                    _ = headers.Apply(reported);
                 }
             }
 

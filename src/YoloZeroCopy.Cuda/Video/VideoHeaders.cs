@@ -1,16 +1,23 @@
 namespace YoloZeroCopy.Cuda;
 
-/// <summary>Which part of the coded picture is to be shown: the cropping rectangle of H.264, the conformance window of HEVC.</summary>
+/// <summary>
+/// What sequence parameter sets say and NVDEC's parser does not: which part of the coded picture is to be shown (the cropping rectangle of H.264,
+/// the conformance window of HEVC), and how far pictures of HEVC are shown out of the order of decoding.
+/// </summary>
 /// <remarks>
-/// NVDEC's parser leaves the left and the top offset out of what it reports (driver 580), so that the part has the wrong size and place. Here it is
-/// read from the sequence parameter sets themselves, and NVDEC's own stays wherever they do not say it. The numbers in the code are those of ITU-T
-/// H.264, 7.3.2.1 and 7.3.3, and H.265, 7.3.2.2, 7.3.3 and 7.3.6. Not for several threads.
+/// NVDEC's parser leaves the left and the top offset out of what it reports (driver 580), so that the part has the wrong size and place; and without
+/// a display delay it shows HEVC in the order of decoding, H.264 in the right one. NVDEC's own stays wherever the sets do not say it. The numbers in
+/// the code are those of ITU-T H.264, 7.3.2.1 and 7.3.3, and H.265, 7.3.2.2, 7.3.3 and 7.3.6. Not for several threads.
 /// </remarks>
 /// <param name="codec">The codec; of others than these two nothing is read.</param>
-internal sealed class VideoCropping(CudaVideoCodec codec)
+internal sealed class VideoHeaders(CudaVideoCodec codec)
 {
+    // Of 16 pictures that a decoder of HEVC may keep, one is being decoded.
+    private const int MostReordered = 15;
+
     // By number; in front of a picture there may be several, and its slices say by way of a picture parameter set which of them holds.
     private readonly Rectangle[] sequences = new Rectangle[32];
+    private readonly int[] reordered = new int[32];
 
     // By number of a picture parameter set: 1 + the number of its sequence parameter set, or 0.
     private readonly byte[] sequenceOf = new byte[256];
@@ -32,6 +39,9 @@ internal sealed class VideoCropping(CudaVideoCodec codec)
             isSlice = codec == CudaVideoCodec.H264 ? ReadH264(packet) : ReadHevc(packet);
         }
     }
+
+    /// <summary>Pictures that a picture of HEVC, as it holds now, may have to wait for before it is shown; 0 of H.264, and where nothing says it.</summary>
+    public int ReorderedPictures => reordered[active];
 
     /// <summary>Puts the rectangle that holds now into what NVDEC says, if it is one for this size.</summary>
     public CudaVideoFormat Apply(in CudaVideoFormat format)
@@ -131,7 +141,7 @@ internal sealed class VideoCropping(CudaVideoCodec codec)
         }
 
         _ = reader.Flag();
-        Remember(ref reader, number, new Rectangle(width, height * fields, chroma, fields, ref reader));
+        Remember(ref reader, number, new Rectangle(width, height * fields, chroma, fields, ref reader), reorderedPictures: 0);
     }
 
     private void ReadHevcSequence(BitReader reader)
@@ -144,7 +154,26 @@ internal sealed class VideoCropping(CudaVideoCodec codec)
         int chroma = ReadChroma(ref reader);
         long width = reader.Unsigned();
         long height = reader.Unsigned();
-        Remember(ref reader, number, new Rectangle(width, height, chroma, 1, ref reader));
+        Rectangle rectangle = new(width, height, chroma, 1, ref reader);
+        BitReader behind = reader;
+        Remember(ref reader, number, rectangle, ReadReordered(behind, layers));
+    }
+
+    // Of the highest layer, which says the most.
+    private static int ReadReordered(BitReader reader, int layers)
+    {
+        _ = reader.Unsigned();
+        _ = reader.Unsigned();
+        _ = reader.Unsigned();
+        int most = 0;
+        for (int i = reader.Flag() ? 0 : layers; i <= layers; i++)
+        {
+            _ = reader.Unsigned();
+            most = reader.Unsigned();
+            _ = reader.Unsigned();
+        }
+
+        return reader.HasFailed || most > MostReordered ? 0 : most;
     }
 
     private void ReadPictureSet(BitReader reader)
@@ -166,16 +195,18 @@ internal sealed class VideoCropping(CudaVideoCodec codec)
         }
     }
 
-    private void Remember(ref BitReader reader, int number, in Rectangle rectangle)
+    private void Remember(ref BitReader reader, int number, in Rectangle rectangle, int reorderedPictures)
     {
         if (reader.HasFailed || number >= sequences.Length)
         {
             // Which one it was meant to replace, nobody knows.
             Array.Clear(sequences);
+            Array.Clear(reordered);
             return;
         }
 
         sequences[number] = rectangle;
+        reordered[number] = reorderedPictures;
         active = number;
     }
 
