@@ -96,7 +96,7 @@ public static class VideoSources
             Pace? pace = options.InRealTime && !video.IsLive ? new Pace() : null;
             bool takesAll = pace is null && !video.IsLive;
             DevicePackets packets = new(
-                (codec, taker) => IDeviceVideo.Open(detector, codec, video.IsLive, taker), video.IsLive, TakerOf(feed, takesAll), stop);
+                (codec, taker) => IDeviceVideo.Open(detector, codec, isLive: !takesAll, taker), video.IsLive, TakerOf(feed, takesAll), stop);
             await using (packets.ConfigureAwait(false))
             {
                 long errors = 0;

@@ -58,7 +58,11 @@ public sealed class GpuVideoTests(ITestOutputHelper output)
             for (int frame = 0; frame < onGpu.Count; frame++)
             {
                 Assert.Equal(PixelFormat.Nv12, onGpu[frame].Format.PixelFormat);
-                Assert.Equal((frame, onProcessor[frame].Timestamp), ((int)onGpu[frame].FrameNumber, onGpu[frame].Timestamp));
+
+                // Before release 4.4 ffmpeg moves all times of packets up, if one would be below zero.
+                Assert.Equal(
+                    (frame, onProcessor[frame].Timestamp - onProcessor[0].Timestamp),
+                    ((int)onGpu[frame].FrameNumber, onGpu[frame].Timestamp - onGpu[0].Timestamp));
 
                 // ffmpeg gives BGR, by rounding of its own.
                 _ = Same.Check($"frame {frame}", [.. onProcessor[frame].Detections], [.. onGpu[frame].Detections], minIou: 0.9f, maxScore: 0.05f);
