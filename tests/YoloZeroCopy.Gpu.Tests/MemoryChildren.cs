@@ -74,7 +74,7 @@ internal static class MemoryChildren
             }
 
             CudaVideoFormat format = decoder.Format!.Value;
-            long planned = CudaVideoDecoder.PlanDeviceBytes(options, format.CodedWidth, format.CodedHeight, format.BitDepth);
+            long planned = VideoMemory.BytesOf(format.CodedWidth, format.CodedHeight, format.BitDepth, decoder.DecodeSurfaces, options.MaxFramesHeld);
             Console.WriteLine(FormattableString.Invariant(
                 $"{format.Codec} {format.CodedWidth}x{format.CodedHeight} {format.BitDepth} bit: {decoder.DecodeSurfaces} surfaces for decoding"));
             Phase(FormattableString.Invariant($"decoders-{count}"), count * planned);

@@ -131,9 +131,10 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
     /// <param name="height">Height of the video, in pixels.</param>
     /// <param name="bitDepth">8 or 10.</param>
     /// <returns>
-    /// Bytes of surfaces: of as many as the codec lets a stream of this size refer to, those that <see cref="CudaVideoDecoderOptions.DisplayDelay"/>
-    /// and
-    /// <see cref="CudaVideoDecoderOptions.MaxFramesHeld"/> add, and as many mapped ones as can be held. A stream that refers to fewer takes less.
+    /// Bytes, by a formula that was fitted to measurements: of as many surfaces as the codec lets a stream of this size refer to, at the lowest level
+    /// that has such pictures, those that <see cref="CudaVideoDecoderOptions.DisplayDelay"/> and
+    /// <see cref="CudaVideoDecoderOptions.MaxFramesHeld"/> add, and as many mapped ones as can be held. A stream that declares a higher level takes
+    /// more: of H.264 up to 17 surfaces before those that are added.
     /// </returns>
     /// <exception cref="ArgumentException">An option is wrong.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The size or the depth is not that of a video.</exception>

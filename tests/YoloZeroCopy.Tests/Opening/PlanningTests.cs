@@ -81,8 +81,8 @@ public sealed class PlanningTests : IDisposable
         MemoryPlan plan = await PlanAsync(
             new DetectorOptions(), new MemoryPlanOptions { Streams = 3, Frame = Nv12, JpegDecoder = decoder, DeviceBytes = Card });
 
-        // Two pictures of 1920x1080 in 24 bits, each row a multiple of 256 bytes, and 9 bytes a pixel to work in, in blocks of 8x8.
-        Assert.Equal(3 * 2 * ((5888L * 1080) + (1920 * 1080 * 9)), Bytes(plan, MemoryItem.DecoderSurfaces));
+        // Two pictures of 1920x1080 in 24 bits, each row a multiple of 256 bytes, and 12 MiB and 9 bytes a pixel to work in.
+        Assert.Equal(3 * 2 * ((5888L * 1080) + (12 << 20) + (1920 * 1080 * 9)), Bytes(plan, MemoryItem.DecoderSurfaces));
     }
 
     [Fact]
