@@ -67,7 +67,9 @@ internal static class DetectorWatch
             now.FramesSubmitted - before.FramesSubmitted,
             now.DroppedNewest - before.DroppedNewest,
             now.DroppedOldest - before.DroppedOldest,
-            now.DroppedTooOld - before.DroppedTooOld);
+            now.DroppedTooOld - before.DroppedTooOld,
+            now.DroppedLate - before.DroppedLate,
+            now.DroppedRemoved - before.DroppedRemoved);
         return now;
     }
 }

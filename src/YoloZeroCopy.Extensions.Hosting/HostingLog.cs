@@ -26,8 +26,10 @@ internal static partial class HostingLog
     [LoggerMessage(
         7,
         LogLevel.Warning,
-        "Detector {Detector} dropped {Dropped} of {Submitted} frames since the last report: {Newest} newest, {Oldest} oldest, {TooOld} too old")]
-    public static partial void Dropped(ILogger logger, string detector, long dropped, long submitted, long newest, long oldest, long tooOld);
+        "Detector {Detector} dropped {Dropped} of {Submitted} frames since the last report: {Newest} newest, {Oldest} oldest, {TooOld} too old, "
+            + "{Late} late, {Removed} of removed sources")]
+    public static partial void Dropped(
+        ILogger logger, string detector, long dropped, long submitted, long newest, long oldest, long tooOld, long late, long removed);
 
     [LoggerMessage(8, LogLevel.Warning, "Detector {Detector}: {Text}")]
     public static partial void Warning(ILogger logger, string detector, string text);

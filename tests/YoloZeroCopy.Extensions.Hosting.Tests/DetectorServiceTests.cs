@@ -153,8 +153,40 @@ public sealed class DetectorServiceTests : IDisposable
         Assert.DoesNotContain(log.Entries, static entry => entry.Level == LogLevel.Warning);
         await service.DisposeAsync();
         LogEntry summary = Assert.Single(log.Entries, static entry => entry.Level == LogLevel.Warning);
-        Assert.Equal("Detector service dropped 25 of 50 frames since the last report: 0 newest, 0 oldest, 25 too old", summary.Text);
+        Assert.Equal("Detector service dropped 25 of 50 frames since the last report: 0 newest, 0 oldest, 25 too old, 0 late, 0 of removed sources", summary.Text);
         Assert.Equal(3, log.Entries.Length);
+    }
+
+    [Fact]
+    public async Task Drops_are_told_by_cause_those_of_deadlines_and_of_removed_sources_too()
+    {
+        DetectorService service = NewService(dropReportInterval: TimeSpan.FromHours(1));
+        FakeLane lane = new();
+        opened.SetResult(NewDetector(lane, TimeSpan.Zero));
+        YoloDetector detector = await service.GetAsync();
+        FrameSource removed = detector.AddSource(1);
+        using FrameSource hurried = detector.AddSource(2, new SourceOptions { Deadline = TimeSpan.FromHours(1) });
+        Task<DetectionResult>[] results = [await SubmitAsync(source: 0), await SubmitAsync(source: 1), await SubmitAsync(source: 2, capturedAt: 1)];
+        removed.Dispose();
+        FakeLane.Finish(lane.Next());
+        FrameStatus[] statuses = [.. (await Task.WhenAll(results)).Select(static result => result.Status)];
+        Assert.Equal([FrameStatus.Completed, FrameStatus.DroppedRemoved, FrameStatus.DroppedLate], statuses);
+        await service.DisposeAsync();
+        LogEntry summary = Assert.Single(log.Entries, static entry => entry.Level == LogLevel.Warning);
+        Assert.Equal(
+            "Detector service dropped 2 of 3 frames since the last report: 0 newest, 0 oldest, 0 too old, 1 late, 1 of removed sources", summary.Text);
+
+        async Task<Task<DetectionResult>> SubmitAsync(int source, long capturedAt = 0)
+        {
+            FrameSlot slot = await detector.RentAsync(Format);
+            Task<DetectionResult> result = detector.SubmitAsync(slot, source, capturedAt).AsTask();
+            if (source == 0)
+            {
+                Assert.True(SpinWait.SpinUntil(() => lane.Started == 1, TimeSpan.FromMinutes(1)));
+            }
+
+            return result;
+        }
     }
 
     [Fact]
