@@ -144,7 +144,7 @@ public static class VideoSources
     }
 
     // A packet may give more than one frame: the thread that decodes waits for room, and has nothing else to do.
-    private static DeviceFrameTaker TakerOf(SourceFeed feed, bool takesAll) =>
+    internal static DeviceFrameTaker TakerOf(SourceFeed feed, bool takesAll) =>
         (in DeviceFrame frame, in ExternalFrame external, CancellationToken cancellationToken) =>
         {
             if (takesAll)

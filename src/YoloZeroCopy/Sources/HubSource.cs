@@ -424,7 +424,7 @@ public sealed class HubSource : IAsyncDisposable
     private async Task RunAsync()
     {
         RetryDelay delay = new(options.RetryDelay, options.MaxRetryDelay);
-        while (await RunOnceAsync(delay).ConfigureAwait(false) is TimeSpan pause)
+        while (!IsLost() && await RunOnceAsync(delay).ConfigureAwait(false) is TimeSpan pause && !IsLost())
         {
             if (pause > TimeSpan.Zero)
             {
@@ -432,10 +432,26 @@ public sealed class HubSource : IAsyncDisposable
             }
         }
 
-        if (lost is Exception error)
+        if (IsLost())
         {
-            SetState(SourceState.Failed, error.Message);
+            SetState(SourceState.Failed, lost!.Message);
         }
+    }
+
+    /// <summary>Whether the detector is gone: then nothing can be submitted any more.</summary>
+    private bool IsLost()
+    {
+        if (detector.Fault is null && !detector.IsDisposed)
+        {
+            return false;
+        }
+
+        lock (Gate)
+        {
+            lost ??= detector.Fault is Exception cause ? new DetectorFaultedException(cause) : new ObjectDisposedException(nameof(YoloDetector));
+        }
+
+        return true;
     }
 
     /// <summary>Calls the producer.</summary>
@@ -608,15 +624,10 @@ public sealed class HubSource : IAsyncDisposable
     // What the detector cannot go on after ends the source, and what it cannot do for one frame does not.
     private async ValueTask NoteAsync(SubmittedFrame frame, Exception error)
     {
-        if (detector.Fault is null && !detector.IsDisposed)
+        if (!IsLost())
         {
             Warn(Warning.Frame, $"Frame {frame.Number} of source '{Name}' failed", error);
             return;
-        }
-
-        lock (Gate)
-        {
-            lost ??= error;
         }
 
         await StopProducerAsync().ConfigureAwait(false);

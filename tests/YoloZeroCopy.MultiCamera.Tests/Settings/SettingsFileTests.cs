@@ -1,5 +1,6 @@
 using MultiCamera.Alarms;
 using MultiCamera.Settings;
+using YoloZeroCopy;
 using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Settings;
@@ -122,6 +123,48 @@ public sealed class SettingsFileTests : IDisposable
         SettingsException error = Assert.Throws<SettingsException>(() => file.ThrowIfUnfit(["bolt", "nut"], hasGpu: false));
         Assert.Contains(
             "line 9: cameras[0].rules[0].classes[1] is 'nutt'; the model's classes are bolt, nut", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_camera_gets_of_the_detector_is_read_and_checked()
+    {
+        SettingsFile file = Read(
+            """
+            {
+              "model": { "path": "model.onnx" },
+              "cameras": [
+                { "name": "a", "source": "x", "weight": 2.5, "priority": "high", "maxAgeSeconds": 0.2, "deadlineSeconds": 0.015 },
+                { "name": "b", "source": "x", "everyFrame": true, "repeat": true },
+                { "name": "c", "source": "x",
+                  "decoding": "gpu" }
+              ]
+            }
+            """);
+        HubSourceOptions a = file.Site.Cameras[0].ToSource();
+        Assert.Equal(
+            (2.5, SourcePriority.High, OverflowPolicy.DropOldest, TimeSpan.FromMilliseconds(200), true, TimeSpan.FromMilliseconds(15)),
+            (a.Weight, a.Priority, a.Overflow, a.MaxFrameAge, a.DropsAgedResults, a.Deadline));
+        HubSourceOptions b = file.Site.Cameras[1].ToSource();
+        Assert.Equal((OverflowPolicy.Wait, true, false, TimeSpan.Zero), (b.Overflow, b.Repeats, b.DropsAgedResults, b.MaxFrameAge));
+        Assert.False(file.Site.Cameras[1].ToVideo().InRealTime);
+        file.ThrowIfUnfit([], hasGpu: true);
+        SettingsException none = Assert.Throws<SettingsException>(() => file.ThrowIfUnfit([], hasGpu: false));
+        Assert.Contains("line 7: cameras[2].decoding is gpu, and the detector runs on the processor", none.Message, StringComparison.Ordinal);
+
+        SettingsException error = Assert.Throws<SettingsException>(() => Read(
+            """
+            {
+              "model": { "path": "model.onnx" },
+              "cameras": [
+                { "name": "a", "source": "x", "weight": 0,
+                  "maxAgeSeconds": 0,
+                  "deadlineSeconds": 4000 }
+              ]
+            }
+            """));
+        Assert.Contains("line 4: cameras[0].weight is 0; wanted is 0.01 to 1000", error.Message, StringComparison.Ordinal);
+        Assert.Contains("line 5: cameras[0].maxAgeSeconds is 0; wanted is 0.001 to 3600", error.Message, StringComparison.Ordinal);
+        Assert.Contains("line 6: cameras[0].deadlineSeconds is 4000; wanted is 0.001 to 3600", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -403,6 +403,26 @@ public sealed class SourceHubTests
     }
 
     [Fact]
+    public async Task A_source_that_has_submitted_nothing_when_its_detector_goes_is_not_tried_for_ever()
+    {
+        await using HubHarness harness = new();
+        TaskCompletionSource gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        HubSource source = harness.Hub.Add(
+            "late",
+            async (feed, stop) =>
+            {
+                await gone.Task;
+                await HubHarness.SubmitAsync(feed, 0);
+            },
+            static (_, _) => default,
+            new HubSourceOptions { RetryDelay = TimeSpan.FromMilliseconds(1) });
+        await harness.Detector.DisposeAsync();
+        gone.SetResult();
+        await source.Completion.WaitAsync(HubHarness.Long);
+        Assert.Equal((SourceState.Failed, 1), (source.State, source.Statistics.Runs));
+    }
+
+    [Fact]
     public async Task A_name_is_used_once_at_a_time_and_wrong_options_are_refused()
     {
         await using HubHarness harness = new();

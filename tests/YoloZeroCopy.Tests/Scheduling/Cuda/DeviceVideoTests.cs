@@ -211,6 +211,35 @@ public sealed class DeviceVideoTests
         AssertClean();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_source_of_a_hub_skips_frames_of_a_camera_that_are_too_many_and_none_of_a_file(bool takesAll)
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(video.Driver, new FakeCudaEngine()))
+        {
+            await using SourceHub hub = new(detector);
+            using SemaphoreSlim gate = new(0);
+            List<(TimeSpan Timestamp, long CapturedAt, bool HasPixels)> handled = [];
+            HubSource source = hub.Add(
+                "camera",
+                (feed, stop) => Task.Run(() => Play(feed, takesAll, stop), stop),
+                async (frame, _) =>
+                {
+                    handled.Add((frame.Timestamp, frame.CapturedAt, !frame.Pixels.IsEmpty));
+                    Assert.True(takesAll || await gate.WaitAsync(Patience));
+                },
+                new HubSourceOptions { Overflow = OverflowPolicy.Wait, FramesAhead = 3 });
+            Assert.True(takesAll || SpinWait.SpinUntil(() => source.Statistics.FramesSkipped == 37, Patience));
+            _ = gate.Release(40);
+            await source.Completion.WaitAsync(Patience);
+            Assert.Equal((SourceState.Ended, null), (source.State, source.Problem));
+            Assert.Equal(Enumerable.Range(0, takesAll ? 40 : 3).Select(static i => (TimeSpan.FromSeconds(i), 1L + i, false)), handled);
+        }
+
+        AssertClean();
+    }
+
     [Fact]
     public void A_detector_on_the_processor_is_not_for_videos_that_the_GPU_decodes()
     {
@@ -230,6 +259,22 @@ public sealed class DeviceVideoTests
         isLive,
         VideoDetection.TakerOf(detector, source: 0, ahead, end),
         end);
+
+    /// <summary>Plays 40 pictures for a hub.</summary>
+    private void Play(SourceFeed feed, bool takesAll, CancellationToken stop)
+    {
+        using DeviceVideo decoder = new(
+            video.Driver.Device.OpenContext(),
+            (context, self) => new CudaVideoDecoder(context, video.Api, new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, self),
+            VideoSources.TakerOf(feed, takesAll));
+        decoder.DecodeHeaders(VideoDouble.Sequence());
+        for (int i = 0; i < 40; i++)
+        {
+            decoder.Decode(VideoDouble.Picture(i), TimeSpan.FromSeconds(i), arrivedAt: 1 + i, stop);
+        }
+
+        decoder.Flush(stop);
+    }
 
     /// <summary>Plays 200 pictures; a video of odd number is broken off after half of them. Returns how many were handled.</summary>
     private int Play(YoloDetector detector, int source)
