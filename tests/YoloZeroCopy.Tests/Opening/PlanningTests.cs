@@ -102,11 +102,15 @@ public sealed class PlanningTests : IDisposable
         await Refused<ArgumentException>("Frame", new MemoryPlanOptions { Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 } });
         await Refused<ArgumentException>("decoded on the device or by a program", new MemoryPlanOptions
         {
-            Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, Frame = Nv12, DecoderProgramBytes = 1,
+            Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 },
+            Frame = Nv12,
+            DecoderProgramBytes = 1,
         });
         await Refused<ArgumentException>("a stream has one of them", new MemoryPlanOptions
         {
-            Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 }, JpegDecoder = new CudaJpegDecoderOptions(), Frame = Nv12,
+            Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 },
+            JpegDecoder = new CudaJpegDecoderOptions(),
+            Frame = Nv12,
         });
         await Refused<ArgumentOutOfRangeException>("Streams is -1", new MemoryPlanOptions { Streams = -1 });
         await Refused<ArgumentOutOfRangeException>("DeviceBytes is 0", new MemoryPlanOptions { DeviceBytes = 0 });
