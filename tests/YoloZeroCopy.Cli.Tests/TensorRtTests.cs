@@ -147,7 +147,7 @@ public sealed class TensorRtTests : IDisposable
             environment, "build", "--model", inputs.Model, "--output", engine, "--imgsz", "64", "--batch", "4", "--timing-cache", cache).Succeeded();
         string info = YzcProcess.Run(environment, "info", "--model", engine, "--device", "cuda:0").Succeeded().Output;
         foreach (string words in (
-            string[])["TensorRT 10.", "profile 1 of 1 (64x64, batch 1 to 4)", "TensorRT activations on the device", "part0, part1, part2"])
+            string[])["TensorRT 10.", "profile 1 of 1 (64x64, batch 1 to 4)", "bytes at batch 4, by TensorRT", "part0, part1, part2"])
         {
             Assert.Contains(words, info, StringComparison.Ordinal);
         }

@@ -74,6 +74,9 @@ internal sealed unsafe class EngineLane : IDisposable
 
     private CudaGraphExec Capture()
     {
+        // The first run may load kernels and take memory, which no capture allows.
+        Context.Enqueue();
+        Stream.Synchronize();
         Stream.BeginCapture();
         try
         {
