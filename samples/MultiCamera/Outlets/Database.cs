@@ -36,21 +36,33 @@ internal static class Database
         }
     }
 
-    /// <summary>Opens a database to read it, beside the one who writes it.</summary>
+    /// <summary>Opens a database to read it, beside the one who writes it; null before that one has made its tables.</summary>
     /// <exception cref="SqliteException">It cannot be opened now.</exception>
-    public static SqliteConnection OpenToRead(string file)
+    public static SqliteConnection? OpenToRead(string file)
     {
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
         SqliteConnection connection = new(Settings(file, SqliteOpenMode.ReadOnly));
         try
         {
             connection.Open();
-            return connection;
+            // The version comes with the tables, in one transaction.
+            if (connection.Number("PRAGMA user_version") > 0)
+            {
+                return connection;
+            }
         }
         catch
         {
             connection.Dispose();
             throw;
         }
+
+        connection.Dispose();
+        return null;
     }
 
     public static int Execute(this SqliteConnection connection, string sql, SqliteTransaction? transaction = null)

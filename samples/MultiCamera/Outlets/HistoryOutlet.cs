@@ -169,12 +169,12 @@ internal sealed class HistoryOutlet : IAlarmOutlet
     public IReadOnlyList<Alarm> ReadAlarms(string? camera, DateTimeOffset? before, int limit)
     {
         List<Alarm> found = [];
-        if (!File.Exists(options.File))
+        using SqliteConnection? reader = Database.OpenToRead(options.File);
+        if (reader is null)
         {
             return found;
         }
 
-        using SqliteConnection reader = Database.OpenToRead(options.File);
         using SqliteCommand select = reader.CreateCommand();
         string condition = camera is null ? "" : "camera = $camera AND ";
         select.CommandText = $"""
@@ -215,12 +215,12 @@ internal sealed class HistoryOutlet : IAlarmOutlet
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, TimeSpan.FromSeconds(1));
         List<DetectionCount> found = [];
-        if (!File.Exists(options.File))
+        using SqliteConnection? reader = Database.OpenToRead(options.File);
+        if (reader is null)
         {
             return found;
         }
 
-        using SqliteConnection reader = Database.OpenToRead(options.File);
         using SqliteCommand select = reader.CreateCommand();
         string condition = camera is null ? "" : "camera = $camera AND ";
         select.CommandText = $"""

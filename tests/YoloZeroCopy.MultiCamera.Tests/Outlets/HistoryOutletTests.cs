@@ -54,6 +54,27 @@ public sealed class HistoryOutletTests : IDisposable
     }
 
     [Fact]
+    public async Task There_is_nothing_to_read_before_the_tables_are_made()
+    {
+        // As it is between the making of the file and the first transaction.
+        using (SqliteConnection empty = new($"Data Source={File};Pooling=False"))
+        {
+            empty.Open();
+            using SqliteCommand command = empty.CreateCommand();
+            command.CommandText = "PRAGMA journal_mode = WAL";
+            _ = command.ExecuteScalar();
+            using SqliteConnection? reader = Database.OpenToRead(File);
+            Assert.Null(reader);
+        }
+
+        Assert.True(System.IO.File.Exists(File));
+        Assert.Null(Database.OpenToRead(File + ".not-there"));
+        await using HistoryOutlet outlet = Open();
+        await outlet.RaiseAsync(TestAlarms.Make());
+        _ = Assert.Single(outlet.ReadAlarms(null, null, 10));
+    }
+
+    [Fact]
     public async Task A_killed_program_leaves_a_whole_database_with_every_alarm_that_was_safe()
     {
         string[] safe;
@@ -216,7 +237,7 @@ public sealed class HistoryOutletTests : IDisposable
 
     private string Ask(string sql)
     {
-        using SqliteConnection connection = Database.OpenToRead(File);
+        using SqliteConnection connection = Database.OpenToRead(File)!;
         using SqliteCommand command = connection.CreateCommand();
         command.CommandText = sql;
         return Convert.ToString(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture)!;

@@ -29,7 +29,7 @@ internal static class KeptFiles
 
     private static List<(string First, string Second)> Read(string file, string sql)
     {
-        using SqliteConnection reader = Database.OpenToRead(file);
+        using SqliteConnection reader = Database.OpenToRead(file) ?? throw new FileNotFoundException("There are no tables.", file);
         using SqliteCommand select = reader.CreateCommand();
         select.CommandText = sql;
         using SqliteDataReader rows = select.ExecuteReader();
