@@ -114,13 +114,21 @@ public sealed class VideoSourceTests : IDisposable
     public async Task A_file_that_is_not_there_yet_is_tried_again_and_errors_in_decoding_are_counted()
     {
         string path = folder.File("late.mp4");
-        string ffmpeg = Clips.FakeFfmpeg(folder, Clips.Send + "echo '[h264 @ 0x1] [error] error while decoding MB 1 2' >&2\n");
+        // Only errors that come while frames do are counted, so this one waits for a frame.
+        string seen = folder.File("seen");
+        string ffmpeg = Clips.FakeFfmpeg(
+            folder,
+            Clips.Send + $"until [ -e '{seen}' ]; do sleep 0.02; done\necho '[h264 @ 0x1] [error] error while decoding MB 1 2' >&2\n");
         await using YoloDetector detector = Detector();
         await using SourceHub hub = new(detector);
         HubSource source = hub.AddVideo(
             "late",
             path,
-            static (_, _) => default,
+            (_, _) =>
+            {
+                File.WriteAllText(seen, "");
+                return default;
+            },
             new VideoSourceOptions { Reader = new VideoReaderOptions { FfmpegPath = ffmpeg, IgnoreDecodeErrors = true } },
             EveryFrame() with { RetryDelay = TimeSpan.FromMilliseconds(10) });
         await UntilAsync(() => source.Statistics.Runs > 2);
