@@ -30,6 +30,18 @@ internal sealed class Warnings(Action<string>? listener)
         (Listener: listener, Message: message, Thrown: thrown),
         preferLocal: false);
 
+    /// <summary>Says what code of others threw, the first time only.</summary>
+    /// <param name="said">0 before the first time; one for each kind of such code.</param>
+    /// <param name="what">What happened.</param>
+    /// <param name="thrown">What was thrown.</param>
+    public void SayOnce(ref int said, string what, Exception thrown)
+    {
+        if (Interlocked.Exchange(ref said, 1) == 0)
+        {
+            Say($"{what}; further cases are not reported.", thrown);
+        }
+    }
+
     private static string Print(Exception thrown)
     {
         try

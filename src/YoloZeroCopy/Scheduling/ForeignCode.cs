@@ -125,7 +125,7 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
         }
         catch (Exception error)
         {
-            WarnOnce(ref warnedOfContinuation, "Code that awaits a result threw on the thread that brings results", error);
+            warnings.SayOnce(ref warnedOfContinuation, "Code that awaits a result threw on the thread that brings results", error);
         }
     }
 
@@ -140,7 +140,7 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
         }
         catch (Exception error)
         {
-            WarnOnce(ref warnedOfListener, "A listener of the meter threw", error);
+            warnings.SayOnce(ref warnedOfListener, "A listener of the meter threw", error);
         }
     }
 
@@ -159,19 +159,11 @@ internal sealed class ForeignCode(in PipelineOptions options, bool isOnDevice, W
         }
         catch (Exception error)
         {
-            WarnOnce(ref warnedOfDeadlines, $"{nameof(SourceOptions)}.{nameof(SourceOptions.DeadlineMissed)} threw", error);
+            warnings.SayOnce(ref warnedOfDeadlines, $"{nameof(SourceOptions)}.{nameof(SourceOptions.DeadlineMissed)} threw", error);
         }
 
         PooledContinuation.Resume(held);
     }
 
-    private void WarnOfTracing(Exception error) => WarnOnce(ref warnedOfTracing, "A listener of the activity source threw", error);
-
-    private void WarnOnce(ref int warned, string what, Exception error)
-    {
-        if (Interlocked.Exchange(ref warned, 1) == 0)
-        {
-            warnings.Say($"{what}; further cases are not reported.", error);
-        }
-    }
+    private void WarnOfTracing(Exception error) => warnings.SayOnce(ref warnedOfTracing, "A listener of the activity source threw", error);
 }

@@ -136,10 +136,7 @@ internal sealed class FrameOwners(FramePool pool, Warnings warnings)
         }
         catch (Exception error)
         {
-            if (Interlocked.Exchange(ref warned, 1) == 0)
-            {
-                warnings.Say("An owner of frames threw as it heard that one is free; further cases are not reported.", error);
-            }
+            warnings.SayOnce(ref warned, "An owner of frames threw as it heard that one is free", error);
         }
 
         Interlocked.Decrement(ref held);

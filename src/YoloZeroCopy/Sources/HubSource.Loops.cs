@@ -152,7 +152,7 @@ public sealed partial class HubSource
                         handlerFailures++;
                     }
 
-                    Warn(Warning.Handler, $"The handler of source '{Name}' threw", error);
+                    detector.Warnings.SayOnce(ref warnedOfHandler, $"The handler of source '{Name}' threw", error);
                 }
             }
 
@@ -208,7 +208,7 @@ public sealed partial class HubSource
     {
         if (!IsLost())
         {
-            Warn(Warning.Frame, $"Frame {frame.Number} of source '{Name}' failed", error);
+            detector.Warnings.SayOnce(ref warnedOfFrame, $"Frame {frame.Number} of source '{Name}' failed", error);
             return;
         }
 

@@ -48,7 +48,11 @@ public sealed partial class HubSource : IAsyncDisposable
     private long skipped;
     private long handledCount;
     private long handlerFailures;
-    private int warnings;
+    private int warnedOfHandler;
+    private int warnedOfFrame;
+    private int warnedOfState;
+    private int warnedOfCancellation;
+    private int warnedOfMemory;
 
     private Task running = Task.CompletedTask;
     private Task handling = Task.CompletedTask;
@@ -181,7 +185,7 @@ public sealed partial class HubSource : IAsyncDisposable
         }
         catch (Exception error)
         {
-            Warn(Warning.Cancellation, $"A callback of the cancellation of source '{Name}' threw", error);
+            detector.Warnings.SayOnce(ref warnedOfCancellation, $"A callback of the cancellation of source '{Name}' threw", error);
         }
     }
 
@@ -218,7 +222,7 @@ public sealed partial class HubSource : IAsyncDisposable
         }
         catch (Exception error)
         {
-            Warn(Warning.Memory, $"The memory of source '{Name}' could not be let go of", error);
+            detector.Warnings.SayOnce(ref warnedOfMemory, $"The memory of source '{Name}' could not be let go of", error);
         }
 
         SetState(SourceState.Removed, null);
@@ -245,26 +249,7 @@ public sealed partial class HubSource : IAsyncDisposable
         }
         catch (Exception error)
         {
-            Warn(Warning.State, $"{nameof(HubSourceOptions.StateChanged)} of source '{Name}' threw", error);
+            detector.Warnings.SayOnce(ref warnedOfState, $"{nameof(HubSourceOptions.StateChanged)} of source '{Name}' threw", error);
         }
-    }
-
-    private void Warn(Warning kind, string what, Exception error)
-    {
-        if ((Interlocked.Or(ref warnings, (int)kind) & (int)kind) == 0)
-        {
-            detector.Warnings.Say($"{what}; further cases are not reported.", error);
-        }
-    }
-
-    /// <summary>What was told once, and is not told again.</summary>
-    [Flags]
-    private enum Warning
-    {
-        Handler = 1,
-        Frame = 2,
-        State = 4,
-        Cancellation = 8,
-        Memory = 16,
     }
 }
