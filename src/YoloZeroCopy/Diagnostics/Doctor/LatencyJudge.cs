@@ -112,7 +112,7 @@ internal static class LatencyJudge
         LatencyCause.TransferBound,
         Text($"frames go up for {device.CopyUse:P0} of the time, {device.BytesPerSecond / 1e9:F2} of the ")
             + Text($"{device.LinkBytesPerSecond / 1e9:F2} GB/s that the link gave"),
-        "smaller frames: PixelFormat.Nv12 or Bayer take half or a third of Bgr24; decode on the device (VideoDecoding.Nvdec); "
+        "smaller frames: PixelFormat.Nv12 or Bayer take half or a third of Bgr24; decode on the device (VideoDecoding.Gpu); "
             + "`yzc doctor` shows the link");
 
     private static LatencyFinding? BatchWait(RunObservation o) =>
