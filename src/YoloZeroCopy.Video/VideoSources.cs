@@ -59,7 +59,7 @@ public static class VideoSources
         {
             while (await video.ReadFrameAsync(slot.Memory, stop).ConfigureAwait(false))
             {
-                errors = CountErrors(feed, video, errors);
+                errors = CountErrors(feed, video.Statistics.DecodeErrors, errors);
                 if (pace is not null)
                 {
                     await pace.WaitAsync(video.Timestamp, stop).ConfigureAwait(false);
@@ -81,7 +81,7 @@ public static class VideoSources
         finally
         {
             slot.Dispose();
-            _ = CountErrors(feed, video, errors);
+            _ = CountErrors(feed, video.Statistics.DecodeErrors, errors);
         }
     }
 
@@ -126,12 +126,7 @@ public static class VideoSources
                     return takesAll ? WaitForRoomAsync(feed) : new ValueTask<bool>(true);
                 }
 
-                void Count()
-                {
-                    long now = packets.DamagedPictures + video.Statistics.DecodeErrors;
-                    feed.CountDecodeErrors(now - errors);
-                    errors = now;
-                }
+                void Count() => errors = CountErrors(feed, packets.DamagedPictures + video.Statistics.DecodeErrors, errors);
             }
         }
     }
@@ -159,9 +154,8 @@ public static class VideoSources
             return feed.TrySubmit(external, frame.Timestamp, frame.ArrivedAt, frame.FollowsDamage);
         };
 
-    private static long CountErrors(SourceFeed feed, VideoReader video, long before)
+    private static long CountErrors(SourceFeed feed, long now, long before)
     {
-        long now = video.Statistics.DecodeErrors;
         if (now > before)
         {
             feed.CountDecodeErrors(now - before);

@@ -155,11 +155,10 @@ internal sealed class VideoHeaders(CudaVideoCodec codec)
         long width = reader.Unsigned();
         long height = reader.Unsigned();
         Rectangle rectangle = new(width, height, chroma, 1, ref reader);
-        BitReader behind = reader;
-        Remember(ref reader, number, rectangle, ReadReordered(behind, layers));
+        Remember(ref reader, number, rectangle, ReadReordered(reader, layers));
     }
 
-    // Of the highest layer, which says the most.
+    // Of the highest layer, which says the most. On a copy of the reader: headers that end here have their rectangle all the same.
     private static int ReadReordered(BitReader reader, int layers)
     {
         _ = reader.Unsigned();
