@@ -64,5 +64,5 @@ YZC_DEVICE void activate(const yzc_silu_params& params)
 
 }
 
-YZC_KERNEL(YZC_SILU_THREADS) yzc_silu_f16(const yzc_silu_params params) { activate<halves>(params); }
-YZC_KERNEL(YZC_SILU_THREADS) yzc_silu_f32(const yzc_silu_params params) { activate<floats>(params); }
+YZC_KERNEL(yzc_silu_f16, YZC_SILU_THREADS)(const yzc_silu_params params) { activate<halves>(params); }
+YZC_KERNEL(yzc_silu_f32, YZC_SILU_THREADS)(const yzc_silu_params params) { activate<floats>(params); }

@@ -9,13 +9,13 @@
 #include "scan_anchor_boxes.cuh"
 #include "choose.cuh"
 
-YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_channels_f32(const yzc_decode_params params) { scan_channels<element32>(params); }
-YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_channels_f16(const yzc_decode_params params) { scan_channels<element16>(params); }
-YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_anchors_f32(const yzc_decode_params params) { scan_anchors<element32>(params); }
-YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_anchors_f16(const yzc_decode_params params) { scan_anchors<element16>(params); }
-YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_finished_f32(const yzc_decode_params params) { scan_finished<element32>(params); }
-YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_finished_f16(const yzc_decode_params params) { scan_finished<element16>(params); }
-YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_head_f16(const yzc_head_params params) { scan_head(params); }
-YZC_KERNEL(YZC_SCAN_THREADS) yzc_scan_anchor_boxes_f16(const yzc_head_params params) { scan_anchor_boxes(params); }
-YZC_KERNEL(YZC_SUPPRESS_THREADS) yzc_suppress(const yzc_decode_params params) { suppress(params); }
-YZC_KERNEL(YZC_SUPPRESS_THREADS) yzc_choose_pairs(const yzc_head_params params) { choose(params); }
+YZC_KERNEL(yzc_scan_channels_f32, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_channels<element32>(params); }
+YZC_KERNEL(yzc_scan_channels_f16, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_channels<element16>(params); }
+YZC_KERNEL(yzc_scan_anchors_f32, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_anchors<element32>(params); }
+YZC_KERNEL(yzc_scan_anchors_f16, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_anchors<element16>(params); }
+YZC_KERNEL(yzc_scan_finished_f32, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_finished<element32>(params); }
+YZC_KERNEL(yzc_scan_finished_f16, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_finished<element16>(params); }
+YZC_KERNEL(yzc_scan_head_f16, YZC_SCAN_THREADS)(const yzc_head_params params) { scan_head(params); }
+YZC_KERNEL(yzc_scan_anchor_boxes_f16, YZC_SCAN_THREADS)(const yzc_head_params params) { scan_anchor_boxes(params); }
+YZC_KERNEL(yzc_suppress, YZC_SUPPRESS_THREADS)(const yzc_decode_params params) { suppress(params); }
+YZC_KERNEL(yzc_choose_pairs, YZC_SUPPRESS_THREADS)(const yzc_head_params params) { choose(params); }

@@ -204,26 +204,26 @@ struct pool_chain {
 
 }
 
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_copy_f16(const yzc_layer_params params) { copy(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_add_f16(const yzc_layer_params params) { add(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_upsample_f16(const yzc_layer_params params) { upsample(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_pool_f16(const yzc_layer_params params) { pool(params); }
+YZC_KERNEL(yzc_copy_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { copy(params); }
+YZC_KERNEL(yzc_add_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { add(params); }
+YZC_KERNEL(yzc_upsample_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { upsample(params); }
+YZC_KERNEL(yzc_pool_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { pool(params); }
 
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_max_pool_chain_f16(const yzc_layer_params params)
+YZC_KERNEL(yzc_max_pool_chain_f16, YZC_LAYER_THREADS)(const yzc_layer_params params)
 {
     YZC_SHARED pool_chain::memory shared;
     pool_chain(params, shared).run();
 }
 
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_3x3_f16(const yzc_layer_params params) { depthwise<3, 1, YZC_DEPTHWISE_STRIP>(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_5x5_f16(const yzc_layer_params params) { depthwise<5, 1, YZC_DEPTHWISE_PAIR>(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_7x7_f16(const yzc_layer_params params) { depthwise<7, 1, YZC_DEPTHWISE_PAIR>(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_3x3_stride_2_f16(const yzc_layer_params params) { depthwise<3, 2, YZC_DEPTHWISE_PAIR>(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_5x5_stride_2_f16(const yzc_layer_params params) { depthwise<5, 2, YZC_DEPTHWISE_PAIR>(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_7x7_stride_2_f16(const yzc_layer_params params) { depthwise<7, 2, YZC_DEPTHWISE_PAIR>(params); }
-YZC_KERNEL(YZC_LAYER_THREADS) yzc_depthwise_f16(const yzc_layer_params params) { depthwise_of_any_size(params); }
+YZC_KERNEL(yzc_depthwise_3x3_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { depthwise<3, 1, YZC_DEPTHWISE_STRIP>(params); }
+YZC_KERNEL(yzc_depthwise_5x5_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { depthwise<5, 1, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(yzc_depthwise_7x7_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { depthwise<7, 1, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(yzc_depthwise_3x3_stride_2_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { depthwise<3, 2, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(yzc_depthwise_5x5_stride_2_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { depthwise<5, 2, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(yzc_depthwise_7x7_stride_2_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { depthwise<7, 2, YZC_DEPTHWISE_PAIR>(params); }
+YZC_KERNEL(yzc_depthwise_f16, YZC_LAYER_THREADS)(const yzc_layer_params params) { depthwise_of_any_size(params); }
 
-YZC_KERNEL(YZC_ATTENTION_THREADS) yzc_attention_f16(const yzc_layer_params params)
+YZC_KERNEL(yzc_attention_f16, YZC_ATTENTION_THREADS)(const yzc_layer_params params)
 {
     YZC_SHARED attention::memory shared;
     attention(params, shared).run();

@@ -445,7 +445,7 @@ YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
 
 }
 
-YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f32(const yzc_preprocess_params params) { preprocess<channels_first<float32>>(params); }
-YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f16(const yzc_preprocess_params params) { preprocess<channels_first<float16>>(params); }
-YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_u8(const yzc_preprocess_params params) { preprocess<channels_first<uint8>>(params); }
-YZC_KERNEL(YZC_PREPROCESS_THREADS) yzc_preprocess_f16_last(const yzc_preprocess_params params) { preprocess<channels_last>(params); }
+YZC_KERNEL(yzc_preprocess_f32, YZC_PREPROCESS_THREADS)(const yzc_preprocess_params params) { preprocess<channels_first<float32>>(params); }
+YZC_KERNEL(yzc_preprocess_f16, YZC_PREPROCESS_THREADS)(const yzc_preprocess_params params) { preprocess<channels_first<float16>>(params); }
+YZC_KERNEL(yzc_preprocess_u8, YZC_PREPROCESS_THREADS)(const yzc_preprocess_params params) { preprocess<channels_first<uint8>>(params); }
+YZC_KERNEL(yzc_preprocess_f16_last, YZC_PREPROCESS_THREADS)(const yzc_preprocess_params params) { preprocess<channels_last>(params); }

@@ -8,7 +8,13 @@
 #include "emulated.h"
 #else
 
-#define YZC_KERNEL(threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads))) void
+// The driver compiles a module whole when it loads it, so each module holds one kernel: the one that the compiler is told by -DYZC_MODULE_<name>=,YZC_ENTRY.
+// All others become functions that nobody calls.
+#define YZC_KERNEL(name, threads) YZC_SECOND_OF(YZC_MODULE_##name, YZC_ABSENT, )(name, threads)
+#define YZC_SECOND_OF(...) YZC_SECOND(__VA_ARGS__)
+#define YZC_SECOND(first, second, ...) second
+#define YZC_ENTRY(name, threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads))) void name
+#define YZC_ABSENT(name, threads) [[maybe_unused]] static __attribute__((device)) void name
 #define YZC_DEVICE static __attribute__((device)) inline __attribute__((always_inline))
 #define YZC_DEVICE_MEMBER __attribute__((device)) inline __attribute__((always_inline))
 #define YZC_SHARED static __attribute__((shared))

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cuda.h>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -39,13 +40,9 @@ public:
         CHECK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
         CHECK(cuEventCreate(&start, CU_EVENT_DEFAULT));
         CHECK(cuEventCreate(&stop, CU_EVENT_DEFAULT));
-        load(ptx_folder + "/preprocess.ptx", { "yzc_preprocess_f32", "yzc_preprocess_f16", "yzc_preprocess_u8", "yzc_preprocess_f16_last" });
-        load(ptx_folder + "/decode.ptx", { "yzc_scan_channels_f32", "yzc_scan_channels_f16", "yzc_scan_anchors_f32", "yzc_scan_anchors_f16",
-            "yzc_scan_finished_f32", "yzc_scan_finished_f16", "yzc_scan_head_f16", "yzc_scan_anchor_boxes_f16", "yzc_suppress", "yzc_choose_pairs" });
-        load(ptx_folder + "/activation.ptx", { "yzc_silu_f32", "yzc_silu_f16" });
-        load(ptx_folder + "/layers.ptx", { "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16",
-            "yzc_depthwise_f16", "yzc_depthwise_3x3_f16", "yzc_depthwise_5x5_f16", "yzc_depthwise_7x7_f16", "yzc_depthwise_3x3_stride_2_f16",
-            "yzc_depthwise_5x5_stride_2_f16", "yzc_depthwise_7x7_stride_2_f16" });
+        for (const auto& file : std::filesystem::directory_iterator(ptx_folder)) {
+            load(file.path());
+        }
     }
 
     std::string name() const override { return title; }
@@ -112,15 +109,12 @@ public:
     }
 
 private:
-    void load(const std::string& path, const std::vector<const char*>& names)
+    // A module holds the kernel that its file is named after.
+    void load(const std::filesystem::path& path)
     {
+        std::string name = path.stem().string();
         std::ifstream file(path, std::ios::binary);
         std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-        if (text.empty()) {
-            std::fprintf(stderr, "no PTX at %s\n", path.c_str());
-            std::exit(3);
-        }
-
         char log[8192] = "";
         CUjit_option options[] = { CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES };
         void* values[] = { log, (void*)sizeof log };
@@ -132,19 +126,15 @@ private:
             check(status, "cuModuleLoadDataEx");
         }
 
-        for (const char* name : names) {
-            CUfunction function;
-            CHECK(cuModuleGetFunction(&function, module, name));
-            functions[name] = function;
-            int registers, local, shared;
-            CHECK(cuFuncGetAttribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, function));
-            CHECK(cuFuncGetAttribute(&local, CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES, function));
-            CHECK(cuFuncGetAttribute(&shared, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function));
-            std::printf("%-22s %3d registers %5d B local %6d B shared\n", name, registers, local, shared);
-        }
-
+        CUfunction function;
+        CHECK(cuModuleGetFunction(&function, module, name.c_str()));
+        functions[name] = function;
         double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - before).count();
-        std::printf("%s compiled for the device in %.0f ms\n", path.c_str(), milliseconds);
+        int registers, local, shared;
+        CHECK(cuFuncGetAttribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, function));
+        CHECK(cuFuncGetAttribute(&local, CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES, function));
+        CHECK(cuFuncGetAttribute(&shared, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function));
+        std::printf("%-30s %3d registers %5d B local %6d B shared, compiled in %.0f ms\n", name.c_str(), registers, local, shared, milliseconds);
     }
 
     std::string title;

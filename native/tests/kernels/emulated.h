@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#define YZC_KERNEL(threads) extern "C" void
+#define YZC_KERNEL(name, threads) extern "C" void name
 #define YZC_DEVICE [[maybe_unused]] static inline
 #define YZC_DEVICE_MEMBER inline
 #define YZC_SHARED static

@@ -22,8 +22,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     private readonly FrameFormat format;
     private readonly DecodeKernels decode;
     private readonly CudaStream stream;
-    private readonly CudaModule preprocessModule;
-    private readonly CudaModule decodeModule;
+    private readonly KernelSet kernels;
     private readonly List<IDisposable> made = [];
 
     public KernelBenchmark(CudaContext context, InferenceEngine engine, FrameFormat format, DecodingOptions decoding)
@@ -36,8 +35,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         try
         {
             stream = Keep(new CudaStream(context));
-            preprocessModule = Keep(new CudaModule(context, KernelSource.Preprocess()));
-            decodeModule = Keep(new CudaModule(context, KernelSource.Decode()));
+            kernels = Keep(new KernelSet(context));
         }
         catch
         {
@@ -65,7 +63,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         }
 
         using CudaDeviceMemory pictures = Pictures(sets * batch, index => frames.Address.Value + (ulong)(index * frameStep));
-        CudaKernel kernel = preprocessModule.GetKernel(PreprocessKernel.NameOf(model.InputType, engine.InputLayout));
+        CudaKernel kernel = kernels.Get(PreprocessKernel.NameOf(model.InputType, engine.InputLayout));
         KernelGrid grid = PreprocessKernel.GridOf(model.InputWidth, model.InputHeight, batch);
         return Time(
             sets,
@@ -106,8 +104,8 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         }
 
         using CudaDeviceMemory pictures = Pictures(batch, _ => outputs.Address.Value);
-        CudaKernel scan = decodeModule.GetKernel(decode.ScanName);
-        CudaKernel rank = decodeModule.GetKernel(decode.RankName);
+        CudaKernel scan = kernels.Get(decode.ScanName);
+        CudaKernel rank = kernels.Get(decode.RankName);
         double median = Time(sets, repeats, set => decode.Launch(stream, scan, rank, ParametersOf(set), batch), stop);
         KernelResultHeader header;
         stream.CopyToHost(&header, results.Address, (nuint)sizeof(KernelResultHeader));

@@ -168,10 +168,10 @@ internal sealed class DecodeKernels
             : new DecodeKernels(model.Layout, anchors, Math.Min(model.ClassLimit, ClassLimit), model.OutputType, options);
     }
 
-    /// <summary>Name of the first kernel, in <see cref="KernelSource.Decode"/>.</summary>
+    /// <summary>Name of the first kernel.</summary>
     public string ScanName { get; }
 
-    /// <summary>Name of the second kernel, likewise.</summary>
+    /// <summary>Name of the second kernel.</summary>
     public string RankName { get; } = "yzc_suppress";
 
     /// <summary>Whether the output is the maps of a head, and the first kernel takes <see cref="HeadParametersFor"/>.</summary>

@@ -8,7 +8,7 @@ internal sealed class CudnnBinding
 {
     private readonly LayerNetwork network;
     private readonly CudnnPlans plans;
-    private readonly CudaModule kernels;
+    private readonly KernelSet kernels;
     private readonly CudnnWorkspace workspace;
     private readonly ulong weights;
     private readonly int batch;
@@ -18,7 +18,7 @@ internal sealed class CudnnBinding
 
     /// <param name="network">The network.</param>
     /// <param name="plans">Its convolutions, compiled.</param>
-    /// <param name="kernels">The module of <see cref="LayerKernels"/>.</param>
+    /// <param name="kernels">Where those of <see cref="LayerKernels"/> come from.</param>
     /// <param name="workspace">What the contexts of the stream share; of at least <see cref="WorkspaceBytes"/>.</param>
     /// <param name="weights">Device address of the weights.</param>
     /// <param name="batch">Pictures.</param>
@@ -26,7 +26,7 @@ internal sealed class CudnnBinding
     /// <param name="output">Device address of the maps, all pictures of the first one, then all of the next.</param>
     /// <param name="stream">The stream.</param>
     public CudnnBinding(
-        LayerNetwork network, CudnnPlans plans, CudaModule kernels, CudnnWorkspace workspace, ulong weights, int batch, ulong input, ulong output,
+        LayerNetwork network, CudnnPlans plans, KernelSet kernels, CudnnWorkspace workspace, ulong weights, int batch, ulong input, ulong output,
         nint stream)
     {
         this.network = network;
@@ -108,7 +108,7 @@ internal sealed class CudnnBinding
             plan.WorkspaceBytes == 0 ? 0 : scratch));
     }
 
-    private KernelStep Bind(StepLabel label, LayerLaunch launch) => new(label, kernels.GetKernel(launch.Kernel), stream, launch);
+    private KernelStep Bind(StepLabel label, LayerLaunch launch) => new(label, kernels.Get(launch.Kernel), stream, launch);
 
     private LayerView ViewOf(LayerTensor tensor) => LayerView.Of(tensor, network.Buffers[tensor.Buffer], buffers[tensor.Buffer]);
 }

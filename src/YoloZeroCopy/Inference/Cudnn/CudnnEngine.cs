@@ -24,7 +24,7 @@ internal sealed class CudnnEngine : InferenceEngine
     private readonly Lock gate = new();
     private readonly Dictionary<nint, CudnnWorkspace> workspaces = [];
     private readonly CudnnPlans plans;
-    private readonly CudaModule kernels;
+    private readonly KernelSet kernels;
     private readonly CudaDeviceMemory weights;
     private long workspaceBytes;
     private int users = 1;
@@ -39,10 +39,10 @@ internal sealed class CudnnEngine : InferenceEngine
         this.network = network;
         batches = options.Batches;
         Head = HalfHead(head);
+        kernels = new KernelSet(context);
         plans = CudnnPlans.Make(library, context, Shapes(network, batches), OpenCache(library, context, options), options.OnProgress);
         try
         {
-            kernels = new CudaModule(context, KernelSource.Layers());
             workspaceBytes = CudnnBinding.WorkspaceBytes(network, plans, batches[^1]);
             weights = new CudaDeviceMemory(context, (nuint)network.Weights.Span.Length);
             Upload(network.Weights);
@@ -307,6 +307,6 @@ internal sealed class CudnnEngine : InferenceEngine
     {
         plans.Dispose();
         weights?.Dispose();
-        kernels?.Dispose();
+        kernels.Dispose();
     }
 }

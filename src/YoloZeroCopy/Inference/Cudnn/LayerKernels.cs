@@ -26,7 +26,7 @@ internal static class LayerKernels
     internal const int AttentionVectors = 8;
     private const int VectorBytes = 16;
 
-    /// <summary>Names of the kernels, in <see cref="KernelSource.Layers"/>.</summary>
+    /// <summary>Names of the kernels.</summary>
     public static ImmutableArray<string> Names { get; } =
     [
         "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16", "yzc_depthwise_f16",

@@ -25,7 +25,7 @@ internal readonly record struct LayerView(ulong Address, int Channels, int Step,
 }
 
 /// <summary>One launch of a kernel of <see cref="LayerKernels"/>.</summary>
-/// <param name="Kernel">Its name, in <see cref="KernelSource.Layers"/>.</param>
+/// <param name="Kernel">Its name.</param>
 /// <param name="Grid">Its grid.</param>
 /// <param name="Parameters">Its only parameter.</param>
 internal readonly record struct LayerLaunch(string Kernel, KernelGrid Grid, LayerParameters Parameters);

@@ -21,13 +21,13 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
     private readonly Operator* operators;
     private readonly GCHandle self;
     private readonly Action<SiluCall> silu;
-    private readonly CudaModule? module;
+    private readonly KernelSet? kernels;
 
-    /// <summary>Takes over the module, without which the operators are the CPU's.</summary>
-    private OnnxRuntimeOperators(OnnxRuntimeLibrary library, CudaModule? kernels, Action<SiluCall> compute)
+    /// <summary>Takes over the kernels, without which the operators are the CPU's.</summary>
+    private OnnxRuntimeOperators(OnnxRuntimeLibrary library, KernelSet? kernels, Action<SiluCall> compute)
     {
         api = library.Api;
-        module = kernels;
+        this.kernels = kernels;
         silu = compute;
         nint value;
         fixed (byte* name = "com.microsoft"u8)
@@ -65,12 +65,12 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
             return null;
         }
 
-        CudaModule module = new(context, KernelSource.Activation());
+        KernelSet kernels = new(context);
         try
         {
-            CudaKernel half = module.GetKernel(SiluKernel.NameOf(TensorElementType.Float16));
-            CudaKernel single = module.GetKernel(SiluKernel.NameOf(TensorElementType.Float32));
-            return new OnnxRuntimeOperators(library, module, call =>
+            CudaKernel half = kernels.Get(SiluKernel.NameOf(TensorElementType.Float16));
+            CudaKernel single = kernels.Get(SiluKernel.NameOf(TensorElementType.Float32));
+            return new OnnxRuntimeOperators(library, kernels, call =>
             {
                 KernelGrid grid = SiluKernel.GridOf(call.Type, (long)call.Parameters.Elements);
                 CudaKernel kernel = call.Type == TensorElementType.Float16 ? half : single;
@@ -79,7 +79,7 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
         }
         catch
         {
-            module.Dispose();
+            kernels.Dispose();
             throw;
         }
     }
@@ -102,7 +102,7 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
         domain.Dispose();
         NativeMemory.Free(operators);
         self.Free();
-        module?.Dispose();
+        kernels?.Dispose();
     }
 
     private static bool CanUse(OnnxRuntimeLibrary library) => library.MinorVersion >= OrtCustomOp.Version;
@@ -255,7 +255,7 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
             return;
         }
 
-        if (module is not null)
+        if (kernels is not null)
         {
             api->KernelContextGetGpuComputeStream(context, &stream).ThrowIfFailed(api);
             if ((((nuint)from | (nuint)to) & (SiluKernel.Alignment - 1)) != 0)

@@ -24,7 +24,7 @@ internal static class SiluKernel
     /// <summary>Device addresses are multiples of this.</summary>
     public const int Alignment = VectorBytes;
 
-    /// <summary>Name of the kernel for tensors of a type, in <see cref="KernelSource.Activation"/>.</summary>
+    /// <summary>Name of the kernel for tensors of a type.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Neither single nor half precision.</exception>
     public static string NameOf(TensorElementType elementType) => elementType switch
     {

@@ -23,7 +23,7 @@ internal static class PreprocessKernel
     internal const int Pixels = 2;
     internal const int Threads = 32 * Rows;
 
-    /// <summary>Name of the kernel for tensors of a type, in <see cref="KernelSource.Preprocess"/>.</summary>
+    /// <summary>Name of the kernel for tensors of a type.</summary>
     /// <param name="elementType">The type; halves wherever channels come last.</param>
     /// <param name="layout">How pictures lie in the tensor.</param>
     /// <exception cref="ArgumentOutOfRangeException">An unknown type.</exception>

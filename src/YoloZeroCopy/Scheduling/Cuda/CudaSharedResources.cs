@@ -5,8 +5,7 @@ namespace YoloZeroCopy;
 /// <summary>What all lanes of a detector share on one CUDA device: context, copy stream, kernels, and the two threads that wait for it.</summary>
 internal sealed class CudaSharedResources : IDisposable
 {
-    private readonly CudaModule preprocessModule;
-    private readonly CudaModule decodeModule;
+    private readonly KernelSet kernels;
 
     public CudaSharedResources(CudaContext context, InferenceEngine engine, DecodingOptions decoding, WaitMode waitMode)
     {
@@ -14,13 +13,12 @@ internal sealed class CudaSharedResources : IDisposable
         WaitMode = waitMode;
         Model = engine.Model;
         Decode = DecodeKernels.For(engine, decoding);
-        preprocessModule = new CudaModule(context, KernelSource.Preprocess());
+        kernels = new KernelSet(context);
         try
         {
-            decodeModule = new CudaModule(context, KernelSource.Decode());
-            Preprocess = preprocessModule.GetKernel(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
-            Scan = decodeModule.GetKernel(Decode.ScanName);
-            Rank = decodeModule.GetKernel(Decode.RankName);
+            Preprocess = kernels.Get(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
+            Scan = kernels.Get(Decode.ScanName);
+            Rank = kernels.Get(Decode.RankName);
             CopyStream = new CudaStream(context);
             Uploads = new EventWaiter(context, waitMode, "YoloZeroCopy uploads");
             Results = new EventWaiter(context, waitMode, "YoloZeroCopy results");
@@ -29,8 +27,7 @@ internal sealed class CudaSharedResources : IDisposable
         {
             Uploads?.Dispose();
             CopyStream?.Dispose();
-            decodeModule?.Dispose();
-            preprocessModule.Dispose();
+            kernels.Dispose();
             throw;
         }
     }
@@ -70,7 +67,6 @@ internal sealed class CudaSharedResources : IDisposable
         Uploads.Dispose();
         Results.Dispose();
         CopyStream.Dispose();
-        decodeModule.Dispose();
-        preprocessModule.Dispose();
+        kernels.Dispose();
     }
 }

@@ -24,7 +24,7 @@ public sealed class CudnnBindingTests(CompiledSources sources)
         using (CudaContext context = driver.OpenContext())
         {
             using CudaStream stream = new(context);
-            using CudaModule kernels = new(context, KernelSource.Layers());
+            using KernelSet kernels = new(context);
             using CudnnPlans plans = CudnnPlans.Make(
                 cudnn.Library, context, network.Layers.OfType<ConvolutionLayer>().Select(layer => ConvolutionShape.Of(network, layer, batch)),
                 cache: null, static (_, _) => { });
