@@ -16,6 +16,8 @@ internal sealed class DevicePackets : IAsyncDisposable
     private IDeviceVideo? video;
     private VideoCodec codec;
     private ReadOnlyMemory<byte> headers;
+    private VideoCodec begunCodec;
+    private ReadOnlyMemory<byte> begunHeaders;
     private VideoPacket packet;
     private bool needsKey = true;
     private bool hasFailed;
@@ -116,9 +118,18 @@ internal sealed class DevicePackets : IAsyncDisposable
 
             if (packet.IsFirst)
             {
-                // Another connection: the pictures before it are shown, and the stream begins as if nothing had been.
+                // The pictures before it are shown, and the stream begins as if nothing had been.
                 video?.Flush(end);
-                Forget();
+                if (IsRepeat())
+                {
+                    DecodeHeaders(video!);
+                }
+                else
+                {
+                    Forget();
+                }
+
+                needsKey = true;
             }
 
             if (needsKey && !packet.IsKey)
@@ -142,20 +153,30 @@ internal sealed class DevicePackets : IAsyncDisposable
     private IDeviceVideo Begin()
     {
         IDeviceVideo begun = make(codec, Take);
-        if (!headers.IsEmpty)
+        try
         {
-            try
-            {
-                begun.DecodeHeaders(headers.Span);
-            }
-            catch
-            {
-                begun.Dispose();
-                throw;
-            }
+            DecodeHeaders(begun);
+        }
+        catch
+        {
+            begun.Dispose();
+            throw;
         }
 
+        begunCodec = codec;
+        begunHeaders = headers;
         return begun;
+    }
+
+    // A file that begins anew keeps its decoder: to make one takes longer than many pictures, and while one is made no other decodes.
+    private bool IsRepeat() => !isLive && video is not null && codec == begunCodec && headers.Span.SequenceEqual(begunHeaders.Span);
+
+    private void DecodeHeaders(IDeviceVideo begun)
+    {
+        if (!headers.IsEmpty)
+        {
+            begun.DecodeHeaders(headers.Span);
+        }
     }
 
     private void Forget()

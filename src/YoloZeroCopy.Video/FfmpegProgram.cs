@@ -31,10 +31,12 @@ internal sealed record FfmpegProgram(string Executable, string Version, Version 
     public string[] SourceTimeBase => ["-enc_time_base", FormatVersion >= Release61 ? "demux" : "-1"];
 
     /// <summary>Arguments that give packets the time stamps that NUT takes: none below zero, and none missing, as the first of a camera with B-frames
-    /// is. Times of decoding, which NUT does not have and ffmpeg guesses of a camera, are out of the way, since it moves frames by them. The filter
-    /// came with release 4.4; before, all times are moved up, and such a camera cannot be read.</summary>
-    public string[] PacketTimes =>
-        FormatVersion >= Release44 ? ["-avoid_negative_ts", "disabled", "-bsf:v", @"setts=pts=max(PTS\,0):dts=N-1000"] : [];
+    /// is; of a bare stream, which has none, ffmpeg's count of frames. Times of decoding, which NUT does not have and ffmpeg guesses of a camera, are
+    /// out of the way, since it moves frames by them. The filter came with release 4.4; before, all times are moved up, and such a camera cannot be
+    /// read.</summary>
+    public string[] PacketTimes => FormatVersion >= Release44
+        ? ["-avoid_negative_ts", "disabled", "-bsf:v", @"setts=pts=max(if(lt(PTS\,-1e18)\,DTS\,PTS)\,0):dts=N-1000"]
+        : [];
 
     /// <summary>Whether a list of inputs may set options of its entries: so in release 5.1, and not in 4.1, with which it was tried.</summary>
     public bool ListsTakeOptions => FormatVersion >= Release51;

@@ -24,7 +24,7 @@ namespace YoloZeroCopy;
 /// releases, the list of processes shows them.
 /// </para>
 /// </remarks>
-public sealed class VideoReader : IAsyncDisposable
+public sealed partial class VideoReader : IAsyncDisposable
 {
     private const int FrameTimesToStall = 5;
     private const int LooksAtStall = 4;
@@ -156,9 +156,9 @@ public sealed class VideoReader : IAsyncDisposable
     /// When the frame that was read last is shown, by the video's own clock: its presentation time stamp, to the nearest 100 ns. A file's clock
     /// begins near zero, but not always at it; a camera's may begin anywhere. Until a frame was read, zero.
     /// </summary>
-    /// <remarks>Where frames have no time stamps, as in a bare H.264 stream, ffmpeg counts them with the frame rate. Negative ones are moved up, all
-    /// by as much, so that the first is zero. After a new connection, whose clock begins anywhere, times go on from the last frame before by the time
-    /// that passed.</remarks>
+    /// <remarks>Where frames have no time stamps, as in a bare H.264 stream, ffmpeg counts them with the frame rate, packets in the order of decoding.
+    /// Negative ones are moved up, all by as much, so that the first is zero. After a new connection, whose clock begins anywhere, times go on from the
+    /// last frame before by the time that passed.</remarks>
     public TimeSpan Timestamp => new(Interlocked.Read(ref timestamp));
 
     /// <summary>Whether it waits for ffmpeg now, for tests that move the clock.</summary>
@@ -284,6 +284,7 @@ public sealed class VideoReader : IAsyncDisposable
         await worker.StopAsync().ConfigureAwait(false);
         await watchdog.DisposeAsync().ConfigureAwait(false);
         await DropConnectionAsync().ConfigureAwait(false);
+        await DropAheadAsync().ConfigureAwait(false);
     }
 
     // By whoever cancels or disposes.
@@ -292,6 +293,7 @@ public sealed class VideoReader : IAsyncDisposable
         aborted = true;
         stop.Cancel();
         Volatile.Read(ref connection)?.Abort();
+        Volatile.Read(ref ahead)?.Abort();
     }
 
     private ValueTask<bool> RunAsync(Memory<byte> destination, Work work, CancellationToken cancellationToken)
@@ -338,7 +340,7 @@ public sealed class VideoReader : IAsyncDisposable
         }
     }
 
-    // Null where the video was lost, and is to be tried again.
+    // Null where the video was lost or begins anew, and is to be tried again.
     private bool? TryRead(VideoConnection current, Span<byte> destination)
     {
         MediaException? error;
@@ -351,6 +353,12 @@ public sealed class VideoReader : IAsyncDisposable
 
             // Those that come with the end of a connection are no damage.
             _ = Interlocked.Exchange(ref errors, errorsBefore + current.ErrorCount);
+            if (!isFrame && options.Repeats && !IsLive && current.FramesRead > 0)
+            {
+                Repeat();
+                return null;
+            }
+
             if (!isFrame)
             {
                 SetState(VideoState.Ended, null);
@@ -359,6 +367,7 @@ public sealed class VideoReader : IAsyncDisposable
 
             if (Take(current, destination, out cause) is not string wrong)
             {
+                StartAheadWhereDue();
                 return true;
             }
 
@@ -400,7 +409,8 @@ public sealed class VideoReader : IAsyncDisposable
         long now = time.GetTimestamp();
         if (isFirst && frames > 0)
         {
-            shift = Timestamp + time.GetElapsedTime(lastFrame, now) - (options.ReadsPackets ? packet.Timestamp : current.Timestamp);
+            TimeSpan begin = options.ReadsPackets ? packet.Timestamp : current.Timestamp;
+            shift = (IsLive ? Timestamp + time.GetElapsedTime(lastFrame, now) : passEnd) - begin;
         }
 
         isFirst = false;
@@ -417,7 +427,9 @@ public sealed class VideoReader : IAsyncDisposable
         }
 
         lastFrame = now;
-        _ = Interlocked.Exchange(ref timestamp, (current.Timestamp + shift).Ticks);
+        TimeSpan shown = current.Timestamp + shift;
+        NotePass(shown);
+        _ = Interlocked.Exchange(ref timestamp, shown.Ticks);
         _ = Interlocked.Increment(ref frames);
         return IsLive ? watch.Take(destination[..packet.Size], out cause) : null;
     }
@@ -470,10 +482,9 @@ public sealed class VideoReader : IAsyncDisposable
         isStalled = false;
         try
         {
-            FfmpegProgram program = FfmpegProgram.OpenAsync(options.FfmpegPath, stop.Token).GetAwaiter().GetResult();
-            next = new VideoConnection(FfmpegInput.Of(path, options, program, isQuick), program, options, endsByItself,
-                connections > 0 ? (Width, Height) : null);
-            Volatile.Write(ref connection, next);
+            next = ahead ?? Start();
+            _ = Interlocked.Exchange(ref connection, next);
+            Volatile.Write(ref ahead, null);
             if (aborted)
             {
                 next.Abort();
@@ -486,7 +497,6 @@ public sealed class VideoReader : IAsyncDisposable
 
             next.Open();
             EndWait();
-            Ffmpeg = program.ToString();
             Accept(next);
             isConnected = true;
             return null;
@@ -515,6 +525,14 @@ public sealed class VideoReader : IAsyncDisposable
         }
     }
 
+    private VideoConnection Start()
+    {
+        FfmpegProgram program = FfmpegProgram.OpenAsync(options.FfmpegPath, stop.Token).GetAwaiter().GetResult();
+        Ffmpeg = program.ToString();
+        return new VideoConnection(
+            FfmpegInput.Of(path, options, program, isQuick), program, options, endsByItself, connections > 0 ? (Width, Height) : null);
+    }
+
     private void Accept(VideoConnection next)
     {
         if (connections == 0)
@@ -530,8 +548,11 @@ public sealed class VideoReader : IAsyncDisposable
         Extradata = next.Extradata;
         watch = new FrameWatch(time, StallLimit, FrameRate);
         isFirst = true;
-        errorsBefore = errors - next.ErrorCount;
-        isLost = frames > 0;
+        passBegin = null;
+
+        // A pass that was started ahead is decoded already.
+        errorsBefore = errors - (isRepeat ? 0 : next.ErrorCount);
+        isLost = frames > 0 && !isRepeat;
         liveSince = time.GetTimestamp();
         _ = Interlocked.Increment(ref connections);
         SetState(VideoState.Live, null);

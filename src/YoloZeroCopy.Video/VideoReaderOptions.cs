@@ -36,6 +36,10 @@ public sealed record VideoReaderOptions
     /// connect, which waits for it; what it throws is dropped.</summary>
     public Action<VideoState, string?>? StateChanged { get; init; }
 
+    /// <summary>Whether a video that is not live begins anew at its end, as <see cref="HubSourceOptions.Repeats"/> has it: numbers and times go
+    /// on.</summary>
+    internal bool Repeats { get; init; }
+
     /// <summary>The clock of limits and delays; a test's own.</summary>
     internal TimeProvider Time { get; init; } = TimeProvider.System;
 

@@ -30,6 +30,7 @@ public static class VideoSources
         video ??= new VideoSourceOptions();
         video.Reader.Validate();
         VideoDetection.ThrowIfNotDecoded(hub.Detector, video.Decoding);
+        video = video with { Reader = video.Reader with { Repeats = options?.Repeats == true } };
         return hub.Add(name, (feed, stop) => ProduceAsync(feed, hub.Detector, path, video, stop), handler, options);
     }
 
@@ -102,12 +103,8 @@ public static class VideoSources
                 long errors = 0;
                 try
                 {
-                    await packets.ReadAsync(video, RoomAsync, pace is null ? null : packet => pace.WaitAsync(packet.Timestamp, stop))
-                        .ConfigureAwait(false);
-                    if (packets.DamagedPictures > 0 && !options.Reader.IgnoreDecodeErrors)
-                    {
-                        throw VideoDetection.Damaged(video, packets);
-                    }
+                    await packets.ReadAsync(video, RoomAsync, DueAsync).ConfigureAwait(false);
+                    ThrowIfDamaged();
                 }
                 catch (Exception error) when (VideoDetection.MayBeDecodedElsewhere(options.Decoding, packets, error))
                 {
@@ -124,6 +121,25 @@ public static class VideoSources
                 {
                     Count();
                     return takesAll ? WaitForRoomAsync(feed) : new ValueTask<bool>(true);
+                }
+
+                ValueTask DueAsync(VideoPacket packet)
+                {
+                    if (packet.IsFirst && !video.IsLive)
+                    {
+                        // The pass before has ended.
+                        ThrowIfDamaged();
+                    }
+
+                    return pace?.WaitAsync(packet.Timestamp, stop) ?? default;
+                }
+
+                void ThrowIfDamaged()
+                {
+                    if (packets.DamagedPictures > 0 && !options.Reader.IgnoreDecodeErrors)
+                    {
+                        throw VideoDetection.Damaged(video, packets);
+                    }
                 }
 
                 void Count() => errors = CountErrors(feed, packets.DamagedPictures + video.Statistics.DecodeErrors, errors);

@@ -128,6 +128,32 @@ public sealed class VideoGpuTests(ITestOutputHelper output)
     }
 
     [GpuFact]
+    public void A_stream_that_begins_anew_in_the_same_decoder_shows_the_same_frames_again()
+    {
+        using CudaContext context = Open();
+        foreach (string name in Clips)
+        {
+            VideoClip clip = new(name);
+            VideoReceiver receiver = new(context);
+            using CudaVideoDecoder decoder = new(context, new CudaVideoDecoderOptions { Codec = clip.Codec }, receiver);
+            receiver.Decoder = decoder;
+            for (int pass = 0; pass < 3; pass++)
+            {
+                receiver.Frames.Clear();
+                foreach ((long timestamp, byte[] packet) in clip.Packets)
+                {
+                    decoder.Decode(packet, timestamp);
+                }
+
+                decoder.Flush();
+                Assert.Equal(clip.Frames, receiver.Frames.Select(static pair => Of(pair.Frame, pair.Pixels)));
+            }
+
+            Assert.Equal(0, decoder.DamagedPictures);
+        }
+    }
+
+    [GpuFact]
     public void Damaged_streams_end_in_bounded_time_and_harm_no_other()
     {
         int rounds = int.Parse(Environment.GetEnvironmentVariable("YZC_DAMAGED_VIDEOS") ?? "200", CultureInfo.InvariantCulture);

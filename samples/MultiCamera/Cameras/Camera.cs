@@ -61,7 +61,7 @@ internal sealed partial class Camera
     {
         if (frame.Run != run)
         {
-            // A file begins anew, and its clock with it.
+            // A file that failed begins anew, and its clock with it.
             run = frame.Run;
             begin = null;
             watch.Restart();

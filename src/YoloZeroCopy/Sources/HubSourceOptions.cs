@@ -19,7 +19,8 @@ public sealed record HubSourceOptions : SourceOptions
     /// <summary>The longest such time.</summary>
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Whether a producer that has come to its end is called again, at once where it gave a frame. The source does not end then.</summary>
+    /// <summary>Whether a producer that has come to its end is called again, at once where it gave a frame. The source does not end then. A video of
+    /// YoloZeroCopy.Video begins anew within one call, with the decoder that it has: numbers and times of its frames go on.</summary>
     public bool Repeats { get; set; }
 
     /// <summary>

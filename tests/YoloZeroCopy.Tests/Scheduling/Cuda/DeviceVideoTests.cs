@@ -211,6 +211,57 @@ public sealed class DeviceVideoTests
         AssertClean();
     }
 
+    [Fact]
+    public async Task A_file_that_begins_anew_keeps_its_decoder_while_its_headers_stay()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(video.Driver, new FakeCudaEngine()))
+        {
+            const int Pictures = 6;
+            Channel<VideoDetection.PendingFrame> ahead = Channel.CreateUnbounded<VideoDetection.PendingFrame>();
+            await using DevicePackets packets = Packets(detector, isLive: false, ahead.Writer);
+            byte[] headers = VideoDouble.Sequence(64, 48, reorder: 1);
+            await PlayAsync(pass: 0, headers);
+            (long decoders, long parsers) = (video.Get("cuvidCreateDecoder"), video.Get("cuvidCreateVideoParser"));
+            Assert.Equal(1, decoders);
+            for (int pass = 1; pass < 5; pass++)
+            {
+                await PlayAsync(pass, headers);
+            }
+
+            Assert.Equal((decoders, parsers), (video.Get("cuvidCreateDecoder"), video.Get("cuvidCreateVideoParser")));
+
+            // Somebody put another video in its place.
+            await PlayAsync(pass: 5, VideoDouble.Sequence(32, 32));
+            await packets.FlushAsync();
+            Assert.Equal((decoders + 1, parsers + 1), (video.Get("cuvidCreateDecoder"), video.Get("cuvidCreateVideoParser")));
+            Assert.Equal((6 * Pictures, 0), (packets.Frames, packets.DamagedPictures));
+            ahead.Writer.Complete();
+            List<(double, int)> shown = [];
+            await foreach (VideoDetection.PendingFrame frame in ahead.Reader.ReadAllAsync())
+            {
+                VideoDetections found = await frame.WaitAsync(default);
+                shown.Add((found.Timestamp.TotalSeconds, found.Format.Width));
+            }
+
+            Assert.Equal(Enumerable.Range(0, 6 * Pictures).Select(static i => ((double)i, i < 5 * Pictures ? 64 : 32)), shown);
+
+            async Task PlayAsync(int pass, byte[] streamHeaders)
+            {
+                for (int i = 0; i < Pictures; i++)
+                {
+                    // The last picture of a pass waits for the one behind it, which comes in no pass.
+                    await packets.DecodeAsync(
+                        VideoDouble.Picture(i, i),
+                        new VideoPacket(4, i == 0, i == 0, TimeSpan.FromSeconds((pass * Pictures) + i), null),
+                        VideoCodec.H264,
+                        streamHeaders);
+                }
+            }
+        }
+
+        AssertClean();
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
