@@ -13,14 +13,21 @@ internal static class CudnnWork
     private const string ThreadName = "YoloZeroCopy cuDNN";
 
     /// <summary>Works through numbers on some threads, each with a handle, and tells on the calling thread how many are done.</summary>
+    /// <param name="library">cuDNN.</param>
+    /// <param name="context">The device's context.</param>
+    /// <param name="count">How many numbers, from 0 on.</param>
+    /// <param name="work">Done for each.</param>
+    /// <param name="onDone">Told how many are done; what it throws ends the work.</param>
+    /// <param name="mostThreads">At most so many threads, and as many as the machine has processors.</param>
     /// <exception cref="CudaException">The device failed.</exception>
-    public static void ForEach(CudnnLibrary library, CudaContext context, int count, Action<CudnnHandle, int> work, Action<int> onDone)
+    public static void ForEach(
+        CudnnLibrary library, CudaContext context, int count, Action<CudnnHandle, int> work, Action<int> onDone, int mostThreads = MaxThreads)
     {
         int next = -1;
         bool stopped = false;
         ConcurrentQueue<Exception> failures = [];
         using SemaphoreSlim finished = new(0);
-        Thread[] threads = new Thread[Math.Min(Math.Min(Environment.ProcessorCount, count), MaxThreads)];
+        Thread[] threads = new Thread[Math.Min(Math.Min(Environment.ProcessorCount, count), mostThreads)];
         for (int number = 0; number < threads.Length; number++)
         {
             threads[number] = new Thread(Work) { IsBackground = true, Name = ThreadName };
