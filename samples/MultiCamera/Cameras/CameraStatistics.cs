@@ -11,6 +11,8 @@ namespace MultiCamera.Cameras;
 /// <param name="Rate">Frames a second of late that were looked at.</param>
 /// <param name="AgeP50">Seconds from a frame's arrival until the rules had seen it, half of the frames below; null before the first.</param>
 /// <param name="AgeP99">The same, 99 of 100 below.</param>
+/// <param name="OldestResult">Seconds from a frame's arrival until its result was given, of the oldest of late: never above the camera's
+/// <c>maxAgeSeconds</c>. Null before the first.</param>
 /// <param name="Detected">Frames that were looked at.</param>
 /// <param name="Busy">Frames left out because those before them were still on their way.</param>
 /// <param name="Dropped">Frames that the detector dropped.</param>
@@ -23,5 +25,5 @@ namespace MultiCamera.Cameras;
 /// <param name="Alarms">Alarms raised.</param>
 internal sealed record CameraStatistics(
     string Name, string Source, string State, string? Problem, DateTimeOffset Since, int Width, int Height,
-    double Rate, double? AgeP50, double? AgeP99, long Detected, long Busy, long Dropped, long TooOld, long Late, long DeadlinesMissed,
-    long Failed, long DecodeErrors, long Faults, long Alarms);
+    double Rate, double? AgeP50, double? AgeP99, double? OldestResult, long Detected, long Busy, long Dropped, long TooOld, long Late,
+    long DeadlinesMissed, long Failed, long DecodeErrors, long Faults, long Alarms);

@@ -21,12 +21,12 @@ internal sealed class RecentFrames(long startedAt)
         times[place] = at;
     }
 
-    /// <summary>The ages that half and 99 of 100 of the last frames do not exceed; null where there is none. Allocates.</summary>
-    public (TimeSpan? P50, TimeSpan? P99) Ages()
+    /// <summary>The ages that half, 99 of 100 and all of the last frames do not exceed; null where there is none. Allocates.</summary>
+    public (TimeSpan? P50, TimeSpan? P99, TimeSpan? Max) Ages()
     {
         long[] sorted = ages[..(int)Math.Min(count, Kept)];
         Array.Sort(sorted);
-        return (Percentile(sorted, 0.50), Percentile(sorted, 0.99));
+        return (Percentile(sorted, 0.50), Percentile(sorted, 0.99), Percentile(sorted, 1));
     }
 
     /// <summary>Frames a second, over the last five seconds, or as far back as those that are kept reach.</summary>

@@ -51,4 +51,7 @@ public sealed record SourceStatistics
 
     /// <summary>The age that 99 of 100 of these frames do not exceed; null where there is none.</summary>
     public TimeSpan? AgeP99 { get; init; }
+
+    /// <summary>The age of the oldest of these frames; null where there is none.</summary>
+    public TimeSpan? AgeMax { get; init; }
 }

@@ -26,7 +26,7 @@ internal sealed class SourceRecord(long now)
 
     public SourceStatistics ToStatistics(int waiting, long now)
     {
-        (TimeSpan? p50, TimeSpan? p99) = completed.Ages();
+        (TimeSpan? p50, TimeSpan? p99, TimeSpan? max) = completed.Ages();
         return new SourceStatistics
         {
             FramesSubmitted = counts.Submitted,
@@ -43,6 +43,7 @@ internal sealed class SourceRecord(long now)
             CompletedPerSecond = completed.Rate(now),
             AgeP50 = p50,
             AgeP99 = p99,
+            AgeMax = max,
         };
     }
 }

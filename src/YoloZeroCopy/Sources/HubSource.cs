@@ -113,7 +113,7 @@ public sealed partial class HubSource : IAsyncDisposable
             SourceStatistics frames = frameSource.Statistics;
             lock (Gate)
             {
-                (TimeSpan? p50, TimeSpan? p99) = handled.Ages();
+                (TimeSpan? p50, TimeSpan? p99, TimeSpan? max) = handled.Ages();
                 return new HubSourceStatistics
                 {
                     State = state,
@@ -128,6 +128,7 @@ public sealed partial class HubSource : IAsyncDisposable
                     HandledPerSecond = handled.Rate(clock.GetTimestamp()),
                     AgeP50 = p50,
                     AgeP99 = p99,
+                    AgeMax = max,
                     Frames = frames,
                 };
             }

@@ -43,6 +43,9 @@ public sealed record HubSourceStatistics
     /// <summary>The age that 99 of 100 of these frames do not exceed; null where there is none.</summary>
     public TimeSpan? AgeP99 { get; init; }
 
+    /// <summary>The age of the oldest of these frames; null where there is none.</summary>
+    public TimeSpan? AgeMax { get; init; }
+
     /// <summary>What became of its frames in the detector, with drops by cause. Its ages are those of results that were not handled yet.</summary>
     public SourceStatistics Frames { get; init; } = new();
 }

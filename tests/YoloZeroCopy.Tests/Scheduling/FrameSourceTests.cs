@@ -67,6 +67,7 @@ public sealed class FrameSourceTests
         Assert.All(done.Where(static answer => answer.Source == 1), answer => Assert.True(answer.Age <= limit));
         Assert.InRange(done.Where(static answer => answer.Source == 2).Max(static answer => answer.Age), limit, limit + TimeSpan.FromMilliseconds(10));
         Assert.InRange(checkedTwice.Statistics.AgeP99!.Value, TimeSpan.FromMilliseconds(10), limit);
+        Assert.Equal(done.Where(static answer => answer.Source == 1).Max(static answer => answer.Age), checkedTwice.Statistics.AgeMax);
         Assert.InRange(checkedOnce.Statistics.AgeP99!.Value, limit, limit + TimeSpan.FromMilliseconds(10));
         Assert.True(checkedTwice.Statistics.DroppedTooOld > 0 && checkedOnce.Statistics.DroppedTooOld > 0);
         AssertComplete(checkedTwice.Statistics);
