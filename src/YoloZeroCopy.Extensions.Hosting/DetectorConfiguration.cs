@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
+using System.Numerics;
 using Microsoft.Extensions.Configuration;
 
 namespace YoloZeroCopy;
@@ -18,24 +19,26 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.DropReportInterval)] = static (options, text) => options.DropReportInterval = Time(text),
         [nameof(DetectorServiceOptions.Name)] = static (options, text) => options.Name = text,
         [nameof(DetectorServiceOptions.Device)] = static (options, text) => options.Device = Device.Parse(text),
-        [nameof(DetectorServiceOptions.MaxBatch)] = static (options, text) => options.MaxBatch = Int(text),
+        [nameof(DetectorServiceOptions.MaxBatch)] = static (options, text) => options.MaxBatch = Whole<int>(text),
         [nameof(DetectorServiceOptions.MaxBatchDelay)] = static (options, text) => options.MaxBatchDelay = Time(text),
         [nameof(DetectorServiceOptions.LatencyGoal)] = static (options, text) => options.LatencyGoal = Time(text),
-        [nameof(DetectorServiceOptions.Lanes)] = static (options, text) => options.Lanes = Int(text),
-        [nameof(DetectorServiceOptions.Slots)] = static (options, text) => options.Slots = Int(text),
-        [nameof(DetectorServiceOptions.SlotBytes)] = static (options, text) => options.SlotBytes = Int(text),
+        [nameof(DetectorServiceOptions.Lanes)] = static (options, text) => options.Lanes = Whole<int>(text),
+        [nameof(DetectorServiceOptions.Slots)] = static (options, text) => options.Slots = Whole<int>(text),
+        [nameof(DetectorServiceOptions.SlotBytes)] = static (options, text) => options.SlotBytes = Whole<int>(text),
+        [nameof(DetectorServiceOptions.TransferMode)] = static (options, text) => options.TransferMode = Value<TransferMode>(text),
+        [nameof(DetectorServiceOptions.PageLockedLimit)] = static (options, text) => options.PageLockedLimit = Whole<long>(text),
         [nameof(DetectorServiceOptions.Overflow)] = static (options, text) => options.Overflow = Value<OverflowPolicy>(text),
-        [nameof(DetectorServiceOptions.QueueCapacity)] = static (options, text) => options.QueueCapacity = Int(text),
+        [nameof(DetectorServiceOptions.QueueCapacity)] = static (options, text) => options.QueueCapacity = Whole<int>(text),
         [nameof(DetectorServiceOptions.MaxFrameAge)] = static (options, text) => options.MaxFrameAge = Time(text),
         [nameof(DetectorServiceOptions.ScoreThreshold)] = static (options, text) => options.ScoreThreshold = (float)Number(text),
         [nameof(DetectorServiceOptions.IouThreshold)] = static (options, text) => options.IouThreshold = (float)Number(text),
-        [nameof(DetectorServiceOptions.MaxDetections)] = static (options, text) => options.MaxDetections = Int(text),
+        [nameof(DetectorServiceOptions.MaxDetections)] = static (options, text) => options.MaxDetections = Whole<int>(text),
         [nameof(DetectorServiceOptions.ClassAgnostic)] = static (options, text) => options.ClassAgnostic = Bool(text),
-        [nameof(DetectorServiceOptions.Classes)] = static (options, text) => options.Classes = [.. options.Classes ?? [], Int(text)],
+        [nameof(DetectorServiceOptions.Classes)] = static (options, text) => options.Classes = [.. options.Classes ?? [], Whole<int>(text)],
         [nameof(DetectorServiceOptions.InputSize)] = static (options, text) => options.InputSize = ModelInputSize.Parse(text),
         [nameof(DetectorServiceOptions.RewriteGraph)] = static (options, text) => options.RewriteGraph = Bool(text),
         [nameof(DetectorServiceOptions.Precision)] = static (options, text) => options.Precision = Value<Precision>(text),
-        [nameof(DetectorServiceOptions.Threads)] = static (options, text) => options.Threads = Int(text),
+        [nameof(DetectorServiceOptions.Threads)] = static (options, text) => options.Threads = Whole<int>(text),
         [nameof(DetectorServiceOptions.WaitMode)] = static (options, text) => options.WaitMode = Value<WaitMode>(text),
         [nameof(DetectorServiceOptions.AllowSynchronousContinuations)] = static (options, text) => options.AllowSynchronousContinuations = Bool(text),
         [nameof(DetectorServiceOptions.MemoryMargin)] = static (options, text) => options.MemoryMargin = Number(text),
@@ -111,7 +114,8 @@ internal static class DetectorConfiguration
         }
     }
 
-    private static int Int(string text) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+    private static T Whole<T>(string text)
+        where T : struct, INumberBase<T> => T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out T value)
         ? value
         : throw new FormatException("a whole number is wanted.");
 

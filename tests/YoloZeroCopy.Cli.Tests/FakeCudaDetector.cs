@@ -19,7 +19,7 @@ internal static class FakeCudaDetector
             shared.Decode.ScratchBytes,
             shared.Decode.ResultBytes);
         FramePool pool = new(
-            Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => new PinnedFrameMemory(context, bytes));
+            Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => shared.AllocateSlots(options.TransferMode, bytes, NumaPlace.Of(context.Device.PciBusId)));
         CudaComputeStream compute = new(context, engine, sizes);
         Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
         Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch);

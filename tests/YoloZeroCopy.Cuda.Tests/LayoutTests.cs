@@ -101,6 +101,7 @@ public class LayoutTests(CompiledSources sources)
         }
 
         AddRaw<CUresult>();
+        AddRaw<CUmem_advise>();
         AddRaw<CUmemLocationType>();
         AddRaw<CUmemAllocationType>();
         AddRaw<CUmemAllocationHandleType>();
@@ -126,7 +127,7 @@ public class LayoutTests(CompiledSources sources)
         AddEnum<CudaSchedule>("CU_CTX_SCHED_");
         foreach (FieldInfo field in typeof(CudaFlags).GetFields())
         {
-            all.Add(field.Name, (uint)field.GetRawConstantValue()!);
+            all.Add(field.Name, Convert.ToInt64(field.GetRawConstantValue(), CultureInfo.InvariantCulture));
         }
 
         return all;

@@ -24,9 +24,9 @@ enum { YZC_VALUES(YZC_DECLARE) YZC_NEWER_VALUES(YZC_DECLARE) YZC_END };
 
 typedef int CUresult;
 
-typedef enum { CONTEXT, STREAM, EVENT, MEMORY, PINNED, REGISTERED, MODULE, FUNCTION, GRAPH, EXEC, POOL, IPC, KINDS } kind_t;
+typedef enum { CONTEXT, STREAM, EVENT, MEMORY, PINNED, REGISTERED, MODULE, FUNCTION, GRAPH, EXEC, POOL, IPC, MANAGED, KINDS } kind_t;
 static const char *const kind_names[KINDS] = {
-    "contexts", "streams", "events", "memory", "pinned", "registered", "modules", "functions", "graphs", "execs", "pools", "ipc",
+    "contexts", "streams", "events", "memory", "pinned", "registered", "modules", "functions", "graphs", "execs", "pools", "ipc", "managed",
 };
 
 /* Objects are never freed, so that a use after release is seen and is harmless. */
@@ -139,7 +139,7 @@ static object *find(const char *function, kind_t kind, const void *handle) {
 static object *inside(const void *address, size_t bytes) {
     const char *a = address;
     for (object *o = objects; o; o = o->next) {
-        int holds = o->kind == MEMORY || o->kind == PINNED || o->kind == REGISTERED || o->kind == IPC;
+        int holds = o->kind == MEMORY || o->kind == PINNED || o->kind == REGISTERED || o->kind == IPC || o->kind == MANAGED;
         if (holds && o->alive && a >= (char *)o->address && a + bytes <= (char *)o->address + o->bytes) return o;
     }
     return NULL;
@@ -246,6 +246,8 @@ API CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
         case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = 0; return 0;
         case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 132; return 0;
         case CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED: *value = 1; return 0;
+        case CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY: *value = !*setting("no_mapping"); return 0;
+        case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS: *value = !*setting("no_concurrent_access"); return 0;
         default: return CUDA_ERROR_INVALID_VALUE;
     }
 }
@@ -355,7 +357,7 @@ API CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
 /* ---- steering, by the tests ---- */
 
 /* Sets what is to happen: version, devices (besides the first; -1 is none), init, jit, not_ready (of so many questions), pending_event (a handle),
-   foreign_context, fault (by the next kernel), sticky (at once), graph_with_error. */
+   foreign_context, fault (by the next kernel), sticky (at once), graph_with_error, no_mapping, no_concurrent_access (what the device lacks). */
 API void yzc_set(const char *key, long long value) {
     pthread_mutex_lock(&mutex);
     if (!strcmp(key, "sticky")) sticky = (int)value;

@@ -33,9 +33,51 @@ API CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
     return status;
 }
 
+/* Managed memory lies on the host here; what was prefetched is counted by "prefetched_bytes". */
+API CUresult cuMemAllocManaged(CUdeviceptr *address, size_t bytes, unsigned flags) {
+    ENTER;
+    CURRENT;
+    if (flags != 1) return CUDA_ERROR_INVALID_VALUE;
+    if (*setting("no_concurrent_access")) note_misuse(__func__, "the device lacks concurrent access");
+    object *o;
+    CUresult status = allocate(&o, MANAGED, current->device, bytes);
+    if (!status) *address = (uintptr_t)o->address;
+    return status;
+}
+
+static CUresult in_managed(const char *function, CUdeviceptr address, size_t bytes) {
+    object *o = inside((void *)(uintptr_t)address, bytes);
+    if (o && o->kind == MANAGED) return 0;
+    note_misuse(function, "the range is not managed memory");
+    return CUDA_ERROR_INVALID_VALUE;
+}
+
+API CUresult cuMemAdvise(CUdeviceptr address, size_t bytes, int advice, int device) {
+    ENTER;
+    CURRENT;
+    if ((advice != CU_MEM_ADVISE_SET_READ_MOSTLY && advice != CU_MEM_ADVISE_SET_PREFERRED_LOCATION) || device != CU_DEVICE_CPU)
+        return CUDA_ERROR_INVALID_VALUE;
+    return in_managed(__func__, address, bytes);
+}
+
+API CUresult cuMemPrefetchAsync(CUdeviceptr address, size_t bytes, int device, object *stream) {
+    ENTER;
+    CURRENT;
+    FIND(s, STREAM, stream);
+    if (device != s->device) note_misuse(__func__, "the stream is another device's");
+    CUresult status = in_managed(__func__, address, bytes);
+    if (!status) *setting("prefetched_bytes") += (long long)bytes;
+    return status;
+}
+
 API CUresult cuMemFree_v2(CUdeviceptr address) {
     ENTER;
     CURRENT;
+    object *managed = inside((void *)(uintptr_t)address, 1);
+    if (managed && managed->kind == MANAGED && managed->address == (void *)(uintptr_t)address) {
+        give_back(managed);
+        return 0;
+    }
     FIND(o, MEMORY, (void *)(uintptr_t)address);
     if (o->owner) note_misuse(__func__, "stream-ordered memory is freed without its stream");
     give_back(o);
@@ -232,7 +274,7 @@ API CUresult cuPointerGetAttributes(unsigned count, const int *attributes, void 
             case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: *(unsigned *)values[i] = !o ? 0 : device ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST; break;
             case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: *(CUdeviceptr *)values[i] = o ? address : 0; break;
             case CU_POINTER_ATTRIBUTE_HOST_POINTER: *(CUdeviceptr *)values[i] = o && !device ? address : 0; break;
-            case CU_POINTER_ATTRIBUTE_IS_MANAGED: *(char *)values[i] = 0; break;
+            case CU_POINTER_ATTRIBUTE_IS_MANAGED: *(char *)values[i] = o && o->kind == MANAGED; break;
             case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: *(int *)values[i] = o ? o->device : -2; break;
             case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: *(CUdeviceptr *)values[i] = o ? (uintptr_t)o->address : 0; break;
             case CU_POINTER_ATTRIBUTE_RANGE_SIZE: *(size_t *)values[i] = o ? o->bytes : 0; break;

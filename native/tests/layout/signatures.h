@@ -43,6 +43,11 @@ YZC_SIGNATURE(cuMemFreeHost, (void *p))
 YZC_SIGNATURE(cuMemHostRegister_v2, (void *p, size_t bytesize, unsigned int Flags))
 YZC_SIGNATURE(cuMemHostUnregister, (void *p))
 YZC_SIGNATURE(cuMemHostGetDevicePointer_v2, (CUdeviceptr *pdptr, void *p, unsigned int Flags))
+YZC_SIGNATURE(cuMemAllocManaged, (CUdeviceptr *dptr, size_t bytesize, unsigned int flags))
+#if CUDA_VERSION < 13000
+YZC_SIGNATURE(cuMemAdvise, (CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUdevice device))
+YZC_SIGNATURE(cuMemPrefetchAsync, (CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream hStream))
+#endif
 YZC_SIGNATURE(cuMemAllocAsync, (CUdeviceptr *dptr, size_t bytesize, CUstream hStream))
 YZC_SIGNATURE(cuMemAllocFromPoolAsync, (CUdeviceptr *dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream))
 YZC_SIGNATURE(cuMemFreeAsync, (CUdeviceptr dptr, CUstream hStream))

@@ -54,6 +54,9 @@ public sealed unsafe class CudaDevice
     public int ComputeCapability =>
         (GetAttribute(CudaDeviceAttribute.ComputeCapabilityMajor) * 10) + GetAttribute(CudaDeviceAttribute.ComputeCapabilityMinor);
 
+    /// <summary>Newest CUDA version of the device's driver, as 1000 x major + 10 x minor.</summary>
+    public int DriverVersion => Api.Version;
+
     internal DriverApi Api { get; }
 
     /// <summary>The driver's <c>CUdevice</c>.</summary>

@@ -21,6 +21,9 @@ public enum CudaDeviceAttribute
     /// <summary>1 when the device shares memory with the host.</summary>
     Integrated = 18,
 
+    /// <summary>1 when kernels can read page-locked host memory over the bus.</summary>
+    CanMapHostMemory = 19,
+
     /// <summary>1 when ECC is on.</summary>
     EccEnabled = 32,
 
@@ -50,6 +53,9 @@ public enum CudaDeviceAttribute
 
     /// <summary>1 when kernels can read pageable host memory.</summary>
     PageableMemoryAccess = 88,
+
+    /// <summary>1 when the host may use managed memory while kernels run.</summary>
+    ConcurrentManagedAccess = 89,
 
     /// <summary>Most shared memory in bytes that a block can get when its kernel asks for it.</summary>
     MaxSharedMemoryPerBlockOptIn = 97,

@@ -31,6 +31,14 @@ public sealed unsafe partial class CudaStream
     public void CopyOnDevice(CUdeviceptr destination, CUdeviceptr source, nuint bytes) =>
         ThrowIfFailed(Api.cuMemcpyDtoDAsync_v2(destination, source, bytes, Handle), "queueing a copy on the device");
 
+    /// <summary>Queues moving managed memory to this stream's device, so that kernels find it there.</summary>
+    /// <param name="memory">First address, in a <see cref="CudaManagedMemory"/>.</param>
+    /// <param name="bytes">Length in bytes. Whole pages are moved.</param>
+    /// <exception cref="ObjectDisposedException">The stream is disposed or its context was reset.</exception>
+    /// <exception cref="CudaException">The driver refused, for example because the memory is not managed.</exception>
+    public void Prefetch(CUdeviceptr memory, nuint bytes) =>
+        ThrowIfFailed(Api.cuMemPrefetchAsync(memory, bytes, Context.Device.Handle, Handle), "queueing a move of managed memory");
+
     /// <summary>Queues writing one byte value over device memory.</summary>
     /// <param name="destination">Device address.</param>
     /// <param name="value">Value of each byte.</param>

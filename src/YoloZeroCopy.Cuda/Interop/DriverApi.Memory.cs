@@ -26,6 +26,15 @@ internal sealed unsafe partial class DriverApi
     // CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr *pdptr, void *p, unsigned int Flags)
     public readonly delegate* unmanaged<CUdeviceptr*, void*, uint, CUresult> cuMemHostGetDevicePointer_v2;
 
+    // CUresult cuMemAllocManaged(CUdeviceptr *dptr, size_t bytesize, unsigned int flags)
+    public readonly delegate* unmanaged<CUdeviceptr*, nuint, uint, CUresult> cuMemAllocManaged;
+
+    // CUresult cuMemAdvise(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUdevice device)
+    public readonly delegate* unmanaged<CUdeviceptr, nuint, CUmem_advise, int, CUresult> cuMemAdvise;
+
+    // CUresult cuMemPrefetchAsync(CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream hStream)
+    public readonly delegate* unmanaged<CUdeviceptr, nuint, int, CUstream, CUresult> cuMemPrefetchAsync;
+
     // CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
     public readonly delegate* unmanaged<CUdeviceptr*, nuint, CUstream, CUresult> cuMemAllocAsync;
 

@@ -57,6 +57,11 @@ internal sealed unsafe partial class DriverApi
         cuMemHostUnregister = (delegate* unmanaged<void*, CUresult>)exports.Required(nameof(cuMemHostUnregister));
         cuMemHostGetDevicePointer_v2 =
             (delegate* unmanaged<CUdeviceptr*, void*, uint, CUresult>)exports.Required(nameof(cuMemHostGetDevicePointer_v2));
+        cuMemAllocManaged = (delegate* unmanaged<CUdeviceptr*, nuint, uint, CUresult>)exports.Required(nameof(cuMemAllocManaged));
+
+        // Of CUDA 13 on headers mean other functions by these two names; the library keeps these.
+        cuMemAdvise = (delegate* unmanaged<CUdeviceptr, nuint, CUmem_advise, int, CUresult>)exports.Required(nameof(cuMemAdvise));
+        cuMemPrefetchAsync = (delegate* unmanaged<CUdeviceptr, nuint, int, CUstream, CUresult>)exports.Required(nameof(cuMemPrefetchAsync));
         cuMemAllocAsync = (delegate* unmanaged<CUdeviceptr*, nuint, CUstream, CUresult>)exports.Required(nameof(cuMemAllocAsync));
         cuMemAllocFromPoolAsync =
             (delegate* unmanaged<CUdeviceptr*, nuint, CUmemoryPool, CUstream, CUresult>)exports.Required(nameof(cuMemAllocFromPoolAsync));

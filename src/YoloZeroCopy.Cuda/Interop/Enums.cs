@@ -2,6 +2,12 @@ namespace YoloZeroCopy.Cuda.Interop;
 
 // Only the values that are used.
 
+internal enum CUmem_advise
+{
+    CU_MEM_ADVISE_SET_READ_MOSTLY = 1,
+    CU_MEM_ADVISE_SET_PREFERRED_LOCATION = 3,
+}
+
 internal enum CUmemLocationType
 {
     CU_MEM_LOCATION_TYPE_DEVICE = 1,
@@ -62,6 +68,8 @@ internal static class CudaFlags
     public const uint CU_MEMHOSTREGISTER_PORTABLE = 1;
     public const uint CU_MEMHOSTREGISTER_DEVICEMAP = 2;
     public const uint CU_MEMHOSTREGISTER_READ_ONLY = 8;
+    public const uint CU_MEM_ATTACH_GLOBAL = 1;
+    public const int CU_DEVICE_CPU = -1;
     public const uint CU_EVENT_BLOCKING_SYNC = 1;
     public const uint CU_EVENT_DISABLE_TIMING = 2;
     public const uint CU_EVENT_INTERPROCESS = 4;

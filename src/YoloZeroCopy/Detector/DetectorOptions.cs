@@ -47,6 +47,19 @@ public record DetectorOptions
     /// </summary>
     public int SlotBytes { get; set; } = 1920 * 1080 * 3;
 
+    /// <summary>
+    /// In what memory slots lie and how their frames come to a GPU. On the CPU nothing is transferred, and a mode other than the default is refused;
+    /// where <see cref="Device.Auto"/> falls back to the CPU it has no meaning.
+    /// </summary>
+    public TransferMode TransferMode { get; set; }
+
+    /// <summary>
+    /// Most bytes that may be page-locked on a GPU's behalf: no other program has them, and they are never swapped out. More is refused on opening.
+    /// Null, the default, takes three quarters of what the system and the control group can give then; more than all of it is always refused. Memory
+    /// that is registered later is not counted.
+    /// </summary>
+    public long? PageLockedLimit { get; set; }
+
     /// <summary>What happens when frames come faster than they are handled.</summary>
     public OverflowPolicy Overflow { get; set; } = OverflowPolicy.Wait;
 
@@ -199,6 +212,18 @@ public record DetectorOptions
                 nameof(WaitMode), WaitMode, $"{nameof(WaitMode)} is {WaitMode}; {string.Join(", ", Enum.GetNames<WaitMode>())} are wanted.");
         }
 
+        if (!Enum.IsDefined(TransferMode))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(TransferMode), TransferMode,
+                $"{nameof(TransferMode)} is {TransferMode}; {string.Join(", ", Enum.GetNames<TransferMode>())} are wanted.");
+        }
+
+        if (PageLockedLimit is long limit)
+        {
+            ThrowIfOutside(limit, 1, long.MaxValue, nameof(PageLockedLimit));
+        }
+
         if (!Enum.IsDefined(Overflow))
         {
             throw new ArgumentOutOfRangeException(
@@ -229,6 +254,12 @@ public record DetectorOptions
                     + $"{nameof(OverflowPolicy.DropNewest)} drop nothing. "
                 + "It takes more slots than frames that may wait.",
                 nameof(QueueCapacity));
+        }
+
+        if (Device == Device.Cpu && TransferMode != TransferMode.PageLocked)
+        {
+            throw new ArgumentException(
+                $"{nameof(TransferMode)} is {TransferMode}, and {nameof(Device)} the CPU, where no frame is transferred.", nameof(TransferMode));
         }
 
         if (MaxBatchDelay == TimeSpan.Zero)

@@ -6,10 +6,15 @@ namespace YoloZeroCopy;
 /// <param name="Margin">Part of what is planned on the device that is to stay free on top of it.</param>
 public readonly record struct MemoryBudget(long? DeviceBytes, long? HostBytes, double Margin)
 {
+    /// <summary>Bytes of the host that may be page-locked (<see cref="DetectorOptions.PageLockedLimit"/>); null where that does not matter.</summary>
+    public long? PageLockedBytes { get; init; }
+
     /// <summary>Bytes of the device that a plan may have.</summary>
     internal long PlannableDeviceBytes => DeviceBytes is long bytes ? (long)(bytes / (1 + Margin)) : long.MaxValue;
 
     internal long PlannableHostBytes => HostBytes ?? long.MaxValue;
+
+    internal long PlannablePageLockedBytes => PageLockedBytes ?? long.MaxValue;
 }
 
 /// <summary>How many streams there can be.</summary>

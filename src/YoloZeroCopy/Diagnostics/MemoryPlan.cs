@@ -56,7 +56,8 @@ public sealed class MemoryPlan
 
     /// <summary>Whether it is within a budget.</summary>
     /// <param name="budget">What there is.</param>
-    public bool Fits(MemoryBudget budget) => DeviceBytes <= budget.PlannableDeviceBytes && HostBytes <= budget.PlannableHostBytes;
+    public bool Fits(MemoryBudget budget) => DeviceBytes <= budget.PlannableDeviceBytes && HostBytes <= budget.PlannableHostBytes
+        && PinnedBytes <= budget.PlannablePageLockedBytes;
 
     /// <summary>How many streams fit, all else as planned.</summary>
     /// <param name="budget">What there is.</param>
@@ -64,8 +65,9 @@ public sealed class MemoryPlan
     {
         StreamLimit device = Within(budget.PlannableDeviceBytes, static entry => entry.Place == MemoryPlace.Device);
         StreamLimit host = Within(budget.PlannableHostBytes, static entry => entry.Place != MemoryPlace.Device);
+        StreamLimit locked = Within(budget.PlannablePageLockedBytes, static entry => entry.Place == MemoryPlace.Pinned);
         StreamLimit slots = new(MostStreams, MostStreams is null ? null : MemoryItem.Slots);
-        return new[] { device, host, slots }.MinBy(static limit => limit.Streams ?? int.MaxValue);
+        return new[] { device, host, locked, slots }.MinBy(static limit => limit.Streams ?? int.MaxValue);
     }
 
     /// <summary>Most streams that there are slots for; null where streams take none.</summary>
@@ -103,6 +105,12 @@ public sealed class MemoryPlan
             problem = $"The detector needs {Mebibytes(HostBytes)} and {Mebibytes(budget.PlannableHostBytes)} can be had";
         }
 
+        else if (PinnedBytes > budget.PlannablePageLockedBytes)
+        {
+            problem = $"The detector needs {Mebibytes(PinnedBytes)} of page-locked memory, and {Mebibytes(budget.PlannablePageLockedBytes)} may be "
+                + $"({HostMemory.OfThisMachine.Describe()}; {nameof(DetectorOptions.PageLockedLimit)})";
+        }
+
         if (problem is not null)
         {
             throw new InsufficientMemoryException(
@@ -121,6 +129,13 @@ public sealed class MemoryPlan
 
         return Copy(plan => plan.Entries = at < Entries.Length ? Entries.SetItem(at, entry) : Entries.Add(entry));
     }
+
+    /// <summary>The plan, with where the slots lie.</summary>
+    internal MemoryPlan WithSlots(string where) => Copy(plan => plan.Entries =
+    [
+        .. plan.Entries.Select(entry => entry.Item == MemoryItem.Slots && entry.Place != MemoryPlace.Device
+            ? entry with { Basis = entry.Basis + where } : entry),
+    ]);
 
     internal MemoryPlan With(int mostStreams) => Copy(plan => plan.MostStreams = mostStreams);
 

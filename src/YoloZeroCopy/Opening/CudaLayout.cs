@@ -36,7 +36,7 @@ internal sealed class CudaLayout : DetectorLayout
         buckets = [.. BatchBucket.SizesFor(MaxBatch, engine.Model.FixedBatch, engine.MinBatch)];
         Plan = new MemoryPlan(
         [
-            FramePool.Plan(SlotCount, options.SlotBytes, MemoryPlace.Pinned),
+            .. SlotsOf(options, SlotCount),
             .. Sizes.Plan(LaneCount, ComputeCount),
             .. engine.Plan(buckets.AsSpan(), ComputeCount),
             new MemoryPlanEntry(MemoryItem.Context, MemoryPlace.Device, ContextBytes, MemoryEvidence.Formula, "CUDA's own, once for a process"),
@@ -60,6 +60,17 @@ internal sealed class CudaLayout : DetectorLayout
     {
         CudaLayout wanted = new(engine, options, budget);
         return options.ShrinkToFit ? Fit(wanted) : wanted;
+    }
+
+    // What Auto tries takes no more of the host than page-locked memory does.
+    private static IEnumerable<MemoryPlanEntry> SlotsOf(DetectorOptions options, int count)
+    {
+        bool isOrdinary = options.TransferMode is TransferMode.Managed or TransferMode.Pageable;
+        yield return FramePool.Plan(count, options.SlotBytes, isOrdinary ? MemoryPlace.Host : MemoryPlace.Pinned);
+        if (options.TransferMode == TransferMode.Managed)
+        {
+            yield return FramePool.Plan(count, options.SlotBytes, MemoryPlace.Device);
+        }
     }
 
     /// <inheritdoc/>

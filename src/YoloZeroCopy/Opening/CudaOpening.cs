@@ -27,6 +27,7 @@ internal static class CudaOpening
 
         steps.Advance();
         CudaDevice device = getDevice();
+        TransferChoice.ThrowIfLacking(device, options.TransferMode);
         List<IDisposable?> made = [];
         try
         {
@@ -34,47 +35,123 @@ internal static class CudaOpening
             OpenedEngine opened = isTensorRt
                 ? OpenTensorRt(source, options, device, made, steps)
                 : OpenOnnxRuntime(source, options, device, made, steps);
-            (InferenceEngine engine, CudaContext context) = (opened.Engine, opened.Context);
-            CudaLayout layout = CudaLayout.For(engine, options, opened.BudgetFor(options));
+            NumaPlace place = NumaPlace.Of(device.PciBusId);
+            TransferChoice transfer = ChooseTransfer(device, opened, options, place, steps);
+            DetectorOptions chosen = options with { TransferMode = transfer.Mode };
+            CudaLayout layout = CudaLayout.For(opened.Engine, chosen, opened.BudgetFor(options));
             layout.Plan.ThrowIfAbove(layout.Plan.Budget, device.ToString());
-            CudaSharedResources shared = new(context, engine, Opening.DecodingOf(options), options.WaitMode);
-            made.Add(shared);
-            CudaLaneSizes sizes = layout.Sizes;
-            FramePool pool = new(layout.SlotCount, options.SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
-            made.Add(pool);
-            CudaComputeStream[] computes = new CudaComputeStream[layout.ComputeCount];
-            for (int number = 0; number < computes.Length; number++)
-            {
-                computes[number] = new CudaComputeStream(context, engine, sizes);
-                made.Add(computes[number]);
-            }
-
-            CudaLane[] lanes = new CudaLane[layout.LaneCount];
-            for (int number = 0; number < lanes.Length; number++)
-            {
-                lanes[number] = new CudaLane(shared, computes[number % computes.Length], sizes);
-                made.Add(lanes[number]);
-            }
-
-            Pipeline pipeline = Start(context, pool, lanes, options, layout, steps);
-            MemoryPlan plan = layout.Plan.AsTaken(opened.FreeBytes - (long)context.GetMemoryInfo().FreeBytes);
+            CudaPipeline running = Assemble(opened, chosen, layout, place, made, steps);
+            MemoryPlan plan = layout.Plan.AsTaken(opened.FreeBytes - (long)opened.Context.GetMemoryInfo().FreeBytes).WithSlots(place.Text);
             if (plan.GrowthText is string growth)
             {
-                pipeline.Warnings.Say(growth);
+                running.Pipeline.Warnings.Say(growth);
             }
 
             string deviceName = Device.Cuda(device.Ordinal).Name;
-            shared.GraphFallback = GraphFallbackOf(lanes);
-            string graphs = shared.GraphFallback is string fallback ? $", {fallback}" : "";
-            string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{layout.Shrunk}{why}";
+            InferenceEngine engine = opened.Engine;
+            string graphs = running.Shared.GraphFallback is string fallback ? $", {fallback}" : "";
+            string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{transfer.Text}{layout.Shrunk}{why}";
             return new YoloDetector(
-                pipeline, engine, [.. computes, .. Existing(opened.Operators), shared, context], engine.Model, options.Name, deviceName, description,
-                plan.On(description));
+                running.Pipeline, engine, [.. running.Computes, .. Existing(opened.Operators), running.Shared, opened.Context], engine.Model,
+                options.Name, deviceName, description, plan.On(description));
         }
         catch
         {
             Opening.Dispose(made);
             throw;
+        }
+    }
+
+    /// <summary>Makes the parts of a detector over an opened engine, and starts them.</summary>
+    private static CudaPipeline Assemble(
+        OpenedEngine opened, DetectorOptions options, CudaLayout layout, NumaPlace place, List<IDisposable?> made, OpeningSteps? steps)
+    {
+        (InferenceEngine engine, CudaContext context) = (opened.Engine, opened.Context);
+        CudaSharedResources shared = new(context, engine, Opening.DecodingOf(options), options.WaitMode);
+        made.Add(shared);
+        CudaLaneSizes sizes = layout.Sizes;
+        FramePool pool = new(
+            layout.SlotCount, options.SlotBytes, byteCount => shared.AllocateSlots(options.TransferMode, byteCount, place));
+        made.Add(pool);
+        CudaComputeStream[] computes = new CudaComputeStream[layout.ComputeCount];
+        for (int number = 0; number < computes.Length; number++)
+        {
+            computes[number] = new CudaComputeStream(context, engine, sizes);
+            made.Add(computes[number]);
+        }
+
+        CudaLane[] lanes = new CudaLane[layout.LaneCount];
+        for (int number = 0; number < lanes.Length; number++)
+        {
+            lanes[number] = new CudaLane(shared, computes[number % computes.Length], sizes);
+            made.Add(lanes[number]);
+        }
+
+        Pipeline pipeline = Start(context, pool, lanes, options, layout, steps);
+        shared.GraphFallback = GraphFallbackOf(lanes);
+        return new CudaPipeline(shared, computes, pool, pipeline);
+    }
+
+    /// <summary>The transfer mode that is asked for or, where that is left to us, the one that this engine is fastest with.</summary>
+    private static TransferChoice ChooseTransfer(
+        CudaDevice device, OpenedEngine opened, DetectorOptions options, NumaPlace place, OpeningSteps steps)
+    {
+        if (options.TransferMode != TransferMode.Auto)
+        {
+            return new TransferChoice(options.TransferMode, "");
+        }
+
+        // Frames go through as they come, whatever the caller's policy.
+        DetectorOptions plain = options with
+        {
+            Overflow = OverflowPolicy.Wait,
+            QueueCapacity = 0,
+            MaxFrameAge = TimeSpan.Zero,
+            MaxBatchDelay = TimeSpan.Zero,
+            LatencyGoal = TimeSpan.Zero,
+        };
+        string driver = SystemFiles.OfThisMachine.Read("/sys/module/nvidia/version") ?? "";
+        EngineCache? cache = EngineCache.TryOpen(
+            options.EngineCacheFolder, $"transfer mode 1, {device.Uuid}, {device.DriverVersion}, {driver}, {opened.Engine.Description}");
+        CudaLayout usual = CudaLayout.For(opened.Engine, plain, opened.BudgetFor(options));
+        ModelInfo model = opened.Engine.Model;
+        string part = FormattableString.Invariant(
+            $"{options.SlotBytes} bytes, {model.InputWidth}x{model.InputHeight}, batch {usual.MaxBatch}, {usual.LaneCount} lanes, {options.WaitMode}");
+        steps.Begin(OpeningStep.ChooseTransfer, TransferChoice.Candidates.Count);
+        return TransferChoice.Measured(device, cache, part, mode =>
+        {
+            TransferTrial? trial = TryTransfer(opened, plain with { TransferMode = mode }, place);
+            steps.Advance();
+            return trial;
+        });
+    }
+
+    private static TransferTrial? TryTransfer(OpenedEngine opened, DetectorOptions options, NumaPlace place)
+    {
+        List<IDisposable?> made = [];
+        Pipeline? pipeline = null;
+        try
+        {
+            CudaLayout layout = CudaLayout.For(opened.Engine, options, opened.BudgetFor(options));
+            if (!layout.Plan.IsWithinBudget)
+            {
+                return null;
+            }
+
+            CudaPipeline running = Assemble(opened, options, layout, place, made, steps: null);
+            pipeline = running.Pipeline;
+            made = [running.Shared, .. running.Computes];
+            return TransferRun.MeasureAsync(running.Pool, pipeline, options.TransferMode).GetAwaiter().GetResult();
+        }
+        catch (Exception error) when (error is CudaOutOfMemoryException or InsufficientMemoryException)
+        {
+            // What the driver does not give is not to be had in this mode.
+            return null;
+        }
+        finally
+        {
+            pipeline?.Dispose();
+            Opening.Dispose(made);
         }
     }
 
@@ -147,11 +224,11 @@ internal static class CudaOpening
     };
 
     private static Pipeline Start(
-        CudaContext context, FramePool pool, CudaLane[] lanes, DetectorOptions options, CudaLayout layout, OpeningSteps steps)
+        CudaContext context, FramePool pool, CudaLane[] lanes, DetectorOptions options, CudaLayout layout, OpeningSteps? steps)
     {
         try
         {
-            return Opening.Start(pool, lanes, options, layout, steps);
+            return steps is null ? Opening.Start(pool, lanes, options, layout.MaxBatch) : Opening.Start(pool, lanes, options, layout, steps);
         }
         catch (InsufficientMemoryException error)
         {
@@ -288,6 +365,12 @@ internal static class CudaOpening
     {
         /// <summary>What the process may have; what it has taken for its context belongs to the plan.</summary>
         public MemoryBudget BudgetFor(DetectorOptions options) =>
-            new(FreeBytes + CudaLayout.ContextBytes, Opening.AvailableHostBytes, options.MemoryMargin);
+            new(FreeBytes + CudaLayout.ContextBytes, Opening.AvailableHostBytes, options.MemoryMargin)
+            {
+                PageLockedBytes = HostMemory.OfThisMachine.LockableBytes(options.PageLockedLimit),
+            };
     }
+
+    /// <summary>The parts of a detector that runs.</summary>
+    private readonly record struct CudaPipeline(CudaSharedResources Shared, CudaComputeStream[] Computes, FramePool Pool, Pipeline Pipeline);
 }

@@ -15,6 +15,9 @@ public enum OpeningStep
     /// </summary>
     CompileKernels = 2,
 
+    /// <summary>With <see cref="TransferMode.Auto"/> the modes are tried, or what was chosen before is read.</summary>
+    ChooseTransfer = 4,
+
     /// <summary>
     /// Lanes are made ready: on CUDA a context of the engine for each lane and batch bucket is made, warmed up and captured, on the CPU one for each
     /// lane.
@@ -37,6 +40,7 @@ public readonly record struct OpeningProgress(OpeningStep Step, int Done, int To
             OpeningStep.ReadModel => "reading the model",
             OpeningStep.LoadEngine => "loading the engine",
             OpeningStep.CompileKernels => "compiling kernels",
+            OpeningStep.ChooseTransfer => "trying transfer modes",
             _ => "preparing lanes",
         };
         return Total > 1 ? $"{words}, {Done} of {Total}" : words;

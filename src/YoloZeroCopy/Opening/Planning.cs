@@ -17,7 +17,7 @@ internal static class Planning
                     $"{nameof(MemoryPlanOptions.DeviceBytes)} is given, and the device is the CPU, which has none.", nameof(options));
             }
 
-            MemoryBudget budget = new(deviceBytes, site.HostBytes, options.MemoryMargin);
+            MemoryBudget budget = new(deviceBytes, site.HostBytes, options.MemoryMargin) { PageLockedBytes = options.PageLockedLimit };
             return WithStreams(CudaOpening.PlanOnPaper(source, sized, budget), site, budget);
         }
 
@@ -29,7 +29,11 @@ internal static class Planning
                 $"A decoder is given, and the plan is for the CPU, on which no device decodes.", nameof(site));
         }
 
-        return WithStreams(plan, site, plan.Budget with { HostBytes = site.HostBytes ?? plan.Budget.HostBytes });
+        return WithStreams(plan, site, site.HostBytes is null ? plan.Budget : plan.Budget with
+        {
+            HostBytes = site.HostBytes,
+            PageLockedBytes = options.PageLockedLimit,
+        });
     }
 
     private static DetectorOptions Sized(DetectorOptions options, MemoryPlanOptions site) =>
@@ -47,14 +51,17 @@ internal static class Planning
         else
         {
             // Each stream writes its next frame while the others' are on their way.
-            MemoryPlanEntry slots = result.Entries.First(static entry => entry.Item == MemoryItem.Slots);
             long slotBytes = FramePool.StepOf(result.SlotBytes);
-            result = result.With(slots with
+            foreach (MemoryPlanEntry slots in plan.Entries.Where(static entry => entry.Item == MemoryItem.Slots))
             {
-                Bytes = slots.Bytes + (site.Streams * slotBytes),
-                BytesPerStream = slotBytes,
-                Basis = $"{result.Slots + site.Streams} slots x {slotBytes} bytes: one for each stream beside the detector's",
-            });
+                result = result.With(slots with
+                {
+                    Bytes = slots.Bytes + (site.Streams * slotBytes),
+                    BytesPerStream = slotBytes,
+                    Basis = $"{result.Slots + site.Streams} slots x {slotBytes} bytes: one for each stream beside the detector's",
+                });
+            }
+
             result = result.With(mostStreams: FramePool.MaxSlotCount - result.Slots);
             if (site.DecoderProgramBytes != 0)
             {

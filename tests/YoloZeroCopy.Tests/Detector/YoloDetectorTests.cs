@@ -263,6 +263,8 @@ public sealed class YoloDetectorTests : IDisposable
             (new() { MaxDetections = 0 }, "MaxDetections"),
             (new() { MaxFrameAge = TimeSpan.FromSeconds(-1) }, "MaxFrameAge"),
             (new() { Overflow = (OverflowPolicy)9 }, "Overflow"),
+            (new() { TransferMode = (TransferMode)9 }, "TransferMode"),
+            (new() { PageLockedLimit = 0 }, "PageLockedLimit"),
             (new() { QueueCapacity = 3 }, "QueueCapacity"),
             (new() { InputSize = (0, 64) }, "InputSize"),
             (new() { Threads = -2 }, "Threads"),
@@ -286,6 +288,8 @@ public sealed class YoloDetectorTests : IDisposable
                 "QueueCapacity"),
             (new() { MaxBatchDelay = tenth, LatencyGoal = tenth }, "MaxBatchDelay", "LatencyGoal"),
             (new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 4, Slots = 4 }, "QueueCapacity", "Slots"),
+            (new() { Device = Device.Cpu, TransferMode = TransferMode.Mapped }, "TransferMode", "Device"),
+            (new() { Device = Device.Cpu, TransferMode = TransferMode.Auto }, "TransferMode", "Device"),
         ];
         Assert.All(wrong, item =>
         {
@@ -307,6 +311,8 @@ public sealed class YoloDetectorTests : IDisposable
             new() { Overflow = OverflowPolicy.DropOldest, QueueCapacity = 4, Slots = 4, MaxBatch = 8 },
             new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 20 },
         ];
+        new DetectorOptions { TransferMode = TransferMode.Auto }.Validate();
+        new DetectorOptions { Device = Device.Cpu, PageLockedLimit = 1 }.Validate();
         Assert.All(right, static options => options.Validate());
         Assert.True(Opening.SlotCountOf(right[^1], laneCount: 1, maxBatch: 8) > 20);
     }

@@ -25,9 +25,22 @@ internal sealed class SystemFiles(string root)
     }
 
     /// <summary>The value behind a word at the beginning of a line; null where there is none.</summary>
-    public string? Value(string path, string word)
+    public string? Value(string path, string word) => ValueIn(Read(path), word);
+
+    /// <summary>The text of a file of the process's control group, of version 2; null where there is none.</summary>
+    /// <remarks>Inside a container its own group is the root of what is seen.</remarks>
+    public string? GroupFile(string name)
     {
-        foreach (string line in (Read(path) ?? "").Split('\n'))
+        string group = Value("/proc/self/cgroup", "0::") ?? "/";
+        return Read($"/sys/fs/cgroup{group.TrimEnd('/')}/{name}") ?? Read($"/sys/fs/cgroup/{name}");
+    }
+
+    /// <summary>As <see cref="Value"/>, of a file of the process's control group.</summary>
+    public string? GroupValue(string name, string word) => ValueIn(GroupFile(name), word);
+
+    private static string? ValueIn(string? text, string word)
+    {
+        foreach (string line in (text ?? "").Split('\n'))
         {
             if (line.StartsWith(word, StringComparison.Ordinal))
             {

@@ -51,7 +51,7 @@ internal static class SystemFindings
 
     private static Finding? GroupProcessor(SystemFiles files)
     {
-        if (GroupFile(files, "cpu.max") is not string limit)
+        if (files.GroupFile("cpu.max") is not string limit)
         {
             return null;
         }
@@ -77,7 +77,7 @@ internal static class SystemFindings
 
     private static Finding? GroupMemory(SystemFiles files)
     {
-        if (GroupFile(files, "memory.max") is not string limit)
+        if (files.GroupFile("memory.max") is not string limit)
         {
             return null;
         }
@@ -87,7 +87,7 @@ internal static class SystemFindings
             return new Finding("cgroup memory", FindingVerdict.Good, "no limit");
         }
 
-        _ = long.TryParse(GroupFile(files, "memory.current"), CultureInfo.InvariantCulture, out long now);
+        _ = long.TryParse(files.GroupFile("memory.current"), CultureInfo.InvariantCulture, out long now);
         string used = Invariant($"{now >> 20} of {most >> 20} MiB used");
         return now > 0.9 * most
             ? new Finding(
@@ -112,26 +112,8 @@ internal static class SystemFindings
         files.Value("/proc/meminfo", word) is string text && long.TryParse(text.Split(' ')[0], CultureInfo.InvariantCulture, out long value)
             ? value : null;
 
-    private static double GroupCount(SystemFiles files, string word)
-    {
-        foreach (string line in (GroupFile(files, "cpu.stat") ?? "").Split('\n'))
-        {
-            string[] words = line.Split(' ');
-            if (words.Length == 2 && words[0] == word && double.TryParse(words[1], CultureInfo.InvariantCulture, out double value))
-            {
-                return value;
-            }
-        }
-
-        return 0;
-    }
-
-    // Version 2 of control groups. Inside a container its own group is the root of what is seen.
-    private static string? GroupFile(SystemFiles files, string name)
-    {
-        string group = files.Value("/proc/self/cgroup", "0::") ?? "/";
-        return files.Read($"/sys/fs/cgroup{group.TrimEnd('/')}/{name}") ?? files.Read($"/sys/fs/cgroup/{name}");
-    }
+    private static double GroupCount(SystemFiles files, string word) =>
+        double.TryParse(files.GroupValue("cpu.stat", word + " "), CultureInfo.InvariantCulture, out double value) ? value : 0;
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -331,9 +331,13 @@ internal sealed unsafe class CudaLane : Lane
         memory.HostPictures[index] = new KernelPicture(format, letterbox, address, chroma);
     }
 
+    /// <summary>Whether a frame lies in a slot that the kernel reads where it is.</summary>
+    private bool IsReadInPlace(LaneBatch current, int index) =>
+        device.Slots is { IsReadInPlace: true } && current.External(index).Owner is null;
+
     /// <summary>
-    /// The batch's frames on the host in the order of their addresses, so that those side by side go up in one copy: a call of the driver takes
-    /// microseconds. Those on the device are described here, since nothing else is to be done for them.
+    /// The batch's frames that are copied, in the order of their addresses, so that those side by side go up in one copy: a call of the driver takes
+    /// microseconds. Those that the kernel reads where they are are described here, and managed ones sent for.
     /// </summary>
     private ReadOnlySpan<int> ByAddress(LaneBatch current)
     {
@@ -344,6 +348,18 @@ internal sealed unsafe class CudaLane : Lane
             if (external.IsOnDevice)
             {
                 Describe(current, index, external.Address, external.SecondPlane);
+                continue;
+            }
+
+            if (IsReadInPlace(current, index))
+            {
+                ulong address = device.Slots!.DeviceAddressOf(current.Address(index));
+                Describe(current, index, address);
+                if (device.Slots.Mode == TransferMode.Managed)
+                {
+                    device.CopyStream.Prefetch(new CUdeviceptr(address), (nuint)current.Format(index).ByteCount);
+                }
+
                 continue;
             }
 
@@ -419,8 +435,8 @@ internal sealed unsafe class CudaLane : Lane
             LaneBatch current = batch!;
             for (int index = 0; index < current.Count; index++)
             {
-                // One on the device is read by the kernel; it goes back with the batch.
-                if (!current.External(index).IsOnDevice)
+                // What the kernel reads goes back with the batch.
+                if (!current.External(index).IsOnDevice && !IsReadInPlace(current, index))
                 {
                     current.ReleaseFrame(index);
                 }

@@ -55,11 +55,18 @@ internal sealed class CudaSharedResources : IDisposable
 
     public EventWaiter Results { get; }
 
+    /// <summary>The slots' memory, from <see cref="AllocateSlots"/>; the pool owns it.</summary>
+    public CudaFrameMemory? Slots { get; private set; }
+
     /// <summary>Why lanes run without graphs, or some buckets of them; null where every bucket is one. Known when the detector is open.</summary>
     public string? GraphFallback { get; set; }
 
     /// <summary>Records when batches are uploaded and computed, where somebody looks; null otherwise. Set and taken away between batches.</summary>
     public CudaTimeline? Timeline { get; set; }
+
+    /// <summary>Makes the memory for the pool, so that lanes know what kind it is.</summary>
+    public CudaFrameMemory AllocateSlots(TransferMode mode, long byteCount, NumaPlace place) =>
+        Slots = CudaFrameMemory.Allocate(Context, mode, byteCount, place);
 
     /// <summary>Called when every lane is disposed.</summary>
     public void Dispose()

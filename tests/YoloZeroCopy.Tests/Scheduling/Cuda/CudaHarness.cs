@@ -21,8 +21,10 @@ internal sealed class CudaHarness : IAsyncDisposable
     /// <param name="mode">How the lanes wait.</param>
     /// <param name="side">Width and height of the gray frames. A slot has 4,096 bytes, 64 x 64.</param>
     /// <param name="waitsForFullBatches">Whether nothing goes before four frames are there.</param>
+    /// <param name="transfer">How frames come to the device.</param>
     public CudaHarness(
-        DriverDouble driver, InferenceEngine engine, WaitMode mode = WaitMode.Block, int side = 32, bool waitsForFullBatches = false)
+        DriverDouble driver, InferenceEngine engine, WaitMode mode = WaitMode.Block, int side = 32, bool waitsForFullBatches = false,
+        TransferMode transfer = TransferMode.PageLocked)
     {
         const int MaxBatch = 4;
         const int SlotBytes = 4096;
@@ -36,7 +38,7 @@ internal sealed class CudaHarness : IAsyncDisposable
             CudaLaneSizes sizes = new(
                 MaxBatch, MaxBatch, SlotBytes, engine.InputBytes, engine.OutputBytes, shared.Decode.ScratchBytes,
                 shared.Decode.ResultBytes);
-            Pool = new FramePool(12, SlotBytes, byteCount => new PinnedFrameMemory(context, byteCount));
+            Pool = new FramePool(12, SlotBytes, byteCount => shared.AllocateSlots(transfer, byteCount, NumaPlace.Of(context.Device.PciBusId)));
             made.Add(Pool);
             compute = new CudaComputeStream(context, engine, sizes);
             made.Add(compute);
