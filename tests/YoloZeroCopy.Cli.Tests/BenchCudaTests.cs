@@ -65,6 +65,56 @@ public sealed class BenchCudaTests
     }
 
     [Fact]
+    public async Task Every_transfer_mode_is_measured_with_every_format_and_what_the_device_lacks_is_told()
+    {
+        Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
+        BenchSettings settings = new()
+        {
+            Model = "fake.onnx",
+            Format = Format,
+            Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
+            Time = TimeSpan.FromSeconds(0.1),
+            Quick = true,
+        };
+        TransferSection section = await new TransferBenchmark(FakeCudaDetector.Open, settings).RunAsync([(64, 48)], CancellationToken.None);
+        string[] modes = ["page-locked", "registered", "write-combined", "mapped", "managed", "pageable"];
+        Assert.Equal(
+            ((string[])["bgr24", "nv12", "bayerrggb8"]).SelectMany(format => modes.Select(mode => $"{format} {mode}")),
+            section.Rows.Select(static row => $"{row.PixelFormat} {row.Mode}"));
+        Assert.All(section.Rows, static row =>
+        {
+            Assert.Null(row.Problem);
+            Assert.True(row.Fps > 0 && row.LoneP50 > 0 && row.LoneP99 >= row.LoneP50 && row.CpuMicroseconds > 0 && row.TakeMilliseconds > 0, row.Text());
+        });
+        StandInDriver.Set("no_concurrent_access", 1);
+        try
+        {
+            section = await new TransferBenchmark(FakeCudaDetector.Open, settings).RunAsync([(64, 48)], CancellationToken.None);
+        }
+        finally
+        {
+            StandInDriver.Set("no_concurrent_access", 0);
+        }
+
+        Assert.Equal(3, section.Rows.Count(static row => row.Problem is not null));
+        using MemoryStream bytes = new();
+        using (Utf8JsonWriter json = new(bytes))
+        {
+            json.WriteStartObject();
+            section.Write(json);
+            json.WriteEndObject();
+        }
+
+        using JsonDocument document = JsonDocument.Parse(bytes.ToArray());
+        JsonElement rows = document.RootElement.GetProperty("transfer_modes");
+        Assert.Equal(18, rows.GetArrayLength());
+        Assert.Equal(9216, rows[0].GetProperty("frame_bytes").GetInt32());
+        Assert.Contains("CONCURRENT_MANAGED_ACCESS", rows[4].GetProperty("problem").GetString(), StringComparison.Ordinal);
+        Assert.Contains("  64x48 nv12 mapped", section.Lines().Select(static line => line.Name));
+        Assert.Equal("", StandInDriver.Misuse());
+    }
+
+    [Fact]
     public async Task Layers_of_the_engine_on_cuDNN_are_profiled_one_by_one()
     {
         Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
@@ -251,6 +301,14 @@ internal static class StandInDriver
     /// <summary>What was done wrong first; empty when nothing was.</summary>
     public static unsafe string Misuse() =>
         Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)NativeLibrary.GetExport(NativeLibrary.Load(CudaDriver.Library), "yzc_misuse"))())!;
+
+    /// <summary>Sets what the driver is to do, or lacks.</summary>
+    public static unsafe void Set(string key, long value)
+    {
+        nint text = Marshal.StringToCoTaskMemUTF8(key);
+        ((delegate* unmanaged<nint, long, void>)NativeLibrary.GetExport(NativeLibrary.Load(CudaDriver.Library), "yzc_set"))(text, value);
+        Marshal.FreeCoTaskMem(text);
+    }
 
     /// <summary>The stand-in for cuDNN.</summary>
     public static string Cudnn { get; private set; } = "";

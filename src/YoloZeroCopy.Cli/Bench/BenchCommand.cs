@@ -49,6 +49,12 @@ internal static class BenchCommand
 
     private static readonly Option<double> Soak =
         Options.Seconds("--soak", "Watch full load for this long, too: memory, rate, lost frames. Default: not.", 0, 86400, 0);
+    private static readonly Option<TransferMode> Transfer = Options.Transfer();
+    private static readonly Option<bool> TransferModes = new("--transfer-modes")
+    {
+        Description = "CUDA: measure every transfer mode, too, with BGR24, NV12 and raw Bayer frames of 720p, 1080p and 4K. Takes minutes.",
+    };
+
     private static readonly Option<bool> Profile = new("--profile")
     {
         Description = "CUDA: measure what kinds of kernels take of a batch's time on the device, too.",
@@ -91,7 +97,7 @@ internal static class BenchCommand
             + "take alone. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames,
-                Ordinary, Producers, External, Soak, Profile, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
+                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -115,6 +121,7 @@ internal static class BenchCommand
                 Slots = arguments.GetValue(Slots),
                 SlotBytes = format.ByteCount,
                 WaitMode = arguments.GetValue(Wait),
+                TransferMode = arguments.GetValue(Transfer),
                 AllowSynchronousContinuations = arguments.GetValue(Inline),
                 ReplaceOperators = !arguments.GetValue(PlainEngine),
                 RewriteGraph = !arguments.GetValue(PlainEngine),
@@ -130,6 +137,7 @@ internal static class BenchCommand
             External = arguments.GetValue(External),
             Soak = TimeSpan.FromSeconds(arguments.GetValue(Soak)),
             Profile = arguments.GetValue(Profile),
+            TransferModes = arguments.GetValue(TransferModes),
             Timeline = arguments.GetValue(Timeline),
             Videos = arguments.GetValue(Video) ?? [],
             Streams = arguments.GetValue(Streams),

@@ -26,11 +26,12 @@ internal static class BenchRun
         await using (YoloDetector detector = DetectorOpening.Open(settings.Model, options))
         {
             using BenchDevice? device = BenchDevice.Open(detector, options.Device);
-            if (device is null && (settings.Ordinary || settings.Profile || settings.Timeline is not null || settings.Videos.Count > 0))
+            if (device is null && (settings.Ordinary || settings.Profile || settings.TransferModes || settings.Timeline is not null
+                || settings.Videos.Count > 0))
             {
                 throw new CliException(
                     ExitCode.WrongArguments,
-                    $"--ordinary, --profile, --timeline and --video need a CUDA device; the detector runs on {detector.Device}.");
+                    $"--ordinary, --profile, --transfer-modes, --timeline and --video need a CUDA device; the detector runs on {detector.Device}.");
             }
 
             report = await MeasureAsync(detector, device, settings, stop);
@@ -46,6 +47,13 @@ internal static class BenchRun
                 VideoSection video = await VideoBenchmark.RunAsync(detector, device, clip, settings, report.EngineOnlyFps, stop);
                 report = report with { Sections = [.. report.Sections, video] };
             }
+        }
+
+        if (settings.TransferModes)
+        {
+            TransferBenchmark transfers = new(one => DetectorOpening.Open(settings.Model, one), settings);
+            TransferSection section = await transfers.RunAsync(TransferBenchmark.Sizes, stop);
+            report = report with { Sections = [.. report.Sections, section] };
         }
 
         // A lone frame must not wait for company, so it has a detector without.

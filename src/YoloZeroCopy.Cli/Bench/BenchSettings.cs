@@ -24,6 +24,9 @@ internal sealed record BenchSettings
     /// <summary>Whether frames in registered memory and on the device are measured beside those in slots.</summary>
     public bool External { get; init; }
 
+    /// <summary>Whether every transfer mode is measured with frames of several sizes and formats.</summary>
+    public bool TransferModes { get; init; }
+
     /// <summary>Time at full load that is watched; zero for none.</summary>
     public TimeSpan Soak { get; init; }
 

@@ -12,6 +12,7 @@ internal sealed class EndToEndBenchmark
     private readonly FrameFormat format;
     private readonly int batch;
     private readonly ExternalRing? external;
+    private readonly bool touches;
     private readonly ValueTask<DetectionResult>[] pending;
     private long answered;
 
@@ -20,8 +21,10 @@ internal sealed class EndToEndBenchmark
     /// <param name="format">Layout of the frames.</param>
     /// <param name="batch">Frames in a batch.</param>
     /// <param name="external">Where frames lie instead of in slots; null for slots.</param>
-    public EndToEndBenchmark(YoloDetector detector, FrameFormat format, int batch, ExternalRing? external = null)
+    /// <param name="touches">Whether a byte of each page is written anew for every frame, as the whole frame would be by a producer.</param>
+    public EndToEndBenchmark(YoloDetector detector, FrameFormat format, int batch, ExternalRing? external = null, bool touches = false)
     {
+        this.touches = touches;
         this.detector = detector;
         this.format = format;
         this.batch = batch;
@@ -64,7 +67,7 @@ internal sealed class EndToEndBenchmark
             if (more && count < pending.Length)
             {
                 pending[(first + count) % pending.Length] = external is null
-                    ? detector.SubmitAsync(await detector.RentAsync(format, CancellationToken.None), cancellationToken: CancellationToken.None)
+                    ? detector.SubmitAsync(await RentAsync(detector, format, touches), cancellationToken: CancellationToken.None)
                     : detector.SubmitAsync(await external.NextAsync(), cancellationToken: CancellationToken.None);
                 count++;
                 submittedInBatch = (submittedInBatch + 1) % batch;
@@ -108,14 +111,14 @@ internal sealed class EndToEndBenchmark
 
     /// <summary>One frame at a time, each alone in the pipeline: the latency of a lone camera.</summary>
     public static async Task<SingleLatency> RunSingleAsync(
-        YoloDetector detector, FrameFormat format, TimeSpan duration, int leastFrames, CancellationToken stop)
+        YoloDetector detector, FrameFormat format, TimeSpan duration, int leastFrames, CancellationToken stop, bool touches = false)
     {
         WriteSlots(detector, format);
         SingleLatency latency = new(new LatencyHistogram(), new LatencyHistogram());
         long start = Stopwatch.GetTimestamp();
         while ((Stopwatch.GetElapsedTime(start) < duration || latency.Caller.Count < leastFrames) && !stop.IsCancellationRequested)
         {
-            FrameSlot slot = await detector.RentAsync(format, CancellationToken.None);
+            FrameSlot slot = await RentAsync(detector, format, touches);
             long submitted = Stopwatch.GetTimestamp();
             using DetectionResult result = await detector.SubmitAsync(slot, cancellationToken: CancellationToken.None);
             latency.Caller.Record(Stopwatch.GetElapsedTime(submitted));
@@ -125,14 +128,28 @@ internal sealed class EndToEndBenchmark
         return latency;
     }
 
+    private static ValueTask<FrameSlot> RentAsync(YoloDetector detector, in FrameFormat format, bool touches)
+    {
+        ValueTask<FrameSlot> rented = detector.RentAsync(format, CancellationToken.None);
+        return touches ? TouchedAsync(rented) : rented;
+
+        static async ValueTask<FrameSlot> TouchedAsync(ValueTask<FrameSlot> rented)
+        {
+            FrameSlot slot = await rented;
+            TransferRun.Touch(slot);
+            return slot;
+        }
+    }
+
     // Every slot gets its frame once. What it shows does not matter, but that its bytes were written does: untouched pages are all one page of zeros.
     private static void WriteSlots(YoloDetector detector, FrameFormat format)
     {
-        Random random = new(2);
+        byte[] noise = new byte[format.ByteCount];
+        new Random(2).NextBytes(noise);
         List<FrameSlot> slots = [];
         while (detector.TryRent(format, out FrameSlot slot))
         {
-            random.NextBytes(slot.Span);
+            noise.CopyTo(slot.Span);
             slots.Add(slot);
         }
 

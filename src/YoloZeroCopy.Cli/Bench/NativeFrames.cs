@@ -15,10 +15,10 @@ internal sealed unsafe class NativeFrames : IDisposable
         this.frameBytes = frameBytes;
         Count = count;
         memory = (byte*)NativeMemory.AlignedAlloc((nuint)count * (nuint)frameBytes, Alignment);
-        Random random = new(seed);
-        for (int index = 0; index < count; index++)
+        new Random(seed).NextBytes(this[0]);
+        for (int index = 1; index < count; index++)
         {
-            random.NextBytes(this[index]);
+            this[0].CopyTo(this[index]);
         }
     }
 

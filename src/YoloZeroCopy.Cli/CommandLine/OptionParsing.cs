@@ -122,6 +122,10 @@ internal static class OptionParsing
     public static bool TryWaitMode(string text, out WaitMode value, [NotNullWhen(false)] out string? error) =>
         TryName(text, "wait mode", out value, out error);
 
+    /// <summary>The name of a transfer mode, in any case.</summary>
+    public static bool TryTransferMode(string text, out TransferMode value, [NotNullWhen(false)] out string? error) =>
+        TryName(text, "transfer mode", out value, out error);
+
     /// <summary>The name of a precision.</summary>
     public static bool TryPrecision(string text, out Precision value, [NotNullWhen(false)] out string? error) =>
         TryName(text, "precision", out value, out error);

@@ -104,6 +104,12 @@ internal static class Options
     public static Option<WaitMode> Wait() => Parsed<WaitMode>(
         "--wait", "How threads wait for a GPU: block, yield or spin. Default: block.", "MODE", OptionParsing.TryWaitMode);
 
+    public static Option<TransferMode> Transfer() => Parsed<TransferMode>(
+        "--transfer",
+        "In what memory frames lie for a GPU: pagelocked, auto (try and choose), writecombined, mapped, managed or pageable. Default: pagelocked.",
+        "MODE",
+        OptionParsing.TryTransferMode);
+
     public static Option<Precision> Precision() => Parsed<Precision>(
         "--precision", "Precision of an ONNX model on CUDA: auto (half), single (the file's own) or half.", "NAME", OptionParsing.TryPrecision);
 

@@ -80,6 +80,7 @@ internal sealed unsafe class NvmlApi
         nvmlDeviceGetClockInfo = Choice(exports, nameof(nvmlDeviceGetClockInfo));
         nvmlDeviceGetMaxClockInfo = Choice(exports, nameof(nvmlDeviceGetMaxClockInfo));
         nvmlDeviceGetTemperature = Choice(exports, nameof(nvmlDeviceGetTemperature));
+        nvmlDeviceGetPcieThroughput = Choice(exports, nameof(nvmlDeviceGetPcieThroughput));
         nvmlDeviceGetEccMode = Pair(exports, nameof(nvmlDeviceGetEccMode));
         nvmlDeviceGetMigMode = Pair(exports, nameof(nvmlDeviceGetMigMode));
         nvmlDeviceGetDecoderUtilization = Pair(exports, nameof(nvmlDeviceGetDecoderUtilization));
@@ -145,6 +146,9 @@ internal sealed unsafe class NvmlApi
 
     // nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, nvmlTemperatureSensors_t sensorType, unsigned int *temp)
     public readonly delegate* unmanaged<nint, int, uint*, NvmlStatus> nvmlDeviceGetTemperature;
+
+    // nvmlReturn_t nvmlDeviceGetPcieThroughput(nvmlDevice_t device, nvmlPcieUtilCounter_t counter, unsigned int *value)
+    public readonly delegate* unmanaged<nint, int, uint*, NvmlStatus> nvmlDeviceGetPcieThroughput;
 
     // nvmlReturn_t nvmlDeviceGetEccMode(nvmlDevice_t device, nvmlEnableState_t *current, nvmlEnableState_t *pending)
     public readonly delegate* unmanaged<nint, uint*, uint*, NvmlStatus> nvmlDeviceGetEccMode;

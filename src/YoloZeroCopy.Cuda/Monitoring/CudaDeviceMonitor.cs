@@ -15,6 +15,7 @@ public sealed unsafe class CudaDeviceMonitor
 {
     private const int VersionBytes = 80;
     private const int TemperatureOfGpu = 0;
+    private const int CounterOfReceived = 1;
 
     // More than this is a device with other worries.
     private const int MaxProcesses = 1024;
@@ -88,6 +89,13 @@ public sealed unsafe class CudaDeviceMonitor
         DecoderUtilization = First(api.nvmlDeviceGetDecoderUtilization),
         Processes = Processes(),
     };
+
+    /// <summary>
+    /// Bytes a second that the device receives over PCI Express, by its own counters over about 20 ms, which the call takes; null where the device or
+    /// the system does not say.
+    /// </summary>
+    public long? ReadReceivedBytesPerSecond() =>
+        Choice(api.nvmlDeviceGetPcieThroughput, CounterOfReceived) is int kibibytes ? (long)(uint)kibibytes << 10 : null;
 
     private static bool? IsOn(int? value) => value is int known ? known != 0 : null;
 

@@ -40,6 +40,17 @@ internal static class TransferRun
         return new TransferTrial(mode, rate, lone[LoneFrames / 2]);
     }
 
+    /// <summary>Writes a byte of each page.</summary>
+    /// <remarks>A producer writes the whole frame, which takes it as long in every mode; what differs, a fault for a page, one byte provokes.</remarks>
+    public static void Touch(in FrameSlot slot)
+    {
+        Span<byte> bytes = slot.Span;
+        for (int offset = 0; offset < bytes.Length; offset += PageSize)
+        {
+            bytes[offset] = (byte)offset;
+        }
+    }
+
     [SuppressMessage("Reliability", "CA2012", Justification = "A ring of tasks, each awaited exactly once.")]
     private static async Task<double> RateAsync(FramePool pool, Pipeline pipeline, FrameFormat format, TimeSpan time)
     {
@@ -63,16 +74,6 @@ internal static class TransferRun
             {
                 return answered / Stopwatch.GetElapsedTime(start).TotalSeconds;
             }
-        }
-    }
-
-    // A producer writes the whole frame, which takes it as long in every mode; what differs, a fault for a page, one byte of it provokes.
-    private static void Touch(in FrameSlot slot)
-    {
-        Span<byte> bytes = slot.Span;
-        for (int offset = 0; offset < bytes.Length; offset += PageSize)
-        {
-            bytes[offset] = (byte)offset;
         }
     }
 }
