@@ -34,7 +34,7 @@ internal readonly record struct TransferChoice(TransferMode Mode, string Why)
         if (LackOf(device, mode) is string lack)
         {
             throw new ArgumentException(
-                $"{nameof(DetectorOptions.TransferMode)} is {mode}, and {device} {lack}. {TransferMode.PageLocked} works on every device.", "options");
+                $"{nameof(DetectorOptions.TransferMode)} is {mode}, and {device} {lack}. {TransferMode.PageLocked} works on every device.", nameof(mode));
         }
     }
 
