@@ -202,7 +202,7 @@ public sealed class TransferChoiceTests(CompiledSources sources) : IDisposable
                 stop.Cancel();
             }
         });
-        _ = Assert.ThrowsAny<OperationCanceledException>(() => Open(driver, cudnn, TransferMode.Auto, cancel, stop.Token));
+        _ = Assert.ThrowsAny<OperationCanceledException>(() => Open(driver, cudnn, TransferMode.Auto, cancel, cancellationToken: stop.Token));
         Assert.Equal(0, cudnn.Live);
         driver.AssertClean();
     }
@@ -222,8 +222,8 @@ public sealed class TransferChoiceTests(CompiledSources sources) : IDisposable
     }
 
     private YoloDetector Open(
-        DriverDouble driver, CudnnDouble cudnn, TransferMode mode, IProgress<OpeningProgress>? progress = null,
-        CancellationToken cancellationToken = default, long? limit = null)
+        DriverDouble driver, CudnnDouble cudnn, TransferMode mode, IProgress<OpeningProgress>? progress = null, long? limit = null,
+        CancellationToken cancellationToken = default)
     {
         DetectorOptions options = new()
         {
