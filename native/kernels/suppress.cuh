@@ -1,6 +1,7 @@
 // One block ranks a picture's candidates, suppresses overlapping ones and writes the detections in pixels of the frame.
-// Candidates are taken by rank in tiles of 256, or of 384 where few keys leave room for that. In a tile every pair is compared at once; which stay is then found by repetition: a candidate goes when one that stays
-// suppresses it, and stays when all that could suppress it have gone. That ends with what deciding one after the other gives, in as many rounds as the
+// Candidates are taken by rank in tiles of 256, or of 384 where few keys leave room for that. In a tile every pair is compared at once, or where no
+// class has many candidates those of a class only; which stay is then found by repetition: a candidate goes when one that stays suppresses it, and stays
+// when all that could suppress it have gone. That ends with what deciding one after the other gives, in as many rounds as the
 // longest chain of boxes that suppress each other, most often two or three.
 #pragma once
 
@@ -15,6 +16,8 @@ constexpr int Warps = Threads / 32;
 static_assert(Warps == 32, "sums of warps are summed by one warp");
 constexpr int DigitBits = 8;
 constexpr int Digits = 1 << DigitBits;
+constexpr int ClassGroups = 64;     // Classes are told apart by their last bits.
+constexpr int FewOfGroup = 64;      // So many comparisons of one thread are faster than those of every pair by all.
 
 struct alignas(8) area_class {
     float area;
@@ -51,7 +54,13 @@ struct tile_memory {
 
     box4 boxes[Tile];
     area_class others[Tile];
-    uint32_t suppressors[Tile][TileWords + 1]; // Bit j of row i: candidate j < i suppresses i. One word more, so that rows begin in different banks.
+    union {
+        // Bit j of row i: candidate j < i suppresses i. One word more, so that rows begin in different banks.
+        uint32_t suppressors[Tile][TileWords + 1];
+
+        // Bit i of a row: candidate i is of the group.
+        uint32_t members[ClassGroups][TileWords];
+    };
     uint32_t kept[TileWords];
     uint32_t gone[TileWords];
     int kept_before;        // By tiles before this one.
@@ -137,6 +146,18 @@ struct suppression {
         return inclusive - value + (warp_index() == 0 ? 0 : warps_before);
     }
 
+    // The last segment whose offset is not above i: an empty one has the offset of the next.
+    YZC_DEVICE_MEMBER int last_up_to(int i) const
+    {
+        int segment = 0;
+#pragma unroll
+        for (int step = Threads / 2; step > 0; step /= 2) {
+            segment += shared.gather.offsets[segment + step] <= i ? step : 0;
+        }
+
+        return segment;
+    }
+
     // Counts the candidates and finds the first wrong value. Keys of up to YZC_MAX_CANDIDATES go to shared memory in the order of their segments.
     YZC_DEVICE_MEMBER int gather() const
     {
@@ -149,25 +170,20 @@ struct suppression {
         for (int base = 0; base < params.segments; base += Threads) {
             int segment = base + thread_index();
             int sum = 0;
-            if (segment < params.segments) {
-                uint64_t wrong = global<uint64_t>(scratch + at.wrong)[segment];
-                if (wrong != ~0ull) {
-                    shared_min(&shared.wrong, wrong);
-                }
+            int own = segment_count(segment);
+            uint64_t wrong = segment < params.segments ? global<uint64_t>(scratch + at.wrong)[segment] : ~0ull;
+            if (wrong != ~0ull) {
+                shared_min(&shared.wrong, wrong);
             }
 
-            shared.gather.offsets[thread_index()] = total + sum_before(segment_count(segment), sum);
-            total += sum;
+            shared.gather.offsets[thread_index()] = total + sum_before(own, sum);
             block_sync();
-            for (int i = warp_index(); i < Threads && base + i < params.segments; i += Warps) {
-                int offset = shared.gather.offsets[i];
-                int count = lesser(segment_count(base + i), YZC_MAX_CANDIDATES - offset);
-                YZC_GLOBAL const uint64_t* keys = segment_keys(base + i);
-                for (int k = lane_index(); k < count; k += 32) {
-                    shared.keys[offset + k] = keys[k];
-                }
+            for (int i = total + thread_index(); i < lesser(total + sum, YZC_MAX_CANDIDATES); i += Threads) {
+                int in_base = last_up_to(i);
+                shared.keys[i] = segment_keys(base + in_base)[i - shared.gather.offsets[in_base]];
             }
 
+            total += sum;
             block_sync();
         }
 
@@ -261,6 +277,7 @@ struct suppression {
     // Sorts up to YZC_SUPPRESS_THREADS / 2 keys, ascending: every warp its 32 in registers; then a key's place is its place in each warp's run together.
     YZC_DEVICE_MEMBER void sort_few(int count) const
     {
+        constexpr int Together = 4;
         int i = thread_index();
         uint64_t key = i < count ? shared.keys[i] : ~0ull;
         int runs = (count + 31) / 32;
@@ -283,17 +300,22 @@ struct suppression {
         block_sync();
         int place = lane_index();
         if (warp_index() < runs) {
-            for (int run = 0; run < runs; run++) {
-                // Keys of the run below this one.
-                const uint64_t* keys = shared.keys + 32 * run;
-                int below = 0;
+            for (int first = 0; first < runs; first += Together) {
+                // Keys of the runs below this one. Behind the last run stands anything, which is not counted.
+                int below[Together] = {};
 #pragma unroll
                 for (int step = 16; step > 0; step /= 2) {
-                    below += keys[below + step - 1] < key ? step : 0;
+#pragma unroll
+                    for (int run = 0; run < Together; run++) {
+                        below[run] += shared.keys[32 * (first + run) + below[run] + step - 1] < key ? step : 0;
+                    }
                 }
 
-                below += keys[below] < key ? 1 : 0;
-                place += run == warp_index() ? 0 : below;
+#pragma unroll
+                for (int run = 0; run < Together; run++) {
+                    below[run] += shared.keys[32 * (first + run) + below[run]] < key ? 1 : 0;
+                    place += first + run < runs && first + run != warp_index() ? below[run] : 0;
+                }
             }
         }
 
@@ -349,15 +371,30 @@ struct suppression {
         block_sync();
     }
 
-    // Which of Slice boxes from `first` on overlap this one by more than the threshold and are of its class; a bit for each.
-    // The rule is intersection / (area + area - intersection) > threshold, every step rounded to binary32. A product decides it as surely and faster,
-    // unless both sides are within 2^-21 of each other or the product is no ordinary number: only then is divided.
-    template <class Boxes>
-    YZC_DEVICE_MEMBER uint32_t overlaps(const box4& box, const area_class& own, const Boxes& boxes, int first) const
+    // Whether two boxes overlap by more than the threshold. The rule is intersection / (area + area - intersection) > threshold, every step rounded to
+    // binary32. A product decides it as surely and faster, unless both sides are within 2^-21 of each other or the product is no ordinary number: only
+    // then is it unsure, and must be divided.
+    YZC_DEVICE_MEMBER bool overlap(float intersection, float areas, bool& unsure) const
     {
         constexpr float Above = 1 + 1.0f / (1 << 21);
         constexpr float Below = 1 - 1.0f / (1 << 21);
         constexpr float Least = 1e-30f;
+        float product = (areas - intersection) * params.iou_threshold;
+        bool is_over = product > Least && intersection > product * Above;
+        bool is_under = product > Least && intersection < product * Below;
+        unsure = intersection > 0 && !is_over && !is_under;
+        return is_over;
+    }
+
+    YZC_DEVICE_MEMBER bool overlap_divided(float intersection, float areas) const
+    {
+        return intersection / (areas - intersection) > params.iou_threshold;
+    }
+
+    // Which of Slice boxes from `first` on overlap this one by more than the threshold and are of its class; a bit for each.
+    template <class Boxes>
+    YZC_DEVICE_MEMBER uint32_t overlaps(const box4& box, const area_class& own, const Boxes& boxes, int first) const
+    {
         uint32_t over = 0;
         uint32_t unsure = 0;
         area_class others[Slice];
@@ -371,19 +408,16 @@ struct suppression {
             // With many classes most boxes have no fellow in the warp.
             bool same = own.class_id == others[k].class_id;
             if (warp_ballot(same) != 0) {
-                float intersection = intersect(box, boxes.box(first + k));
-                float product = (own.area + others[k].area - intersection) * params.iou_threshold;
-                bool is_over = product > Least && intersection > product * Above;
-                bool is_under = product > Least && intersection < product * Below;
+                bool is_unsure;
+                bool is_over = overlap(intersect(box, boxes.box(first + k)), own.area + others[k].area, is_unsure);
                 over |= (uint32_t)(same && is_over) << k;
-                unsure |= (uint32_t)(same && intersection > 0 && !is_over && !is_under) << k;
+                unsure |= (uint32_t)(same && is_unsure) << k;
             }
         }
 
         for (; unsure != 0; unsure &= unsure - 1) {
             int k = bit_count((unsure & (0u - unsure)) - 1);
-            float intersection = intersect(box, boxes.box(first + k));
-            bool is_over = intersection / (own.area + boxes.other(first + k).area - intersection) > params.iou_threshold;
+            bool is_over = overlap_divided(intersect(box, boxes.box(first + k)), own.area + boxes.other(first + k).area);
             over |= (uint32_t)is_over << k;
         }
 
@@ -433,9 +467,10 @@ struct suppression {
 
             tile.boxes[i] = box;
             tile.others[i] = { (box.x2 - box.x1) * (box.y2 - box.y1), class_id };
-            for (int word = 0; word < TileWords; word++) {
-                tile.suppressors[i][word] = 0;
-            }
+        }
+
+        for (int i = thread_index(); i < ClassGroups * TileWords; i += Threads) {
+            tile.members[i / TileWords][i % TileWords] = 0;
         }
 
         if (thread_index() < TileWords) {
@@ -464,6 +499,83 @@ struct suppression {
             uint32_t suppressed = warp_ballot((overlaps(tile.boxes[i], tile.others[i], boxes, first) & valid) != 0);
             if (suppressed != 0 && lane_index() == 0) {
                 shared_or(&tile.gone[word], suppressed);
+            }
+        }
+    }
+
+    // Candidates of the tile that suppress this thread's. True when those of its class were few enough in every thread to be compared one by one.
+    template <int Tile>
+    YZC_DEVICE_MEMBER bool compare_fellows(int size, uint32_t (&suppressors)[Tile / 32]) const
+    {
+        constexpr int TileWords = Tile / 32;
+        tile_memory<Tile>& tile = tile_of<Tile>();
+        int i = thread_index();
+        area_class own = {};
+        int group = 0;
+        if (i < size) {
+            own = tile.others[i];
+            group = own.class_id & (ClassGroups - 1);
+            shared_or(&tile.members[group][i / 32], 1u << i % 32);
+        }
+
+        block_sync();
+        uint32_t fellows[TileWords] = {};
+        int count = 0;
+        if (i < size) {
+#pragma unroll
+            for (int word = 0; word < TileWords; word++) {
+                uint32_t before = word < i / 32 ? ~0u : word == i / 32 ? (1u << i % 32) - 1 : 0;
+                fellows[word] = tile.members[group][word] & before;
+                count += bit_count(fellows[word]);
+            }
+        }
+
+        if (block_any(count > FewOfGroup)) {
+            return false;
+        }
+
+        if (count > 0) {
+            box4 box = tile.boxes[i];
+#pragma unroll
+            for (int word = 0; word < TileWords; word++) {
+                for (uint32_t rest = fellows[word]; rest != 0; rest &= rest - 1) {
+                    uint32_t bit = rest & (0u - rest);
+                    int j = 32 * word + bit_count(bit - 1);
+                    area_class other = tile.others[j];
+                    if (other.class_id == own.class_id) {
+                        float intersection = intersect(box, tile.boxes[j]);
+                        float areas = own.area + other.area;
+                        bool unsure;
+                        bool over = overlap(intersection, areas, unsure);
+                        suppressors[word] |= over || (unsure && overlap_divided(intersection, areas)) ? bit : 0;
+                    }
+                }
+            }
+        }
+
+        return true;
+    }
+
+    // The same by comparing every pair, with all threads.
+    template <int Tile>
+    YZC_DEVICE_MEMBER void compare_all(int size, uint32_t (&suppressors)[Tile / 32]) const
+    {
+        constexpr int TileWords = Tile / 32;
+        tile_memory<Tile>& tile = tile_of<Tile>();
+        int i = thread_index();
+        if (i < Tile) {
+            for (int word = 0; word < TileWords; word++) {
+                tile.suppressors[i][word] = 0;
+            }
+        }
+
+        block_sync();
+        compare_pairs<Tile>(size);
+        block_sync();
+        if (i < Tile) {
+#pragma unroll
+            for (int word = 0; word < TileWords; word++) {
+                suppressors[word] = tile.suppressors[i][word];
             }
         }
     }
@@ -509,26 +621,15 @@ struct suppression {
 
     // Decides which candidates of the tile stay: kept and gone end as complements.
     template <int Tile>
-    YZC_DEVICE_MEMBER void resolve() const
+    YZC_DEVICE_MEMBER void resolve(const uint32_t (&suppressors)[Tile / 32]) const
     {
         constexpr int TileWords = Tile / 32;
         tile_memory<Tile>& tile = tile_of<Tile>();
         int i = thread_index();
         bool mine = i < Tile;
-        uint32_t suppressors[TileWords] = {};
-        bool open = false;
         bool stays = false;
-        bool goes = false;
-        if (mine) {
-#pragma unroll
-            for (int word = 0; word < TileWords; word++) {
-                suppressors[word] = tile.suppressors[i][word];
-            }
-
-            goes = (tile.gone[i / 32] >> i % 32 & 1) != 0;
-            open = !goes;
-        }
-
+        bool goes = mine && (tile.gone[i / 32] >> i % 32 & 1) != 0;
+        bool open = mine && !goes;
         while (block_any(open)) {
             if (mine) {
                 if (open) {
@@ -620,9 +721,14 @@ struct suppression {
             load_tile<Tile>(first, size);
             block_sync();
             apply_kept<Tile>(kept, size);
-            compare_pairs<Tile>(size);
+            uint32_t suppressors[Tile / 32] = {};
+            bool one_class = params.class_count == 1 || (params.flags & YZC_CLASS_AGNOSTIC) != 0;
+            if ((one_class && size > FewOfGroup) || !compare_fellows<Tile>(size, suppressors)) {
+                compare_all<Tile>(size, suppressors);
+            }
+
             block_sync();
-            resolve<Tile>();
+            resolve<Tile>(suppressors);
             kept = write_kept<Tile>(picture, first, kept);
         }
 
