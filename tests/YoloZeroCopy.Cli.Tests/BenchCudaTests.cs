@@ -115,6 +115,69 @@ public sealed class BenchCudaTests
     }
 
     [Fact]
+    public async Task Preprocessing_by_NPP_is_measured_beside_the_kernel_and_its_absence_or_refusal_is_told()
+    {
+        Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
+        string folder = Directory.CreateTempSubdirectory("yzc-npp-").FullName;
+        try
+        {
+            BenchSettings settings = new()
+            {
+                Model = "fake.onnx",
+                Format = Format,
+                Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
+                Time = TimeSpan.FromSeconds(0.1),
+                Quick = true,
+            };
+            await using YoloDetector detector = FakeCudaDetector.Open(settings.Detector);
+            using BenchDevice device = BenchDevice.Open(detector, Device.Cuda())!;
+            Environment.SetEnvironmentVariable(Npp.VariableName, folder);
+            NppSection none = CudaParts.Npp(detector, device, settings, CancellationToken.None);
+            Assert.Empty(none.Rows);
+            Assert.Contains("NPP was not found", none.Problem, StringComparison.Ordinal);
+            foreach (string name in (string[])["nppig", "nppicc", "nppidei"])
+            {
+                Assert.True(StandInDriver.IsCompiled("native/tests/npp_double/npp_double.c", Path.Combine(folder, $"lib{name}.so.13")));
+            }
+
+            NppSection section = CudaParts.Npp(detector, device, settings, CancellationToken.None);
+            Assert.Null(section.Problem);
+            Assert.Equal(["bgr24", "nv12", "bayerrggb8"], section.Rows.Select(static row => row.PixelFormat));
+            Assert.Equal([3, 4, 4], section.Rows.Select(static row => row.Functions));
+            Assert.All(section.Rows, static row => Assert.True(row.Npp.Host > 0 && row.Kernel.Host > 0 && row.NppInGraph > 0 && row.KernelInGraph > 0));
+
+            // The stand-in's arithmetic is right for colours and sizes, and rounds in other places; its Bayer patterns are not.
+            Assert.All(section.Rows.Take(2), static row => Assert.InRange(row.MostDifference, 0, 3));
+            Assert.InRange(section.Rows[0].MeanDifference, 0, 0.6);
+            Assert.True(section.Rows[2].MostDifference > 0);
+            using MemoryStream bytes = new();
+            using (Utf8JsonWriter json = new(bytes))
+            {
+                json.WriteStartObject();
+                section.Write(json);
+                json.WriteEndObject();
+            }
+
+            using JsonDocument document = JsonDocument.Parse(bytes.ToArray());
+            Assert.Equal(3, document.RootElement.GetProperty("npp").GetProperty("rows").GetArrayLength());
+            Assert.Equal("NPP, 64x48 bgr24", section.Lines().First().Name);
+            Refuse(Path.Combine(folder, "libnppidei.so.13"), -6);
+            NppSection refused = CudaParts.Npp(detector, device, settings, CancellationToken.None);
+            Assert.Contains("NPP refused scaling to single precision: status -6", refused.Problem, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(Npp.VariableName, null);
+            Directory.Delete(folder, recursive: true);
+        }
+
+        Assert.Equal("", StandInDriver.Misuse());
+
+        static unsafe void Refuse(string library, int status) =>
+            ((delegate* unmanaged<int, void>)NativeLibrary.GetExport(NativeLibrary.Load(library), "yzc_npp_refuse"))(status);
+    }
+
+    [Fact]
     public async Task Layers_of_the_engine_on_cuDNN_are_profiled_one_by_one()
     {
         Assert.SkipUnless(StandInDriver.IsThere(out string why), why);

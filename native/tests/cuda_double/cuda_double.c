@@ -245,6 +245,9 @@ API CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
         case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = 9; return 0;
         case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = 0; return 0;
         case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 132; return 0;
+        case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR: *value = 2048; return 0;
+        case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = 1024; return 0;
+        case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK: *value = 49152; return 0;
         case CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED: *value = 1; return 0;
         case CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY: *value = !*setting("no_mapping"); return 0;
         case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS: *value = !*setting("no_concurrent_access"); return 0;

@@ -55,6 +55,11 @@ internal static class BenchCommand
         Description = "CUDA: measure every transfer mode, too, with BGR24, NV12 and raw Bayer frames of 720p, 1080p and 4K. Takes minutes.",
     };
 
+    private static readonly Option<bool> Npp = new("--npp")
+    {
+        Description = "CUDA: measure preprocessing by NVIDIA's NPP, too, beside the library's one kernel: time, and how far pixels are apart.",
+    };
+
     private static readonly Option<bool> Profile = new("--profile")
     {
         Description = "CUDA: measure what kinds of kernels take of a batch's time on the device, too.",
@@ -97,7 +102,7 @@ internal static class BenchCommand
             + "take alone. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames,
-                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
+                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Npp, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -138,6 +143,7 @@ internal static class BenchCommand
             Soak = TimeSpan.FromSeconds(arguments.GetValue(Soak)),
             Profile = arguments.GetValue(Profile),
             TransferModes = arguments.GetValue(TransferModes),
+            Npp = arguments.GetValue(Npp),
             Timeline = arguments.GetValue(Timeline),
             Videos = arguments.GetValue(Video) ?? [],
             Streams = arguments.GetValue(Streams),

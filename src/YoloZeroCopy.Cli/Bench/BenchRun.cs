@@ -26,12 +26,12 @@ internal static class BenchRun
         await using (YoloDetector detector = DetectorOpening.Open(settings.Model, options))
         {
             using BenchDevice? device = BenchDevice.Open(detector, options.Device);
-            if (device is null && (settings.Ordinary || settings.Profile || settings.TransferModes || settings.Timeline is not null
+            if (device is null && (settings.Ordinary || settings.Profile || settings.TransferModes || settings.Npp || settings.Timeline is not null
                 || settings.Videos.Count > 0))
             {
                 throw new CliException(
                     ExitCode.WrongArguments,
-                    $"--ordinary, --profile, --transfer-modes, --timeline and --video need a CUDA device; the detector runs on {detector.Device}.");
+                    $"--ordinary, --profile, --transfer-modes, --npp, --timeline and --video need a CUDA device; the detector runs on {detector.Device}.");
             }
 
             report = await MeasureAsync(detector, device, settings, stop);
@@ -153,6 +153,11 @@ internal static class BenchRun
             if (settings.Profile)
             {
                 sections.Add(CudaParts.Profile(detector, device, settings, batch, stop));
+            }
+
+            if (settings.Npp)
+            {
+                sections.Add(CudaParts.Npp(detector, device, settings, stop));
             }
 
             if (settings.Timeline is string path)

@@ -27,6 +27,9 @@ internal sealed record BenchSettings
     /// <summary>Whether every transfer mode is measured with frames of several sizes and formats.</summary>
     public bool TransferModes { get; init; }
 
+    /// <summary>Whether preprocessing by NPP is measured beside the kernel.</summary>
+    public bool Npp { get; init; }
+
     /// <summary>Time at full load that is watched; zero for none.</summary>
     public TimeSpan Soak { get; init; }
 
