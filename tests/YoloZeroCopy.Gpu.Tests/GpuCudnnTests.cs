@@ -70,7 +70,11 @@ public sealed class GpuCudnnTests : IDisposable
         using CudaContext context = CudaDevice.Get(0).OpenContext();
         context.MakeCurrent();
         CudnnEngineOptions options = new() { Search = CudnnSearch.ForThisProcess(null), Batches = [batch] };
-        using CudnnEngine? engine = CudnnEngine.TryOpen(model, context, options, out string? reason);
+        using KernelSet kernels = new(context);
+        (LayerNetwork Network, DetectionHead Head)? read = CudnnEngine.TryRead(model, out string? reason);
+        Assert.True(read is not null, reason);
+        using LayerNetwork network = read.Value.Network;
+        using CudnnEngine? engine = CudnnEngine.TryOpen(model, network, read.Value.Head, context, kernels, options, out reason);
         Assert.True(engine is not null, reason);
         Half[] given = RunOnGpu(engine, context, batch, pictures);
         Compare(name, batch, onProcessor.Head, wanted, engine.Head, given);

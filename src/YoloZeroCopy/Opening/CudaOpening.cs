@@ -17,31 +17,18 @@ internal static class CudaOpening
     /// <summary>Opens on a device that is looked for when the model's file has been.</summary>
     internal static YoloDetector Open(ModelSource source, DetectorOptions options, Func<CudaDevice> getDevice, string why, OpeningSteps steps)
     {
-        steps.Begin(OpeningStep.ReadModel);
-        bool isTensorRt = ModelFile.IsTensorRt(source);
-        if (isTensorRt)
-        {
-            // A file that is missing or damaged is that on every machine.
-            _ = TensorRtPlanFile.Read(source);
-        }
-
-        steps.Advance();
-        CudaDevice device = getDevice();
-        TransferChoice.ThrowIfLacking(device, options.TransferMode);
         List<IDisposable?> made = [];
         try
         {
-            steps.Begin(OpeningStep.LoadEngine);
-            OpenedEngine opened = isTensorRt
-                ? OpenTensorRt(source, options, device, made, steps)
-                : OpenOnnxRuntime(source, options, device, made, steps);
+            OpenedEngine opened = OpenEngine(source, options, WithTransfer, made, steps);
+            CudaDevice device = opened.Device.Context.Device;
             NumaPlace place = NumaPlace.Of(device.PciBusId);
             TransferChoice transfer = ChooseTransfer(device, opened, options, place, steps);
             DetectorOptions chosen = options with { TransferMode = transfer.Mode };
             CudaLayout layout = CudaLayout.For(opened.Engine, chosen, opened.BudgetFor(options));
             layout.Plan.ThrowIfAbove(layout.Plan.Budget, device.ToString());
             CudaPipeline running = Assemble(opened, chosen, layout, place, made, steps);
-            MemoryPlan plan = layout.Plan.AsTaken(opened.FreeBytes - (long)opened.Context.GetMemoryInfo().FreeBytes).WithSlots(place.Text);
+            MemoryPlan plan = layout.Plan.AsTaken(opened.Device.FreeBytes - (long)opened.Device.Context.GetMemoryInfo().FreeBytes).WithSlots(place.Text);
             if (plan.GrowthText is string growth)
             {
                 running.Pipeline.Warnings.Say(growth);
@@ -51,14 +38,22 @@ internal static class CudaOpening
             InferenceEngine engine = opened.Engine;
             string graphs = running.Shared.GraphFallback is string fallback ? $", {fallback}" : "";
             string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{transfer.Text}{layout.Shrunk}{why}";
+            IDisposable[] resources =
+                [.. running.Computes, .. Existing(opened.Operators), running.Shared, opened.Device.Kernels, opened.Device.Context];
             return new YoloDetector(
-                running.Pipeline, engine, [.. running.Computes, .. Existing(opened.Operators), running.Shared, opened.Context], engine.Model,
-                options.Name, deviceName, description, plan.On(description));
+                running.Pipeline, engine, resources, engine.Model, options.Name, deviceName, description, plan.On(description));
         }
         catch
         {
             Opening.Dispose(made);
             throw;
+        }
+
+        CudaDevice WithTransfer()
+        {
+            CudaDevice device = getDevice();
+            TransferChoice.ThrowIfLacking(device, options.TransferMode);
+            return device;
         }
     }
 
@@ -66,8 +61,8 @@ internal static class CudaOpening
     private static CudaPipeline Assemble(
         OpenedEngine opened, DetectorOptions options, CudaLayout layout, NumaPlace place, List<IDisposable?> made, OpeningSteps? steps)
     {
-        (InferenceEngine engine, CudaContext context) = (opened.Engine, opened.Context);
-        CudaSharedResources shared = new(context, engine, Opening.DecodingOf(options), options.WaitMode);
+        (InferenceEngine engine, CudaContext context) = (opened.Engine, opened.Device.Context);
+        CudaSharedResources shared = new(context, opened.Device.Kernels, engine, Opening.DecodingOf(options), options.WaitMode);
         made.Add(shared);
         CudaLaneSizes sizes = layout.Sizes;
         FramePool pool = new(
@@ -158,22 +153,14 @@ internal static class CudaOpening
     /// <summary>Plans on a device: the engine is loaded, asked, and freed again.</summary>
     public static MemoryPlan Plan(ModelSource source, DetectorOptions options, int ordinal, string why)
     {
-        bool isTensorRt = ModelFile.IsTensorRt(source);
-        if (isTensorRt)
-        {
-            _ = TensorRtPlanFile.Read(source);
-        }
-
-        CudaDevice device = CudaDevice.Get(ordinal);
         OpeningSteps steps = new(progress: null, CancellationToken.None);
         List<IDisposable?> made = [];
         try
         {
-            OpenedEngine opened = isTensorRt
-                ? OpenTensorRt(source, options, device, made, steps)
-                : OpenOnnxRuntime(source, options, device, made, steps);
+            OpenedEngine opened = OpenEngine(source, options, () => CudaDevice.Get(ordinal), made, steps);
             CudaLayout layout = CudaLayout.For(opened.Engine, options, opened.BudgetFor(options));
-            return layout.Plan.On($"{Device.Cuda(ordinal).Name}, {device.Name}, {opened.Engine.Description}{layout.Shrunk}{why}");
+            string deviceName = opened.Device.Context.Device.Name;
+            return layout.Plan.On($"{Device.Cuda(ordinal).Name}, {deviceName}, {opened.Engine.Description}{layout.Shrunk}{why}");
         }
         finally
         {
@@ -274,44 +261,70 @@ internal static class CudaOpening
         return reason is null ? null : $"{partly}without CUDA graphs: {OnnxRuntimeCudaErrors.Words(reason)}";
     }
 
-    private static OpenedEngine OpenOnnxRuntime(
-        ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made, OpeningSteps steps)
+    /// <summary>Reads the model and loads it into an engine while the device gets ready.</summary>
+    private static OpenedEngine OpenEngine(
+        ModelSource source, DetectorOptions options, Func<CudaDevice> getDevice, List<IDisposable?> made, OpeningSteps steps)
     {
-        // Read and checked on the CPU, so that a bad model costs no device memory.
-        OnnxRuntimeCudaOptions runtimeOptions = RuntimeOptions(options, device.Ordinal);
-        CudaContext? context = null;
-        long free = 0;
-        if (runtimeOptions.HalfPrecision)
+        steps.Begin(OpeningStep.ReadModel);
+        bool isTensorRt = ModelFile.IsTensorRt(source);
+        if (isTensorRt)
         {
-            OnnxRuntimeModel model = OnnxRuntimeCudaEngine.ReadModel(source, runtimeOptions);
-            ThrowIfNotDecodable(model.Info, options);
-            (context, free) = OpenContext(device, made);
-            steps.Advance();
-            if (CudnnEngine.TryOpen(model, context, CudnnOptions(model, options, steps), out string? reason) is CudnnEngine own)
-            {
-                made.Add(own);
-                return new OpenedEngine(own, context, null, free);
-            }
-
-            runtimeOptions = runtimeOptions with { Because = reason };
+            // A file that is missing or damaged is that on every machine.
+            _ = TensorRtPlanFile.Read(source);
         }
 
+        bool mayBeCudnn = !isTensorRt && options.RewriteGraph && options.Precision != Precision.Single;
+        DeviceStart start = new(getDevice, mayBeCudnn ? CudnnSearch.ForThisProcess(options.CudnnPath) : null);
+        made.Add(start);
+        return isTensorRt ? OpenTensorRt(source, options, start, made, steps) : OpenOnnx(source, options, start, made, steps);
+    }
+
+    private static OpenedEngine OpenOnnx(
+        ModelSource source, DetectorOptions options, DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
+    {
+        OnnxRuntimeCudaOptions runtimeOptions = RuntimeOptions(options, options.Device.IsCuda ? options.Device.CudaOrdinal : 0);
+        if (!runtimeOptions.HalfPrecision)
+        {
+            return OpenOnnxRuntime(source, options, runtimeOptions, () => FinishLoading(start, made, steps), made);
+        }
+
+        OnnxRuntimeModel model = OnnxRuntimeCudaEngine.ReadModel(source, runtimeOptions);
+        ThrowIfNotDecodable(model.Info, options);
+        (LayerNetwork Network, DetectionHead Head)? read = CudnnEngine.TryRead(model, out string? reason);
+        using LayerNetwork? network = read?.Network;
+        DeviceParts device = FinishLoading(start, made, steps);
+        if (read is (_, DetectionHead head) && network is not null)
+        {
+            // The driver compiles these while cuDNN compiles its own.
+            DecodeKernels decode = new(CudnnEngine.HalfHead(head), Opening.DecodingOf(options));
+            string preprocess = PreprocessKernel.NameOf(model.Info.InputType, InputLayout.ChannelsLast4);
+            device.Kernels.Begin([.. CudnnBinding.KernelsOf(network), preprocess, decode.ScanName, decode.RankName]);
+            CudnnEngineOptions engineOptions = CudnnOptions(model, options, steps);
+            if (CudnnEngine.TryOpen(model, network, head, device.Context, device.Kernels, engineOptions, out reason) is CudnnEngine own)
+            {
+                made.Add(own);
+                return new OpenedEngine(own, device, null);
+            }
+        }
+
+        return OpenOnnxRuntime(source, options, runtimeOptions with { Because = reason }, () => device, made);
+    }
+
+    private static OpenedEngine OpenOnnxRuntime(
+        ModelSource source, DetectorOptions options, OnnxRuntimeCudaOptions runtimeOptions, Func<DeviceParts> finishDevice, List<IDisposable?> made)
+    {
+        // Read and checked on the CPU, so that a bad model costs no device memory.
         OnnxRuntimeCudaEngine engine = OnnxRuntimeCudaEngine.Open(source, runtimeOptions);
         made.Add(engine);
         ThrowIfNotDecodable(engine.Model, options);
-        if (context is null)
-        {
-            (context, free) = OpenContext(device, made);
-            steps.Advance();
-        }
-
+        DeviceParts device = finishDevice();
         if (options.ReplaceOperators)
         {
-            engine.Operators = OnnxRuntimeOperators.ForCuda(engine.Library, context);
+            engine.Operators = OnnxRuntimeOperators.ForCuda(engine.Library, device.Kernels);
             made.Add(engine.Operators);
         }
 
-        return new OpenedEngine(engine, context, engine.Operators, free);
+        return new OpenedEngine(engine, device, engine.Operators);
     }
 
     private static CudnnEngineOptions CudnnOptions(OnnxRuntimeModel model, DetectorOptions options, OpeningSteps steps) => new()
@@ -334,10 +347,10 @@ internal static class CudaOpening
     };
 
     private static OpenedEngine OpenTensorRt(
-        ModelSource source, DetectorOptions options, CudaDevice device, List<IDisposable?> made, OpeningSteps steps)
+        ModelSource source, DetectorOptions options, DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
     {
-        (CudaContext context, long free) = OpenContext(device, made);
-        TensorRtEngine engine = TensorRtEngine.Open(source, new TensorRtCudaDevice(context), new TensorRtEngineOptions
+        DeviceParts device = WaitForDevice(start, made, steps);
+        TensorRtEngine engine = TensorRtEngine.Open(source, new TensorRtCudaDevice(device.Context), new TensorRtEngineOptions
         {
             Search = TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath),
             ImageSize = options.InputSize,
@@ -346,26 +359,40 @@ internal static class CudaOpening
         made.Add(engine);
         ThrowIfNotDecodable(engine.Model, options);
         steps.Advance();
-        return new OpenedEngine(engine, context, null, free);
+        return new OpenedEngine(engine, device, null);
     }
 
-    // The engine's libraries and weights are in the plan, so what is free is read before they come.
-    private static (CudaContext Context, long FreeBytes) OpenContext(CudaDevice device, List<IDisposable?> made)
+    private static DeviceParts FinishLoading(DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
     {
-        CudaContext context = device.OpenContext();
-        made.Add(context);
-        return (context, (long)context.GetMemoryInfo().FreeBytes);
+        DeviceParts device = WaitForDevice(start, made, steps);
+        steps.Advance();
+        return device;
     }
+
+    /// <summary>The model is read: waits for the device, if it is not ready.</summary>
+    private static DeviceParts WaitForDevice(DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
+    {
+        steps.Advance();
+        steps.Begin(OpeningStep.LoadEngine);
+        (CudaContext context, long free) = start.Finish();
+        KernelSet kernels = new(context);
+        made.Add(kernels);
+        return new DeviceParts(context, free, kernels);
+    }
+
+    /// <param name="Context">The device's context.</param>
+    /// <param name="FreeBytes">Bytes of the device that were free when there was nothing but the context.</param>
+    /// <param name="Kernels">Where the library's kernels come from.</param>
+    private readonly record struct DeviceParts(CudaContext Context, long FreeBytes, KernelSet Kernels);
 
     /// <param name="Engine">The engine.</param>
-    /// <param name="Context">The device's context.</param>
+    /// <param name="Device">What it is on.</param>
     /// <param name="Operators">Kernels of ours in ONNX Runtime, where it runs the model.</param>
-    /// <param name="FreeBytes">Bytes of the device that were free when there was nothing but the context.</param>
-    private readonly record struct OpenedEngine(InferenceEngine Engine, CudaContext Context, OnnxRuntimeOperators? Operators, long FreeBytes)
+    private readonly record struct OpenedEngine(InferenceEngine Engine, DeviceParts Device, OnnxRuntimeOperators? Operators)
     {
         /// <summary>What the process may have; what it has taken for its context belongs to the plan.</summary>
         public MemoryBudget BudgetFor(DetectorOptions options) =>
-            new(FreeBytes + CudaLayout.ContextBytes, Opening.AvailableHostBytes, options.MemoryMargin)
+            new(Device.FreeBytes + CudaLayout.ContextBytes, Opening.AvailableHostBytes, options.MemoryMargin)
             {
                 PageLockedBytes = HostMemory.OfThisMachine.LockableBytes(options.PageLockedLimit),
             };

@@ -55,23 +55,39 @@ internal sealed class CudnnBinding
     /// <summary>Adds a step for each launch, in order. The caller disposes them, also those that are there when this throws.</summary>
     public void AddSteps(List<CudnnStep> steps)
     {
+        foreach ((Layer layer, LayerLaunch? launch) in Launches(network, ViewOf, batch, weights))
+        {
+            steps.Add(launch is LayerLaunch own ? Bind(LabelOf(layer), own) : Bind((ConvolutionLayer)layer));
+        }
+    }
+
+    /// <summary>Names of the kernels of <see cref="LayerKernels"/> that a network needs.</summary>
+    public static IEnumerable<string> KernelsOf(LayerNetwork network) =>
+        Launches(network, tensor => LayerView.Of(tensor, network.Buffers[tensor.Buffer], address: 0), batch: 1, weights: 0)
+            .Select(static step => step.Launch?.Kernel).OfType<string>().Distinct();
+
+    /// <summary>The layers in order, each with the launch of a kernel of ours; a convolution has none. A chain of pools is its first layer.</summary>
+    private static IEnumerable<(Layer Layer, LayerLaunch? Launch)> Launches(
+        LayerNetwork network, Func<LayerTensor, LayerView> viewOf, int batch, ulong weights)
+    {
         ImmutableArray<Layer> layers = network.Layers;
         for (int index = 0; index < layers.Length; index++)
         {
-            if (layers[index] is ConvolutionLayer convolution)
+            Layer layer = layers[index];
+            if (layer is ConvolutionLayer)
             {
-                steps.Add(Bind(convolution));
+                yield return (layer, null);
             }
             else if (LayerKernels.IsMaxPoolChain(layers, index))
             {
-                LayerTensor input = ((MaxPoolLayer)layers[index]).Input;
-                steps.Add(Bind(LabelOf(layers[index]), LayerKernels.MaxPoolChain(
-                    ViewOf(input), ViewOf(layers[index].Output), ViewOf(layers[index + 1].Output), ViewOf(layers[index + 2].Output), batch)));
+                LayerTensor input = ((MaxPoolLayer)layer).Input;
+                yield return (layer, LayerKernels.MaxPoolChain(
+                    viewOf(input), viewOf(layer.Output), viewOf(layers[index + 1].Output), viewOf(layers[index + 2].Output), batch));
                 index += 2;
             }
             else
             {
-                steps.Add(Bind(LabelOf(layers[index]), LayerKernels.Of(layers[index], ViewOf, batch, weights)));
+                yield return (layer, LayerKernels.Of(layer, viewOf, batch, weights));
             }
         }
     }

@@ -31,15 +31,16 @@ internal sealed class CudnnEngine : InferenceEngine
     private bool disposed;
 
     private CudnnEngine(
-        OnnxRuntimeModel model, CudaContext context, CudnnLibrary library, LayerNetwork network, DetectionHead head, CudnnEngineOptions options)
+        OnnxRuntimeModel model, CudaContext context, KernelSet kernels, CudnnLibrary library, LayerNetwork network, DetectionHead head,
+        CudnnEngineOptions options)
     {
         this.model = model;
         this.context = context;
+        this.kernels = kernels;
         this.library = library;
         this.network = network;
         batches = options.Batches;
         Head = HalfHead(head);
-        kernels = new KernelSet(context);
         plans = CudnnPlans.Make(library, context, Shapes(network, batches), OpenCache(library, context, options), options.OnProgress);
         try
         {
@@ -70,36 +71,31 @@ internal sealed class CudnnEngine : InferenceEngine
     /// <inheritdoc/>
     public override string Description => $"cuDNN {library.Version} in half precision on CUDA device {context.Device.Ordinal} ({library.Path})";
 
-    /// <summary>Opens a model, if it is one that can be run so: reads it, makes layers of it, and compiles them.</summary>
+    /// <summary>Opens a model that <see cref="TryRead"/> has read: compiles its layers.</summary>
     /// <param name="model">The model, read by ONNX Runtime, which stays the engine for what this cannot run.</param>
+    /// <param name="network">Its layers; needed until this returns.</param>
+    /// <param name="head">The head behind them.</param>
     /// <param name="context">The device's context; the caller disposes it after the engine and its contexts.</param>
+    /// <param name="kernels">Where the library's own kernels come from; disposed likewise, before the context.</param>
     /// <param name="options">How to open it.</param>
     /// <param name="reason">Why the model is not run so, where this gives null.</param>
     /// <exception cref="CudaException">The device failed.</exception>
     /// <exception cref="InsufficientMemoryException">The device has too little memory for the weights, or to time its plans.</exception>
     /// <exception cref="NativeLibraryException">The options or the environment name a cuDNN that is none.</exception>
-    public static CudnnEngine? TryOpen(OnnxRuntimeModel model, CudaContext context, CudnnEngineOptions options, out string? reason)
+    public static CudnnEngine? TryOpen(
+        OnnxRuntimeModel model, LayerNetwork network, DetectionHead head, CudaContext context, KernelSet kernels, CudnnEngineOptions options,
+        out string? reason)
     {
-        CudnnLibrary library;
         try
         {
-            library = CudnnLibrary.Load(options.Search);
+            CudnnLibrary library = CudnnLibrary.Load(options.Search);
+            reason = null;
+            return new CudnnEngine(model, context, kernels, library, network, head, options);
         }
         catch (NativeLibraryException error) when (!options.Search.IsNamed)
         {
             reason = error.Message;
             return null;
-        }
-
-        if (TryRead(model, out reason) is not (LayerNetwork read, DetectionHead head))
-        {
-            return null;
-        }
-
-        using LayerNetwork network = read;
-        try
-        {
-            return new CudnnEngine(model, context, library, network, head, options);
         }
         catch (InferenceException error)
         {
@@ -307,6 +303,5 @@ internal sealed class CudnnEngine : InferenceEngine
     {
         plans.Dispose();
         weights?.Dispose();
-        kernels.Dispose();
     }
 }

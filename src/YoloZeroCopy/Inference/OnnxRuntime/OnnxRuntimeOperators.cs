@@ -21,13 +21,12 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
     private readonly Operator* operators;
     private readonly GCHandle self;
     private readonly Action<SiluCall> silu;
-    private readonly KernelSet? kernels;
+    private readonly bool isOnCuda;
 
-    /// <summary>Takes over the kernels, without which the operators are the CPU's.</summary>
-    private OnnxRuntimeOperators(OnnxRuntimeLibrary library, KernelSet? kernels, Action<SiluCall> compute)
+    private OnnxRuntimeOperators(OnnxRuntimeLibrary library, bool isOnCuda, Action<SiluCall> compute)
     {
         api = library.Api;
-        this.kernels = kernels;
+        this.isOnCuda = isOnCuda;
         silu = compute;
         nint value;
         fixed (byte* name = "com.microsoft"u8)
@@ -43,7 +42,7 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
         {
             for (int index = 0; index < types.Length; index++)
             {
-                Fill(&operators[index], types[index], GCHandle.ToIntPtr(self), kernels is not null);
+                Fill(&operators[index], types[index], GCHandle.ToIntPtr(self), isOnCuda);
                 api->CustomOpDomainAdd(domain.Value, &operators[index].Native).ThrowIfFailed(api);
             }
         }
@@ -56,37 +55,28 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
 
     /// <summary>Operators for sessions on a CUDA device; null when this version of ONNX Runtime cannot take them.</summary>
     /// <param name="library">The runtime that opens the sessions.</param>
-    /// <param name="context">Context of the device, which lives longer than this.</param>
+    /// <param name="kernels">Where kernels come from; it lives longer than this.</param>
     /// <exception cref="CudaException">The driver refused the kernels.</exception>
-    public static OnnxRuntimeOperators? ForCuda(OnnxRuntimeLibrary library, CudaContext context)
+    public static OnnxRuntimeOperators? ForCuda(OnnxRuntimeLibrary library, KernelSet kernels)
     {
         if (!CanUse(library))
         {
             return null;
         }
 
-        KernelSet kernels = new(context);
-        try
+        CudaKernel half = kernels.Get(SiluKernel.NameOf(TensorElementType.Float16));
+        CudaKernel single = kernels.Get(SiluKernel.NameOf(TensorElementType.Float32));
+        return new OnnxRuntimeOperators(library, isOnCuda: true, call =>
         {
-            CudaKernel half = kernels.Get(SiluKernel.NameOf(TensorElementType.Float16));
-            CudaKernel single = kernels.Get(SiluKernel.NameOf(TensorElementType.Float32));
-            return new OnnxRuntimeOperators(library, kernels, call =>
-            {
-                KernelGrid grid = SiluKernel.GridOf(call.Type, (long)call.Parameters.Elements);
-                CudaKernel kernel = call.Type == TensorElementType.Float16 ? half : single;
-                kernel.Launch(new CUstream(call.Stream), new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), call.Parameters);
-            });
-        }
-        catch
-        {
-            kernels.Dispose();
-            throw;
-        }
+            KernelGrid grid = SiluKernel.GridOf(call.Type, (long)call.Parameters.Elements);
+            CudaKernel kernel = call.Type == TensorElementType.Float16 ? half : single;
+            kernel.Launch(new CUstream(call.Stream), new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), call.Parameters);
+        });
     }
 
     /// <summary>Operators for sessions on the CPU, for tests of the way to them; null likewise.</summary>
     public static OnnxRuntimeOperators? ForCpu(OnnxRuntimeLibrary library, Action<SiluCall> compute) =>
-        CanUse(library) ? new OnnxRuntimeOperators(library, null, compute) : null;
+        CanUse(library) ? new OnnxRuntimeOperators(library, isOnCuda: false, compute) : null;
 
     /// <summary>Lets the sessions that are opened with these options use the operators.</summary>
     public OrtStatus AddTo(OrtHandle sessionOptions) => api->AddCustomOpDomain(sessionOptions.Value, domain.Value);
@@ -102,7 +92,6 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
         domain.Dispose();
         NativeMemory.Free(operators);
         self.Free();
-        kernels?.Dispose();
     }
 
     private static bool CanUse(OnnxRuntimeLibrary library) => library.MinorVersion >= OrtCustomOp.Version;
@@ -255,7 +244,7 @@ internal sealed unsafe class OnnxRuntimeOperators : IDisposable
             return;
         }
 
-        if (kernels is not null)
+        if (isOnCuda)
         {
             api->KernelContextGetGpuComputeStream(context, &stream).ThrowIfFailed(api);
             if ((((nuint)from | (nuint)to) & (SiluKernel.Alignment - 1)) != 0)

@@ -5,20 +5,22 @@ namespace YoloZeroCopy;
 /// <summary>What all lanes of a detector share on one CUDA device: context, copy stream, kernels, and the two threads that wait for it.</summary>
 internal sealed class CudaSharedResources : IDisposable
 {
-    private readonly KernelSet kernels;
-
-    public CudaSharedResources(CudaContext context, InferenceEngine engine, DecodingOptions decoding, WaitMode waitMode)
+    /// <param name="context">The device's context.</param>
+    /// <param name="kernels">Where kernels come from; it lives longer.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="decoding">Thresholds and limits.</param>
+    /// <param name="waitMode">How the threads wait.</param>
+    public CudaSharedResources(CudaContext context, KernelSet kernels, InferenceEngine engine, DecodingOptions decoding, WaitMode waitMode)
     {
         Context = context;
         WaitMode = waitMode;
         Model = engine.Model;
         Decode = DecodeKernels.For(engine, decoding);
-        kernels = new KernelSet(context);
+        Preprocess = kernels.Get(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
+        Scan = kernels.Get(Decode.ScanName);
+        Rank = kernels.Get(Decode.RankName);
         try
         {
-            Preprocess = kernels.Get(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
-            Scan = kernels.Get(Decode.ScanName);
-            Rank = kernels.Get(Decode.RankName);
             CopyStream = new CudaStream(context);
             Uploads = new EventWaiter(context, waitMode, "YoloZeroCopy uploads");
             Results = new EventWaiter(context, waitMode, "YoloZeroCopy results");
@@ -27,7 +29,6 @@ internal sealed class CudaSharedResources : IDisposable
         {
             Uploads?.Dispose();
             CopyStream?.Dispose();
-            kernels.Dispose();
             throw;
         }
     }
@@ -74,6 +75,5 @@ internal sealed class CudaSharedResources : IDisposable
         Uploads.Dispose();
         Results.Dispose();
         CopyStream.Dispose();
-        kernels.Dispose();
     }
 }

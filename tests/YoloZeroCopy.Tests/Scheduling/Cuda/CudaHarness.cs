@@ -12,6 +12,7 @@ internal sealed class CudaHarness : IAsyncDisposable
     private readonly List<IDisposable?> made = [];
     private readonly Pipeline pipeline;
     private readonly CudaContext context;
+    private readonly KernelSet kernels;
     private readonly CudaComputeStream compute;
     private readonly CudaSharedResources shared;
     private readonly FrameFormat format;
@@ -33,7 +34,9 @@ internal sealed class CudaHarness : IAsyncDisposable
         {
             context = driver.Device.OpenContext();
             made.Add(context);
-            shared = new CudaSharedResources(context, engine, new DecodingOptions(), mode);
+            kernels = new KernelSet(context);
+            made.Add(kernels);
+            shared = new CudaSharedResources(context, kernels, engine, new DecodingOptions(), mode);
             made.Add(shared);
             CudaLaneSizes sizes = new(
                 MaxBatch, MaxBatch, SlotBytes, engine.InputBytes, engine.OutputBytes, shared.Decode.ScratchBytes,
@@ -75,8 +78,8 @@ internal sealed class CudaHarness : IAsyncDisposable
     {
         CudaHarness harness = new(driver, engine);
         return new YoloDetector(
-            harness.pipeline, engine, [harness.compute, harness.shared, harness.context], engine.Model, name: null, "cuda:0", "stand-in",
-                new MemoryPlan());
+            harness.pipeline, engine, [harness.compute, harness.shared, harness.kernels, harness.context], engine.Model, name: null, "cuda:0",
+                "stand-in", new MemoryPlan());
     }
 
     public async Task<DetectionResult> Submit()
@@ -90,6 +93,7 @@ internal sealed class CudaHarness : IAsyncDisposable
         await pipeline.DisposeAsync();
         compute.Dispose();
         shared.Dispose();
+        kernels.Dispose();
         context.Dispose();
     }
 }
