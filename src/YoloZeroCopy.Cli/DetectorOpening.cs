@@ -11,8 +11,23 @@ internal static class DetectorOpening
         }
         catch (ArgumentException error)
         {
-            string hint = "`yzc info --model FILE` shows what the model takes.";
-            throw new CliException(ExitCode.WrongArguments, ErrorReport.MessageOf(error), hint, error);
+            throw WrongOption(error);
         }
     }
+
+    public static async Task<YoloDetector> OpenAsync(
+        string model, DetectorOptions options, IProgress<OpeningProgress> progress, CancellationToken stop)
+    {
+        try
+        {
+            return await YoloDetector.OpenAsync(model, options, progress, stop);
+        }
+        catch (ArgumentException error)
+        {
+            throw WrongOption(error);
+        }
+    }
+
+    private static CliException WrongOption(ArgumentException error) => new(
+        ExitCode.WrongArguments, ErrorReport.MessageOf(error), "`yzc info --model FILE` shows what the model takes.", error);
 }

@@ -9,7 +9,8 @@ internal static class FakeCudaDetector
     {
         FakeCudaEngine engine = new();
         CudaContext context = CudaDevice.Get(0).OpenContext();
-        CudaSharedResources shared = new(context, engine, Opening.DecodingOf(options), options.WaitMode);
+        KernelSet kernels = new(context);
+        CudaSharedResources shared = new(context, kernels, engine, Opening.DecodingOf(options), options.WaitMode);
         CudaLaneSizes sizes = new(
             options.MaxBatch,
             options.MaxBatch,
@@ -23,7 +24,8 @@ internal static class FakeCudaDetector
         CudaComputeStream compute = new(context, engine, sizes);
         Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
         Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch);
-        return new YoloDetector(pipeline, engine, [compute, shared, context], engine.Model, name: null, "cuda:0", "stand-in", new MemoryPlan());
+        return new YoloDetector(
+            pipeline, engine, [compute, shared, kernels, context], engine.Model, name: null, "cuda:0", "stand-in", new MemoryPlan());
     }
 }
 

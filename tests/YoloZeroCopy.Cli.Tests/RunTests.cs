@@ -144,9 +144,15 @@ public sealed class RunTests : IDisposable
         Assert.Equal(["part0", "part1", "part2"], root.GetProperty("names").EnumerateArray().Select(static name => name.GetString()));
         Assert.Contains("ONNX Runtime", root.GetProperty("device").GetString(), StringComparison.Ordinal);
         Assert.True(root.GetProperty("memory").GetProperty("total_bytes").GetInt64() > 0);
+        JsonElement opening = root.GetProperty("opening");
+        Assert.Equal(
+            ["ReadModel", "LoadEngine", "PrepareLanes"], opening.GetProperty("steps").EnumerateObject().Select(static step => step.Name));
+        Assert.Equal(
+            opening.GetProperty("seconds").GetDouble(), opening.GetProperty("steps").EnumerateObject().Sum(static step => step.Value.GetDouble()), 0.01);
 
         string text = YzcProcess.Run("info", "--model", inputs.Model).Succeeded().Output;
-        foreach (string word in (string[])["images float[-1,3,-1,-1]", "ChannelsFirst", "part0, part1, part2", "64x64", "total", "ONNX Runtime"])
+        foreach (string word in
+            (string[])["images float[-1,3,-1,-1]", "ChannelsFirst", "part0, part1, part2", "64x64", "total", "ONNX Runtime", "loading the engine "])
         {
             Assert.Contains(word, text, StringComparison.Ordinal);
         }

@@ -44,15 +44,17 @@ internal static class InfoCommand
             return ExitCode.Done;
         }
 
-        await using YoloDetector detector = DetectorOpening.Open(model, options);
+        OpeningTimes times = new();
+        await using YoloDetector detector = await DetectorOpening.OpenAsync(model, options, times, stop);
+        times.End();
         stop.ThrowIfCancellationRequested();
         if (arguments.GetValue(Json))
         {
-            StandardOutput.Write(ToJson(detector));
+            StandardOutput.Write(ToJson(detector, times));
         }
         else
         {
-            ToLines(detector).Write();
+            ToLines(detector, times).Write();
         }
 
         return ExitCode.Done;
@@ -62,7 +64,7 @@ internal static class InfoCommand
 
     private static string BatchOf(ModelInfo model) => model.FixedBatch == 0 ? "any" : model.FixedBatch.ToString(CultureInfo.InvariantCulture);
 
-    private static NamedLines ToLines(YoloDetector detector)
+    private static NamedLines ToLines(YoloDetector detector, OpeningTimes times)
     {
         ModelInfo model = detector.Model;
         NamedLines lines = new(nameWidth: 12);
@@ -85,11 +87,12 @@ internal static class InfoCommand
         lines.Add("names", string.Create(CultureInfo.InvariantCulture, $"{model.ClassCount}: {string.Join(", ", model.Names)}"));
         lines.Add("device", detector.Device);
         lines.Add("graph", detector.GraphChanges);
+        lines.Add("opened in", times.ToString());
         lines.AddBlock("memory", detector.Memory.ToString());
         return lines;
     }
 
-    private static string ToJson(YoloDetector detector)
+    private static string ToJson(YoloDetector detector, OpeningTimes times)
     {
         ModelInfo model = detector.Model;
         return JsonText.Write(json =>
@@ -117,6 +120,7 @@ internal static class InfoCommand
             json.WriteEndArray();
             json.WriteString("device"u8, detector.Device);
             json.WriteString("graph_changes"u8, detector.GraphChanges);
+            times.Write(json);
             json.WriteStartObject("memory"u8);
             MemoryPlanJson.Write(json, detector.Memory);
             json.WriteEndObject();
