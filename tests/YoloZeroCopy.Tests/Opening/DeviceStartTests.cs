@@ -22,7 +22,7 @@ public sealed class DeviceStartTests(CompiledSources sources)
     }
 
     [Fact]
-    public void Disposed_before_it_is_ready_it_loses_nothing()
+    public async Task Disposed_before_it_is_ready_it_loses_nothing()
     {
         DriverDouble driver = new(sources);
         using ManualResetEventSlim goOn = new();
@@ -35,7 +35,7 @@ public sealed class DeviceStartTests(CompiledSources sources)
             cudnn: null);
         Task disposed = Task.Run(start.Dispose, TestContext.Current.CancellationToken);
         goOn.Set();
-        Assert.True(disposed.Wait(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
+        await disposed.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
         driver.AssertClean();
     }
 
