@@ -4,7 +4,7 @@ using BenchmarkDotNet.Attributes;
 namespace YoloZeroCopy.Benchmarks;
 
 /// <summary>Decoding and suppression of one picture: the usual head of 84 x 8400, and an end-to-end one of 300 x 6.</summary>
-/// <remarks><see cref="ReadOutput"/> is the floor: the time to read the output once.</remarks>
+/// <remarks><see cref="Read_the_output"/> is the floor: the time to read the output once.</remarks>
 [MemoryDiagnoser]
 public class DecodingBenchmarks
 {
@@ -55,7 +55,7 @@ public class DecodingBenchmarks
     public int Decode() => decoder.Decode(output, in letterbox, detections);
 
     [Benchmark(Baseline = true)]
-    public int ReadOutput() => output.AsSpan().Count((byte)0x7F);
+    public int Read_the_output() => output.AsSpan().Count((byte)0x7F);
 }
 
 /// <summary>Decoding of an end-to-end output: 300 finished detections.</summary>
@@ -83,5 +83,5 @@ public class EndToEndDecodingBenchmarks
     }
 
     [Benchmark]
-    public int Decode() => decoder.Decode(output, in letterbox, detections);
+    public int Decode_end_to_end_output() => decoder.Decode(output, in letterbox, detections);
 }

@@ -76,7 +76,7 @@ public class PreprocessingBenchmarks
     }
 
     [Benchmark(Baseline = true)]
-    public void CopyOfTouchedBytes()
+    public void Copy_of_touched_bytes()
     {
         int position = 0;
         foreach ((int start, int length) in touched)

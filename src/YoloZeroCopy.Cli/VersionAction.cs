@@ -21,7 +21,8 @@ internal sealed class VersionAction : AsynchronousCommandLineAction
         return ExitCode.Done;
     }
 
-    private static string Version() =>
+    /// <summary>The tool's version with its commit.</summary>
+    public static string Version() =>
         typeof(VersionAction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     private static string OnnxRuntime()

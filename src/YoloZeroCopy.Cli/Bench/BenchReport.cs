@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 
 namespace YoloZeroCopy.Cli;
 
@@ -16,6 +17,11 @@ internal sealed record BenchReport
     public required double EngineOnlyFps { get; init; }
 
     public required double EndToEndFps { get; init; }
+
+    /// <summary>The two rates of each slice of time, for what they vary by.</summary>
+    public required IReadOnlyList<double> EngineOnlySlices { get; init; }
+
+    public required IReadOnlyList<double> EndToEndSlices { get; init; }
 
     public required LatencyHistogram Latency { get; init; }
 
@@ -51,6 +57,10 @@ internal sealed record BenchReport
         json.WriteNumber("engine_only_fps"u8, Math.Round(EngineOnlyFps, 3));
         json.WriteNumber("end_to_end_fps"u8, Math.Round(EndToEndFps, 3));
         json.WriteNumber("ratio"u8, Math.Round(Ratio, 4));
+        json.WriteStartObject("slices"u8);
+        Write(json, "engine_only_fps"u8, EngineOnlySlices);
+        Write(json, "end_to_end_fps"u8, EndToEndSlices);
+        json.WriteEndObject();
         json.WriteStartObject("latency_us"u8);
         json.WriteNumber("p50"u8, Math.Round(Latency.Microseconds(0.50), 1));
         json.WriteNumber("p95"u8, Math.Round(Latency.Microseconds(0.95), 1));
@@ -101,6 +111,17 @@ internal sealed record BenchReport
         return lines;
 
         void Line(string name, FormattableString value) => lines.Add(name, FormattableString.Invariant(value));
+    }
+
+    private static void Write(Utf8JsonWriter json, ReadOnlySpan<byte> name, IReadOnlyList<double> rates)
+    {
+        json.WriteStartArray(name);
+        foreach (double rate in rates)
+        {
+            json.WriteNumberValue(Math.Round(rate, 3));
+        }
+
+        json.WriteEndArray();
     }
 
     private string FrameText() => string.Create(CultureInfo.InvariantCulture, $"{Frame.Width}x{Frame.Height}");

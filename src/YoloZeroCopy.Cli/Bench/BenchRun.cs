@@ -85,6 +85,7 @@ internal static class BenchRun
     {
         DetectorOptions options = settings.Detector;
         TimeSpan time = settings.Time;
+        double? load = MachineDescription.CurrentLoad();
         int batch = detector.Statistics.BatchSizes.Length - 1;
         DetectorInspection inside = detector.Inspection;
         InferenceEngine shared = inside.Engine;
@@ -106,6 +107,8 @@ internal static class BenchRun
         TimeSpan engineTime = default;
         TimeSpan pipelineTime = default;
         TimeSpan engineCpu = default;
+        List<double> engineSlices = new(Slices);
+        List<double> pipelineSlices = new(Slices);
         TimeSpan cpu = default;
         for (int turn = 0; turn < 2 * Slices; turn++)
         {
@@ -118,6 +121,7 @@ internal static class BenchRun
                 engineFrames += alone.Frames;
                 engineTime += alone.Elapsed;
                 engineCpu += alone.Cpu;
+                engineSlices.Add(alone.Frames / alone.Elapsed.TotalSeconds);
             }
             else
             {
@@ -129,6 +133,7 @@ internal static class BenchRun
                 bytesPerFrame.Add((double)whole.ManagedBytes / Math.Max(1, whole.SteadyFrames));
                 pipelineTime += whole.Elapsed;
                 cpu += whole.Cpu;
+                pipelineSlices.Add(whole.Frames / whole.Elapsed.TotalSeconds);
             }
         }
 
@@ -194,6 +199,8 @@ internal static class BenchRun
             Lanes = inside.LaneCount,
             EngineOnlyFps = engineFrames / engineTime.TotalSeconds,
             EndToEndFps = fps,
+            EngineOnlySlices = engineSlices,
+            EndToEndSlices = pipelineSlices,
             Latency = latency,
             EngineCpuMicrosecondsPerFrame = engineCpu.TotalMicroseconds / Math.Max(1, engineFrames),
             CpuMicrosecondsPerFrame = cpu.TotalMicroseconds * each,
@@ -204,7 +211,7 @@ internal static class BenchRun
             HostCopiesPerFrame = (after.HostCopies - before.HostCopies) * each,
             Frames = frames,
             Drops = drops,
-            Machine = MachineDescription.Of(detector),
+            Machine = MachineDescription.Of(detector, load),
             Sections = sections,
         };
     }

@@ -1,22 +1,28 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace YoloZeroCopy.Cli;
 
 /// <summary>What a measurement was made on: without it a number says nothing.</summary>
-internal sealed record MachineDescription(
-    string System, string Processor, int Cores, long MemoryBytes, string DotNet, string Engine, string Graph, string Date)
+internal sealed partial record MachineDescription(
+    string System, string Processor, int Cores, long MemoryBytes, string DotNet, string Version, double? Load, string Engine, string Graph, string Date)
 {
     private const string CpuInfo = "/proc/cpuinfo";
+    private const string LoadFile = "/proc/loadavg";
 
-    public static MachineDescription Of(YoloDetector detector) => new(
+    /// <param name="detector">What was measured.</param>
+    /// <param name="load">What else the machine did: <see cref="CurrentLoad"/> before the measurement.</param>
+    public static MachineDescription Of(YoloDetector detector, double? load) => new(
         $"{RuntimeInformation.OSDescription} ({RuntimeInformation.RuntimeIdentifier})",
         ProcessorName(),
         Environment.ProcessorCount,
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         RuntimeInformation.FrameworkDescription,
-        detector.Device,
+        VersionAction.Version(),
+        load,
+        FolderOfFile().Replace(detector.Device, "("),
         detector.GraphChanges,
         DateTimeOffset.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
 
@@ -28,6 +34,12 @@ internal sealed record MachineDescription(
         json.WriteNumber("cores"u8, Cores);
         json.WriteNumber("memory_bytes"u8, MemoryBytes);
         json.WriteString("dotnet"u8, DotNet);
+        json.WriteString("version"u8, Version);
+        if (Load is double load)
+        {
+            json.WriteNumber("load"u8, load);
+        }
+
         json.WriteString("engine"u8, Engine);
         json.WriteString("graph"u8, Graph);
         json.WriteString("date"u8, Date);
@@ -39,6 +51,24 @@ internal sealed record MachineDescription(
         .Where(static line => line.StartsWith("model name", StringComparison.Ordinal))
         .Select(static line => line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim())
         .FirstOrDefault(static name => name.Length > 0);
+
+    /// <summary>Load average of the last minute; null on systems without.</summary>
+    public static double? CurrentLoad()
+    {
+        try
+        {
+            return File.Exists(LoadFile) ? double.Parse(File.ReadAllText(LoadFile).Split(' ')[0], CultureInfo.InvariantCulture) : null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or FormatException)
+        {
+            // A description is not worth a failure.
+            return null;
+        }
+    }
+
+    // Of a library's path: a description of a machine goes where folders of its users are of no concern.
+    [GeneratedRegex(@"\((/|[A-Za-z]:\\)[^()]*[/\\]")]
+    private static partial Regex FolderOfFile();
 
     private static string ProcessorName()
     {
