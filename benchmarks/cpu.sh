@@ -44,7 +44,8 @@ bench() {
     wanted "$name" || return 0
     if [ ${#again[@]} -eq 0 ] && [ -e "$output/$name.json" ]; then echo "$name: $output/$name.json is there"; return 0; fi
     local start=$SECONDS
-    (cd samples/model && "$programs/YoloZeroCopy.Cli/release/yzc" bench -m conveyor.onnx --device cpu --frame 1920x1080 "$@" --json >"$output/$name.unfinished")
+    (cd samples/model && "$programs/YoloZeroCopy.Cli/release/yzc" bench -m conveyor.onnx --device cpu --frame 1920x1080 "$@" --json) \
+        >"$output/$name.unfinished"
     mv "$output/$name.unfinished" "$output/$name.json"
     echo "$name: $output/$name.json, $((SECONDS - start)) s"
 }
@@ -55,10 +56,13 @@ bench batch8 --batch 8 --seconds 8
 
 chosen=()
 for suite in $suites; do if wanted "$suite"; then chosen+=("$suite"); fi; done
-if [ ${#chosen[@]} -gt 0 ]; then "$programs/YoloZeroCopy.Benchmarks/release/YoloZeroCopy.Benchmarks" --results "$output" "${again[@]}" "${chosen[@]}"; fi
+if [ ${#chosen[@]} -gt 0 ]; then
+    "$programs/YoloZeroCopy.Benchmarks/release/YoloZeroCopy.Benchmarks" --results "$output" "${again[@]}" "${chosen[@]}"
+fi
 
 if wanted peers && { [ ${#again[@]} -gt 0 ] || ! [ -e "$output/peers.json" ]; }; then
-    "$programs/YoloZeroCopy.Peers/release/YoloZeroCopy.Peers" --model samples/model/conveyor.onnx --pictures samples/media/pictures --result "$output/peers.json"
+    "$programs/YoloZeroCopy.Peers/release/YoloZeroCopy.Peers" --model samples/model/conveyor.onnx --pictures samples/media/pictures \
+        --result "$output/peers.json"
 fi
 
 if [ "$output" = "$PWD/benchmarks/results/cpu" ]; then

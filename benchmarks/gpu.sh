@@ -92,8 +92,6 @@ for file in "$yzc" "$model" $half $h264 $hevc $peers $peers_model $pictures; do
 done
 mkdir -p "$output" || exit 2
 
-# From the model's folder, so that a result file names no other.
-cd "$(dirname "$model")" || exit 2
 failed=0
 while IFS='|' read -r -u 3 name about kind arguments; do
     [ -n "$name" ] || continue
@@ -104,12 +102,20 @@ while IFS='|' read -r -u 3 name about kind arguments; do
     if [ $((SECONDS + about)) -gt "$limit" ]; then echo "$name: left out, $about s more would be over $limit s"; continue; fi
     start=$SECONDS
     read -r -a words <<<"$arguments"
+    from=$model
     case $kind in
-        peers) "$peers" --model "${peers_model:-$model}" --pictures "$pictures" --device cuda --result "$file.unfinished" >"$file.log" 2>&1 ;;
-        h264 | hevc) "$yzc" bench -m "$(basename "$model")" --device cuda:0 "${words[@]}" --video "${!kind}" --json >"$file.unfinished" 2>"$file.log" ;;
-        half) (cd "$(dirname "$half")" && "$yzc" bench -m "$(basename "$half")" --device cuda:0 "${words[@]}" --json) >"$file.unfinished" 2>"$file.log" ;;
-        model) "$yzc" bench -m "$(basename "$model")" --device cuda:0 "${words[@]}" --json >"$file.unfinished" 2>"$file.log" ;;
+        half) from=$half ;;
+        h264 | hevc) words+=(--video "${!kind}") ;;
     esac
+    if [ "$kind" = peers ]; then
+        words=("$peers" --model "${peers_model:-$model}" --pictures "$pictures" --device cuda --result "$file.unfinished")
+        said=$file.log
+    else
+        words=("$yzc" bench -m "$(basename "$from")" --device cuda:0 "${words[@]}" --json)
+        said=$file.unfinished
+    fi
+    # From the model's folder, so that a result file names no other. What hangs must not take the time of all that follows.
+    (cd "$(dirname "$from")" && timeout $((60 + 4 * about)) "${words[@]}") >"$said" 2>"$file.log"
     if [ $? -eq 0 ]; then
         mv "$file.unfinished" "$file"
         rm -f "$file.log"

@@ -4,7 +4,7 @@ using BenchmarkDotNet.Attributes;
 namespace YoloZeroCopy.Benchmarks;
 
 /// <summary>Several threads rent slots of one pool and return them, each as fast as it can: the time of one rental, seen by one thread.</summary>
-/// <remarks>There are fewer slots than threads could hold at four threads and more, so that some wait for others, as producers do under load.</remarks>
+/// <remarks>From four threads on there are fewer slots than could be held, so that some wait for others, as producers do under load.</remarks>
 [MemoryDiagnoser]
 public class ContendedPoolBenchmarks : IDisposable
 {

@@ -7,7 +7,7 @@ using YoloZeroCopy.Interop;
 namespace YoloZeroCopy.Benchmarks;
 
 /// <summary>What a call into native code costs: a function that does nearly nothing, and a run of a model that copies one number.</summary>
-/// <remarks>Beside ours the same runs by ONNX Runtime's own managed library: bound once, and with tensors made for each call as most programs do.</remarks>
+/// <remarks>Beside ours the same by ONNX Runtime's own managed library: bound once, and with tensors made for each call as most do.</remarks>
 [MemoryDiagnoser]
 public unsafe class InteropBenchmarks : IDisposable
 {

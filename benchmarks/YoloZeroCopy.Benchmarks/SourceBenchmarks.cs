@@ -2,7 +2,7 @@ using BenchmarkDotNet.Attributes;
 
 namespace YoloZeroCopy.Benchmarks;
 
-/// <summary>A frame's way through a hub of so many sources, from the producer's slot until its handler has ended, over a model that costs nothing.</summary>
+/// <summary>A frame's way through a hub of so many sources, from producer to the end of its handler, over a model that costs nothing.</summary>
 /// <remarks>All sources produce as fast as they are let. The time is that of one frame of all of them together.</remarks>
 [MemoryDiagnoser]
 public class SourceBenchmarks
@@ -28,7 +28,9 @@ public class SourceBenchmarks
     public void Setup()
     {
         detector = YoloDetector.FromFunction(
-            ModelInfo.OfClasses("object"), static (_, _) => [], new DetectorOptions { Lanes = 2, MaxBatch = 8, Slots = 1, SlotBytes = Format.ByteCount });
+            ModelInfo.OfClasses("object"),
+            static (_, _) => [],
+            new DetectorOptions { Lanes = 2, MaxBatch = 8, Slots = 1, SlotBytes = Format.ByteCount });
         memory = detector.Register(new byte[Format.ByteCount]);
         hub = new SourceHub(detector);
         for (int source = 0; source < Sources; source++)

@@ -9,7 +9,8 @@ internal sealed class OpenCvWay : Way
 {
     private readonly Net net;
 
-    public OpenCvWay(string fixedModel) => net = CvDnn.ReadNetFromOnnx(fixedModel) ?? throw new InvalidOperationException("OpenCV did not read the model.");
+    public OpenCvWay(string fixedModel) =>
+        net = CvDnn.ReadNetFromOnnx(fixedModel) ?? throw new InvalidOperationException("OpenCV did not read the model.");
 
     public override string Name => "OpenCvSharp4, OpenCV's dnn";
 

@@ -27,7 +27,8 @@ string[] known = ["--model", "--pictures", "--device", "--seconds", "--result"];
 string device = options.GetValueOrDefault("--device", "cpu");
 if (args.Length % 2 != 0 || options.Keys.Except(known).Any() || !options.TryGetValue("--model", out string? model)
     || !options.TryGetValue("--pictures", out string? pictures) || device is not ("cpu" or "cuda")
-    || !double.TryParse(options.GetValueOrDefault("--seconds", "10"), CultureInfo.InvariantCulture, out double seconds) || seconds is not (> 0 and < 3600))
+    || !double.TryParse(options.GetValueOrDefault("--seconds", "10"), CultureInfo.InvariantCulture, out double seconds)
+    || seconds is not (> 0 and < 3600))
 {
     Console.Error.WriteLine(Usage);
     return 2;
@@ -96,7 +97,8 @@ try
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{name}: {one.Rate:0.0} frames/s, p50 {one.Latency(0.5):0.00} ms, p99 {one.Latency(0.99):0.00} ms, "
-            + $"{one.ProcessorMilliseconds:0.00} ms of processor time and {one.Bytes:0} managed bytes a frame, {100 * agreement[place]:0.0} % the same detections"));
+            + $"{one.ProcessorMilliseconds:0.00} ms of processor time and {one.Bytes:0} managed bytes a frame, "
+            + $"{100 * agreement[place]:0.0} % the same detections"));
     }
 
     if (options.TryGetValue("--result", out string? result))

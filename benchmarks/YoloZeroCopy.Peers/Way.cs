@@ -13,7 +13,7 @@ internal abstract class Way : IDisposable
     /// <summary>Frames that are on their way at a time.</summary>
     public virtual int Ahead => 1;
 
-    /// <summary>Detections in the pixels of the frame. Called for the next one before the one before has ended only where <see cref="Ahead"/> says so.</summary>
+    /// <summary>Detections in the pixels of the frame. Of one at a time, but where <see cref="Ahead"/> says more.</summary>
     public abstract ValueTask<Detection[]> DetectAsync(Frame frame);
 
     public abstract void Dispose();

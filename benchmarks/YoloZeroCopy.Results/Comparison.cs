@@ -56,7 +56,8 @@ internal sealed class Comparison
         if (!otherMachine && old.Machine.Hardware != current.Machine.Hardware)
         {
             throw new ResultException(
-                $"not compared, the machines differ: {old.Machine.Hardware} and {current.Machine.Hardware}. With --other-machine it is done all the same.");
+                $"not compared, the machines differ: {old.Machine.Hardware} and {current.Machine.Hardware}. "
+                + "With --other-machine it is done all the same.");
         }
 
         Comparison result = new(old, current);
@@ -91,7 +92,8 @@ internal sealed class Comparison
         Write("missing", missing);
         Write("better", better);
         Write("new", added);
-        _ = text.Append(CultureInfo.InvariantCulture, $"{worse.Count} worse, {missing.Count} missing, {better.Count} better, {same} within the noise\n");
+        _ = text.Append(
+            CultureInfo.InvariantCulture, $"{worse.Count} worse, {missing.Count} missing, {better.Count} better, {same} within the noise\n");
         return text.ToString();
 
         void Write(string what, List<string> lines)
@@ -130,9 +132,12 @@ internal sealed class Comparison
         }
 
         string unit = old.Unit.Length > 0 ? " " + old.Unit : "";
+        string share = old.Value == 0
+            ? "from nothing"
+            : string.Create(CultureInfo.InvariantCulture, $"{100 * change / old.Value:+0.0;-0.0} %");
         string line = string.Create(
             CultureInfo.InvariantCulture,
-            $"{name}: {old.Value:G5} to {current.Value:G5}{unit} ({(old.Value == 0 ? "from nothing" : $"{100 * change / old.Value:+0.0;-0.0} %")}, noise {noise:G3})");
+            $"{name}: {old.Value:G5} to {current.Value:G5}{unit} ({share}, noise {noise:G3})");
         (change > 0 == (old.Better == Results.Better.Lower) ? worse : better).Add(line);
     }
 }

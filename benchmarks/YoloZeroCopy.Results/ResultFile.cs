@@ -24,7 +24,8 @@ internal sealed record ResultFile(string Name, Machine Machine, OrderedDictionar
                 Machine.Read(root),
                 root.TryGetProperty("figures", out JsonElement figures) ? OfSuite(figures) : BenchFigures.Read(root));
         }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ResultException)
+        catch (Exception error) when (
+            error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ResultException)
         {
             throw new ResultException($"{path} is no result file: {error.Message}");
         }

@@ -29,7 +29,8 @@ internal static class TableDocument
             int nameEnd = document.IndexOf(BeginEnd, begin, StringComparison.Ordinal);
             string name = nameEnd < 0 ? "" : document[(begin + Begin.Length)..nameEnd];
             Table table = tables.FirstOrDefault(table => table.Name == name)
-                ?? throw new ResultException($"There is no table '{name}'. There are: {string.Join(", ", tables.Select(static table => table.Name))}.");
+                ?? throw new ResultException(
+                    $"There is no table '{name}'. There are: {string.Join(", ", tables.Select(static table => table.Name))}.");
             if (!seen.Add(name))
             {
                 throw new ResultException($"The table '{name}' is there twice.");

@@ -3,9 +3,12 @@ namespace YoloZeroCopy.Results;
 /// <summary>The tables of docs/performance.md.</summary>
 internal static class TableList
 {
-    private static readonly (string Title, Func<BenchResult, string?> Cell) Engine = ("engine only, frames/s", static file => file.Short("engine_only_fps"));
-    private static readonly (string Title, Func<BenchResult, string?> Cell) EndToEnd = ("end to end, frames/s", static file => file.Short("end_to_end_fps"));
-    private static readonly (string Title, Func<BenchResult, string?> Cell) Ratio = ("ratio", static file => file.Ratio("ratio"));
+    private static readonly (string Title, Func<BenchResult, string?> Cell) Engine =
+        ("engine only, frames/s", static file => file.Short("engine_only_fps"));
+    private static readonly (string Title, Func<BenchResult, string?> Cell) EndToEnd =
+        ("end to end, frames/s", static file => file.Short("end_to_end_fps"));
+    private static readonly (string Title, Func<BenchResult, string?> Cell) Ratio =
+        ("ratio", static file => file.Ratio("ratio"));
 
     private static readonly (string Title, Func<BenchResult, string?> Cell) CpuTime =
         ("processor time a frame, the whole process", static file => file.Microseconds("cpu_us_per_frame"));
@@ -19,7 +22,8 @@ internal static class TableList
     private static readonly (string Title, Func<BenchResult, string?> Cell) Single50 =
         ("one frame, submit to result, p50", static file => file.Microseconds("single_latency_us.p50"));
 
-    private static readonly (string Title, Func<BenchResult, string?> Cell) Single99 = ("p99", static file => file.Microseconds("single_latency_us.p99"));
+    private static readonly (string Title, Func<BenchResult, string?> Cell) Single99 =
+        ("p99", static file => file.Microseconds("single_latency_us.p99"));
 
     private static readonly (string Title, Func<BenchResult, string?> Cell) OfTheLink =
         ("of what the link alone uploads", static file => file.Percent("link.pct_of_link"));
@@ -65,8 +69,8 @@ internal static class TableList
         new BenchTable(
             "gpu-processor-time",
             [
-                ("Bgr24 1080p", "gpu/processor-1"), ("again", "gpu/processor-2"), ("again", "gpu/processor-3"), ("Nv12 1080p", "gpu/lanes6-batch8-nv12"),
-                ("Nv12 720p", "gpu/720p-batch8"), ("Nv12 720p, batch 32", "gpu/720p-batch32"),
+                ("Bgr24 1080p", "gpu/processor-1"), ("again", "gpu/processor-2"), ("again", "gpu/processor-3"),
+                ("Nv12 1080p", "gpu/lanes6-batch8-nv12"), ("Nv12 720p", "gpu/720p-batch8"), ("Nv12 720p, batch 32", "gpu/720p-batch32"),
             ],
             [("processor time a frame", CpuTime.Cell)]),
         new BenchTable(
@@ -82,14 +86,17 @@ internal static class TableList
                 ("of slots", static file => file.Percent("external.registered_pct_of_slots")),
                 ("on the device, frames/s", static file => file.Short("external.device_fps")),
                 Engine,
-                ("on the device / engine only", static file => file["external.device_fps"] / file["engine_only_fps"] is double ratio ? Numbers.Ratio(ratio) : null),
+                (
+                    "on the device / engine only",
+                    static file => file["external.device_fps"] / file["engine_only_fps"] is double ratio ? Numbers.Ratio(ratio) : null),
             ]),
         new ListTable(
             "gpu-kernels",
             "share of all kernels' time",
             "profile.classes",
             [("batch 1", "gpu/profile-batch1"), ("batch 8", "gpu/profile-batch8"), ("batch 32", "gpu/profile-batch32")],
-            static (file, path) => file[path + ".share"] is double share ? $"{Numbers.Percent(100 * share)} ({file.Microseconds(path + ".us")})" : null),
+            static (file, path) =>
+                file[path + ".share"] is double share ? $"{Numbers.Percent(100 * share)} ({file.Microseconds(path + ".us")})" : null),
         new BenchTable(
             "gpu-wait",
             [("Block", "gpu/batch8"), ("Yield", "gpu/wait-yield"), ("Spin", "gpu/wait-spin")],

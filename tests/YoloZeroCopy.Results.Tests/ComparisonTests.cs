@@ -73,7 +73,8 @@ public sealed class ComparisonTests
     public void Files_of_different_machines_are_only_compared_when_asked_to()
     {
         ResultFile here = Made.File(("a", Made.Time(1, 0)));
-        foreach (Machine other in (Machine[])[Made.Machine with { Cpu = "Another" }, Made.Machine with { Cores = 9 }, Made.Machine with { Gpu = "A GPU" }])
+        Machine[] others = [Made.Machine with { Cpu = "Another" }, Made.Machine with { Cores = 9 }, Made.Machine with { Gpu = "A GPU" }];
+        foreach (Machine other in others)
         {
             ResultFile there = here with { Machine = other };
             ResultException error = Assert.Throws<ResultException>(() => Comparison.Of(here, there));
@@ -83,6 +84,7 @@ public sealed class ComparisonTests
         }
 
         // Another version, runtime or day is what a comparison is for.
-        Assert.True(Comparison.Of(here, here with { Machine = Made.Machine with { Version = "2", DotNet = "11", Date = "2027-01-01", Load = 9 } }).IsGood);
+        Machine later = Made.Machine with { Version = "2", DotNet = "11", Date = "2027-01-01", Load = 9 };
+        Assert.True(Comparison.Of(here, here with { Machine = later }).IsGood);
     }
 }

@@ -22,10 +22,12 @@ internal static class Made
          "latency_us":{"p50":1500.5},"single_latency_us":{"p50":443,"p99":1491.2},"cpu_us_per_frame":20.25,"managed_bytes_per_frame":0,
          "cuda":{"device":"{{{device}}}","driver":"580.1"},
          "link":{"upload_gb_s":50,"upload_beside_engine_gb_s":40,"pct_of_link":12.5,"link_fps":5000},
-         "profile":{"batch":8,"classes":[{"name":"convolution 3x3","launches":39,"us":400.25,"share":0.8},{"name":"decoding","launches":1,"us":100,"share":0.2}]},
+         "profile":{"batch":8,"classes":[
+            {"name":"convolution 3x3","launches":39,"us":400.25,"share":0.8},{"name":"decoding","launches":1,"us":100,"share":0.2}]},
          "video clip.h264":{"rates":[
             {"streams":1,"decoded":{"fps":700.0},"detected":{"fps":690.0,"latency_us_p50":4400.0,"latency_us_p99":5800.0},"ratio":0.986},
             {"streams":32,"decoded":{"fps":5000.0},"detected":{"fps":4900.0},"ratio":0.98}]},
-         "machine":{"os":"Some Linux","cpu":"A CPU","cores":16,"dotnet":".NET 10.0.1","version":"1.2.3+0123456789abcdef","load":1.25,"date":"{{{day}}}T03:04:05Z"}}
+         "machine":{"os":"Some Linux","cpu":"A CPU","cores":16,"dotnet":".NET 10.0.1","version":"1.2.3+0123456789abcdef",
+            "load":1.25,"date":"{{{day}}}T03:04:05Z"}}
         """;
 }

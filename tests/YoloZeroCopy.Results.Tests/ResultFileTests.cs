@@ -58,5 +58,6 @@ public sealed class ResultFileTests : IDisposable
 
     [Fact]
     public void A_file_that_is_not_there_is_told() =>
-        Assert.Contains("none.json", Assert.Throws<ResultException>(() => ResultFile.Read(folder.File("none.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "none.json", Assert.Throws<ResultException>(() => ResultFile.Read(folder.File("none.json"))).Message, StringComparison.Ordinal);
 }

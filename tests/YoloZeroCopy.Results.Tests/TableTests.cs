@@ -65,7 +65,9 @@ public sealed class TableTests : IDisposable
     public void A_suite_is_a_grid_of_its_figures()
     {
         Made.File(
-            ("rent: and return: time", Made.Time(23.04, 1.2)), ("rent: and return: managed bytes", Made.Bytes(0)), ("other: time", Made.Time(1_234_567, null)))
+            ("rent: and return: time", Made.Time(23.04, 1.2)),
+            ("rent: and return: managed bytes", Made.Bytes(0)),
+            ("other: time", Made.Time(1_234_567, null)))
             .Write(folder.File("gpu/suite.json"));
         Assert.Contains(
             """
@@ -84,9 +86,11 @@ public sealed class TableTests : IDisposable
     public void Lists_and_videos_are_tables_of_their_items()
     {
         Put("gpu/one", Made.Bench(1800));
+        ListTable kernels = new(
+            "t", "kernels", "profile.classes", [("one", "gpu/one")], static (file, path) => file.Microseconds(path + ".us"));
         Assert.Contains(
             "| kernels | one |\n| --- | ---: |\n| convolution 3x3 | 400 us |\n| decoding | 100 us |\n",
-            Rewrite(Document, new ListTable("t", "kernels", "profile.classes", [("one", "gpu/one")], static (file, path) => file.Microseconds(path + ".us"))),
+            Rewrite(Document, kernels),
             StringComparison.Ordinal);
         string video = Rewrite(Document, new VideoTable("t", "gpu/one"));
         Assert.Contains("| streams | 1 | 32 |\n| --- | ---: | ---: |\n| decoded only, frames/s | 700 | 5,000 |\n", video, StringComparison.Ordinal);

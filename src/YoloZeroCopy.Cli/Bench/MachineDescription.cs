@@ -7,7 +7,8 @@ namespace YoloZeroCopy.Cli;
 
 /// <summary>What a measurement was made on: without it a number says nothing.</summary>
 internal sealed partial record MachineDescription(
-    string System, string Processor, int Cores, long MemoryBytes, string DotNet, string Version, double? Load, string Engine, string Graph, string Date)
+    string System, string Processor, int Cores, long MemoryBytes, string DotNet, string Version, double? Load, string Engine, string Graph,
+    string Date)
 {
     private const string CpuInfo = "/proc/cpuinfo";
     private const string LoadFile = "/proc/loadavg";
