@@ -125,6 +125,15 @@ internal sealed class PrometheusText : IDisposable
             : "gauge";
     }
 
+    // As a collector of OpenTelemetry names metrics for Prometheus, so that one dashboard is for both ways.
+    private static string SuffixOf(string? unit) => unit switch
+    {
+        "s" => "_seconds",
+        "By" => "_bytes",
+        not null when unit.EndsWith("/s", StringComparison.Ordinal) => "_per_second",
+        _ => "",
+    };
+
     private void Take(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         lock (gate)
@@ -185,8 +194,7 @@ internal sealed class PrometheusText : IDisposable
             }
         }
 
-        string suffix = instrument.Unit == "s" ? "_seconds" : "";
-        suffix += KindOf(instrument) == "counter" ? "_total" : "";
+        string suffix = SuffixOf(instrument.Unit) + (KindOf(instrument) == "counter" ? "_total" : "");
         List<Series> added = [];
         families[Name(instrument.Name) + suffix] = (instrument, added);
         return added;

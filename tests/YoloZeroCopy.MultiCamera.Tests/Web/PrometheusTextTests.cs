@@ -41,6 +41,21 @@ public sealed class PrometheusTextTests : IDisposable
             "test_wait_seconds_bucket{le=\"+Inf\"} 3\ntest_wait_seconds_sum 60.008\ntest_wait_seconds_count 3\n", written, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("s", "test_amount_seconds")]
+    [InlineData("By", "test_amount_bytes")]
+    [InlineData("{frame}/s", "test_amount_per_second")]
+    [InlineData("{frame}", "test_amount")]
+    [InlineData(null, "test_amount")]
+    public void Names_end_in_the_unit_as_collectors_of_OpenTelemetry_have_it(string? unit, string name)
+    {
+        _ = meter.CreateObservableGauge("test.amount", static () => 2, unit, "Amount");
+        _ = meter.CreateObservableCounter("test.amount.all", static () => 3, unit, "Amount");
+        string written = text.Write();
+        Assert.Contains($"\n{name} 2\n", written, StringComparison.Ordinal);
+        Assert.Contains($"\n{name.Replace("amount", "amount_all", StringComparison.Ordinal)}_total 3\n", written, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_is_asked_for_is_as_it_is_now()
     {
