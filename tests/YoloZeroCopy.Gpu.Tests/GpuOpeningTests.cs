@@ -59,6 +59,7 @@ public sealed class GpuOpeningTests
                 Assert.True(timer.Time(handle, shapes[i], plans[i]) > 0);
             }
         }));
+        Timed("these as text for the cache", () => Assert.All(plans, static plan => Assert.NotNull(plan.ToJson())));
         plans.ForEach(static plan => plan.Dispose());
         Timed("batch 1 with 8 threads, and our kernels on others", () =>
         {

@@ -11,16 +11,20 @@ internal sealed class OpeningTimes : IProgress<OpeningProgress>
     private long last = Stopwatch.GetTimestamp();
     private OpeningStep current;
 
-    /// <summary>Takes what has passed since the last report for the step that it ends a part of, or else for the one before it.</summary>
+    /// <summary>Takes what has passed since the last report for the step that goes on or, where one begins, for what it had to wait for.</summary>
     public void Report(OpeningProgress value)
     {
-        OpeningStep ended = value.Done == 0 ? current : value.Step;
         current = value.Step;
-        Add(ended);
+        End();
     }
 
-    /// <summary>The detector is open: takes the rest for the last step.</summary>
-    public void End() => Add(current);
+    /// <summary>Takes what has passed since the last report for its step. The detector is open.</summary>
+    public void End()
+    {
+        long now = Stopwatch.GetTimestamp();
+        steps[current] = steps.GetValueOrDefault(current) + Stopwatch.GetElapsedTime(last, now);
+        last = now;
+    }
 
     public override string ToString()
     {
@@ -44,11 +48,4 @@ internal sealed class OpeningTimes : IProgress<OpeningProgress>
     }
 
     private TimeSpan Total => steps.Values.Aggregate(TimeSpan.Zero, static (sum, time) => sum + time);
-
-    private void Add(OpeningStep step)
-    {
-        long now = Stopwatch.GetTimestamp();
-        steps[step] = steps.GetValueOrDefault(step) + Stopwatch.GetElapsedTime(last, now);
-        last = now;
-    }
 }

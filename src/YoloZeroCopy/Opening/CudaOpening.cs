@@ -14,7 +14,7 @@ internal static class CudaOpening
     public static YoloDetector Open(ModelSource source, DetectorOptions options, int ordinal, string why, OpeningSteps steps) =>
         Open(source, options, () => CudaDevice.Get(ordinal), why, steps);
 
-    /// <summary>Opens on a device that is looked for when the model's file has been.</summary>
+    /// <summary>Opens on a device that is looked for while the model is read.</summary>
     internal static YoloDetector Open(ModelSource source, DetectorOptions options, Func<CudaDevice> getDevice, string why, OpeningSteps steps)
     {
         List<IDisposable?> made = [];
