@@ -66,7 +66,17 @@ public sealed class PlanTests
             item.GetProperty("name").GetString() == "activations" && item.GetProperty("source").GetString() == "measured");
     }
 
+    [Fact]
+    public void Sources_of_a_hub_have_slots_of_their_own()
+    {
+        YzcResult run = YzcProcess.Run(
+            "plan", "--model", SampleAssets.Model, "--card", "L4", "--streams", "10", "--frames-ahead", "4", "--format", "nv12").Succeeded();
+        Assert.Contains("10 sources with 4 slots each", run.Output, StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData("--frames-ahead 1", "--frames-ahead: '1'")]
+    [InlineData("--frames-ahead 4 --card L4 --decode nvdec", "lie in no slots")]
     [InlineData("--card H99", "'H99' is no card that is known; there are T4, L4,")]
     [InlineData("--card T4 --vram 3GiB", "--vram and --card are given")]
     [InlineData("--card T4 --device cuda:0", "--card and --device are given")]

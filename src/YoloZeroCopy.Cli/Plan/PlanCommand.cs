@@ -19,6 +19,8 @@ internal static class PlanCommand
     private static readonly Option<int> Lanes = Options.Lanes();
     private static readonly Option<int> Streams =
         Options.Integer("--streams", "Cameras or videos to plan for. Default: 1.", 1, MaxStreams, standard: 1);
+    private static readonly Option<int> FramesAhead = Options.Integer(
+        "--frames-ahead", "Slots of each stream as a source of a SourceHub (4 unless its options say otherwise). Default: it has one of the detector's.", 2, 64);
     private static readonly Option<StreamDecoding> Decode = Options.Decode();
     private static readonly Option<StreamCodec> Codec = Options.StreamCodec();
     private static readonly Option<long> Vram = Options.Bytes(
@@ -35,7 +37,7 @@ internal static class PlanCommand
     {
         Command command = new("plan", "Adds up the memory that a detector takes, and how many streams fit. Exit codes: see `yzc --help`.")
         {
-            Model, FrameSize, Format, ImageSize, Device, Precision, Batch, Lanes, Streams, Decode, Codec, Vram, Card, HostMemory, Margin, HostCode,
+            Model, FrameSize, Format, ImageSize, Device, Precision, Batch, Lanes, Streams, FramesAhead, Decode, Codec, Vram, Card, HostMemory, Margin, HostCode,
             Json,
         };
         command.Validators.Add(static result =>
@@ -78,6 +80,7 @@ internal static class PlanCommand
         {
             Streams = arguments.GetValue(Streams),
             Frame = frame,
+            FramesAhead = arguments.GetValue(FramesAhead),
             Decoder = isOnDevice && VideoCodecOf(codec) is CudaVideoCodec video ? new CudaVideoDecoderOptions { Codec = video } : null,
             JpegDecoder = isOnDevice && codec == StreamCodec.Mjpeg ? new CudaJpegDecoderOptions() : null,
             DecoderProgramBytes = decoding == StreamDecoding.Cpu ? DecoderProgram.BytesOf(width, height) : 0,

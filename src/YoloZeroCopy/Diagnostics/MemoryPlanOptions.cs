@@ -25,6 +25,12 @@ public sealed record MemoryPlanOptions
     /// </summary>
     public CudaJpegDecoderOptions? JpegDecoder { get; init; }
 
+    /// <summary>
+    /// Slots that each stream has of its own, as a source of a <see cref="SourceHub"/> does (<see cref="HubSourceOptions.FramesAhead"/>), 2 to 64; of the
+    /// detector's one is then left. 0: each stream has one more of the detector's.
+    /// </summary>
+    public int FramesAhead { get; init; }
+
     /// <summary>Bytes of the host that each stream takes beside slots, such as a program's that decodes it.</summary>
     public long DecoderProgramBytes { get; init; }
 
@@ -40,6 +46,11 @@ public sealed record MemoryPlanOptions
     internal void Validate()
     {
         DetectorOptions.ThrowIfOutside(Streams, 0, 100_000, nameof(Streams));
+        if (FramesAhead != 0)
+        {
+            HubSourceOptions.ThrowIfNotAhead(FramesAhead);
+        }
+
         DetectorOptions.ThrowIfOutside(DecoderProgramBytes, 0L, 1L << 40, nameof(DecoderProgramBytes));
         DetectorOptions.ThrowIfOutside(DeviceBytes ?? 1, 1L, long.MaxValue, nameof(DeviceBytes));
         DetectorOptions.ThrowIfOutside(HostBytes ?? 1, 1L, long.MaxValue, nameof(HostBytes));
@@ -51,6 +62,12 @@ public sealed record MemoryPlanOptions
         if (Decoder is not null && JpegDecoder is not null)
         {
             throw new ArgumentException($"{nameof(Decoder)} and {nameof(JpegDecoder)} are given; a stream has one of them.", nameof(JpegDecoder));
+        }
+
+        if (DecodesOnDevice && FramesAhead != 0)
+        {
+            throw new ArgumentException(
+                $"A decoder and {nameof(FramesAhead)} are given; frames that the device decodes lie in no slots.", nameof(FramesAhead));
         }
 
         if (DecodesOnDevice && DecoderProgramBytes != 0)

@@ -38,6 +38,7 @@ internal static class Planning
 
     private static DetectorOptions Sized(DetectorOptions options, MemoryPlanOptions site) =>
         site.DecodesOnDevice ? options with { Slots = 1, SlotBytes = LeastSlotBytes }
+        : site.FramesAhead != 0 ? options with { Slots = 1, SlotBytes = site.Frame?.ByteCount ?? options.SlotBytes }
         : site.Frame is FrameFormat frame ? options with { SlotBytes = frame.ByteCount }
         : options;
 
@@ -50,19 +51,9 @@ internal static class Planning
         }
         else
         {
-            // Each stream writes its next frame while the others' are on their way.
-            long slotBytes = FramePool.StepOf(result.SlotBytes);
-            foreach (MemoryPlanEntry slots in plan.Entries.Where(static entry => entry.Item == MemoryItem.Slots))
-            {
-                result = result.With(slots with
-                {
-                    Bytes = slots.Bytes + (site.Streams * slotBytes),
-                    BytesPerStream = slotBytes,
-                    Basis = $"{result.Slots + site.Streams} slots x {slotBytes} bytes: one for each stream beside the detector's",
-                });
-            }
-
-            result = result.With(mostStreams: FramePool.MaxSlotCount - result.Slots);
+            result = site.FramesAhead != 0
+                ? WithRings(result, site, budget.DeviceBytes is null ? MemoryPlace.Host : MemoryPlace.Pinned)
+                : WithSlots(result, site);
             if (site.DecoderProgramBytes != 0)
             {
                 result = result.With(
@@ -71,6 +62,34 @@ internal static class Planning
         }
 
         return result.For(site.Streams, budget);
+    }
+
+    // Each stream writes its next frame while the others' are on their way.
+    private static MemoryPlan WithSlots(MemoryPlan plan, MemoryPlanOptions site)
+    {
+        MemoryPlan result = plan;
+        long slotBytes = FramePool.StepOf(plan.SlotBytes);
+        foreach (MemoryPlanEntry slots in plan.Entries.Where(static entry => entry.Item == MemoryItem.Slots))
+        {
+            result = result.With(slots with
+            {
+                Bytes = slots.Bytes + (site.Streams * slotBytes),
+                BytesPerStream = slotBytes,
+                Basis = $"{plan.Slots + site.Streams} slots x {slotBytes} bytes: one for each stream beside the detector's",
+            });
+        }
+
+        return result.With(mostStreams: FramePool.MaxSlotCount - plan.Slots);
+    }
+
+    // Slots of a hub's sources are registered memory, whatever those of the detector are.
+    private static MemoryPlan WithRings(MemoryPlan plan, MemoryPlanOptions site, MemoryPlace place)
+    {
+        long ringBytes = SlotRing.BytesOf(plan.SlotBytes, site.FramesAhead);
+        MemoryPlanEntry rings = PerStream(MemoryItem.Slots, place, site.Streams, ringBytes, $"sources with {site.FramesAhead} slots each");
+        return plan.With(plan.Entries.FirstOrDefault(entry => entry.Item == MemoryItem.Slots && entry.Place == place) is MemoryPlanEntry own
+            ? rings with { Bytes = own.Bytes + rings.Bytes, Basis = $"{own.Basis} of the detector, {rings.Basis}" }
+            : rings);
     }
 
     private static MemoryPlanEntry PerStream(MemoryItem item, MemoryPlace place, int streams, long bytes, string what) =>

@@ -29,10 +29,12 @@ public sealed record HubSourceOptions : SourceOptions
     /// </summary>
     public Action<SourceState, string?>? StateChanged { get; set; }
 
+    internal static void ThrowIfNotAhead(int frames) => DetectorOptions.ThrowIfOutside(frames, 2, 64, nameof(FramesAhead));
+
     internal override void Validate()
     {
         base.Validate();
-        DetectorOptions.ThrowIfOutside(FramesAhead, 2, 64, nameof(FramesAhead));
+        ThrowIfNotAhead(FramesAhead);
         DetectorOptions.ThrowIfOutside(RetryDelay, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(RetryDelay));
         DetectorOptions.ThrowIfOutside(MaxRetryDelay, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(MaxRetryDelay));
         if (MaxRetryDelay < RetryDelay)

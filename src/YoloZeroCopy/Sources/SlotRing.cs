@@ -27,8 +27,8 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     public SlotRing(HubSource source, YoloDetector detector, int slotBytes, int count)
     {
         this.source = source;
-        long bytes = count * (long)FramePool.StepOf(slotBytes);
-        if (bytes + Page > Array.MaxLength)
+        long bytes = BytesOf(slotBytes, count);
+        if (bytes > Array.MaxLength)
         {
             throw new ArgumentException(
                 $"{count} frames of {slotBytes} bytes are more than {Array.MaxLength}; {nameof(HubSourceOptions.FramesAhead)} must be smaller.");
@@ -40,8 +40,8 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
         users = new int[count];
         isRented = new bool[count];
         free = new int[count];
-        byte[] array = GC.AllocateUninitializedArray<byte>((int)bytes + Page, pinned: true);
-        memory = array.AsMemory(BytesToPage(array), (int)bytes);
+        byte[] array = GC.AllocateUninitializedArray<byte>((int)bytes, pinned: true);
+        memory = array.AsMemory(BytesToPage(array), (int)bytes - Page);
         registered = detector.Register(memory);
         for (int index = count - 1; index >= 0; index--)
         {
@@ -51,6 +51,9 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
 
     /// <summary>Bytes of the largest frame that a slot can hold.</summary>
     public int SlotBytes => step;
+
+    /// <summary>Bytes that so many slots take.</summary>
+    public static long BytesOf(int slotBytes, int count) => (count * (long)FramePool.StepOf(slotBytes)) + Page;
 
     /// <summary>Rents a free slot. With the gate held.</summary>
     public bool TryRent(in FrameFormat format, out SourceSlot slot)

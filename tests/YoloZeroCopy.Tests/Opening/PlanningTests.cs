@@ -41,6 +41,55 @@ public sealed class PlanningTests : IDisposable
         Assert.Equal(new StreamLimit(2, MemoryItem.DecoderPrograms), with.StreamsWithin(new MemoryBudget(null, host - 1, 0.3)));
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData(Card)]
+    public async Task Sources_of_a_hub_have_slots_of_their_own(long? card)
+    {
+        DetectorOptions options = new() { Device = card is null ? Device.Cpu : Device.Auto };
+        MemoryPlanOptions site = new() { Frame = Nv12, FramesAhead = 4, DeviceBytes = card, HostBytes = 1L << 40, DecoderProgramBytes = 100 << 20 };
+        MemoryPlan without = await PlanAsync(options, site);
+        MemoryPlan with = await PlanAsync(options, site with { Streams = 5000 });
+        long slot = FramePool.StepOf(Nv12.ByteCount);
+        MemoryPlanEntry slots = with.Entries.Single(static entry => entry.Item == MemoryItem.Slots);
+        Assert.Equal(((4 * slot) + 4096, slot + (5000 * ((4 * slot) + 4096))), (slots.BytesPerStream, slots.Bytes));
+        Assert.Equal(card is null ? MemoryPlace.Host : MemoryPlace.Pinned, slots.Place);
+        Assert.Equal(5000 * ((4 * slot) + 4096 + (100 << 20)), with.TotalBytes - without.TotalBytes);
+        Assert.Equal(slot, Bytes(without, MemoryItem.Slots));
+
+        // No number of slots that a detector can have limits them.
+        Assert.True(with.StreamsWithin(new MemoryBudget(card, null, 0)).Streams is null or > 5000);
+    }
+
+    [Fact]
+    public async Task Slots_of_a_hubs_source_take_what_was_planned()
+    {
+        FrameFormat frame = new(PixelFormat.Bgr24, 1000, 500);
+        MemoryPlanOptions site = new() { Frame = frame, FramesAhead = 7 };
+        MemoryPlan plan = await PlanAsync(new DetectorOptions { Device = Device.Cpu }, site);
+        MemoryPlan more = await PlanAsync(new DetectorOptions { Device = Device.Cpu }, site with { Streams = 1 });
+        await using YoloDetector detector = YoloDetector.FromFunction(
+            ModelInfo.OfClasses("part"), static (_, _) => [], new DetectorOptions { Slots = 1, SlotBytes = frame.ByteCount });
+        await using SourceHub hub = new(detector);
+        TaskCompletionSource<long> taken = new();
+        HubSource source = hub.Add(
+            "a",
+            async (feed, _) =>
+            {
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                Assert.True(feed.TryRent(frame, out SourceSlot slot));
+                taken.SetResult(GC.GetAllocatedBytesForCurrentThread() - before);
+                slot.Dispose();
+                await Task.CompletedTask;
+            },
+            static (_, _) => default,
+            new HubSourceOptions { FramesAhead = 7 });
+        await source.Completion;
+
+        // Beside a few objects.
+        Assert.InRange(await taken.Task - (more.TotalBytes - plan.TotalBytes), 0, 4096);
+    }
+
     [Fact]
     public async Task More_streams_than_there_can_be_slots_do_not_fit()
     {
@@ -106,6 +155,13 @@ public sealed class PlanningTests : IDisposable
             Frame = Nv12,
             DecoderProgramBytes = 1,
         });
+        await Refused<ArgumentException>("lie in no slots", new MemoryPlanOptions
+        {
+            Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 },
+            Frame = Nv12,
+            FramesAhead = 4,
+        });
+        await Refused<ArgumentOutOfRangeException>("FramesAhead is 1", new MemoryPlanOptions { FramesAhead = 1 });
         await Refused<ArgumentException>("a stream has one of them", new MemoryPlanOptions
         {
             Decoder = new CudaVideoDecoderOptions { Codec = CudaVideoCodec.H264 },
