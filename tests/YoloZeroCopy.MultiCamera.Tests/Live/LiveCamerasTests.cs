@@ -58,7 +58,8 @@ public sealed class LiveCamerasTests(ITestOutputHelper output) : IDisposable
         List<double> moves = [];
         for (int round = 0; round < Math.Max(1, rounds); round++)
         {
-            _ = await AllMoveOnAsync(site, 10, [.. Well, .. Others]);
+            // A program that has just begun compiles still.
+            _ = await AllMoveOnAsync(site, round == 0 ? frames : 10, [.. Well, .. Others]);
             JsonElement first = await AllMoveOnAsync(site, frames, Well);
             JsonElement second = await AllMoveOnAsync(site, frames, Well);
             await File.WriteAllTextAsync(folder.File("site.json"), Settings(names));

@@ -6,7 +6,8 @@ using YoloZeroCopy.Video.Tests;
 
 namespace MultiCamera.Tests.Live;
 
-/// <summary>Four cameras of a real RTSP server whose alarms go to a real broker, which is killed meanwhile, and to a database.</summary>
+/// <summary>Four cameras of a real RTSP server whose alarms go to a real broker, which is killed meanwhile, to a database and to a page
+/// in a real browser.</summary>
 [Collection(SiteAlarmTests.Alone)]
 public sealed class SiteAlarmTests(ITestOutputHelper output) : IDisposable
 {
@@ -30,6 +31,7 @@ public sealed class SiteAlarmTests(ITestOutputHelper output) : IDisposable
     public async Task Alarms_of_four_cameras_are_those_of_the_ground_truth_and_none_is_lost_while_the_broker_is_away()
     {
         await RtspServer.SkipIfMissingAsync();
+        await using Browser browser = await Browser.StartAsync();
         using Broker broker = new(folder.Path);
         using RtspServer server = new(await SlowClip.MakeAsync(folder), cameras: 4) { PlaysOnce = true };
         await broker.StartAsync();
@@ -58,6 +60,18 @@ public sealed class SiteAlarmTests(ITestOutputHelper output) : IDisposable
         JsonElement after = await site.WaitForAsync("api/status", status => TestSettings.OutletOf(status, "mqtt") is JsonElement outlet
             && outlet.GetProperty("state").GetString() == "working" && outlet.GetProperty("waiting").GetInt64() == 0);
         Assert.Equal(raised, TestSettings.Alarms(after));
+
+        // Only now, so that its drawing takes nothing of the processor from the cameras.
+        await browser.OpenAsync(site.Address);
+        await browser.WaitForAsync($"document.querySelectorAll('.alarm').length === {raised}");
+        await browser.WaitForAsync("[...document.querySelectorAll('.alarm img')].every(picture => picture.naturalWidth === 1280)");
+        foreach (string camera in cameras)
+        {
+            await browser.WaitForAsync($"document.querySelector('[data-name={camera}] .state').textContent === 'refused'");
+            long own = TestSettings.CameraOf(after, camera).GetProperty("alarms").GetInt64();
+            await browser.WaitForAsync($"document.querySelector('[data-name={camera}] .figures').textContent.endsWith('{own} alarms')");
+        }
+
         Assert.Equal(0, await site.StopAsync());
 
         Collector.Message[] alarms = [.. collector.Messages.Where(message => message.Topic.StartsWith("site/alarms/", StringComparison.Ordinal))];
