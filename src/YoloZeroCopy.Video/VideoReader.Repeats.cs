@@ -26,7 +26,9 @@ public sealed partial class VideoReader
 
     private void StartAheadWhereDue()
     {
-        if (!options.Repeats || isAheadTried || IsLive || (passLength ?? Duration) is not TimeSpan length || passEnd < passBegin + length - StartsAhead)
+        // Nothing is due where no frame was taken yet, or nobody knows how long a pass is.
+        bool isDue = passEnd >= passBegin + (passLength ?? Duration) - StartsAhead;
+        if (!isDue || !options.Repeats || isAheadTried || IsLive)
         {
             return;
         }
