@@ -38,7 +38,7 @@ public sealed partial class VideoReader
         {
             _ = Interlocked.Exchange(ref ahead, Start());
         }
-        catch (Exception error) when (error is MediaException or NativeLibraryException)
+        catch (Exception error) when (error is MediaException or NativeLibraryException or OperationCanceledException)
         {
             // It is tried again when it is wanted, and told then.
             return;
