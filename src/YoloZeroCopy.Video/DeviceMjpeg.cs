@@ -19,9 +19,16 @@ internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
     /// <exception cref="CudaException">The driver refused.</exception>
     public DeviceMjpeg(YoloDetector detector, CudaJpegDecoderOptions options, DeviceFrameTaker taker)
         : this(
-            DeviceVideo.OpenContext(detector), context => new CudaJpegDecoder(context, options with { Layout = CudaJpegLayout.Bgr }), taker)
+            DeviceVideo.OpenContext(detector), context => new CudaJpegDecoder(context, OptionsFor(detector, options)), taker)
     {
     }
+
+    /// <summary>The options as a detector's frames need them, with the memory that its decoders take over from each other.</summary>
+    internal static CudaJpegDecoderOptions OptionsFor(YoloDetector detector, CudaJpegDecoderOptions options) => options with
+    {
+        Layout = CudaJpegLayout.Bgr,
+        Memory = options.Memory ?? detector.DecoderMemory,
+    };
 
     /// <summary>With a context of its own, for tests; it is disposed with this.</summary>
     internal DeviceMjpeg(CudaContext context, Func<CudaContext, CudaJpegDecoder> make, DeviceFrameTaker taker)

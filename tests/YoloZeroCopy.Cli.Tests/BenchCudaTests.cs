@@ -30,6 +30,7 @@ public sealed class BenchCudaTests
             External = true,
             Soak = TimeSpan.FromSeconds(1.2),
             Profile = true,
+            DeviceMemory = true,
             Timeline = picture,
             Quick = true,
         };
@@ -331,6 +332,14 @@ public sealed class BenchCudaTests
             ],
             profile.GetProperty("kernels").EnumerateArray().Select(static one =>
                 (one.GetProperty("name").GetString(), one.GetProperty("launches").GetDouble(), one.GetProperty("us").GetDouble())));
+        JsonElement memory = root.GetProperty("device_memory");
+        Assert.Equal(
+            ["cuMemAlloc, cuMemFree", "cuMemAllocAsync", "cuMemAllocAsync that keeps", "block pool"],
+            memory.GetProperty("rows").EnumerateArray().Select(static one => one.GetProperty("by").GetString()));
+        Assert.All(memory.GetProperty("rows").EnumerateArray(), static one => Assert.True(one.GetProperty("total_ms").GetDouble() > 0));
+
+        // Three tensors of 1 + 2 x 50 frames, all from what was reserved.
+        Assert.Equal((303, 0), (memory.GetProperty("pool_hits").GetInt64(), memory.GetProperty("pool_misses").GetInt64()));
         JsonElement soak = root.GetProperty("soak");
         Assert.All(["lost", "failed", "dropped", "slots_in_use_at_end"], name => Assert.Equal(0, soak.GetProperty(name).GetInt64()));
         Assert.True(soak.GetProperty("frames").GetInt64() > 0);

@@ -215,7 +215,7 @@ public sealed class RunTests : IDisposable
             File.Delete(file);
         }
 
-        YzcProcess.Run([.. bench, "--ordinary"]).Failed(ExitCode.WrongArguments, "need a CUDA device");
+        YzcProcess.Run([.. bench, "--ordinary"]).Failed(ExitCode.WrongArguments, "--ordinary: this needs a CUDA device");
     }
 
     [Theory]

@@ -60,6 +60,11 @@ internal static class BenchCommand
         Description = "CUDA: measure preprocessing by NVIDIA's NPP, too, beside the library's one kernel: time, and how far pixels are apart.",
     };
 
+    private static readonly Option<bool> DeviceMemory = new("--device-memory")
+    {
+        Description = "CUDA: measure taking device memory for every frame, too: from the driver in three ways, and from the library's pool.",
+    };
+
     private static readonly Option<bool> Profile = new("--profile")
     {
         Description = "CUDA: measure what kinds of kernels take of a batch's time on the device, too.",
@@ -102,7 +107,7 @@ internal static class BenchCommand
             + "take alone. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames,
-                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Npp, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
+                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Npp, DeviceMemory, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -144,6 +149,7 @@ internal static class BenchCommand
             Profile = arguments.GetValue(Profile),
             TransferModes = arguments.GetValue(TransferModes),
             Npp = arguments.GetValue(Npp),
+            DeviceMemory = arguments.GetValue(DeviceMemory),
             Timeline = arguments.GetValue(Timeline),
             Videos = arguments.GetValue(Video) ?? [],
             Streams = arguments.GetValue(Streams),

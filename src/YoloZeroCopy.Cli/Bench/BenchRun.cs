@@ -26,12 +26,10 @@ internal static class BenchRun
         await using (YoloDetector detector = DetectorOpening.Open(settings.Model, options))
         {
             using BenchDevice? device = BenchDevice.Open(detector, options.Device);
-            if (device is null && (settings.Ordinary || settings.Profile || settings.TransferModes || settings.Npp || settings.Timeline is not null
-                || settings.Videos.Count > 0))
+            if (device is null && settings.OnDevice is { Length: > 0 } wanted)
             {
                 throw new CliException(
-                    ExitCode.WrongArguments,
-                    $"--ordinary, --profile, --transfer-modes, --npp, --timeline and --video need a CUDA device; the detector runs on {detector.Device}.");
+                    ExitCode.WrongArguments, $"{string.Join(", ", wanted)}: this needs a CUDA device; the detector runs on {detector.Device}.");
             }
 
             report = await MeasureAsync(detector, device, settings, stop);
@@ -163,6 +161,11 @@ internal static class BenchRun
             if (settings.Npp)
             {
                 sections.Add(CudaParts.Npp(detector, device, settings, stop));
+            }
+
+            if (settings.DeviceMemory)
+            {
+                sections.Add(device.Thread.Run(() => PoolBenchmark.Run(device.Context, settings.Quick, stop)));
             }
 
             if (settings.Timeline is string path)

@@ -30,6 +30,19 @@ internal sealed record BenchSettings
     /// <summary>Whether preprocessing by NPP is measured beside the kernel.</summary>
     public bool Npp { get; init; }
 
+    /// <summary>Whether taking device memory for every frame is measured.</summary>
+    public bool DeviceMemory { get; init; }
+
+    /// <summary>What needs a device, as the options are called.</summary>
+    public string[] OnDevice =>
+    [
+        .. ((bool Asked, string Name)[])
+        [
+            (Ordinary, "--ordinary"), (Profile, "--profile"), (TransferModes, "--transfer-modes"), (Npp, "--npp"), (DeviceMemory, "--device-memory"),
+            (Timeline is not null, "--timeline"), (Videos.Count > 0, "--video"),
+        ].Where(static option => option.Asked).Select(static option => option.Name),
+    ];
+
     /// <summary>Time at full load that is watched; zero for none.</summary>
     public TimeSpan Soak { get; init; }
 

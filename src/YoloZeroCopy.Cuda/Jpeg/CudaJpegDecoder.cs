@@ -60,9 +60,10 @@ public sealed class CudaJpegDecoder : IDisposable
         try
         {
             stream = new CudaStream(context);
+            CudaBlockOwner? pool = options.Memory?.AddOwner($"JPEG decoder {number >> NumberShift}");
             for (int i = 0; i < surfaces.Length; i++)
             {
-                surfaces[i] = new JpegSurface(jpeg, stream);
+                surfaces[i] = new JpegSurface(jpeg, stream, pool);
             }
         }
         catch

@@ -21,6 +21,12 @@ public sealed record CudaJpegDecoderOptions
     /// <inheritdoc cref="MaxWidth"/>
     public int MaxHeight { get; init; } = 8192;
 
+    /// <summary>
+    /// Where memory for pictures comes from, so that decoders that come and go take it over from each other; null allocates and frees it, for which
+    /// the device is waited for. Of the decoder's context, and disposed after it.
+    /// </summary>
+    public CudaBlockPool? Memory { get; init; }
+
     internal void Validate()
     {
         Check(Enum.IsDefined(Backend), nameof(Backend), (int)Backend, string.Join(", ", Enum.GetNames<CudaJpegBackend>()));

@@ -19,13 +19,19 @@ internal sealed unsafe class JpegSurface : IDisposable
     private readonly CudaEvent ready;
     private JpegState? state;
     private JpegState? engineState;
+    private readonly CudaBlockOwner? pool;
     private CudaDeviceMemory? memory;
+    private CudaBlock? block;
     private byte[] clean = [];
 
-    public JpegSurface(JpegHandle jpeg, CudaStream stream)
+    /// <param name="jpeg">The library.</param>
+    /// <param name="stream">The decoder's stream.</param>
+    /// <param name="pool">Where memory comes from; null allocates it.</param>
+    public JpegSurface(JpegHandle jpeg, CudaStream stream, CudaBlockOwner? pool)
     {
         this.jpeg = jpeg;
         this.stream = stream;
+        this.pool = pool;
         ready = new CudaEvent(jpeg.Context, CudaEventOptions.BlockingSync);
     }
 
@@ -63,14 +69,8 @@ internal sealed unsafe class JpegSurface : IDisposable
         int pitch = (int)PitchOf(layout, bitstream.Width);
         ulong plane = (ulong)pitch * (ulong)bitstream.Height;
         ulong bytes = (ulong)BytesOf(layout, bitstream.Width, bitstream.Height);
-        if (memory is null || memory.Bytes < bytes)
-        {
-            memory?.Dispose();
-            memory = null;
-            memory = new CudaDeviceMemory(jpeg.Context, (nuint)bytes);
-        }
-
-        ulong address = memory.Address.Value;
+        CUdeviceptr place = MemoryFor(bytes);
+        ulong address = place.Value;
         NvjpegImage image = default;
         for (int i = 0; i < PlanesOf(layout); i++)
         {
@@ -101,14 +101,42 @@ internal sealed unsafe class JpegSurface : IDisposable
         }
 
         ready.Record(stream);
-        return new CudaJpegFrame(memory.Address, pitch, bitstream.Width, bitstream.Height, layout, ready.Handle, token);
+        return new CudaJpegFrame(place, pitch, bitstream.Width, bitstream.Height, layout, ready.Handle, token);
     }
 
     public void Dispose()
     {
         ForgetStates();
-        memory?.Dispose();
+        GiveBackMemory();
         ready.Dispose();
+    }
+
+    /// <summary>Memory that nothing on the device uses any more: JPEG engines write at once.</summary>
+    private CUdeviceptr MemoryFor(ulong bytes)
+    {
+        if ((block?.Bytes ?? memory?.Bytes ?? 0) < bytes)
+        {
+            GiveBackMemory();
+            if (pool is null)
+            {
+                memory = new CudaDeviceMemory(jpeg.Context, (nuint)bytes);
+            }
+            else
+            {
+                block = pool.Rent(bytes);
+            }
+        }
+
+        return block?.Address ?? memory!.Address;
+    }
+
+    // A picture that was given back unread may still be on its way.
+    private void GiveBackMemory()
+    {
+        memory?.Dispose();
+        memory = null;
+        block?.Return(stream);
+        block = null;
     }
 
     /// <summary>Why a picture was not decoded. Nobody says what nvJPEG's state is worth afterwards: the next picture gets a new one.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
@@ -87,6 +88,12 @@ public sealed partial class YoloDetector : IDetector
 
     /// <summary>Number of the CUDA device that the detector runs on, for those who give it frames in device memory; null on the CPU.</summary>
     public int? CudaOrdinal => Inspection.Cuda?.Context.Device.Ordinal;
+
+    /// <summary>
+    /// Device memory for decoders whose frames this detector gets (<see cref="CudaJpegDecoderOptions.Memory"/>), so that sources that come and go take
+    /// it over from each other; null on the CPU. Up to 256 MiB are kept while no decoder uses them. The detector disposes it.
+    /// </summary>
+    public CudaBlockPool? DecoderMemory => Inspection.Cuda?.DecoderMemory;
 
     /// <summary>What is wrong and throws nothing is told here.</summary>
     internal Warnings Warnings => pipeline.Warnings;

@@ -5,6 +5,9 @@ namespace YoloZeroCopy;
 /// <summary>What all lanes of a detector share on one CUDA device: context, copy stream, kernels, and the two threads that wait for it.</summary>
 internal sealed class CudaSharedResources : IDisposable
 {
+    // Pictures of a few cameras that are gone, for those that come.
+    private const long MaxIdleDecoderBytes = 256L << 20;
+
     /// <param name="context">The device's context.</param>
     /// <param name="kernels">Where kernels come from; it lives longer.</param>
     /// <param name="engine">The engine.</param>
@@ -16,6 +19,7 @@ internal sealed class CudaSharedResources : IDisposable
         WaitMode = waitMode;
         Model = engine.Model;
         Decode = DecodeKernels.For(engine, decoding);
+        DecoderMemory = new CudaBlockPool(context, MaxIdleDecoderBytes);
         Preprocess = kernels.Get(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
         Scan = kernels.Get(Decode.ScanName);
         Rank = kernels.Get(Decode.RankName);
@@ -59,6 +63,9 @@ internal sealed class CudaSharedResources : IDisposable
     /// <summary>The slots' memory, from <see cref="AllocateSlots"/>; the pool owns it.</summary>
     public CudaFrameMemory? Slots { get; private set; }
 
+    /// <summary>Memory for decoders on the device, which sources that come and go take over from each other.</summary>
+    public CudaBlockPool DecoderMemory { get; }
+
     /// <summary>Why lanes run without graphs, or some buckets of them; null where every bucket is one. Known when the detector is open.</summary>
     public string? GraphFallback { get; set; }
 
@@ -75,5 +82,6 @@ internal sealed class CudaSharedResources : IDisposable
         Uploads.Dispose();
         Results.Dispose();
         CopyStream.Dispose();
+        DecoderMemory.Dispose();
     }
 }

@@ -55,6 +55,34 @@ public sealed class DeviceMjpegTests
     }
 
     [Fact]
+    public async Task Sources_that_come_and_go_take_memory_over_from_each_other_and_free_none()
+    {
+        await using (YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine()))
+        {
+            byte[] picture = JpegPictures.Get("s221111");
+            for (int source = 0; source < 20; source++)
+            {
+                using (DeviceMjpeg video = Decode(detector, source))
+                {
+                    video.Decode(picture, default, arrivedAt: 1, default);
+                }
+
+                (await frames[^1].Result.AsTask().WaitAsync(Patience)).Dispose();
+
+                // What the last picture held comes back on a thread of the pool.
+                CudaBlockPool memory = detector.DecoderMemory!;
+                Assert.True(SpinWait.SpinUntil(() => memory.Statistics.UsedBytes == 0, Patience));
+                Assert.Equal(source, memory.Statistics.Hits);
+            }
+
+            Assert.Equal(1, detector.DecoderMemory!.Statistics.Misses);
+            Assert.Equal(0, driver.Calls("cuMemFree_v2"));
+        }
+
+        AssertClean();
+    }
+
+    [Fact]
     public async Task Damaged_pictures_are_counted_and_the_next_ones_are_whole()
     {
         await using (YoloDetector detector = CudaHarness.OpenDetector(driver, new FakeCudaEngine()))
@@ -212,7 +240,7 @@ public sealed class DeviceMjpegTests
 
     private DeviceMjpeg Decode(YoloDetector detector, int source = 0) => new(
         driver.Device.OpenContext(),
-        context => new CudaJpegDecoder(context, jpeg.Api, new CudaJpegDecoderOptions()),
+        context => new CudaJpegDecoder(context, jpeg.Api, DeviceMjpeg.OptionsFor(detector, new CudaJpegDecoderOptions())),
         DeviceFrameTakers.To(detector, source, Receive));
 
     private void Receive(in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result));
