@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using YoloZeroCopy.Cuda.Interop;
 
 namespace YoloZeroCopy.Cuda.Tests;
 

@@ -34,14 +34,18 @@ internal sealed record BenchSettings
     public bool DeviceMemory { get; init; }
 
     /// <summary>What needs a device, as the options are called.</summary>
-    public string[] OnDevice =>
-    [
-        .. ((bool Asked, string Name)[])
-        [
-            (Ordinary, "--ordinary"), (Profile, "--profile"), (TransferModes, "--transfer-modes"), (Npp, "--npp"), (DeviceMemory, "--device-memory"),
-            (Timeline is not null, "--timeline"), (Videos.Count > 0, "--video"),
-        ].Where(static option => option.Asked).Select(static option => option.Name),
-    ];
+    public string[] OnDevice
+    {
+        get
+        {
+            (bool Asked, string Name)[] options =
+            [
+                (Ordinary, "--ordinary"), (Profile, "--profile"), (TransferModes, "--transfer-modes"), (Npp, "--npp"),
+                (DeviceMemory, "--device-memory"), (Timeline is not null, "--timeline"), (Videos.Count > 0, "--video"),
+            ];
+            return [.. options.Where(static option => option.Asked).Select(static option => option.Name)];
+        }
+    }
 
     /// <summary>Time at full load that is watched; zero for none.</summary>
     public TimeSpan Soak { get; init; }
