@@ -53,6 +53,7 @@ public sealed class GpuOpeningTests
         {
             using CudaStream stream = new(context);
             using CudnnHandle handle = new(library.Api);
+            handle.SetStream(stream.Handle.Value);
             using PlanTimer timer = new(context, stream, shapes, plans.Max(static plan => plan.WorkspaceBytes));
             for (int i = 0; i < shapes.Length; i++)
             {

@@ -31,14 +31,15 @@ internal sealed class CudnnPlans : IDisposable
     {
         Dictionary<ConvolutionShape, int> counts = shapes.CountBy(static shape => shape).ToDictionary();
         ConvolutionShape[] distinct = [.. counts.Keys];
-        using CudnnTuning tuning = new(library, context, distinct, [.. counts.Values]);
+        CudnnTuning tuning = new(library, context, distinct, [.. counts.Values]);
         int total = distinct.Length + tuning.MostTried;
         int told = 0;
         CudnnPlan?[] plans = new CudnnPlan?[distinct.Length];
         try
         {
             Tell(0);
-            CudnnWork.ForEach(library, context, distinct.Length, MakeOne, Tell);
+            CudnnWork.ForEach(
+                library, context, distinct.Length, (handle, i) => plans[i] = ReadOrCompile(library.Api, handle, distinct[i], cache), Tell);
             if (Array.Exists(plans, static plan => !plan!.IsStored))
             {
                 tuning.Improve(plans, done => Tell(distinct.Length + done));
@@ -56,13 +57,6 @@ internal sealed class CudnnPlans : IDisposable
         {
             CudnnWork.Release(context, () => DisposeAll(plans));
             throw;
-        }
-
-        void MakeOne(CudnnHandle handle, int number)
-        {
-            CudnnPlan plan = ReadOrCompile(library.Api, handle, distinct[number], cache);
-            plans[number] = plan;
-            tuning.TimeFirst(handle, number, plan);
         }
 
         void Tell(int done)

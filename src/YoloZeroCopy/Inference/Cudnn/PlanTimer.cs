@@ -4,7 +4,7 @@ using YoloZeroCopy.Interop;
 namespace YoloZeroCopy;
 
 /// <summary>Times plans on tensors of nothing but zeros.</summary>
-/// <remarks>One thread at a time, on which the context is current.</remarks>
+/// <remarks>One thread, on which the context is current.</remarks>
 internal sealed class PlanTimer : IDisposable
 {
     // Of what a graph with so many runs in a row takes, launched so often, the shortest counts.
@@ -19,14 +19,9 @@ internal sealed class PlanTimer : IDisposable
     private readonly long weightBytes;
     private readonly long outputBytes;
 
-    /// <param name="context">The device's context.</param>
-    /// <param name="stream">Where plans are run; it lives longer.</param>
-    /// <param name="shapes">What may be timed.</param>
-    /// <param name="workspaceBytes">Device memory that plans may work in.</param>
     public PlanTimer(CudaContext context, CudaStream stream, ConvolutionShape[] shapes, long workspaceBytes)
     {
         this.stream = stream;
-        WorkspaceBytes = workspaceBytes;
         inputBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.InputBytes));
         weightBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.WeightBytes));
         outputBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.OutputBytes));
@@ -44,13 +39,9 @@ internal sealed class PlanTimer : IDisposable
         }
     }
 
-    /// <summary>Device memory that plans may work in.</summary>
-    public long WorkspaceBytes { get; }
-
-    /// <summary>Milliseconds; infinite where the plan does not run. The handle stays on the stream.</summary>
+    /// <summary>Milliseconds; infinite where the plan does not run.</summary>
     public float Time(CudnnHandle handle, in ConvolutionShape shape, CudnnPlan plan)
     {
-        handle.SetStream(stream.Handle.Value);
         ulong input = memory.Address.Value;
         ulong weights = input + (ulong)inputBytes;
         ulong bias = weights + (ulong)weightBytes;
