@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
 
 namespace YoloZeroCopy.Video.Tests;
 
@@ -321,6 +323,36 @@ public sealed class LiveVideoTests : IDisposable
         _ = Assert.Throws<ArgumentException>(() => new VideoReader("a", new VideoReaderOptions { StallLimit = TimeSpan.Zero }));
         _ = Assert.Throws<ArgumentException>(() => new VideoReader("a", new VideoReaderOptions { StallLimit = TimeSpan.MaxValue }));
         _ = Assert.Throws<ArgumentException>(() => new VideoReader("a", new VideoReaderOptions { PixelFormat = PixelFormat.Bgra32 }));
+    }
+
+    [Fact]
+    public async Task No_program_is_started_for_a_lost_camera_while_nobody_listens_there()
+    {
+        string sends = Clips.Send + "while [ ! -f \"$0.go\" ]; do sleep 0.01; done\nexit 1\n";
+        (_, VideoReaderOptions options) = Prepare([sends, Clips.Send + Wait], static options => options with { AllowUrl = true });
+        using TcpListener camera = new(IPAddress.Loopback, 0);
+        camera.Start();
+        int port = ((IPEndPoint)camera.LocalEndpoint).Port;
+        await using VideoReader reader = await VideoReader.OpenAsync($"rtsp://user:a@b@127.0.0.1:{port}/1", options);
+        byte[] frame = new byte[24];
+        Assert.True(await reader.ReadFrameAsync(frame));
+        Assert.True(await reader.ReadFrameAsync(frame));
+        camera.Stop();
+        Task<bool> read = reader.ReadFrameAsync(frame).AsTask();
+        File.WriteAllText(folder.File("fake-ffmpeg.go"), "");
+        for (int i = 0; i < 5; i++)
+        {
+            _ = await time.PassDelayAsync();
+            await UntilAsync(() => reader.Statistics.Faults == i + 2);
+            Assert.Contains($"rtsp://***@127.0.0.1:{port}/1': nobody answers at port {port}", reader.Fault, StringComparison.Ordinal);
+        }
+
+        Assert.Equal((VideoState.Failed, 1), (reader.State, Starts()));
+        using TcpListener again = new(IPAddress.Loopback, port);
+        again.Start();
+        _ = await time.PassDelayAsync();
+        Assert.True(await read);
+        Assert.Equal((VideoState.Live, 2, 2L), (reader.State, Starts(), reader.Statistics.Connections));
     }
 
     [Fact]
