@@ -62,6 +62,7 @@ public class ContendedPoolBenchmarks : IDisposable
         return Task.CompletedTask;
     });
 
+    [GlobalCleanup]
     public void Dispose()
     {
         pool.Dispose();

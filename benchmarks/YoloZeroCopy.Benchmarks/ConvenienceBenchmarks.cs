@@ -94,6 +94,7 @@ public class ConvenienceBenchmarks : IDisposable
         }
     }
 
+    [GlobalCleanup]
     public void Dispose()
     {
         detector.DisposeAsync().AsTask().GetAwaiter().GetResult();

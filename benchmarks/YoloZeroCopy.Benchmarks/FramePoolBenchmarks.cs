@@ -38,6 +38,7 @@ public class FramePoolBenchmarks : IDisposable
         slot.Dispose();
     }
 
+    [GlobalCleanup]
     public void Dispose()
     {
         pool.Dispose();

@@ -74,6 +74,7 @@ public unsafe class InteropBenchmarks : IDisposable
         return outputs[0].AsTensor<float>()[0];
     }
 
+    [GlobalCleanup]
     public void Dispose()
     {
         binding.Dispose();

@@ -80,6 +80,7 @@ public class PipelineBenchmarks : IDisposable
         }
     }
 
+    [GlobalCleanup]
     public void Dispose()
     {
         listener?.Dispose();

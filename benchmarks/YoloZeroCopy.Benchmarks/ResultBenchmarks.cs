@@ -86,6 +86,7 @@ public class ResultBenchmarks : IDisposable
     [Benchmark]
     public string Text() => result.ToString();
 
+    [GlobalCleanup]
     public void Dispose()
     {
         result.Dispose();

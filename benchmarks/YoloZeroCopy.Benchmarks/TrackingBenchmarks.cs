@@ -16,14 +16,14 @@ public class TrackingBenchmarks
     public int Objects { get; set; }
 
     /// <summary>Objects beside each other overlap at most the next; in a crowd each overlaps many.</summary>
-    [Params("BesideEachOther", "Crowd")]
-    public string Scene { get; set; } = "BesideEachOther";
+    [Params("beside each other", "in a crowd")]
+    public string Scene { get; set; } = "beside each other";
 
     [GlobalSetup]
     public void Setup()
     {
         Random random = new(1);
-        float distance = Scene == "Crowd" ? 12 : 60;
+        float distance = Scene == "in a crowd" ? 12 : 60;
         int columns = (int)Math.Ceiling(Math.Sqrt(Objects));
         for (int number = 0; number < FrameCount; number++)
         {
