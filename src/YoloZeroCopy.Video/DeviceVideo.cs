@@ -12,7 +12,7 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
     private readonly DeviceFrameTaker taker;
     private readonly CudaContext context;
     private readonly CudaVideoDecoder decoder;
-    private readonly (TimeSpan Timestamp, long ArrivedAt)[] packets = new (TimeSpan, long)[PacketsRemembered];
+    private readonly (TimeSpan Timestamp, long ArrivedAt, bool IsShown)[] packets = new (TimeSpan, long, bool)[PacketsRemembered];
     private long packetCount;
     private CancellationToken cancellation;
 
@@ -55,9 +55,9 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
     /// <inheritdoc cref="CudaVideoDecoder.Decode" path="/exception"/>
     public void Decode(ReadOnlySpan<byte> packet, TimeSpan timestamp, long arrivedAt, CancellationToken cancellationToken)
     {
-        packets[packetCount % PacketsRemembered] = (timestamp, arrivedAt);
+        packets[packetCount++ % PacketsRemembered] = (timestamp, arrivedAt, false);
         cancellation = cancellationToken;
-        decoder.Decode(packet, packetCount++, cancellationToken);
+        decoder.Decode(packet, timestamp.Ticks, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -71,11 +71,11 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
     /// <inheritdoc/>
     void ICudaVideoReceiver.OnFrame(in CudaVideoFrame frame)
     {
-        (TimeSpan timestamp, long arrivedAt) = packets[frame.Timestamp % PacketsRemembered];
+        TimeSpan timestamp = TimeSpan.FromTicks(frame.Timestamp);
         FrameFormat format = FormatOf(frame);
         ExternalFrame external = ExternalFrame.OnDevice(
             frame.Luma.Value, frame.Chroma.Value, format, frame.Ready.Value, this, frame.Token);
-        if (!taker(new DeviceFrame(timestamp, format, frame.FollowsDamage, arrivedAt), external, cancellation))
+        if (!taker(new DeviceFrame(timestamp, format, frame.FollowsDamage, ArrivalOf(timestamp)), external, cancellation))
         {
             decoder.Release(frame.Token);
         }
@@ -95,6 +95,23 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
         ? CudaDevice.Get(ordinal).OpenContext()
         : throw new ArgumentException(
             $"A video is decoded on the GPU for a detector on CUDA; this one runs on {detector.Device}.", nameof(detector));
+
+    // Of packets with one time, the first that was not asked for: it is shown first. Where none is known, the parser has made the time up.
+    private long ArrivalOf(TimeSpan timestamp)
+    {
+        long oldest = Math.Max(0, packetCount - PacketsRemembered);
+        for (long packet = oldest; packet < packetCount; packet++)
+        {
+            ref (TimeSpan Timestamp, long ArrivedAt, bool IsShown) known = ref packets[packet % PacketsRemembered];
+            if (known.Timestamp == timestamp && !known.IsShown)
+            {
+                known.IsShown = true;
+                return known.ArrivedAt;
+            }
+        }
+
+        return packets[(packetCount - 1) % PacketsRemembered].ArrivedAt;
+    }
 
     private static FrameFormat FormatOf(in CudaVideoFrame frame)
     {

@@ -283,6 +283,12 @@ static int show(parser *p, int left) {
     while (p->waiting > left) {
         int first = 0;
         for (int i = 1; i < p->waiting; i++) first = p->queue[i].order < p->queue[first].order ? i : first;
+        /* The driver (580) gives timestamps out ascending, whatever picture they came with: it takes others for times of decoding. */
+        int earliest = 0;
+        for (int i = 1; i < p->waiting; i++) earliest = p->queue[i].timestamp < p->queue[earliest].timestamp ? i : earliest;
+        long long timestamp = p->queue[earliest].timestamp;
+        p->queue[earliest].timestamp = p->queue[first].timestamp;
+        p->queue[first].timestamp = timestamp;
         CUVIDPARSERDISPINFO shown = {.picture_index = p->queue[first].index, .progressive_frame = 1, .timestamp = p->queue[first].timestamp};
         p->queue[first] = p->queue[--p->waiting];
         if (!p->params.pfnDisplayPicture(p->params.pUserData, &shown)) return 0;
