@@ -45,7 +45,7 @@ public class DoctorVerdictTests
         // The next one may watch.
         LatencyReport report = await Doctor.WatchAsync(
             detector, new WatchOptions { Duration = TimeSpan.FromSeconds(0.1) }, TestContext.Current.CancellationToken);
-        Assert.Equal(LatencyCause.StarvedProducer, report.Verdict);
+        Assert.True(report.Verdict == LatencyCause.StarvedProducer || IsTheMachines(report.Verdict), report.ToString());
     }
 
     [Fact]
