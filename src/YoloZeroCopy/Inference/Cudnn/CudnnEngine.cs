@@ -14,7 +14,7 @@ namespace YoloZeroCopy;
 internal sealed class CudnnEngine : InferenceEngine
 {
     // Code that CUDA, cuDNN and its compiler bring onto the device once.
-    private const long LibraryBytes = 512L << 20;
+    private const long LibraryBytes = 22L << 20;
 
     private readonly OnnxRuntimeModel model;
     private readonly CudaContext context;
