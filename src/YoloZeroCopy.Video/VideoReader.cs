@@ -17,7 +17,7 @@ namespace YoloZeroCopy;
 /// <see cref="VideoReaderOptions.StallLimit"/> or five frame times, when the same packet comes again and again for five times as long, and when far
 /// more frames come than the rate it says. ffmpeg is then killed, and the video tried again after a quarter of a second, then after twice as long
 /// each time, up to five seconds, a fifth more or less; after ten seconds with frames it begins at a quarter again. Meanwhile a read waits. For a
-/// camera over RTSP that was there, no program is started as long as nobody listens at its port.
+/// camera over RTSP that was there, no program is started as long as nobody answers at its port.
 /// </para>
 /// <para>
 /// Exceptions, states and logs name a URL without its user and password. They are no argument of ffmpeg, which every user of the machine can see,
@@ -485,7 +485,7 @@ public sealed partial class VideoReader : IAsyncDisposable
         {
             if (canBeQuick && connections > 0)
             {
-                CameraPort.ThrowIfClosedAsync(Name, stop.Token).GetAwaiter().GetResult();
+                CameraPort.ThrowIfSilentAsync(Name, stop.Token).GetAwaiter().GetResult();
             }
 
             next = ahead ?? Start();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace YoloZeroCopy.Video.Tests;
 
@@ -326,7 +327,7 @@ public sealed class LiveVideoTests : IDisposable
     }
 
     [Fact]
-    public async Task No_program_is_started_for_a_lost_camera_while_nobody_listens_there()
+    public async Task No_program_is_started_for_a_lost_camera_while_nobody_answers_there()
     {
         string sends = Clips.Send + "while [ ! -f \"$0.go\" ]; do sleep 0.01; done\nexit 1\n";
         (_, VideoReaderOptions options) = Prepare([sends, Clips.Send + Wait], static options => options with { AllowUrl = true });
@@ -347,10 +348,27 @@ public sealed class LiveVideoTests : IDisposable
             Assert.Contains($"rtsp://***@127.0.0.1:{port}/1': nobody answers at port {port}", reader.Fault, StringComparison.Ordinal);
         }
 
-        Assert.Equal((VideoState.Failed, 1), (reader.State, Starts()));
+        // One that hangs takes connections, and says nothing.
         using TcpListener again = new(IPAddress.Loopback, port);
         again.Start();
         _ = await time.PassDelayAsync();
+        using (Socket hanging = await again.AcceptSocketAsync())
+        {
+            await UntilAsync(() => reader.Statistics.Faults == 7);
+            Assert.Contains($"nobody answers at port {port} for 5 s", reader.Fault, StringComparison.Ordinal);
+        }
+
+        Assert.Equal((VideoState.Failed, 1), (reader.State, Starts()));
+        _ = await time.PassDelayAsync();
+        using (Socket answering = await again.AcceptSocketAsync())
+        {
+            byte[] question = new byte[256];
+            int length = await answering.ReceiveAsync(question);
+            Assert.StartsWith(
+                $"OPTIONS rtsp://127.0.0.1:{port}/1 RTSP/1.0\r\nCSeq: 1\r\n", Encoding.UTF8.GetString(question, 0, length), StringComparison.Ordinal);
+            _ = await answering.SendAsync("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n"u8.ToArray());
+        }
+
         Assert.True(await read);
         Assert.Equal((VideoState.Live, 2, 2L), (reader.State, Starts(), reader.Statistics.Connections));
     }
