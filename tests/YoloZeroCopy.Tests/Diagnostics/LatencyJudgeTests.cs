@@ -89,8 +89,11 @@ public class LatencyJudgeTests
         Assert.Equal(LatencyCause.HiddenSynchronization, First(Calm with { StartShare = 0.3, MeanStart = 0.001 }));
         Assert.Equal(LatencyCause.HiddenSynchronization, First(Calm, Calm.Device! with { GapShare = 0.2 }));
 
+        // An engine that asks the device how much it found, on small batches.
+        Assert.Equal(LatencyCause.HiddenSynchronization, First(Calm with { StartShare = 0.93, MeanStart = 0.00015, MeanHeld = 41 }));
+
         // Many short starts are a busy detector.
-        Assert.Null(First(Calm with { StartShare = 0.4, MeanStart = 0.0001 }));
+        Assert.Null(First(Calm with { StartShare = 0.4, MeanStart = 0.00009 }));
         Assert.Null(First(Calm with { StartShare = 0.1, MeanStart = 0.01 }));
         Assert.Contains(
             "without CUDA graphs",
@@ -127,6 +130,10 @@ public class LatencyJudgeTests
     public void A_consumer_is_named_where_it_always_holds_results_and_that_is_most_of_their_time()
     {
         Assert.Equal(LatencyCause.SlowConsumer, First(Calm with { MeanHeld = 0.8 }));
+        Assert.Equal(LatencyCause.SlowConsumer, First(Calm with { MeanHeld = 126, LaneUse = 0.79 }));
+
+        // Lanes that work all the time are not kept waiting by anybody.
+        Assert.Equal([LatencyCause.EngineBound], LatencyJudge.Causes(Calm with { MeanHeld = 126, LaneUse = 1 }).Select(static one => one.Cause));
         Assert.Null(First(Calm with { MeanHeld = 0.7 }));
         Assert.Null(First(Calm with { MeanHeld = 1, LaneSeconds = 0.05 }));
     }
