@@ -119,12 +119,12 @@ public sealed class RunTests : IDisposable
     public void Letters_of_names_that_no_font_has_are_told_once()
     {
         string model = OnnxModelBuilder.Detector(new FakeDetector { WithMetadata = false })
-            .Metadata("names", "{0: 'nut', 1: 'bolt \ue000', 2: '\ue001\ue000'}").Metadata("task", "detect")
+            .Metadata("names", "{0: 'nut', 1: 'bolt \u0378', 2: '\u0379\u0378'}").Metadata("task", "detect")
             .Save(Path.GetDirectoryName(inputs.Model)!, "names.onnx");
         string picture = inputs.Picture("a.png");
         YzcResult result = YzcProcess.Run("detect", "--model", model, "--input", picture, picture, "--output", inputs.File("out"));
         Assert.Equal(ExitCode.Done, result.ExitCode);
-        Assert.StartsWith("yzc: no font has '\ue000\ue001' of the class names; labels show empty boxes instead.\n     Install", result.Error,
+        Assert.StartsWith("yzc: no font has '\u0378\u0379' of the class names; labels show empty boxes instead.\n     Install", result.Error,
             StringComparison.Ordinal);
         Assert.Equal(2, result.Error.Count(static character => character == '\n'));
         YzcProcess.Run("detect", "--model", model, "--input", picture, "--output", inputs.File("quiet"), "--hide-labels").Succeeded();
