@@ -32,7 +32,7 @@ public record DetectorOptions
     /// </summary>
     public TimeSpan LatencyGoal { get; set; }
 
-    /// <summary>Batches in flight at once; 0 chooses for the device.</summary>
+    /// <summary>Batches in flight at once; 0 chooses for the device: six on CUDA, one for every four <see cref="Threads"/> on the CPU.</summary>
     public int Lanes { get; set; }
 
     /// <summary>

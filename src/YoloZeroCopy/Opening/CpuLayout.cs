@@ -15,8 +15,7 @@ internal sealed class CpuLayout : DetectorLayout
         this.options = options;
         MaxBatch = Opening.MaxBatchOf(engine, options, CpuOpening.DefaultBatch);
 
-        // The engine uses every core for one batch; a second lane would only add switching (docs/performance.md).
-        LaneCount = options.Lanes == 0 ? 1 : options.Lanes;
+        LaneCount = options.Lanes == 0 ? DefaultLanes(options.Threads) : options.Lanes;
         SlotCount = Opening.SlotCountOf(options, LaneCount, MaxBatch);
         int tensorBatch = Math.Max(MaxBatch, engine.Model.FixedBatch);
         Plan = new MemoryPlan(
@@ -38,6 +37,13 @@ internal sealed class CpuLayout : DetectorLayout
             item, MemoryPlace.Host, LaneCount * tensorBatch * pictureBytes, MemoryEvidence.Formula,
             FormattableString.Invariant($"{LaneCount} lanes x {tensorBatch} pictures x {pictureBytes} bytes"));
     }
+
+    /// <summary>One lane for every four threads.</summary>
+    /// <remarks>
+    /// The engine splits a batch between its threads, and past four of them most of their time goes by in waiting for each other; lanes share the
+    /// threads, so that one frame alone still has all of them (docs/performance.md).
+    /// </remarks>
+    internal static int DefaultLanes(int threads) => Math.Clamp((threads == 0 ? Environment.ProcessorCount : threads) / 4, 1, 16);
 
     /// <summary>The layout that the options ask for or, where they allow it, the largest one that fits.</summary>
     public static CpuLayout For(InferenceEngine engine, DetectorOptions options)
