@@ -17,7 +17,8 @@ internal static class CameraPort
 
     /// <param name="name">The URL without user and password.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="MediaException">Nobody listens there, or nobody answers.</exception>
+    /// <exception cref="MediaException">Nobody listens there.</exception>
+    /// <exception cref="TimeoutException">Somebody does, and says nothing.</exception>
     public static async Task ThrowIfSilentAsync(string name, CancellationToken cancellationToken)
     {
         if (!Uri.TryCreate(name, UriKind.Absolute, out Uri? url) || url.Host.Length == 0)
@@ -29,10 +30,12 @@ internal static class CameraPort
         int port = url.Port > 0 ? url.Port : url.Scheme == "rtsps" ? RtspsPort : RtspPort;
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Limit);
+        bool isConnected = false;
         try
         {
             using TcpClient client = new();
             await client.ConnectAsync(url.DnsSafeHost, port, limit.Token).ConfigureAwait(false);
+            isConnected = true;
             if (url.Scheme == "rtsp")
             {
                 string bare = url.GetComponents(UriComponents.SchemeAndServer | UriComponents.PathAndQuery, UriFormat.UriEscaped);
@@ -51,7 +54,8 @@ internal static class CameraPort
         }
         catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new MediaException(name, $"nobody answers at port {port} for {Limit.TotalSeconds:0} s", error);
+            string silence = $"nobody answers at port {port} for {Limit.TotalSeconds:0} s";
+            throw isConnected ? new TimeoutException(silence) : new MediaException(name, silence, error);
         }
     }
 }

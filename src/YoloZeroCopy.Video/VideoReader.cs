@@ -512,6 +512,11 @@ public sealed partial class VideoReader : IAsyncDisposable
             cause = next is { IsRefused: true } ? VideoState.Refused : VideoState.Failed;
             return error;
         }
+        catch (TimeoutException error)
+        {
+            cause = VideoState.Stalled;
+            return new MediaException(Name, error.Message, error);
+        }
         catch (ObjectDisposedException) when (isStalled && !aborted)
         {
             cause = VideoState.Stalled;

@@ -348,6 +348,8 @@ public sealed class LiveVideoTests : IDisposable
             Assert.Contains($"rtsp://***@127.0.0.1:{port}/1': nobody answers at port {port}", reader.Fault, StringComparison.Ordinal);
         }
 
+        Assert.Equal((VideoState.Failed, 1), (reader.State, Starts()));
+
         // One that hangs takes connections, and says nothing.
         using TcpListener again = new(IPAddress.Loopback, port);
         again.Start();
@@ -358,7 +360,7 @@ public sealed class LiveVideoTests : IDisposable
             Assert.Contains($"nobody answers at port {port} for 5 s", reader.Fault, StringComparison.Ordinal);
         }
 
-        Assert.Equal((VideoState.Failed, 1), (reader.State, Starts()));
+        Assert.Equal((VideoState.Stalled, 1), (reader.State, Starts()));
         _ = await time.PassDelayAsync();
         using (Socket answering = await again.AcceptSocketAsync())
         {
