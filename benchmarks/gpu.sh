@@ -72,6 +72,9 @@ wait-spin|15|model|--batch 8 --wait spin $short
 wait-yield|15|model|--batch 8 --wait yield $short
 4k-batch8|16|model|--batch 8 --frame 3840x2160 $brief
 peers|60|peers|
+transfer|110|model|--batch 8 --seconds 1 --single-frames 200 --quick --transfer-modes
+npp-1080p|12|model|--seconds 0.5 --single-frames 20 --quick --npp
+npp-4k|12|model|--seconds 0.5 --single-frames 20 --quick --npp --frame 3840x2160
 video-h264|75|h264|--batch 32 --seconds 2 --single-frames 20 --streams 1,7,32,64
 video-hevc|75|hevc|--batch 32 --seconds 2 --single-frames 20 --streams 1,7,32,64
 onnxruntime-batch8|35|half|--batch 8 --precision single $short

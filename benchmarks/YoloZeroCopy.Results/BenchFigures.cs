@@ -9,6 +9,9 @@ internal static class BenchFigures
     // Objects of a list are named by one of these members, not by their place.
     private static readonly string[] Keys = ["streams", "name"];
 
+    // Those of frames by what frames they are.
+    private static readonly string[] FrameKeys = ["width", "height", "format", "mode"];
+
     public static OrderedDictionary<string, Figure> Read(JsonElement root)
     {
         if (!root.TryGetProperty("end_to_end_fps", out _))
@@ -87,17 +90,23 @@ internal static class BenchFigures
 
     private static string? KeyOf(JsonElement item)
     {
-        if (item.ValueKind == JsonValueKind.Object)
+        if (item.ValueKind != JsonValueKind.Object)
         {
-            foreach (string key in Keys)
+            return null;
+        }
+
+        foreach (string key in Keys)
+        {
+            if (item.TryGetProperty(key, out JsonElement value))
             {
-                if (item.TryGetProperty(key, out JsonElement value))
-                {
-                    return value.ToString();
-                }
+                return value.ToString();
             }
         }
 
-        return null;
+        string[] frame =
+        [
+            .. FrameKeys.Select(key => item.TryGetProperty(key, out JsonElement value) ? value.ToString() : "").Where(static one => one.Length > 0),
+        ];
+        return frame.Length > 0 ? string.Join(' ', frame) : null;
     }
 }

@@ -59,7 +59,7 @@ internal abstract record Table(string Name)
         [
             Several(files.Select(static file => file.Machine.Day)), first.Hardware, driver,
             Several(files.Select(static file => file.Machine.DotNet)), loads.Length > 0 ? $"load average before {loads}" : "",
-            Several(files.Select(static file => VersionOf(file.Machine.Version))),
+            Several(files.Select(static file => VersionOf(file.Machine.Version)).Where(static version => version != "unknown")),
         ];
         return string.Join("; ", parts.Where(static part => part.Length > 0)) + ".";
     }

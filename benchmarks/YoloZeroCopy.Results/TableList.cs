@@ -102,6 +102,24 @@ internal static class TableList
             [("Block", "gpu/batch8"), ("Yield", "gpu/wait-yield"), ("Spin", "gpu/wait-spin")],
             [EndToEnd, CpuTime, Single50, Single99]),
         new BenchTable("gpu-4k", [("3840x2160 Bgr24, batch 8", "gpu/4k-batch8")], [Engine, EndToEnd, OfTheLink]),
+        new ItemTable(
+            "gpu-transfer",
+            "frames: width, height, format, mode",
+            "gpu/transfer",
+            "transfer_modes",
+            [
+                ("frames/s", static (file, path) => file.Short(path + ".fps")),
+                ("a lone frame, p50", static (file, path) => file.Microseconds(path + ".lone_p50_us")),
+                ("p99", static (file, path) => file.Microseconds(path + ".lone_p99_us")),
+                ("processor time a frame", static (file, path) => file.Microseconds(path + ".cpu_us_per_frame")),
+                (
+                    "over the bus, of a frame's bytes",
+                    static (file, path) =>
+                        file[path + ".bus_bytes_per_frame"] / file[path + ".frame_bytes"] is double part ? Numbers.Ratio(part) : null),
+                ("taking the slots", static (file, path) => file[path + ".take_ms"] is double time ? Numbers.Time(time, "ms") : null),
+            ]),
+        NppTable("gpu-npp-1080p"),
+        NppTable("gpu-npp-4k"),
         new VideoTable("gpu-video-h264", "gpu/video-h264"),
         new VideoTable("gpu-video-hevc", "gpu/video-hevc"),
         new BenchTable(
@@ -130,4 +148,19 @@ internal static class TableList
         new GridTable("cpu-conveniences", "cpu/conveniences", "call"),
         new GridTable("cpu-results", "cpu/results", "reading 20 detections"),
     ];
+
+    private static ItemTable NppTable(string name) => new(
+        name,
+        "frames: width, height, format",
+        name.Replace("gpu-", "gpu/", StringComparison.Ordinal),
+        "npp.rows",
+        [
+            ("the kernel", static (file, path) => file.Microseconds(path + ".kernel_us")),
+            ("NPP", static (file, path) => file.Microseconds(path + ".npp_us")),
+            ("the kernel, in a graph", static (file, path) => file.Microseconds(path + ".kernel_graph_us")),
+            ("NPP, in a graph", static (file, path) => file.Microseconds(path + ".npp_graph_us")),
+            ("NPP's functions", static (file, path) => file.Short(path + ".npp_functions")),
+            ("levels apart, mean", static (file, path) => file.Short(path + ".mean_levels_apart")),
+            ("at most", static (file, path) => file.Short(path + ".most_levels_apart")),
+        ]);
 }

@@ -3,11 +3,13 @@ using System.Text;
 
 namespace YoloZeroCopy;
 
-/// <summary>Asks whether anybody answers where a lost camera was. That costs next to nothing, and to start a program that finds it out for itself costs
-/// more than many frames of the other cameras.</summary>
+/// <summary>
+/// Asks whether anybody answers where a lost camera was. That costs next to nothing, and to start a program that finds it out for itself costs more
+/// than many frames of the other cameras.
+/// </summary>
 /// <remarks>
-/// A camera that hangs still takes connections, so it is asked for its OPTIONS (RFC 7826, 13.1), which needs no password. Whatever it answers will do,
-/// also that it closes the connection; behind TLS the connection alone has to.
+/// A camera that hangs still takes connections, so it is asked for its OPTIONS (RFC 7826, 13.1), which needs no password. Whatever it answers will
+/// do, also that it closes the connection; behind TLS the connection alone has to.
 /// </remarks>
 internal static class CameraPort
 {

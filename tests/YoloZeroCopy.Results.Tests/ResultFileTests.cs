@@ -1,3 +1,4 @@
+using System.Text.Json;
 using YoloZeroCopy.Tests;
 
 namespace YoloZeroCopy.Results.Tests;
@@ -60,4 +61,16 @@ public sealed class ResultFileTests : IDisposable
     public void A_file_that_is_not_there_is_told() =>
         Assert.Contains(
             "none.json", Assert.Throws<ResultException>(() => ResultFile.Read(folder.File("none.json"))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Frames_of_a_list_are_named_by_what_they_are()
+    {
+        using JsonDocument file = JsonDocument.Parse(
+            """
+            {"end_to_end_fps": 1, "modes": [{"mode": "mapped", "format": "nv12", "width": 128, "height": 72, "problem": null, "fps": 2}, {"fps": 3}]}
+            """);
+        Assert.Equal(
+            ["end_to_end_fps", "modes.128 72 nv12 mapped.width", "modes.128 72 nv12 mapped.height", "modes.128 72 nv12 mapped.fps", "modes.1.fps"],
+            BenchFigures.Read(file.RootElement).Keys);
+    }
 }
