@@ -22,6 +22,20 @@ internal static class AllocationSlices
         return least;
     }
 
+    /// <summary>The same for work of this thread, which has run before.</summary>
+    public static long LeastHere(Action work)
+    {
+        long least = long.MaxValue;
+        for (int slice = 0; slice < Slices && least > 0; slice++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            work();
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        return least;
+    }
+
     /// <summary>The same for work of one thread, on a thread of its own: on the test runner's, its context allocates, too.</summary>
     public static double Least(Action work)
     {
