@@ -15,7 +15,10 @@ public sealed class PlanTests
         JsonElement root = document.RootElement;
         JsonElement[] items = [.. root.GetProperty("items").EnumerateArray()];
         Assert.Equal(
-            ["activations", "context", "decoder_surfaces", "frames", "inputs", "libraries", "outputs", "results", "slots", "weights", "workspace"],
+            [
+                "activations", "context", "decoder_surfaces", "frames", "graphs", "inputs", "libraries", "outputs", "results", "slots", "weights",
+                "workspace",
+            ],
             items.Select(static item => item.GetProperty("name").GetString()!).Distinct().Order(StringComparer.Ordinal));
         Assert.All(items, static item =>
         {
