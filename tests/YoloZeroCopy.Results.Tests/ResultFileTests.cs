@@ -13,9 +13,8 @@ public sealed class ResultFileTests : IDisposable
     public void A_file_of_a_suite_is_read_as_it_was_written()
     {
         string path = folder.File("made.json");
-        ResultFile written = Made.File(
-            ("a: time", Made.Time(12.3, 0.5)), ("b: rate", Made.Rate(1e6, null)), ("c: bytes", Made.Bytes(0)))
-            with { Machine = Made.Machine with { Gpu = "A GPU", Driver = "1" } };
+        ResultFile made = Made.File(("a: time", Made.Time(12.3, 0.5)), ("b: rate", Made.Rate(1e6, null)), ("c: bytes", Made.Bytes(0)));
+        ResultFile written = made with { Machine = Made.Machine with { Gpu = "A GPU", Driver = "1" } };
         written.Write(path);
         ResultFile read = ResultFile.Read(path);
         Assert.Equal(written.Name, read.Name);
