@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using YoloZeroCopy.Cli;
 
 namespace YoloZeroCopy.Results;
 
@@ -27,15 +28,15 @@ internal sealed record Machine(
     /// <param name="measured">Assembly whose version is measured.</param>
     /// <param name="gpu">The graphics card, where one is used.</param>
     public static Machine Here(Assembly measured, string? gpu = null) => new(
-        Processor(),
+        HostMachine.ProcessorName(),
         Environment.ProcessorCount,
         gpu,
         null,
-        $"{RuntimeInformation.OSDescription} ({RuntimeInformation.RuntimeIdentifier})",
+        HostMachine.System,
         RuntimeInformation.FrameworkDescription,
         measured.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
-        CurrentLoad(),
-        DateTimeOffset.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+        HostMachine.CurrentLoad(),
+        HostMachine.Date);
 
     public static Machine Read(JsonElement file)
     {
@@ -78,19 +79,4 @@ internal sealed record Machine(
 
     private static string? Text(JsonElement of, string name) =>
         of.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    private static string Processor()
-    {
-        const string CpuInfo = "/proc/cpuinfo";
-        string? line = File.Exists(CpuInfo)
-            ? File.ReadLines(CpuInfo).FirstOrDefault(static line => line.StartsWith("model name", StringComparison.Ordinal))
-            : null;
-        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
-    }
-
-    private static double? CurrentLoad()
-    {
-        const string LoadFile = "/proc/loadavg";
-        return File.Exists(LoadFile) ? double.Parse(File.ReadAllText(LoadFile).Split(' ')[0], CultureInfo.InvariantCulture) : null;
-    }
 }

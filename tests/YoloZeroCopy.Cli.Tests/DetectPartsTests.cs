@@ -56,7 +56,7 @@ public sealed class DetectPartsTests : IDisposable
     [Fact]
     public void The_processor_is_found_in_cpuinfo()
     {
-        Assert.Equal("A CPU @ 2 GHz", MachineDescription.ProcessorNameIn(["processor : 0", "model name\t: A CPU @ 2 GHz", "model name\t: other"]));
-        Assert.Null(MachineDescription.ProcessorNameIn(["BogoMIPS : 50"]));
+        Assert.Equal("A CPU @ 2 GHz", HostMachine.ProcessorNameIn(["processor : 0", "model name\t: A CPU @ 2 GHz", "model name\t: other"]));
+        Assert.Null(HostMachine.ProcessorNameIn(["BogoMIPS : 50"]));
     }
 }

@@ -83,7 +83,7 @@ internal static class BenchRun
     {
         DetectorOptions options = settings.Detector;
         TimeSpan time = settings.Time;
-        double? load = MachineDescription.CurrentLoad();
+        double? load = HostMachine.CurrentLoad();
         int batch = detector.Statistics.BatchSizes.Length - 1;
         DetectorInspection inside = detector.Inspection;
         InferenceEngine shared = inside.Engine;
