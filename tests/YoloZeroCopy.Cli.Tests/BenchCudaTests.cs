@@ -13,6 +13,15 @@ public sealed class BenchCudaTests
 {
     private static readonly FrameFormat Format = new(PixelFormat.Bgr24, 64, 48);
 
+    private static readonly BenchSettings Small = new()
+    {
+        Model = "fake.onnx",
+        Format = Format,
+        Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
+        Time = TimeSpan.FromSeconds(0.1),
+        Quick = true,
+    };
+
     [Fact]
     public async Task Every_section_is_measured_and_written()
     {
@@ -69,14 +78,7 @@ public sealed class BenchCudaTests
     public async Task Every_transfer_mode_is_measured_with_every_format_and_what_the_device_lacks_is_told()
     {
         Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
-        BenchSettings settings = new()
-        {
-            Model = "fake.onnx",
-            Format = Format,
-            Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
-            Time = TimeSpan.FromSeconds(0.1),
-            Quick = true,
-        };
+        BenchSettings settings = Small;
         TransferSection section = await new TransferBenchmark(FakeCudaDetector.Open, settings).RunAsync([(64, 48)], CancellationToken.None);
         string[] modes = ["page-locked", "registered", "write-combined", "mapped", "managed", "pageable"];
         Assert.Equal(
@@ -98,15 +100,7 @@ public sealed class BenchCudaTests
         }
 
         Assert.Equal(3, section.Rows.Count(static row => row.Problem is not null));
-        using MemoryStream bytes = new();
-        using (Utf8JsonWriter json = new(bytes))
-        {
-            json.WriteStartObject();
-            section.Write(json);
-            json.WriteEndObject();
-        }
-
-        using JsonDocument document = JsonDocument.Parse(bytes.ToArray());
+        using JsonDocument document = Written(section);
         JsonElement rows = document.RootElement.GetProperty("transfer_modes");
         Assert.Equal(18, rows.GetArrayLength());
         Assert.Equal(9216, rows[0].GetProperty("frame_bytes").GetInt32());
@@ -122,14 +116,7 @@ public sealed class BenchCudaTests
         string folder = Directory.CreateTempSubdirectory("yzc-npp-").FullName;
         try
         {
-            BenchSettings settings = new()
-            {
-                Model = "fake.onnx",
-                Format = Format,
-                Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
-                Time = TimeSpan.FromSeconds(0.1),
-                Quick = true,
-            };
+            BenchSettings settings = Small;
             await using YoloDetector detector = FakeCudaDetector.Open(settings.Detector);
             using BenchDevice device = BenchDevice.Open(detector, Device.Cuda())!;
             Environment.SetEnvironmentVariable(Npp.VariableName, folder);
@@ -151,15 +138,7 @@ public sealed class BenchCudaTests
             Assert.All(section.Rows.Take(2), static row => Assert.InRange(row.MostDifference, 0, 3));
             Assert.InRange(section.Rows[0].MeanDifference, 0, 0.6);
             Assert.True(section.Rows[2].MostDifference > 0);
-            using MemoryStream bytes = new();
-            using (Utf8JsonWriter json = new(bytes))
-            {
-                json.WriteStartObject();
-                section.Write(json);
-                json.WriteEndObject();
-            }
-
-            using JsonDocument document = JsonDocument.Parse(bytes.ToArray());
+            using JsonDocument document = Written(section);
             Assert.Equal(3, document.RootElement.GetProperty("npp").GetProperty("rows").GetArrayLength());
             Assert.Equal("NPP, 64x48 bgr24", section.Lines().First().Name);
             Refuse(Path.Combine(folder, "libnppidei.so.13"), -6);
@@ -222,15 +201,7 @@ public sealed class BenchCudaTests
     public async Task Videos_are_measured_with_every_number_of_streams()
     {
         Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
-        BenchSettings settings = new()
-        {
-            Model = "fake.onnx",
-            Format = Format,
-            Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
-            Time = TimeSpan.FromSeconds(0.2),
-            Streams = [1, 3],
-            Quick = true,
-        };
+        BenchSettings settings = Small with { Time = TimeSpan.FromSeconds(0.2), Streams = [1, 3] };
 
         // A sequence of 64x48 with 4 surfaces, and pictures, in the stand-in's own language.
         byte[] headers = [(byte)'S', 64, 0, 48, 0, 0, 0, 0, 0, 64, 0, 48, 0, 8, 1, 4, 0, 0, 1];
@@ -249,15 +220,7 @@ public sealed class BenchCudaTests
                 Assert.Equal(0, rate.Detected.HostCopies);
             });
             Assert.Equal("video", section.Lines().First().Name);
-            using MemoryStream bytes = new();
-            using (Utf8JsonWriter json = new(bytes))
-            {
-                json.WriteStartObject();
-                section.Write(json);
-                json.WriteEndObject();
-            }
-
-            using JsonDocument document = JsonDocument.Parse(bytes.ToArray());
+            using JsonDocument document = Written(section);
             JsonElement rates = document.RootElement.GetProperty("video stand-in.h264").GetProperty("rates");
             Assert.Equal(2, rates.GetArrayLength());
             Assert.True(rates[1].GetProperty("ratio").GetDouble() > 0);
@@ -270,15 +233,7 @@ public sealed class BenchCudaTests
     public async Task Jpegs_are_measured_with_every_way_to_decode_them()
     {
         Assert.SkipUnless(StandInDriver.IsThere(out string why), why);
-        BenchSettings settings = new()
-        {
-            Model = "fake.onnx",
-            Format = Format,
-            Detector = new DetectorOptions { MaxBatch = 2, Lanes = 2, SlotBytes = Format.ByteCount },
-            Time = TimeSpan.FromSeconds(0.2),
-            Streams = [2],
-            Quick = true,
-        };
+        BenchSettings settings = Small with { Time = TimeSpan.FromSeconds(0.2), Streams = [2] };
         byte[] jpeg = PictureFile.EncodeJpeg(new byte[Format.ByteCount], Format);
         ElementaryStream clip = new("stand-in.mjpeg", VideoCodec.Mjpeg, [jpeg]);
         await using (YoloDetector detector = FakeCudaDetector.Open(settings.Detector))
@@ -353,6 +308,19 @@ public sealed class BenchCudaTests
         Assert.True(single.GetProperty("ratio_to_host_sum").GetDouble() > 0);
         Assert.All(["link", "kernels, batch 8", "profile", "  suppression", "ordinary way", "soak, rate", "single, parts"], name =>
             Assert.Contains(name, report.ToLines().ToString(), StringComparison.Ordinal));
+    }
+
+    private static JsonDocument Written(IReportSection section)
+    {
+        using MemoryStream bytes = new();
+        using (Utf8JsonWriter json = new(bytes))
+        {
+            json.WriteStartObject();
+            section.Write(json);
+            json.WriteEndObject();
+        }
+
+        return JsonDocument.Parse(bytes.ToArray());
     }
 }
 
