@@ -46,12 +46,7 @@ internal static class AllocationSlices
             try
             {
                 work();
-                for (int slice = 0; slice < Slices && least > 0; slice++)
-                {
-                    long before = GC.GetAllocatedBytesForCurrentThread();
-                    work();
-                    least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
-                }
+                least = LeastHere(work);
             }
             catch (Exception caught)
             {
