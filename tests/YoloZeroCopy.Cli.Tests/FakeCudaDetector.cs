@@ -18,7 +18,8 @@ internal static class FakeCudaDetector
             engine.InputBytes,
             engine.OutputBytes,
             shared.Decode.ScratchBytes,
-            shared.Decode.ResultBytes);
+            shared.Decode.ResultBytes,
+            HasResultStream: options.Lanes > 1);
         FramePool pool = new(
             Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => shared.AllocateSlots(options.TransferMode, bytes, NumaPlace.Of(context.Device.PciBusId)));
         CudaComputeStream compute = new(context, engine, sizes);

@@ -87,6 +87,24 @@ internal sealed unsafe class DriverDouble
         return (launch, argument);
     }
 
+    /// <summary>What was queued since <c>Set("journal", 1)</c>, in the order of the calls; a graph's work stands where it was launched.</summary>
+    public List<DriverWork> Journal()
+    {
+        delegate* unmanaged<long, byte**, ulong*, int> read = (delegate* unmanaged<long, byte**, ulong*, int>)Export("yzc_journal");
+        List<DriverWork> works = [];
+        ulong[] values = new ulong[7];
+        byte* name = null;
+        fixed (ulong* first = values)
+        {
+            while (read(works.Count, &name, first) is int kind and not 0)
+            {
+                works.Add(new DriverWork((DriverWorkKind)kind, Marshal.PtrToStringUTF8((nint)name) ?? "", values[0], values[1], values[2..]));
+            }
+        }
+
+        return works;
+    }
+
     /// <summary>Nothing lives, nothing was used after its release, nothing was refused.</summary>
     public void AssertClean()
     {
@@ -99,3 +117,22 @@ internal sealed unsafe class DriverDouble
 
     private nint Export(string name) => NativeLibrary.GetExport(module, name);
 }
+
+/// <summary>What a <see cref="DriverWork"/> is. The last one is the host's, which saw that an event had passed.</summary>
+internal enum DriverWorkKind
+{
+    Kernel = 1,
+    CopyUp,
+    CopyDown,
+    Record,
+    Wait,
+    Passed,
+}
+
+/// <summary>A piece of work that a stream was given.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="Name">A kernel's name.</param>
+/// <param name="Stream">The stream; 0 for what the host saw.</param>
+/// <param name="Object">An event, or a copy's address on the host.</param>
+/// <param name="Arguments">The first words of a kernel's parameter, or a copy's address on the device.</param>
+internal sealed record DriverWork(DriverWorkKind Kind, string Name, ulong Stream, ulong Object, ulong[] Arguments);

@@ -29,6 +29,22 @@ static const char *const kind_names[KINDS] = {
     "contexts", "streams", "events", "memory", "pinned", "registered", "modules", "functions", "graphs", "execs", "pools", "ipc", "managed",
 };
 
+/* One piece of work on a stream, or a question of the host's whether an event has passed. */
+typedef enum { NO_WORK, KERNEL, COPY_UP, COPY_DOWN, RECORD, WAIT, PASSED } work_kind;
+
+typedef struct {
+    work_kind kind;
+    const void *stream;
+    const void *object;                 /* An event, or the host's side of a copy. */
+    const char *name;                   /* A kernel's. */
+    unsigned long long arguments[5];    /* The first of a kernel's parameter, or a copy's address on the device. */
+} work;
+
+typedef struct {
+    work *at;
+    size_t count, room;
+} work_list;
+
 /* Objects are never freed, so that a use after release is seen and is harmless. */
 typedef struct object {
     kind_t kind;
@@ -41,6 +57,7 @@ typedef struct object {
     int recorded;
     unsigned long long threshold;
     char *image;
+    work_list works;                    /* What was captured. */
     struct object *owner;
     struct object *next;
 } object;
@@ -67,6 +84,7 @@ static struct { char function[64]; int nth; int status; } failures[16];
 static struct { char function[64]; long long calls; } counts[128];
 static unsigned last_launch[8];
 static unsigned char last_argument[64];
+static work_list journal;
 
 static long long *setting(const char *key) {
     int i = 0;
@@ -129,6 +147,21 @@ static object *find(const char *function, kind_t kind, const void *handle) {
     }
     note_misuse(function, dead ? "the object is gone" : "no such object");
     return NULL;
+}
+
+static void add_work(work_list *list, work one) {
+    if (list->count == list->room) {
+        list->room = list->room ? 2 * list->room : 16;
+        list->at = realloc(list->at, list->room * sizeof one);
+    }
+    list->at[list->count++] = one;
+}
+
+/* Work goes into the graph that its stream captures, or, where a test asks for it, into the journal. */
+static void note_work(object *stream, work one) {
+    one.stream = stream;
+    if (stream && stream->capturing) add_work(&stream->works, one);
+    else if (*setting("journal")) add_work(&journal, one);
 }
 
 #define FIND(name, kind, handle)                      \
@@ -360,7 +393,8 @@ API CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
 /* ---- steering, by the tests ---- */
 
 /* Sets what is to happen: version, devices (besides the first; -1 is none), init, jit, not_ready (of so many questions), pending_event (a handle),
-   foreign_context, fault (by the next kernel), sticky (at once), graph_with_error, no_mapping, no_concurrent_access (what the device lacks). */
+   foreign_context, fault (by the next kernel), sticky (at once), graph_with_error, no_mapping, no_concurrent_access (what the device lacks),
+   journal (work is written down). */
 API void yzc_set(const char *key, long long value) {
     pthread_mutex_lock(&mutex);
     if (!strcmp(key, "sticky")) sticky = (int)value;
@@ -399,6 +433,22 @@ API long long yzc_calls(const char *function) {
 API const char *yzc_misuse(void) { return misuse; }
 
 API const char *yzc_last_image(void) { return last_image ? last_image : ""; }
+
+/* Piece of work number `index` of the journal: its kind, 0 behind the last one. A graph's stand where it was launched. */
+API int yzc_journal(long long index, const char **name, unsigned long long *values) {
+    pthread_mutex_lock(&mutex);
+    work_kind kind = NO_WORK;
+    if (index < (long long)journal.count) {
+        const work *one = &journal.at[index];
+        kind = one->kind;
+        *name = one->name;
+        values[0] = (uintptr_t)one->stream;
+        values[1] = (uintptr_t)one->object;
+        memcpy(values + 2, one->arguments, sizeof one->arguments);
+    }
+    pthread_mutex_unlock(&mutex);
+    return (int)kind;
+}
 
 /* Grid, block, shared bytes and number of launches; and the first bytes of the first parameter. */
 API void yzc_last_launch(unsigned *launch, unsigned char *argument) {

@@ -24,6 +24,7 @@ API CUresult cuGraphInstantiateWithFlags(object **exec, object *graph, unsigned 
     FIND(g, GRAPH, graph);
     *exec = make(EXEC, current->device, NULL, 0);
     (*exec)->nodes = g->nodes;
+    (*exec)->works = g->works;
     (*exec)->flags = (int)flags;
     return 0;
 }
@@ -33,8 +34,8 @@ API CUresult cuGraphLaunch(object *exec, object *stream) {
     CURRENT;
     FIND(e, EXEC, exec);
     FIND(s, STREAM, stream);
-    (void)s;
     e->recorded++;
+    for (size_t i = 0; i < e->works.count; i++) note_work(s, e->works.at[i]);
     return 0;
 }
 #endif

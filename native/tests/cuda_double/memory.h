@@ -231,6 +231,7 @@ API CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes
     FIND(s, STREAM, stream);
     if (!on_device(__func__, to, bytes)) return CUDA_ERROR_INVALID_VALUE;
     if (!captured(s)) memcpy((void *)(uintptr_t)to, from, bytes);
+    note_work(s, (work){.kind = COPY_UP, .object = from, .arguments = {to}});
     return 0;
 }
 
@@ -240,6 +241,7 @@ API CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t bytes, obje
     FIND(s, STREAM, stream);
     if (!on_device(__func__, from, bytes)) return CUDA_ERROR_INVALID_VALUE;
     if (!captured(s)) memcpy(to, (void *)(uintptr_t)from, bytes);
+    note_work(s, (work){.kind = COPY_DOWN, .object = to, .arguments = {from}});
     return 0;
 }
 

@@ -51,6 +51,7 @@ API CUresult cuModuleGetFunction(object **function, object *module, const char *
     if (!found) return CUDA_ERROR_NOT_FOUND;
     *function = make(FUNCTION, current->device, NULL, 0);
     (*function)->owner = m;
+    (*function)->image = strdup(name);
     /* Size of the first parameter in `bytes`, and in `nodes` how many there are. */
     const char *list = found + strlen(entry);
     for (const char *c = list; *c && *c != ')'; c++) {
@@ -92,6 +93,9 @@ API CUresult cuLaunchKernel(object *function, unsigned gx, unsigned gy, unsigned
     unsigned launch[8] = {gx, gy, gz, bx, by, bz, shared, last_launch[7] + 1};
     memcpy(last_launch, launch, sizeof launch);
     if (parameters) memcpy(last_argument, parameters[0], f->bytes < sizeof last_argument ? f->bytes : sizeof last_argument);
+    work one = {.kind = KERNEL, .name = f->image};
+    if (parameters) memcpy(one.arguments, parameters[0], f->bytes < sizeof one.arguments ? f->bytes : sizeof one.arguments);
+    note_work(s, one);
     if (!captured(s) && *setting("fault")) sticky = (int)*setting("fault");
     return 0;
 }

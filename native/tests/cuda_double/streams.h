@@ -23,8 +23,8 @@ API CUresult cuStreamWaitEvent(object *stream, object *event, unsigned flags) {
     (void)flags;
     FIND(s, STREAM, stream);
     FIND(e, EVENT, event);
-    (void)e;
     s->nodes += s->capturing;
+    note_work(s, (work){.kind = WAIT, .object = e});
     return 0;
 }
 
@@ -59,6 +59,7 @@ API CUresult cuStreamBeginCapture_v2(object *stream, int mode) {
     s->capturing = 1;
     s->invalid = 0;
     s->nodes = 0;
+    s->works = (work_list){0};
     return 0;
 }
 
@@ -72,6 +73,7 @@ API CUresult cuStreamEndCapture(object *stream, object **graph) {
     if (s->invalid && !*setting("graph_with_error")) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
     *graph = make(GRAPH, current->device, NULL, 0);
     (*graph)->nodes = s->nodes;
+    (*graph)->works = s->works;
     return s->invalid ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : 0;
 }
 
@@ -106,6 +108,7 @@ API CUresult cuEventRecord(object *event, object *stream) {
     FIND(s, STREAM, stream);
     s->nodes += s->capturing;
     e->recorded = 1;
+    note_work(s, (work){.kind = RECORD, .object = e});
     return 0;
 }
 
@@ -114,14 +117,16 @@ API CUresult cuEventQuery(object *event) {
     CURRENT;
     FIND(e, EVENT, event);
     if (*setting("pending_event") == (long long)(uintptr_t)event) return CUDA_ERROR_NOT_READY;
-    return e->recorded && *setting("not_ready") > 0 && (*setting("not_ready"))-- ? CUDA_ERROR_NOT_READY : 0;
+    if (e->recorded && *setting("not_ready") > 0 && (*setting("not_ready"))--) return CUDA_ERROR_NOT_READY;
+    note_work(NULL, (work){.kind = PASSED, .object = e});
+    return 0;
 }
 
 API CUresult cuEventSynchronize(object *event) {
     ENTER;
     CURRENT;
     FIND(e, EVENT, event);
-    (void)e;
+    note_work(NULL, (work){.kind = PASSED, .object = e});
     return 0;
 }
 

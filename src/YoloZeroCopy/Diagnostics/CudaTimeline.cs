@@ -84,7 +84,10 @@ internal sealed class CudaTimeline : IDisposable
                 batch.ComputeEnd.ElapsedSince(origin),
                 batch.Stream,
                 batch.Bytes,
-                batch.At);
+                batch.At)
+            {
+                StreamEnd = batch.StreamEnd.ElapsedSince(origin),
+            };
         }
 
         return spans;
@@ -111,7 +114,7 @@ internal sealed class CudaTimeline : IDisposable
     }
 }
 
-/// <summary>The four moments of a batch.</summary>
+/// <summary>The moments of a batch.</summary>
 internal sealed class TimelineBatch : IDisposable
 {
     public TimelineBatch(CudaContext context)
@@ -121,6 +124,7 @@ internal sealed class TimelineBatch : IDisposable
         {
             UploadEnd = new CudaEvent(context, CudaEventOptions.Timing);
             ComputeStart = new CudaEvent(context, CudaEventOptions.Timing);
+            StreamEnd = new CudaEvent(context, CudaEventOptions.Timing);
             ComputeEnd = new CudaEvent(context, CudaEventOptions.Timing);
         }
         catch
@@ -146,6 +150,8 @@ internal sealed class TimelineBatch : IDisposable
 
     public CudaEvent ComputeStart { get; }
 
+    public CudaEvent StreamEnd { get; }
+
     public CudaEvent ComputeEnd { get; }
 
     public void Dispose()
@@ -153,6 +159,7 @@ internal sealed class TimelineBatch : IDisposable
         UploadStart.Dispose();
         UploadEnd?.Dispose();
         ComputeStart?.Dispose();
+        StreamEnd?.Dispose();
         ComputeEnd?.Dispose();
     }
 }
@@ -168,4 +175,8 @@ internal sealed class TimelineBatch : IDisposable
 /// <param name="Bytes">Bytes of its frames that went up.</param>
 /// <param name="At">Moment of <see cref="Stopwatch"/> at which the host began to queue it.</param>
 internal readonly record struct TimelineSpan(
-    int Lane, int Frames, double UploadStart, double UploadEnd, double ComputeStart, double ComputeEnd, int Stream = 0, long Bytes = 0, long At = 0);
+    int Lane, int Frames, double UploadStart, double UploadEnd, double ComputeStart, double ComputeEnd, int Stream = 0, long Bytes = 0, long At = 0)
+{
+    /// <summary>When the compute stream was done with it: earlier than <see cref="ComputeEnd"/> where its results came on the result stream.</summary>
+    public double StreamEnd { get; init; } = ComputeEnd;
+}

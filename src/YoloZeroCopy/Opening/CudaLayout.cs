@@ -32,7 +32,8 @@ internal sealed class CudaLayout : DetectorLayout
             engine.OutputBytes,
             decode.ScratchBytes,
             decode.ResultBytes,
-            engine.MinBatch);
+            engine.MinBatch,
+            HasResultStream: LaneCount > 1 && !decode.RankReadsOutput);
         buckets = [.. BatchBucket.SizesFor(MaxBatch, engine.Model.FixedBatch, engine.MinBatch)];
         Plan = new MemoryPlan(
         [

@@ -182,6 +182,12 @@ public class LatencyJudgeTests
         Assert.Equal(0.1, use.GapShare, 6);
         Assert.Equal(4e9, use.BytesPerSecond, 0);
         Assert.Equal(1e10, use.LinkBytesPerSecond, 0);
+
+        // Results that come on a stream of their own keep none busy, and hide no gap.
+        TimelineSpan[] early = [.. spans.Select(static span => span with { StreamEnd = span.ComputeEnd - 0.5 })];
+        use = DeviceUse.Of(early)!.Value;
+        Assert.Equal((0.5 + 0.7) / 2, use.ComputeUse, 6);
+        Assert.Equal((0.25 + 0.05) / 2, use.GapShare, 6);
         Assert.Null(DeviceUse.Of(spans.AsSpan(0, 2)));
     }
 

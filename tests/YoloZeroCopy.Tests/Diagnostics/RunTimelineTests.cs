@@ -19,7 +19,7 @@ public partial class RunTimelineTests
         Dictionary<int, string> rows = events.Where(static one => one.GetProperty("name").GetString() == "thread_name")
             .ToDictionary(static one => one.GetProperty("tid").GetInt32(), static one => one.GetProperty("args").GetProperty("name").GetString()!);
         Assert.Equal(
-            ["queue", "dispatcher", "lane 0", "lane 1", "uploads", "compute stream 0", "garbage collector"],
+            ["queue", "dispatcher", "lane 0", "lane 1", "uploads", "compute stream 0", "result stream", "garbage collector"],
             rows.OrderBy(static row => row.Key).Select(static row => row.Value));
         (string Row, string Name, double Start, double Length)[] parts =
         [
@@ -38,6 +38,8 @@ public partial class RunTimelineTests
         Assert.Contains(parts, static part => part.Row == "uploads" && Math.Abs(part.Start - 3100) < 1 && Math.Abs(part.Length - 500) < 1);
         Assert.Contains(parts, static part => part.Row == "compute stream 0" && Math.Abs(part.Start - 3600) < 1);
 
+        Assert.Single(parts, static part => part.Row == "result stream" && Math.Abs(part.Start - 7600) < 1 && Math.Abs(part.Length - 500) < 1);
+
         // What began before the watch is cut at its beginning.
         Assert.Contains(parts, static part => part.Row == "lane 1" && part.Start == 0 && Math.Abs(part.Length - 2000) < 1);
         JsonElement counter = Assert.Single(events, static one => one.GetProperty("ph").GetString() == "C");
@@ -55,7 +57,7 @@ public partial class RunTimelineTests
         Match data = Data().Match(page);
         Assert.True(data.Success);
         using JsonDocument document = JsonDocument.Parse(data.Groups[1].Value);
-        Assert.Equal(7, document.RootElement.GetProperty("rows").GetArrayLength());
+        Assert.Equal(8, document.RootElement.GetProperty("rows").GetArrayLength());
         Assert.Equal(Enum.GetValues<TimelineKind>().Length, document.RootElement.GetProperty("colors").GetArrayLength());
         Assert.Equal(0.03, document.RootElement.GetProperty("seconds").GetDouble(), 6);
     }
@@ -93,7 +95,7 @@ public partial class RunTimelineTests
             new(0, 8, At(1), At(3), At(10), new StageTimes(6 * Millisecond, 0, Millisecond, 4 * Millisecond, Millisecond)),
             new(1, 4, At(-5), At(-4), At(2), new StageTimes(Millisecond)),
         ];
-        TimelineSpan[] spans = [new(0, 8, 0, 0.5, 0.5, 3, Stream: 0, Bytes: 1000, At: At(3.1)), new(1, 8, 1, 1.5, 3, 5, Stream: 0, Bytes: 1000, At: At(4))];
+        TimelineSpan[] spans = [new(0, 8, 0, 0.5, 0.5, 3, Stream: 0, Bytes: 1000, At: At(3.1)), new(1, 8, 1, 1.5, 3, 5, Stream: 0, Bytes: 1000, At: At(4)) { StreamEnd = 4.5 }];
         return RunTimeline.Of(
             Start, At(30), batches, [new StartRecord(At(3), Millisecond / 10)], spans, [new QueueSample(At(2), 5, 1, 0, 2)],
                 [new PauseRecord(At(20), 0.002, 2)], device);

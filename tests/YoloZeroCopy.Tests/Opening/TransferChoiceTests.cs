@@ -168,8 +168,8 @@ public sealed class TransferChoiceTests(CompiledSources sources) : IDisposable
         {
             Assert.Equal(description, again.Device);
 
-            // Three lanes with two buckets, and none to try with.
-            Assert.Equal(6, driver.Calls("cuGraphInstantiateWithFlags") - graphs);
+            // Three lanes with two buckets of two graphs, and none to try with.
+            Assert.Equal(12, driver.Calls("cuGraphInstantiateWithFlags") - graphs);
         }
     }
 

@@ -177,6 +177,9 @@ internal sealed class DecodeKernels
     /// <summary>Whether the output is the maps of a head, and the first kernel takes <see cref="HeadParametersFor"/>.</summary>
     public bool IsOfHead { get; }
 
+    /// <summary>Whether the second kernel reads the model's output, too, and not only what the first one wrote.</summary>
+    public bool RankReadsOutput => IsOfHead && head.Kept != 0;
+
     /// <summary>Anchors of one picture's output.</summary>
     public int Anchors => parameters.Anchors;
 
@@ -207,15 +210,7 @@ internal sealed class DecodeKernels
     public void Launch(CudaStream stream, CudaKernel scan, CudaKernel rank, in DecodeParameters decode, int batch)
     {
         LaunchScan(stream, scan, decode, batch);
-        CudaSize rankSize = new(RankGrid(batch).X);
-        if (IsOfHead && HeadParametersFor(decode, batch) is { Kept: not 0 } ofHead)
-        {
-            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), ofHead);
-        }
-        else
-        {
-            rank.Launch(stream, rankSize, new CudaSize(SuppressThreads), decode);
-        }
+        LaunchRank(stream, rank, decode, batch);
     }
 
     /// <summary>Queues the first kernel alone.</summary>
@@ -231,6 +226,21 @@ internal sealed class DecodeKernels
         else
         {
             scan.Launch(stream, size, new CudaSize(ScanThreads), decode);
+        }
+    }
+
+    /// <summary>Queues the second kernel alone.</summary>
+    /// <inheritdoc cref="Launch"/>
+    public void LaunchRank(CudaStream stream, CudaKernel rank, in DecodeParameters decode, int batch)
+    {
+        CudaSize size = new(RankGrid(batch).X);
+        if (RankReadsOutput)
+        {
+            rank.Launch(stream, size, new CudaSize(SuppressThreads), HeadParametersFor(decode, batch));
+        }
+        else
+        {
+            rank.Launch(stream, size, new CudaSize(SuppressThreads), decode);
         }
     }
 

@@ -47,7 +47,7 @@ internal readonly record struct DeviceUse(double ComputeUse, double GapShare, do
             double ready = Math.Max(stream.End, span.UploadEnd);
             double gap = Math.Max(0, span.ComputeStart - ready);
             streams[span.Stream] = (
-                stream.Busy + Math.Max(0, span.ComputeEnd - Math.Max(stream.End, span.ComputeStart)), stream.Gaps + gap, span.ComputeEnd);
+                stream.Busy + Math.Max(0, span.StreamEnd - Math.Max(stream.End, span.ComputeStart)), stream.Gaps + gap, span.StreamEnd);
         }
 
         double whole = end - spans[0].UploadStart;

@@ -148,8 +148,12 @@ public sealed class RunTimeline
         {
             Add(Text($"compute stream {stream.Key}"), stream.Select(span => new TimelinePart(
                 TimelineKind.Engine, Text($"kernels and engine, batch of {span.Frames}, lane {span.Lane}"), offset + (span.ComputeStart / 1000),
-                    (span.ComputeEnd - span.ComputeStart) / 1000)));
+                    (span.StreamEnd - span.ComputeStart) / 1000)));
         }
+
+        Add("result stream", spans.Where(static span => span.ComputeEnd > span.StreamEnd).Select(span => new TimelinePart(
+            TimelineKind.Decode, Text($"suppression and results, lane {span.Lane}"), offset + (span.StreamEnd / 1000),
+                (span.ComputeEnd - span.StreamEnd) / 1000)));
     }
 
     // What began before the watch is cut at its beginning.

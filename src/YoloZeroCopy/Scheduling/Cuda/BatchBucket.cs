@@ -4,9 +4,9 @@ namespace YoloZeroCopy;
 
 /// <summary>
 /// A batch size that a lane is ready for: the engine's context, which the lane borrows, and, where the engine can be captured, one graph of all work
-/// from tensor to results.
+/// from tensor to results, or two.
 /// </summary>
-internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec? graph) : IDisposable
+internal sealed class BatchBucket(int size, EngineContext context) : IDisposable
 {
     private const int Factor = 8;
 
@@ -15,7 +15,10 @@ internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec
     public EngineContext Context => context;
 
     /// <summary>Preprocessing, engine, decoding and the copy of the results; null where each is queued by itself.</summary>
-    public CudaGraphExec? Graph => graph;
+    public CudaGraphExec? Graph { get; set; }
+
+    /// <summary>The same up to the candidates, for batches whose results come on the result stream; null where none do, too.</summary>
+    public CudaGraphExec? ScanGraph { get; set; }
 
     /// <summary>
     /// Sizes 1, 8, 64 ... and the largest batch, from the smallest that the engine takes; a model with a fixed batch has that one only.
@@ -41,5 +44,11 @@ internal sealed class BatchBucket(int size, EngineContext context, CudaGraphExec
         return [.. sizes];
     }
 
-    public void Dispose() => graph?.Dispose();
+    /// <summary>May be called twice.</summary>
+    public void Dispose()
+    {
+        Graph?.Dispose();
+        ScanGraph?.Dispose();
+        (Graph, ScanGraph) = (null, null);
+    }
 }

@@ -6,7 +6,7 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// While one lane's batch computes, the other's is uploaded and queued behind it, so that the device goes on without the host between. They can share
 /// tensors because the stream runs one after the other, and contexts because those are bound to tensors and stream; what a batch needs for itself,
-/// frames, descriptors, results and graphs, is the lane's.
+/// frames, descriptors, candidates, results and graphs, is the lane's.
 /// </remarks>
 internal sealed class CudaComputeStream : IDisposable
 {
@@ -30,7 +30,6 @@ internal sealed class CudaComputeStream : IDisposable
 
         Input = tensors.Address.Value;
         Output = Input + (ulong)CudaLaneMemory.Align(sizes.TensorBatch * sizes.InputBytes);
-        Scratch = Output + (ulong)CudaLaneMemory.Align(sizes.TensorBatch * sizes.OutputBytes);
     }
 
     public CudaStream Stream { get; }
@@ -39,8 +38,6 @@ internal sealed class CudaComputeStream : IDisposable
     public ulong Input { get; }
 
     public ulong Output { get; }
-
-    public ulong Scratch { get; }
 
     /// <summary>The context for a batch bucket, made at the first call. The dispatcher thread only.</summary>
     public EngineContext ContextFor(int size)

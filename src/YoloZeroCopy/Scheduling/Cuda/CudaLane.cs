@@ -13,7 +13,9 @@ namespace YoloZeroCopy;
 /// host and one for the descriptors of all frames, the event <em>uploaded</em>, a wait for it on the compute stream, waits for those who write frames
 /// on the device, the graph of the batch bucket, the event <em>done</em>. Two waiting threads answer: after <em>uploaded</em> slots and registered
 /// memory go back, before inference ends; after <em>done</em> frames on the device go back, the results are read and the lane is free. While earlier
-/// batches are on the device nobody waits for <em>uploaded</em>: the thread that waits for their results sees whether it has passed.
+/// batches are on the device nobody waits for <em>uploaded</em>: the thread that waits for their results sees whether it has passed. Then the graph
+/// ends at the candidates, with the event <em>scanned</em>, and the rest, up to <em>done</em>, is queued on the result stream: the batch behind this
+/// one on the compute stream need not wait for it. It reads and writes only what is this lane's, which no other batch gets before <em>done</em>.
 /// </remarks>
 internal sealed unsafe class CudaLane : Lane
 {
@@ -32,6 +34,7 @@ internal sealed unsafe class CudaLane : Lane
     private readonly CudaStream stream;
     private readonly CudaLaneMemory memory;
     private readonly CudaEvent uploaded;
+    private readonly CudaEvent scanned;
     private readonly CudaEvent done;
     private readonly Action<Exception?> onUploaded;
     private readonly Action<Exception?> onDone;
@@ -58,10 +61,12 @@ internal sealed unsafe class CudaLane : Lane
         try
         {
             uploaded = new CudaEvent(device.Context, waiting);
+            scanned = new CudaEvent(device.Context);
             done = new CudaEvent(device.Context, waiting);
         }
         catch
         {
+            scanned?.Dispose();
             uploaded?.Dispose();
             memory.Dispose();
             throw;
@@ -94,8 +99,9 @@ internal sealed unsafe class CudaLane : Lane
         device.CopyStream.Synchronize();
         foreach (int size in BucketSizes)
         {
-            EngineContext context = compute.ContextFor(size);
-            buckets.Add(new BatchBucket(size, context, Capture(context, size)));
+            BatchBucket bucket = new(size, compute.ContextFor(size));
+            buckets.Add(bucket);
+            PrepareBucket(bucket);
             steps.Advance();
         }
 
@@ -108,6 +114,9 @@ internal sealed unsafe class CudaLane : Lane
         failure = null;
         startedAt = Stopwatch.GetTimestamp();
         BatchBucket bucket = BucketFor(batch.Count);
+
+        // One that is alone has its results sooner without an event between streams.
+        bool usesResultStream = sizes.HasResultStream && !device.Results.IsIdle;
         TimelineBatch? moments = device.Timeline?.Next(this, batch);
         try
         {
@@ -118,9 +127,10 @@ internal sealed unsafe class CudaLane : Lane
             stream.WaitFor(uploaded);
             WaitForWriters(batch);
             moments?.ComputeStart.Record(stream);
-            Run(bucket);
-            moments?.ComputeEnd.Record(stream);
-            done.Record(stream);
+            CudaStream last = Run(bucket, usesResultStream);
+            moments?.ComputeEnd.Record(last);
+            moments?.StreamEnd.Record(stream);
+            done.Record(last);
         }
         catch
         {
@@ -165,28 +175,47 @@ internal sealed unsafe class CudaLane : Lane
         }
 
         done.Dispose();
+        scanned.Dispose();
         uploaded.Dispose();
         memory.Dispose();
         slotsReleased.Dispose();
     }
 
-    private void Run(BatchBucket bucket)
+    /// <returns>The stream on which the batch ends.</returns>
+    private CudaStream Run(BatchBucket bucket, bool usesResultStream)
     {
         try
         {
-            if (bucket.Graph is CudaGraphExec graph)
+            if (!usesResultStream)
             {
-                graph.Launch(stream);
+                Run(bucket.Graph, bucket, withResults: true);
+                return stream;
             }
-            else
-            {
-                Enqueue(bucket.Context, bucket.Size);
-            }
+
+            Run(bucket.ScanGraph, bucket, withResults: false);
         }
         catch (InferenceException error)
         {
             // The frames fail, the lane goes on: what was queued before still runs, and its results are not read.
             failure = error;
+            return stream;
+        }
+
+        scanned.Record(stream);
+        device.ResultStream.WaitFor(scanned);
+        EnqueueResults(device.ResultStream, bucket.Size);
+        return device.ResultStream;
+    }
+
+    private void Run(CudaGraphExec? graph, BatchBucket bucket, bool withResults)
+    {
+        if (graph is not null)
+        {
+            graph.Launch(stream);
+        }
+        else
+        {
+            Enqueue(bucket, withResults);
         }
     }
 
@@ -196,6 +225,7 @@ internal sealed unsafe class CudaLane : Lane
         {
             device.CopyStream.Synchronize();
             stream.Synchronize();
+            device.ResultStream.Synchronize();
         }
         catch (Exception error) when (error is CudaException or ObjectDisposedException)
         {
@@ -203,21 +233,35 @@ internal sealed unsafe class CudaLane : Lane
         }
     }
 
-    private CudaGraphExec? Capture(EngineContext context, int size)
+    private void PrepareBucket(BatchBucket bucket)
     {
-        if (!context.CanCapture)
+        WarmUp(bucket);
+        if (!bucket.Context.CanCapture)
         {
-            GraphFallbackReason ??= context.GraphFallbackReason;
-            WarmUp(context, size);
-            return null;
+            GraphFallbackReason ??= bucket.Context.GraphFallbackReason;
+            return;
         }
 
-        WarmUp(context, size);
-        if (TryCapture(context, size) is not CudaGraph captured)
+        bucket.Graph = Capture(bucket, withResults: true);
+        if (bucket.Graph is not null && sizes.HasResultStream)
+        {
+            bucket.ScanGraph = Capture(bucket, withResults: false);
+        }
+
+        if (bucket.Graph is null || (sizes.HasResultStream && bucket.ScanGraph is null))
         {
             // What broke the capture is asked for once more, as CUDA reports it again to the next caller; after that the context runs without a
             // graph.
-            WarmUpAfterBrokenCapture(context, size);
+            bucket.Dispose();
+            WarmUpAfterBrokenCapture(bucket);
+        }
+    }
+
+    /// <summary>Captures a run and tries the graph; null, with <see cref="GraphFallbackReason"/> set, when no graph can hold it.</summary>
+    private CudaGraphExec? Capture(BatchBucket bucket, bool withResults)
+    {
+        if (TryCapture(bucket, withResults) is not CudaGraph captured)
+        {
             return null;
         }
 
@@ -240,12 +284,12 @@ internal sealed unsafe class CudaLane : Lane
     /// Captures a run; null, with <see cref="GraphFallbackReason"/> set, when the engine does something that no graph can hold, such as waiting for
     /// the device.
     /// </summary>
-    private CudaGraph? TryCapture(EngineContext context, int size)
+    private CudaGraph? TryCapture(BatchBucket bucket, bool withResults)
     {
         stream.BeginCapture();
         try
         {
-            Enqueue(context, size);
+            Enqueue(bucket, withResults);
             return stream.EndCapture();
         }
         catch (Exception error) when (error is InferenceException or CudaException { IsSticky: false })
@@ -261,25 +305,25 @@ internal sealed unsafe class CudaLane : Lane
         }
     }
 
-    private void WarmUpAfterBrokenCapture(EngineContext context, int size)
+    private void WarmUpAfterBrokenCapture(BatchBucket bucket)
     {
         try
         {
-            WarmUp(context, size);
+            WarmUp(bucket);
         }
         catch (InferenceException)
         {
-            WarmUp(context, size);
+            WarmUp(bucket);
         }
     }
 
     // The first launch of a kernel may load it, which no capture allows.
-    private void WarmUp(EngineContext context, int size)
+    private void WarmUp(BatchBucket bucket)
     {
-        FillUp(0, size);
-        UploadPictures(size);
+        FillUp(0, bucket.Size);
+        UploadPictures(bucket.Size);
         device.CopyStream.Synchronize();
-        Enqueue(context, size);
+        Enqueue(bucket, withResults: true);
         stream.Synchronize();
     }
 
@@ -412,14 +456,26 @@ internal sealed unsafe class CudaLane : Lane
     private void UploadPictures(int count) => device.CopyStream.CopyToDevice(
         new CUdeviceptr(memory.Pictures), memory.HostPicturesAddress, (nuint)(count * Unsafe.SizeOf<KernelPicture>()));
 
-    private void Enqueue(EngineContext context, int size)
+    private DecodeParameters Decode => device.Decode.ParametersFor(memory.Pictures, compute.Output, memory.Scratch, memory.Results);
+
+    private void Enqueue(BatchBucket bucket, bool withResults)
     {
+        int size = bucket.Size;
         Launch(device.Preprocess, PreprocessKernel.GridOf(model.InputWidth, model.InputHeight, size),
             new PreprocessParameters(memory.Pictures, compute.Input, model.InputWidth, model.InputHeight));
-        context.Enqueue();
-        DecodeParameters decode = device.Decode.ParametersFor(memory.Pictures, compute.Output, compute.Scratch, memory.Results);
-        device.Decode.Launch(stream, device.Scan, device.Rank, decode, size);
-        stream.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)size * (nuint)sizes.ResultBytes);
+        bucket.Context.Enqueue();
+        device.Decode.LaunchScan(stream, device.Scan, Decode, size);
+        if (withResults)
+        {
+            EnqueueResults(stream, size);
+        }
+    }
+
+    /// <summary>From candidates to results on the host.</summary>
+    private void EnqueueResults(CudaStream on, int size)
+    {
+        device.Decode.LaunchRank(on, device.Rank, Decode, size);
+        on.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)size * (nuint)sizes.ResultBytes);
     }
 
     private void Launch<T>(CudaKernel kernel, KernelGrid grid, in T parameters)

