@@ -64,7 +64,63 @@ public sealed partial class HubSource
         }
     }
 
-    internal void Submit(SourceFeed feed, in SourceSlot slot, TimeSpan timestamp, long capturedAt)
+    /// <summary>The slots of this source in memory that processes of a user write, for this call of its producer.</summary>
+    internal SlotRing Share(SourceFeed feed, int slotBytes, uint user)
+    {
+        lock (Gate)
+        {
+            ThrowIfClosed(feed);
+        }
+
+        // Whoever wrote into the slots may go on doing so: another user gets others. All frames of the calls before were handled.
+        if (ring is not null && ring.Shared?.User != user)
+        {
+            ring.Dispose();
+            ring = null;
+        }
+
+        ring ??= new SlotRing(this, detector, slotBytes, options.FramesAhead, user);
+        return feed.Ring = ring;
+    }
+
+    /// <summary>Rents a slot of which it is not known yet what frame it will be for; the default value once the feed is closed.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<SourceSlot> RentSharedAsync(SourceFeed feed)
+    {
+        while (true)
+        {
+            ValueTask<bool> change;
+            lock (Gate)
+            {
+                if (feed.IsClosed)
+                {
+                    return default;
+                }
+
+                ThrowIfClosed(feed);
+                if (TryTake(feed.Ring!, default, out SourceSlot slot))
+                {
+                    return slot;
+                }
+
+                change = room.Arm();
+            }
+
+            _ = await change.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>No further slot is rented for this call.</summary>
+    internal void Close(SourceFeed feed)
+    {
+        lock (Gate)
+        {
+            feed.IsClosed = true;
+            room.Wake();
+        }
+    }
+
+    internal void Submit(SourceFeed feed, in SourceSlot slot, TimeSpan timestamp, long capturedAt, FrameFormat? format = null)
     {
         SlotRing slots = slot.Ring;
         if (!ReferenceEquals(slots, feed.Ring))
@@ -76,7 +132,7 @@ public sealed partial class HubSource
         lock (Gate)
         {
             ThrowIfClosed(feed);
-            frame = slots.Lend(slot);
+            frame = slots.Lend(slot, format);
         }
 
         try

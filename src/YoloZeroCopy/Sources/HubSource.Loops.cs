@@ -5,6 +5,7 @@ public sealed partial class HubSource
 {
     private async Task RunAsync()
     {
+        using IDisposable? owned = resource;
         RetryDelay delay = new(options.RetryDelay, options.MaxRetryDelay);
         while (!IsLost() && await RunOnceAsync(delay).ConfigureAwait(false) is TimeSpan pause && !IsLost())
         {

@@ -15,6 +15,7 @@ public sealed partial class HubSource : IAsyncDisposable
     private readonly FrameProducer producer;
     private readonly FrameHandler handler;
     private readonly HubSourceOptions options;
+    private readonly IDisposable? resource;
     private readonly TimeProvider clock;
     private readonly RecentFrames handled;
     private readonly SourceWaiter room = new();
@@ -59,8 +60,9 @@ public sealed partial class HubSource : IAsyncDisposable
 
     internal HubSource(
         SourceHub hub, string name, YoloDetector detector, FrameSource frameSource, FrameProducer producer, FrameHandler handler,
-            HubSourceOptions options, TimeProvider clock)
+            HubSourceOptions options, IDisposable? resource, TimeProvider clock)
     {
+        this.resource = resource;
         this.hub = hub;
         this.detector = detector;
         this.frameSource = frameSource;

@@ -22,9 +22,15 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     private readonly int[] free;
     private int freeCount;
 
+    /// <param name="source">Whose slots these are.</param>
+    /// <param name="detector">Reads them.</param>
+    /// <param name="slotBytes">Bytes of the largest frame.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="user">Null, or whose processes are to write them: the slots are in memory that can be shared then.</param>
     /// <exception cref="ArgumentException">So many slots of this size are too much.</exception>
+    /// <exception cref="IOException">The system has no such memory to share.</exception>
     /// <exception cref="YoloZeroCopy.Cuda.CudaException">The driver refused to register the memory.</exception>
-    public SlotRing(HubSource source, YoloDetector detector, int slotBytes, int count)
+    public SlotRing(HubSource source, YoloDetector detector, int slotBytes, int count, uint? user = null)
     {
         this.source = source;
         long bytes = BytesOf(slotBytes, count);
@@ -40,9 +46,27 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
         users = new int[count];
         isRented = new bool[count];
         free = new int[count];
-        byte[] array = GC.AllocateUninitializedArray<byte>((int)bytes, pinned: true);
-        memory = array.AsMemory(BytesToPage(array), (int)bytes - Page);
-        registered = detector.Register(memory);
+        if (user is uint named)
+        {
+            Shared = SharedMemory.Create(bytes - Page, named);
+            memory = Shared.Memory;
+        }
+        else
+        {
+            byte[] array = GC.AllocateUninitializedArray<byte>((int)bytes, pinned: true);
+            memory = array.AsMemory(BytesToPage(array), (int)bytes - Page);
+        }
+
+        try
+        {
+            registered = detector.Register(memory);
+        }
+        catch
+        {
+            Shared?.Close();
+            throw;
+        }
+
         for (int index = count - 1; index >= 0; index--)
         {
             free[freeCount++] = index;
@@ -51,6 +75,12 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
 
     /// <summary>Bytes of the largest frame that a slot can hold.</summary>
     public int SlotBytes => step;
+
+    /// <summary>How many slots there are.</summary>
+    public int Count => formats.Length;
+
+    /// <summary>The memory that another process writes; null where the slots are written here.</summary>
+    public SharedMemory? Shared { get; }
 
     /// <summary>Bytes that so many slots take.</summary>
     public static long BytesOf(int slotBytes, int count) => (count * (long)FramePool.StepOf(slotBytes)) + Page;
@@ -72,10 +102,13 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     }
 
     /// <summary>A rented slot is submitted: both its users have it from here on. With the gate held.</summary>
+    /// <param name="slot">The slot.</param>
+    /// <param name="format">The frame's format, where it was not known as the slot was rented.</param>
     /// <exception cref="InvalidOperationException">The slot is stale.</exception>
-    public ExternalFrame Lend(in SourceSlot slot)
+    public ExternalFrame Lend(in SourceSlot slot, FrameFormat? format = null)
     {
         ThrowIfStale(slot);
+        formats[slot.Index] = format ?? formats[slot.Index];
         ExternalFrame frame = ExternalFrame.InRegistered(registered, (long)slot.Index * step, formats[slot.Index], this, slot.Index);
         isRented[slot.Index] = false;
         users[slot.Index] = Users;
@@ -150,8 +183,12 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     /// <summary>The frame in a slot.</summary>
     public Memory<byte> PixelsOf(int index) => memory.Slice(index * step, formats[index].ByteCount);
 
-    /// <summary>Waits until the detector reads none of the frames. Their memory is the garbage collector's then.</summary>
-    public void Dispose() => registered.Dispose();
+    /// <summary>Waits until the detector reads none of the frames. Their memory is freed then, or the garbage collector's.</summary>
+    public void Dispose()
+    {
+        registered.Dispose();
+        Shared?.Close();
+    }
 
     void IFrameOwner.OnFrameFree(long token)
     {

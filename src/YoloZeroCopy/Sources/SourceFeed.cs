@@ -30,6 +30,8 @@ public sealed class SourceFeed
 
     internal bool HasEnded { get; set; }
 
+    internal bool IsClosed { get; set; }
+
     internal SlotRing? Ring { get; set; }
 
     /// <summary>Rents a free slot, waiting until fewer than <see cref="HubSourceOptions.FramesAhead"/> frames are ahead.</summary>

@@ -76,7 +76,54 @@ public sealed class SourceHub : IAsyncDisposable
     /// detector.</exception>
     /// <exception cref="ObjectDisposedException">The hub was stopped, or the detector is disposed.</exception>
     /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
-    public HubSource Add(string name, FrameProducer producer, FrameHandler handler, HubSourceOptions? options = null)
+    public HubSource Add(string name, FrameProducer producer, FrameHandler handler, HubSourceOptions? options = null) =>
+        Add(name, producer, handler, options, resource: null);
+
+    /// <summary>Adds a source whose frames another process writes, into slots that both have mapped: nothing is copied, here or there.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="socketPath">
+    /// File of the Unix socket to listen at, for one producer at a time (<see cref="SharedProducer"/>, or native/frames in C). A file that a process
+    /// left which is gone is replaced; the folder is to be writable for nobody else.
+    /// </param>
+    /// <param name="handler">
+    /// Gets what was found; then the producer does, if it wants to. <see cref="SourceFrame.Timestamp"/> is the producer's. The pixels are another
+    /// process's: what it writes later shows in them.
+    /// </param>
+    /// <param name="shared">Who may connect, and how large frames are; null for the defaults.</param>
+    /// <param name="options">What it is to get; null for the defaults. <see cref="HubSourceOptions.FramesAhead"/> is the number of slots.</param>
+    /// <returns>The source. It ends when it is removed; a producer that goes is followed by another one, with a new
+    /// <see cref="SourceFrame.Run"/>.</returns>
+    /// <remarks>
+    /// Every message is checked before anything is done. A producer that breaks the protocol is cut off, told why, and makes the source
+    /// <see cref="SourceState.Failed"/>; the next one is taken after <see cref="HubSourceOptions.RetryDelay"/>, as after one that gave no frame.
+    /// While none is connected the source is <see cref="SourceState.Connecting"/> at first, then <see cref="SourceState.Stalled"/>. Slots of a
+    /// producer that died are taken back; frames that it submitted are handled.
+    /// </remarks>
+    /// <exception cref="PlatformNotSupportedException">This is not 64-bit Linux.</exception>
+    /// <exception cref="IOException">Another process listens there, or the socket cannot be made.</exception>
+    /// <inheritdoc cref="Add(string, FrameProducer, FrameHandler, HubSourceOptions?)" path="/exception"/>
+    public HubSource AddShared(
+        string name, string socketPath, FrameHandler handler, SharedSourceOptions? shared = null, HubSourceOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        ArgumentException.ThrowIfNullOrEmpty(socketPath);
+        shared = shared is null ? new SharedSourceOptions() : shared with { };
+        shared.Validate();
+        DetectorOptions.ThrowIfOutside(shared.SlotBytes, 0, detector.SlotBytes, nameof(SharedSourceOptions.SlotBytes));
+        SharedSource source = new(socketPath, shared, detector.SlotBytes, handler);
+        try
+        {
+            // Whoever comes next is a new call of the producer.
+            return Add(name, source.ProduceAsync, source.HandleAsync, (options ?? new HubSourceOptions()) with { Repeats = true }, source);
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+    }
+
+    private HubSource Add(string name, FrameProducer producer, FrameHandler handler, HubSourceOptions? options, IDisposable? resource)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(producer);
@@ -99,7 +146,7 @@ public sealed class SourceHub : IAsyncDisposable
         try
         {
             frameSource = detector.AddSource(number, options);
-            HubSource source = new(this, name, detector, frameSource, producer, handler, options, clock);
+            HubSource source = new(this, name, detector, frameSource, producer, handler, options, resource, clock);
             lock (gate)
             {
                 ObjectDisposedException.ThrowIf(isClosed, this);

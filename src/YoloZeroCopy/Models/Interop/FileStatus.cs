@@ -3,9 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace YoloZeroCopy.Interop;
 
-/// <summary>What the system says of a file, links followed: numbers that are its own by whatever name it is reached, and whether it is more than a
-/// device or a pipe.</summary>
-internal readonly unsafe partial record struct FileStatus(ulong Device, UInt128 Number, bool IsRegular)
+/// <summary>What the system says of a file, links followed: numbers that are its own by whatever name it is reached, and whether it is a
+/// file with contents, or a socket.</summary>
+internal readonly unsafe partial record struct FileStatus(ulong Device, UInt128 Number, bool IsRegular, bool IsSocket)
 {
     // linux/stat.h and linux/fcntl.h; the layout is the same on every processor.
     private const int AtCurrentFolder = -100;
@@ -17,6 +17,7 @@ internal readonly unsafe partial record struct FileStatus(ulong Device, UInt128 
     private const int DeviceOffset = 136;
     private const int TypeMask = 0xF000;
     private const int Regular = 0x8000;
+    private const int UnixSocket = 0xC000;
 
     // winbase.h: FileIdInfo.
     private const int FileIdInfo = 18;
@@ -39,8 +40,8 @@ internal readonly unsafe partial record struct FileStatus(ulong Device, UInt128 
     {
         byte* result = stackalloc byte[StatxBytes];
         bool found = Statx(AtCurrentFolder, path, 0, WantType | WantNumber, result) == 0;
-        bool isRegular = (*(ushort*)(result + ModeOffset) & TypeMask) == Regular;
-        status = found ? new FileStatus(*(ulong*)(result + DeviceOffset), *(ulong*)(result + NumberOffset), isRegular) : default;
+        int type = *(ushort*)(result + ModeOffset) & TypeMask;
+        status = found ? new FileStatus(*(ulong*)(result + DeviceOffset), *(ulong*)(result + NumberOffset), type == Regular, type == UnixSocket) : default;
         return found;
     }
 
@@ -59,7 +60,7 @@ internal readonly unsafe partial record struct FileStatus(ulong Device, UInt128 
             return false;
         }
 
-        status = new FileStatus(id[0], new UInt128(id[2], id[1]), IsRegular: true);
+        status = new FileStatus(id[0], new UInt128(id[2], id[1]), IsRegular: true, IsSocket: false);
         return true;
     }
 

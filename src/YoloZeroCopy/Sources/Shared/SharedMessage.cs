@@ -1,0 +1,84 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace YoloZeroCopy;
+
+/// <summary>The messages of shared frames, as native/frames/yzc_frames.h describes them: little-endian words, one message to a packet.</summary>
+internal static class SharedMessage
+{
+    public const uint Magic = 0x46435A59;
+    public const uint Version = 1;
+    public const uint WantsResults = 1;
+
+    public const uint Hello = 1;
+    public const uint Welcome = 2;
+    public const uint Refused = 3;
+    public const uint Slot = 4;
+    public const uint Frame = 5;
+    public const uint Result = 6;
+
+    public const int HelloBytes = 16;
+    public const int WelcomeBytes = 24;
+    public const int RefusedBytes = 16;
+    public const int SlotBytes = 16;
+    public const int FrameBytes = 48;
+    public const int ResultHeaderBytes = 24;
+
+    /// <summary>Detections that go with one result; those of the highest score, where there are more.</summary>
+    public const int MaxDetections = 1024;
+
+    public const int MaxResultBytes = ResultHeaderBytes + (MaxDetections * DetectionBytes);
+
+    /// <summary>Most slots that a producer is given.</summary>
+    public const int MaxSlots = 64;
+
+    // Class, score and four edges: the struct itself, on a little-endian machine.
+    private const int DetectionBytes = 24;
+
+    public static uint Word(ReadOnlySpan<byte> message, int index) => BinaryPrimitives.ReadUInt32LittleEndian(message[(4 * index)..]);
+
+    public static long LongWord(ReadOnlySpan<byte> message, int index) => BinaryPrimitives.ReadInt64LittleEndian(message[(4 * index)..]);
+
+    /// <summary>Writes words one behind the other, and gives their bytes.</summary>
+    public static ReadOnlyMemory<byte> Write(byte[] buffer, params ReadOnlySpan<uint> words)
+    {
+        for (int index = 0; index < words.Length; index++)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(buffer.AsSpan(4 * index), words[index]);
+        }
+
+        return buffer.AsMemory(0, 4 * words.Length);
+    }
+
+    public static ReadOnlyMemory<byte> WriteFrame(
+        byte[] buffer, int slot, uint generation, in FrameFormat format, long capturedAt, long timestamp)
+    {
+        _ = Write(
+            buffer, Frame, (uint)slot, generation, (uint)format.PixelFormat, (uint)format.Width, (uint)format.Height, (uint)format.Stride,
+            (uint)format.Color);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(32), capturedAt);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(40), timestamp);
+        return buffer.AsMemory(0, FrameBytes);
+    }
+
+    public static ReadOnlyMemory<byte> WriteResult(byte[] buffer, int slot, uint generation, ReadOnlySpan<Detection> detections)
+    {
+        ReadOnlySpan<Detection> sent = detections[..Math.Min(detections.Length, MaxDetections)];
+        _ = Write(buffer, Result, (uint)slot, generation, (uint)sent.Length, (uint)detections.Length, 0);
+        MemoryMarshal.AsBytes(sent).CopyTo(buffer.AsSpan(ResultHeaderBytes));
+        return buffer.AsMemory(0, ResultHeaderBytes + (sent.Length * DetectionBytes));
+    }
+
+    /// <summary>The detections of a result whose length is right; null where it is not.</summary>
+    public static bool TryReadResult(ReadOnlySpan<byte> message, out ReadOnlySpan<Detection> detections)
+    {
+        detections = default;
+        if (message.Length < ResultHeaderBytes || message.Length != ResultHeaderBytes + ((long)Word(message, 3) * DetectionBytes))
+        {
+            return false;
+        }
+
+        detections = MemoryMarshal.Cast<byte, Detection>(message[ResultHeaderBytes..]);
+        return true;
+    }
+}
