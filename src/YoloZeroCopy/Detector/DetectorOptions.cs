@@ -102,6 +102,13 @@ public record DetectorOptions
     public ModelInputSize? InputSize { get; set; }
 
     /// <summary>
+    /// Sizes of the model's input, up to 8, that the detector is made ready for, instead of one <see cref="InputSize"/>: every frame runs at the smallest
+    /// at which it is scaled down least, or not at all, or at that of its source (<see cref="SourceOptions.InputSize"/>). For models whose input is not
+    /// fixed, and TensorRT engines with a profile for each. Null, the default, is for one size.
+    /// </summary>
+    public IReadOnlyList<ModelInputSize>? InputSizes { get; set; }
+
+    /// <summary>
     /// Whether the model's graph may be changed in memory when it is opened, so that it runs faster and detects the same; <see
     /// cref="YoloDetector.GraphChanges"/> says what was. On by default. On the CPU the end of a head is left to the library, which computes it for
     /// candidates only.
@@ -242,6 +249,8 @@ public record DetectorOptions
             ThrowIfOutside(width, 1, FrameFormat.MaxSize, nameof(InputSize));
             ThrowIfOutside(height, 1, FrameFormat.MaxSize, nameof(InputSize));
         }
+
+        ThrowIfWrongSizes();
     }
 
     /// <summary>Numbers that are right by themselves and wrong together. Those left to us are chosen to fit.</summary>
@@ -291,6 +300,43 @@ public record DetectorOptions
                 nameof(MaxBatchDelay));
         }
     }
+
+    // What the model's stride wants of them is known when it is open.
+    private void ThrowIfWrongSizes()
+    {
+        if (InputSizes is null)
+        {
+            return;
+        }
+
+        if (InputSize is not null)
+        {
+            throw new ArgumentException(
+                $"{nameof(InputSize)} is {InputSize} and {nameof(InputSizes)} {string.Join(", ", InputSizes)}; one of them is wanted.",
+                nameof(InputSizes));
+        }
+
+        if (InputSizes.Count is < 1 or > YoloZeroCopy.InputSizes.Most)
+        {
+            throw new ArgumentException(
+                $"{nameof(InputSizes)} has {InputSizes.Count} sizes; 1 to {YoloZeroCopy.InputSizes.Most} are wanted, or null for the model's own.",
+                nameof(InputSizes));
+        }
+
+        for (int index = 0; index < InputSizes.Count; index++)
+        {
+            ThrowIfOutside(InputSizes[index].Width, 1, FrameFormat.MaxSize, nameof(InputSizes));
+            ThrowIfOutside(InputSizes[index].Height, 1, FrameFormat.MaxSize, nameof(InputSizes));
+            if (InputSizes.Take(index).Contains(InputSizes[index]))
+            {
+                throw new ArgumentException($"{nameof(InputSizes)} has {InputSizes[index]} twice.", nameof(InputSizes));
+            }
+        }
+    }
+
+    /// <summary>The sizes that are asked for; none where that is left to the model.</summary>
+    internal InputSizes? AskedSizes => InputSizes is not null ? YoloZeroCopy.InputSizes.Of(InputSizes)
+        : InputSize is ModelInputSize one ? YoloZeroCopy.InputSizes.Of(one) : null;
 
     // Which ids the model has is known when it is open.
     private void ThrowIfNoClasses()

@@ -42,6 +42,12 @@ public record SourceOptions
     /// </summary>
     public Action<DeadlineMiss>? DeadlineMissed { get; set; }
 
+    /// <summary>
+    /// One of the detector's <see cref="DetectorOptions.InputSizes"/> for all its frames, such as a larger one for a camera that sees far. Null gives
+    /// each frame the smallest at which it is scaled down least.
+    /// </summary>
+    public ModelInputSize? InputSize { get; set; }
+
     internal virtual void Validate()
     {
         DetectorOptions.ThrowIfOutside(Weight, 0.01, 1000, nameof(Weight));
@@ -76,7 +82,8 @@ public record SourceOptions
         Weight,
         Priority,
         DropsAgedResults,
-        SourceSettings.Ticks(Deadline));
+        SourceSettings.Ticks(Deadline),
+        InputSize);
 
     private static void ThrowIfUndefined<T>(T value, string name)
         where T : struct, Enum

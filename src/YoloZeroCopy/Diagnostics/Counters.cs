@@ -16,7 +16,8 @@ internal sealed class Counters
         stages.Compute + times.Compute, stages.Upload + times.Upload, stages.Preprocess + times.Preprocess, stages.Inference + times.Inference,
             stages.Decode + times.Decode);
 
-    public DetectorStatistics ToStatistics(Batcher batcher, FramePool pool, int pendingFrames, int externalFrames, bool isOnDevice) => new()
+    public DetectorStatistics ToStatistics(
+        Batcher batcher, InputSizes sizes, FramePool pool, int pendingFrames, int externalFrames, bool isOnDevice) => new()
     {
         FramesSubmitted = Frames.Submitted,
         FramesCompleted = Frames.Completed,
@@ -32,6 +33,7 @@ internal sealed class Counters
         Batches = batcher.Batches,
         BatchLimit = batcher.BatchLimit,
         BatchSizes = [.. batcher.BatchSizes],
+        InputSizes = [.. sizes.All.Select((size, index) => batcher.Sizes[index].ToStatistics(size))],
         SlotsInUse = pool.SlotsInUse,
         SlotsRented = pool.SlotsRented,
         SlotCount = pool.SlotCount,

@@ -56,6 +56,9 @@ public sealed record DetectorStatistics
     /// <summary>Batches by size: element n counts those of n frames, up to the largest that a batch may have.</summary>
     public ImmutableArray<long> BatchSizes { get; init; } = [];
 
+    /// <summary>Input sizes of the model, by rising area, with what ran at each; one where the detector was opened for one.</summary>
+    public ImmutableArray<InputSizeStatistics> InputSizes { get; init; } = [];
+
     /// <summary>Slots rented or submitted now.</summary>
     public int SlotsInUse { get; init; }
 
@@ -119,3 +122,9 @@ public sealed record DetectorStatistics
     /// <summary>Time in decoding and NMS, added up over batches; null on CUDA, where only <see cref="ComputeTime"/> is known.</summary>
     public TimeSpan? DecodeTime { get; init; }
 }
+
+/// <summary>What ran at one input size of a detector.</summary>
+/// <param name="Size">The size.</param>
+/// <param name="Frames">Frames given to lanes at this size.</param>
+/// <param name="Batches">Batches that they were given in.</param>
+public readonly record struct InputSizeStatistics(ModelInputSize Size, long Frames, long Batches);

@@ -11,16 +11,13 @@ internal sealed class Batcher
     private readonly FrameOwners owners;
     private readonly TimeProvider clock;
     private readonly int slotCount;
-    private readonly long delayTicks;
+    private readonly bool hasDelay;
     private readonly Queue<LaneBatch> idle;
-    private readonly ServiceTimes serviceTimes;
-    private readonly BatchLimit limit;
+    private readonly SizeLoad[] sizes;
     private readonly long[] batchSizes;
-    private int fullBatch;
+    private int mostWaiting;
     private bool hasExternal;
     private bool hasSources;
-    private bool overflowed;
-    private long waitsSince;
 
     /// <param name="options">How to run lanes.</param>
     /// <param name="lanes">The lanes, all idle.</param>
@@ -38,14 +35,21 @@ internal sealed class Batcher
         this.owners = owners;
         this.clock = clock;
         this.slotCount = slotCount;
-        delayTicks = SourceSettings.Ticks(options.MaxBatchDelay);
+        hasDelay = options.MaxBatchDelay > TimeSpan.Zero;
         idle = new Queue<LaneBatch>(lanes);
-        serviceTimes = new ServiceTimes(options.MaxBatch);
-        limit = new BatchLimit(options.MaxBatch, lanes.Length, SourceSettings.Ticks(options.LatencyGoal), serviceTimes);
+        sizes = new SizeLoad[(options.Sizes ?? InputSizes.Usual).All.Length];
+        for (int index = 0; index < sizes.Length; index++)
+        {
+            sizes[index] = new SizeLoad(options, lanes.Length);
+        }
+
         batchSizes = new long[options.MaxBatch + 1];
-        fullBatch = FullBatch();
-        BatchLimit = limit.WithinGoal;
+        mostWaiting = MostWaiting();
+        BatchLimit = sizes[0].Limit.WithinGoal;
     }
+
+    /// <summary>What is known of each input size.</summary>
+    public ReadOnlySpan<SizeLoad> Sizes => sizes;
 
     /// <summary>Batches given to lanes, by their size.</summary>
     public long[] BatchSizes => batchSizes;
@@ -73,9 +77,29 @@ internal sealed class Batcher
 
     /// <summary>When the batch that waits is to go: 0 for at once, the end of time where no lane is idle or nothing waits.</summary>
     /// <remarks>Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.</remarks>
-    public long GoesAt => !HasWork ? long.MaxValue
-        : delayTicks == 0 || waiting.Count >= Math.Min(fullBatch, limit.WithinGoal) || overflowed || IsEnding ? 0
-        : waitsSince + Math.Min(delayTicks, limit.Patience(waiting.Count));
+    public long GoesAt
+    {
+        get
+        {
+            if (!HasWork)
+            {
+                return long.MaxValue;
+            }
+
+            if (IsNoneAwaited)
+            {
+                return 0;
+            }
+
+            long earliest = long.MaxValue;
+            foreach (SizeLoad size in sizes)
+            {
+                earliest = Math.Min(earliest, size.GoesAt);
+            }
+
+            return earliest;
+        }
+    }
 
     /// <summary>The time now, as the clock has it.</summary>
     public long Now => clock.GetTimestamp();
@@ -84,14 +108,14 @@ internal sealed class Batcher
     public void ExpectExternal()
     {
         hasExternal = true;
-        fullBatch = FullBatch();
+        mostWaiting = MostWaiting();
     }
 
     /// <summary>Sources come that have queues of their own.</summary>
     public void ExpectSources()
     {
         hasSources = true;
-        fullBatch = FullBatch();
+        mostWaiting = MostWaiting();
     }
 
     /// <summary>Takes a frame, which is in the order of results, into the queue, or drops one; true when there is then something to answer.</summary>
@@ -99,11 +123,9 @@ internal sealed class Batcher
     {
         SourceQueue source = frame.Queue;
         bool isFull = source.IsFull;
-
-        // Waiting for company is not to cost a frame.
-        overflowed |= isFull && source.Settings.Overflow != OverflowPolicy.Wait;
         if (isFull && source.Settings.Overflow == OverflowPolicy.DropNewest)
         {
+            sizes[source.FirstWaiting!.SizeIndex].Overflowed = true;
             End(frame, FrameStatus.DroppedNewest);
             return true;
         }
@@ -113,22 +135,25 @@ internal sealed class Batcher
 
         // Added before the other leaves, so that the source keeps its turn.
         waiting.Add(frame);
+        SizeLoad size = sizes[frame.SizeIndex];
+        size.Waiting++;
         if (drops)
         {
             End(oldest!, FrameStatus.DroppedOldest);
+            sizes[source.FirstWaiting!.SizeIndex].Overflowed = true;
         }
 
-        if (waitsSince == 0)
+        if (size.WaitsSince == 0)
         {
-            waitsSince = frame.SubmittedAt;
+            size.WaitsSince = frame.SubmittedAt;
         }
 
         return drops;
     }
 
     /// <summary>
-    /// Takes the frames of a batch from the queue and drops those that are too old; null when none is left for a batch. Only where
-    /// <see cref="HasWork"/>.
+    /// Takes the frames of a batch, all of one input size, from the queue and drops those that are too old; null when none is left for a batch. Only
+    /// where <see cref="HasWork"/>.
     /// </summary>
     public LaneBatch? Fill(out bool dropped)
     {
@@ -136,12 +161,13 @@ internal sealed class Batcher
         long now = clock.GetTimestamp();
         long dueAt = long.MaxValue;
         dropped = false;
-        overflowed = false;
-        waiting.BeginBatch();
+        uint may = SizesThatGo(now);
+        waiting.BeginBatch(may);
         int most = options.MaxBatch;
-        while (batch.Count < most && waiting.Next() is PendingFrame frame)
+        while (batch.Count < most && waiting.Next(may) is PendingFrame frame)
         {
-            bool isLate = frame.DueAt < now + serviceTimes.Of(1, now);
+            (ServiceTimes times, BatchLimit limit) = (sizes[frame.SizeIndex].Times, sizes[frame.SizeIndex].Limit);
+            bool isLate = frame.DueAt < now + times.Of(1, now);
             if (isLate || frame.IsTooOld(now))
             {
                 End(frame, isLate ? FrameStatus.DroppedLate : FrameStatus.DroppedTooOld);
@@ -151,7 +177,7 @@ internal sealed class Batcher
 
             // One frame more may make the batch too long for those in it, or for itself, which the next lane takes in time.
             dueAt = Math.Min(dueAt, frame.DueAt);
-            if (batch.Count > 0 && dueAt < now + serviceTimes.Of(batch.Count + 1, now))
+            if (batch.Count > 0 && dueAt < now + times.Of(batch.Count + 1, now))
             {
                 break;
             }
@@ -168,6 +194,8 @@ internal sealed class Batcher
             }
 
             waiting.Take(frame);
+            sizes[frame.SizeIndex].Waiting--;
+            may = 1u << frame.SizeIndex;
             frame.DispatchedAt = now;
             batch.Add(frame);
         }
@@ -176,7 +204,12 @@ internal sealed class Batcher
         BatchLimit = batch.Count > 0 ? most : BatchLimit;
 
         // The wait of those left over began when they came.
-        waitsSince = delayTicks == 0 ? 0 : waiting.WaitsSince();
+        for (int index = 0; index < sizes.Length; index++)
+        {
+            sizes[index].WaitsSince = hasDelay ? waiting.WaitsSince(index) : 0;
+            sizes[index].Overflowed &= (may >> index & 1) == 0;
+        }
+
         if (batch.Count == 0)
         {
             return null;
@@ -187,15 +220,12 @@ internal sealed class Batcher
         InFlight++;
         Batches++;
         batchSizes[batch.Count]++;
+        sizes[batch.SizeIndex].Count(batch.Count);
         return batch;
     }
 
-    /// <summary>A lane took so long for a batch of so many frames, until now.</summary>
-    public void Measure(int size, long ticks, long now)
-    {
-        serviceTimes.Add(size, ticks, now);
-        limit.Update(now);
-    }
+    /// <summary>A lane took so long for a batch, until now.</summary>
+    public void Measure(LaneBatch batch, long ticks, long now) => sizes[batch.SizeIndex].Measure(batch.Count, ticks, now);
 
     /// <summary>A lane is done with its batch.</summary>
     public void SetIdle(LaneBatch batch)
@@ -210,6 +240,7 @@ internal sealed class Batcher
         if (frame.IsWaiting)
         {
             waiting.Remove(frame);
+            sizes[frame.SizeIndex].Waiting--;
         }
 
         frame.Status = status;
@@ -227,7 +258,7 @@ internal sealed class Batcher
             End(frame, frame.Status);
         }
 
-        waitsSince = 0;
+        StopWaitIfEmpty();
     }
 
     /// <summary>
@@ -236,17 +267,34 @@ internal sealed class Batcher
     /// </summary>
     public void StopWaitIfEmpty()
     {
-        if (waiting.Count == 0)
+        foreach (SizeLoad size in sizes)
         {
-            waitsSince = 0;
+            if (size.Waiting == 0)
+            {
+                size.WaitsSince = 0;
+                size.Overflowed = false;
+            }
         }
     }
 
+    private bool IsNoneAwaited => !hasDelay || IsEnding || waiting.Count >= mostWaiting;
+
+    /// <summary>The input sizes whose batches go now, one bit each.</summary>
+    private uint SizesThatGo(long now)
+    {
+        uint bits = 0;
+        for (int index = 0; index < sizes.Length; index++)
+        {
+            bits |= sizes[index].GoesAt <= now ? 1u << index : 0;
+        }
+
+        return bits == 0 || IsNoneAwaited ? ~0u : bits;
+    }
+
     // More frames than queue or slots hold cannot come together, so nobody waits for them.
-    private int FullBatch()
+    private int MostWaiting()
     {
         bool isQueueBound = !hasSources && !(hasExternal && options.Overflow == OverflowPolicy.Wait);
-        int queued = isQueueBound ? options.QueueCapacity : options.MaxBatch;
-        return Math.Min(options.MaxBatch, Math.Min(queued, hasExternal ? options.MaxBatch : slotCount));
+        return Math.Min(isQueueBound ? options.QueueCapacity : int.MaxValue, hasExternal ? int.MaxValue : slotCount);
     }
 }

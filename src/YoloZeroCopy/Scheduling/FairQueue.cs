@@ -6,6 +6,9 @@ namespace YoloZeroCopy;
 /// is served. A source that had nothing to send is not paid for that time, but for the last moment. What a source has had is remembered while its
 /// queue is empty, which it is after every frame where only the newest is kept; a round robin whose deficit ends with the queue would forget there.
 /// Sources of a higher priority are served first. A batch takes one frame of each source first, and only then, with room left, further ones.
+/// A batch is of one input size. Sources that have no frame of it are passed over and keep their turn, so that the next batch is theirs. One that has
+/// gives it even where an earlier frame of its own is of another size, but for one batch only: after that the earlier frame goes first, or it might
+/// wait for ever.
 /// </remarks>
 internal sealed class FairQueue
 {
@@ -16,9 +19,13 @@ internal sealed class FairQueue
 
     private SourceQueue[] heap = new SourceQueue[16];
     private SourceQueue[] aside = new SourceQueue[16];
+    private SourceQueue[] passed = new SourceQueue[16];
     private int sourceCount;
     private int asideCount;
+    private int passedCount;
     private bool takesOneEach;
+    private long batch;
+    private uint dueSizes;
 
     // By priority, as sources of different ones do not share: the earliest turn that one may come back with, and the latest that one has had.
     private readonly double[] floor = new double[Priorities];
@@ -42,6 +49,7 @@ internal sealed class FairQueue
             int length = Math.Max(sources, 2 * heap.Length);
             SourceQueue[] larger = new SourceQueue[length];
             aside = new SourceQueue[length];
+            passed = new SourceQueue[length];
             heap.AsSpan(0, sourceCount).CopyTo(larger);
             heap = larger;
         }
@@ -79,22 +87,42 @@ internal sealed class FairQueue
         }
     }
 
-    public void BeginBatch()
+    /// <param name="sizeBits">Input sizes that may go now, one bit each; frames of the others wait for company.</param>
+    public void BeginBatch(uint sizeBits = ~0u)
     {
+        batch++;
+        dueSizes = sizeBits;
         takesOneEach = true;
         isNew.AsSpan().Fill(true);
     }
 
     /// <summary>The frame whose turn it is in this batch; null when none waits.</summary>
-    public PendingFrame? Next()
+    /// <param name="sizeBits">Input sizes that it may be of, one bit each; in a batch they can only become fewer.</param>
+    public PendingFrame? Next(uint sizeBits = ~0u)
     {
-        if (sourceCount == 0 && asideCount > 0)
+        while (true)
         {
-            takesOneEach = false;
-            BringBack();
-        }
+            if (sourceCount == 0 && asideCount > 0)
+            {
+                takesOneEach = false;
+                BringBack(aside, ref asideCount);
+            }
 
-        return Any;
+            if (sourceCount == 0)
+            {
+                return null;
+            }
+
+            SourceQueue source = heap[0];
+            RaiseFloor(source);
+            if (Offer(source, sizeBits) is PendingFrame frame)
+            {
+                return frame;
+            }
+
+            RemoveAt(0);
+            passed[passedCount++] = source;
+        }
     }
 
     /// <summary>Takes what <see cref="Next"/> gave into the batch.</summary>
@@ -102,14 +130,12 @@ internal sealed class FairQueue
     {
         SourceQueue source = frame.Queue;
         int priority = (int)source.Settings.Priority;
-        if (isNew[priority])
+        source.RemoveWaiting(frame);
+        if (source.FirstWaiting is PendingFrame first && first.Sequence < frame.Sequence)
         {
-            // The earliest turn of all that wait: those behind it in the batch may be later than turns that come back to the queue.
-            floor[priority] = Math.Max(floor[priority], source.Turn - Patience);
-            isNew[priority] = false;
+            first.PassedIn = batch;
         }
 
-        source.RemoveWaiting(frame);
         Count--;
         source.Turn += 1 / source.Settings.Weight;
         latestTurn[priority] = Math.Max(latestTurn[priority], source.Turn);
@@ -128,7 +154,8 @@ internal sealed class FairQueue
 
     public void EndBatch()
     {
-        BringBack();
+        BringBack(aside, ref asideCount);
+        BringBack(passed, ref passedCount);
         if (Count == 0)
         {
             // Nobody was kept from anything, so nobody is owed anything.
@@ -136,14 +163,16 @@ internal sealed class FairQueue
         }
     }
 
-    /// <summary>Earliest time at which a frame that waits was submitted; 0 when none waits. Looks at every source.</summary>
-    public long WaitsSince()
+    /// <summary>Earliest time at which a frame that waits was submitted, of an input size; 0 when none waits. Looks at every source.</summary>
+    public long WaitsSince(int sizeIndex)
     {
         long since = 0;
         foreach (SourceQueue source in heap.AsSpan(0, sourceCount))
         {
-            long submitted = source.FirstWaiting!.SubmittedAt;
-            since = since == 0 ? submitted : Math.Min(since, submitted);
+            if (source.FirstOf(1u << sizeIndex)?.SubmittedAt is long submitted)
+            {
+                since = since == 0 ? submitted : Math.Min(since, submitted);
+            }
         }
 
         return since;
@@ -164,12 +193,7 @@ internal sealed class FairQueue
                 continue;
             }
 
-            PendingFrame? frame = source.FirstWaiting;
-            while (frame is { External.Owner: not null })
-            {
-                frame = frame.Next;
-            }
-
+            PendingFrame? frame = source.FirstInSlot();
             if (frame is not null && (found is null || GivesUpBefore(frame, found)))
             {
                 found = frame;
@@ -203,12 +227,32 @@ internal sealed class FairQueue
 
     private double Floor(SourceQueue source) => floor[(int)source.Settings.Priority];
 
-    private void BringBack()
+    // The earliest turn of all that wait: those behind it in the batch may be later than turns that come back to the queue.
+    private void RaiseFloor(SourceQueue source)
     {
-        while (asideCount > 0)
+        int priority = (int)source.Settings.Priority;
+        if (isNew[priority])
         {
-            SourceQueue source = aside[--asideCount];
-            aside[asideCount] = null!;
+            floor[priority] = Math.Max(floor[priority], source.Turn - Patience);
+            isNew[priority] = false;
+        }
+    }
+
+    private PendingFrame? Offer(SourceQueue source, uint sizeBits)
+    {
+        PendingFrame first = source.FirstWaiting!;
+        uint own = 1u << first.SizeIndex;
+        return (sizeBits & own) != 0 ? first
+            : first.PassedIn != 0 && first.PassedIn != batch && (dueSizes & own) != 0 ? null
+            : source.FirstOf(sizeBits);
+    }
+
+    private void BringBack(SourceQueue[] from, ref int count)
+    {
+        while (count > 0)
+        {
+            SourceQueue source = from[--count];
+            from[count] = null!;
             Push(source);
         }
     }

@@ -17,6 +17,9 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
 
     public int Count { get; private set; }
 
+    /// <summary>The input size of all its frames, as a place among the detector's.</summary>
+    public int SizeIndex => frames[0].SizeIndex;
+
     internal long CutCandidates { get; private set; }
 
     /// <summary>Lets the lane begin. The batch may be done, and another's, when this returns.</summary>

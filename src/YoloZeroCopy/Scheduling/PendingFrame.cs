@@ -30,6 +30,9 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
 
     public bool IsWaiting { get; set; }
 
+    /// <summary>Number of the batch for which later frames of its source, of another input size, were taken before it; 0 for none.</summary>
+    public long PassedIn { get; set; }
+
     /// <summary>The frame has left the queue and the lanes; its result leaves when all earlier ones of its source have.</summary>
     public bool IsFinished { get; set; }
 
@@ -53,6 +56,9 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
     public bool HoldsMemory { get; private set; }
 
     public FrameFormat Format { get; private set; }
+
+    /// <summary>The input size that it gets, as a place among the detector's.</summary>
+    public int SizeIndex { get; private set; }
 
     public int Source => Queue.Number;
 
@@ -103,7 +109,7 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         ModelInfo model, in FrameFormat format, ReadOnlySpan<Detection> detections, FrameStatus status, int source, long sequence, long capturedAt)
     {
         PendingFrame frame = new(pendingFrames: null, detections.Length) { givenModel = model };
-        SourceQueue queue = new(source, default);
+        SourceQueue queue = new(source, default, InputSizes.Usual);
         long now = Stopwatch.GetTimestamp();
         frame.Begin(slotIndex: 0, external: default, format, queue, sequence, now, capturedAt, activity: null, CancellationToken.None);
         frame.ForgetMemory();
@@ -127,6 +133,8 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         HoldsMemory = true;
         Format = format;
         Queue = queue;
+        SizeIndex = queue.SizeIndexFor(format);
+        PassedIn = 0;
         Sequence = sequence;
         SubmittedAt = now;
         CapturedAt = capturedAt == 0 ? SubmittedAt : capturedAt;

@@ -54,7 +54,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         Warnings = pool.Warnings = new Warnings(options.Warning);
         owners = new FrameOwners(pool, Warnings);
         sources = new SourceTable(
-            waiting, new SourceSettings(options.Overflow, options.QueueCapacity, SourceSettings.Ticks(options.MaxFrameAge)));
+            waiting, new SourceSettings(options.Overflow, options.QueueCapacity, SourceSettings.Ticks(options.MaxFrameAge)), Sizes);
         LaneBatch[] idle = [.. lanes.Select(lane => new LaneBatch(this, lane, options.MaxBatch))];
         batcher = new Batcher(options, idle, waiting, order, owners, clock, pool.SlotCount);
         foreign = new ForeignCode(options, lanes[0].IsOnDevice, Warnings);
@@ -96,6 +96,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     public Warnings Warnings { get; }
 
     public PipelineOptions Options => options;
+
+    /// <summary>The input sizes that frames may get.</summary>
+    public InputSizes Sizes => options.Sizes ?? InputSizes.Usual;
 
     /// <summary>Writes batches down while somebody watches; null otherwise. One at a time.</summary>
     public RunRecorder? Recorder
@@ -302,7 +305,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             long now = clock.GetTimestamp();
             if (cause is null)
             {
-                batcher.Measure(batch.Count, now - batch.Frames[0].DispatchedAt, now);
+                batcher.Measure(batch, now - batch.Frames[0].DispatchedAt, now);
             }
 
             foreach (PendingFrame frame in batch.Frames)
@@ -355,7 +358,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         lock (gate)
         {
-            return counters.ToStatistics(batcher, Pool, pendingFrames.InUse, owners.Held, lanes[0].IsOnDevice);
+            return counters.ToStatistics(batcher, Sizes, Pool, pendingFrames.InUse, owners.Held, lanes[0].IsOnDevice);
         }
     }
 
@@ -367,7 +370,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <exception cref="ArgumentException">The delay of batches is as long as the source's frames may live.</exception>
+    /// <exception cref="ArgumentException">The delay of batches is as long as the source's frames may live, or its input size is not the
+    /// detector's.</exception>
     /// <exception cref="InvalidOperationException">The number was added, and not removed.</exception>
     /// <exception cref="ObjectDisposedException">The detector is disposed.</exception>
     /// <exception cref="DetectorFaultedException">The detector is faulted.</exception>
@@ -375,7 +379,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         options.ThrowIfShorterThanDelay(settings.MaxAgeTicks, nameof(SourceOptions.MaxFrameAge));
         options.ThrowIfShorterThanDelay(settings.DeadlineTicks, nameof(SourceOptions.Deadline));
-        SourceQueue source = new(number, settings, new SourceRecord(clock.GetTimestamp()), deadlineMissed);
+        int sizeIndex = settings.InputSize is ModelInputSize size ? Sizes.IndexOf(size, nameof(SourceOptions.InputSize)) : -1;
+        SourceQueue source = new(number, settings, Sizes, sizeIndex, new SourceRecord(clock.GetTimestamp()), deadlineMissed);
         lock (gate)
         {
             if (IsClosed)

@@ -19,7 +19,8 @@ internal readonly record struct PipelineOptions(
     Action<string>? Warning = null,
     TimeProvider? Clock = null,
     bool IsDriven = false,
-    TimeSpan LatencyGoal = default)
+    TimeSpan LatencyGoal = default,
+    InputSizes? Sizes = null)
 {
     /// <exception cref="ArgumentException">A source's time is not longer than batches may wait.</exception>
     public void ThrowIfShorterThanDelay(long ticks, string name)

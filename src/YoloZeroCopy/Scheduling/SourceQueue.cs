@@ -5,12 +5,16 @@ namespace YoloZeroCopy;
 /// </summary>
 /// <param name="number">Its number.</param>
 /// <param name="settings">What it may have.</param>
+/// <param name="sizes">Input sizes that its frames may get.</param>
+/// <param name="sizeIndex">The size of all its frames; -1 where each gets its own.</param>
 /// <param name="record">What is known of one that was added; null for one that only has a number.</param>
 /// <param name="deadlineMissed">Who is told of missed deadlines, never under the gate.</param>
 internal sealed class SourceQueue(
-    int number, in SourceSettings settings, SourceRecord? record = null, Action<DeadlineMiss>? deadlineMissed = null)
+    int number, in SourceSettings settings, InputSizes sizes, int sizeIndex = -1, SourceRecord? record = null,
+    Action<DeadlineMiss>? deadlineMissed = null)
 {
-    private FrameQueue waiting;
+    // By the input size that they get.
+    private readonly FrameQueue[] waiting = new FrameQueue[sizes.All.Length];
     private PendingFrame? oldest;
     private PendingFrame? newest;
 
@@ -22,11 +26,12 @@ internal sealed class SourceQueue(
 
     public Action<DeadlineMiss>? DeadlineMissed => deadlineMissed;
 
-    public int WaitingCount => waiting.Count;
+    public int WaitingCount { get; private set; }
 
-    public PendingFrame? FirstWaiting => waiting.First;
+    /// <summary>The earliest of the frames that wait.</summary>
+    public PendingFrame? FirstWaiting => FirstOf(~0u);
 
-    public bool IsFull => waiting.Count >= Settings.Capacity;
+    public bool IsFull => WaitingCount >= Settings.Capacity;
 
     /// <summary>No frame is on its way.</summary>
     public bool IsUnused => oldest is null;
@@ -45,9 +50,56 @@ internal sealed class SourceQueue(
 
     public bool IsReady { get; set; }
 
-    public void AddWaiting(PendingFrame frame) => waiting.Add(frame);
+    /// <summary>The input size that a frame gets.</summary>
+    public int SizeIndexFor(in FrameFormat format) => sizeIndex >= 0 ? sizeIndex : sizes.IndexFor(format);
 
-    public void RemoveWaiting(PendingFrame frame) => waiting.Remove(frame);
+    public void AddWaiting(PendingFrame frame)
+    {
+        waiting[frame.SizeIndex].Add(frame);
+        WaitingCount++;
+    }
+
+    public void RemoveWaiting(PendingFrame frame)
+    {
+        waiting[frame.SizeIndex].Remove(frame);
+        WaitingCount--;
+    }
+
+    /// <summary>The earliest frame that waits of some sizes, one bit each.</summary>
+    public PendingFrame? FirstOf(uint sizeBits)
+    {
+        PendingFrame? found = null;
+        for (int index = 0; index < waiting.Length; index++)
+        {
+            if ((sizeBits >> index & 1) != 0)
+            {
+                found = Earlier(found, waiting[index].First);
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>The earliest frame that waits in a slot.</summary>
+    public PendingFrame? FirstInSlot()
+    {
+        PendingFrame? found = null;
+        foreach (FrameQueue queue in waiting)
+        {
+            PendingFrame? frame = queue.First;
+            while (frame is { External.Owner: not null })
+            {
+                frame = frame.Next;
+            }
+
+            found = Earlier(found, frame);
+        }
+
+        return found;
+    }
+
+    private static PendingFrame? Earlier(PendingFrame? one, PendingFrame? other) =>
+        one is null || other is null ? one ?? other : other.Sequence < one.Sequence ? other : one;
 
     public void AddToOrder(PendingFrame frame)
     {

@@ -10,6 +10,7 @@ namespace YoloZeroCopy;
 /// <param name="Priority">Whether it is served before or after others.</param>
 /// <param name="DropsAgedResults">Whether the age is looked at once more when the frame is done.</param>
 /// <param name="DeadlineTicks">Age by which its results must be ready; 0 for none.</param>
+/// <param name="InputSize">Size that its frames run at; null where each gets the smallest that holds it.</param>
 internal readonly record struct SourceSettings(
     OverflowPolicy Overflow,
     int Capacity,
@@ -17,7 +18,8 @@ internal readonly record struct SourceSettings(
     double Weight = 1,
     SourcePriority Priority = SourcePriority.Normal,
     bool DropsAgedResults = false,
-    long DeadlineTicks = 0)
+    long DeadlineTicks = 0,
+    ModelInputSize? InputSize = null)
 {
     public static long Ticks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
 }

@@ -119,7 +119,7 @@ public sealed class ManySourcesTests
     public async Task Numbers_that_are_used_once_are_forgotten()
     {
         FairQueue waiting = new();
-        SourceTable table = new(waiting, new SourceSettings(OverflowPolicy.Wait, 4, 0));
+        SourceTable table = new(waiting, new SourceSettings(OverflowPolicy.Wait, 4, 0), InputSizes.Usual);
         for (int number = 0; number < 10_000; number++)
         {
             SourceQueue source = table.Get(number);
