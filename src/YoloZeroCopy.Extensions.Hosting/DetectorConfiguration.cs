@@ -36,6 +36,7 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.ClassAgnostic)] = static (options, text) => options.ClassAgnostic = Bool(text),
         [nameof(DetectorServiceOptions.Classes)] = static (options, text) => options.Classes = [.. options.Classes ?? [], Whole<int>(text)],
         [nameof(DetectorServiceOptions.InputSize)] = static (options, text) => options.InputSize = ModelInputSize.Parse(text),
+        [nameof(DetectorServiceOptions.InputSizes)] = static (options, text) => options.InputSizes = [.. options.InputSizes ?? [], ModelInputSize.Parse(text)],
         [nameof(DetectorServiceOptions.RewriteGraph)] = static (options, text) => options.RewriteGraph = Bool(text),
         [nameof(DetectorServiceOptions.Precision)] = static (options, text) => options.Precision = Value<Precision>(text),
         [nameof(DetectorServiceOptions.Threads)] = static (options, text) => options.Threads = Whole<int>(text),
@@ -68,7 +69,16 @@ internal static class DetectorConfiguration
 
             if (entry.Key.Equals(nameof(DetectorServiceOptions.Classes), StringComparison.OrdinalIgnoreCase))
             {
-                ApplyList(entry, set, target);
+                // An empty list is for the opening to refuse: passed over, it would be all classes.
+                target.Classes = entry.Value is null ? target.Classes : [];
+                ApplyList(entry, set, target, "[0, 2]");
+                continue;
+            }
+
+            if (entry.Key.Equals(nameof(DetectorServiceOptions.InputSizes), StringComparison.OrdinalIgnoreCase))
+            {
+                target.InputSizes = entry.Value is null ? target.InputSizes : [];
+                ApplyList(entry, set, target, "[320, 640]");
                 continue;
             }
 
@@ -87,15 +97,13 @@ internal static class DetectorConfiguration
     }
 
     // As the framework's binder does, an element is added to what the options have.
-    private static void ApplyList(IConfigurationSection list, Setter set, DetectorServiceOptions target)
+    private static void ApplyList(IConfigurationSection list, Setter set, DetectorServiceOptions target, string example)
     {
         if (!string.IsNullOrEmpty(list.Value))
         {
-            throw new InvalidOperationException($"Configuration '{list.Path}' cannot be '{list.Value}': a list is wanted, as [0, 2].");
+            throw new InvalidOperationException($"Configuration '{list.Path}' cannot be '{list.Value}': a list is wanted, as {example}.");
         }
 
-        // An empty list is for the opening to refuse: passed over, it would be all classes.
-        target.Classes = list.Value is null ? target.Classes : [];
         foreach (IConfigurationSection element in list.GetChildren())
         {
             Set(element, element.Value ?? "", set, target);

@@ -24,7 +24,7 @@ internal static class FakeCudaDetector
             Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => shared.AllocateSlots(options.TransferMode, bytes, NumaPlace.Of(context.Device.PciBusId)));
         CudaComputeStream compute = new(context, engine, sizes);
         Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
-        Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch);
+        Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch, InputSizes.Usual);
         return new YoloDetector(
             pipeline, engine, [compute, shared, kernels, context], engine.Model, name: null, "cuda:0", "stand-in", new MemoryPlan());
     }

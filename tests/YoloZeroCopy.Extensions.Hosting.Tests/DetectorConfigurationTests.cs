@@ -33,6 +33,8 @@ public sealed class DetectorConfigurationTests
         ["Classes:0"] = "2",
         ["Classes:1"] = "0",
         ["InputSize"] = "640x384",
+        ["InputSizes:0"] = "320",
+        ["InputSizes:1"] = "640x384",
         ["Precision"] = "half",
         ["Threads"] = "2",
         ["WaitMode"] = "Spin",
@@ -80,6 +82,7 @@ public sealed class DetectorConfigurationTests
         DetectorServiceOptions defaults = new();
         Assert.All(properties, property => Assert.NotEqual(property.GetValue(defaults), property.GetValue(options)));
         Assert.Equal([2, 0], options.Classes);
+        Assert.Equal([320, (640, 384)], options.InputSizes);
         Assert.Equal(
             new DetectorServiceOptions
             {
@@ -119,7 +122,7 @@ public sealed class DetectorConfigurationTests
                 ReplaceOperators = false,
                 RewriteGraph = false,
             },
-            options with { Classes = null });
+            options with { Classes = null, InputSizes = null });
     }
 
     [Theory]

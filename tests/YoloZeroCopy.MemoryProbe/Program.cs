@@ -1,7 +1,7 @@
 using YoloZeroCopy;
 
 // Opens a detector on the CPU, keeps all of it busy for a while, and prints the bytes it had planned and those that became resident.
-// Arguments: ONNX Runtime's library, model, MaxBatch (0 for the default), Lanes.
+// Arguments: ONNX Runtime's library, model, MaxBatch (0 for the default), Lanes and, where there are several, input sizes.
 const int Rounds = 3;
 DetectorOptions options = new()
 {
@@ -9,6 +9,7 @@ DetectorOptions options = new()
     OnnxRuntimePath = args[0],
     MaxBatch = int.Parse(args[2], null),
     Lanes = int.Parse(args[3], null),
+    InputSizes = args.Length > 4 ? [.. args[4..].Select(ModelInputSize.Parse)] : null,
 };
 FrameFormat format = new(PixelFormat.Bgr24, 1920, 1080);
 GC.Collect();
@@ -20,7 +21,10 @@ for (int round = 0; round < Rounds; round++)
 {
     for (int index = 0; index < slots.Length; index++)
     {
-        slots[index] = await detector.RentAsync(format);
+        // One size after the other, so that each has run in the end.
+        ModelInputSize size = detector.InputSizes[round % detector.InputSizes.Length];
+        slots[index] = await detector.RentAsync(
+            detector.InputSizes.Length == 1 ? format : new FrameFormat(format.PixelFormat, size.Width, size.Height));
         slots[index].Span.Fill((byte)(31 * index));
     }
 

@@ -17,7 +17,7 @@ internal static class BenchCommand
     private static readonly Option<int> Lanes = Options.Lanes();
     private static readonly Option<Device> Device = Options.Device();
     private static readonly Option<Precision> Precision = Options.Precision();
-    private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
+    private static readonly Option<ImmutableArray<(int Width, int Height)>> ImageSizes = Options.DetectorSizes();
     private static readonly Option<int> Slots =
         Options.Integer("--slots", "Slots of the detector. Default: enough for every lane and one batch more.", 1, 4096);
     private static readonly Option<WaitMode> Wait = Options.Wait();
@@ -106,7 +106,7 @@ internal static class BenchCommand
             + "and for one frame at a time. On CUDA also the link's rate, and what one frame's upload and run "
             + "take alone. Exit codes: see `yzc --help`.")
         {
-            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSize, SingleFrames,
+            Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSizes, SingleFrames,
                 Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Npp, DeviceMemory, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
@@ -136,7 +136,7 @@ internal static class BenchCommand
                 ReplaceOperators = !arguments.GetValue(PlainEngine),
                 RewriteGraph = !arguments.GetValue(PlainEngine),
                 Precision = arguments.GetValue(Precision),
-                InputSize = arguments.GetValue(ImageSize),
+                InputSizes = Options.InputSizes(arguments.GetValue(ImageSizes)),
                 Threads = arguments.GetValue(Threads),
                 TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
             },

@@ -86,7 +86,7 @@ internal static class BenchRun
         double? load = HostMachine.CurrentLoad();
         int batch = detector.Statistics.BatchSizes.Length - 1;
         DetectorInspection inside = detector.Inspection;
-        InferenceEngine shared = inside.Engine;
+        InferenceEngine shared = inside.Engine.AtSizes[InputSizes.Of(detector.InputSizes).IndexFor(settings.Format)];
         using IEngineBenchmark engine = device is null
             ? new EngineBenchmark(shared, batch, inside.EngineStreams)
             : new CudaEngineBenchmark(device, shared, batch, inside.EngineStreams);

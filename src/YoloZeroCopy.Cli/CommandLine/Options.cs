@@ -43,6 +43,17 @@ internal static class Options
         "--imgsz", "Size of the model's input in pixels, 640 or 640x384 (width x height). Default: what the model says, else 640.",
             allowSquare: true);
 
+    public static Option<ImmutableArray<(int Width, int Height)>> DetectorSizes() => Parsed<ImmutableArray<(int Width, int Height)>>(
+        "--imgsz",
+        "Size of the model's input in pixels, 640 or 640x384 (width x height), or several, 320,640,1280: each frame then runs at the smallest at which "
+            + "it is scaled down least. Default: what the model says, else 640.",
+        "SIZES",
+        OptionParsing.TrySizes);
+
+    /// <summary>What <see cref="DetectorSizes"/> was given, as a detector wants it.</summary>
+    public static IReadOnlyList<ModelInputSize>? InputSizes(ImmutableArray<(int Width, int Height)> sizes) =>
+        sizes.IsDefaultOrEmpty ? null : [.. sizes.Select(static size => (ModelInputSize)size)];
+
     public static Option<(int Width, int Height)?> FrameSize() =>
         Size("--frame", "Size of a frame, width x height. Default: 1920x1080.", allowSquare: false);
 

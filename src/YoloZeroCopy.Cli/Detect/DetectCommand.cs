@@ -40,7 +40,7 @@ internal static class DetectCommand
     };
 
     private static readonly Option<bool> Agnostic = new("--agnostic") { Description = "Boxes of different classes suppress each other, too." };
-    private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
+    private static readonly Option<ImmutableArray<(int Width, int Height)>> ImageSizes = Options.DetectorSizes();
     private static readonly Option<Device> Device = Options.Device();
     private static readonly Option<Precision> Precision = Options.Precision();
     private static readonly Option<int> Batch = Options.Batch();
@@ -56,7 +56,7 @@ internal static class DetectCommand
     {
         Command command = new("detect", "Detects objects in pictures and videos. Exit codes: see `yzc --help`.")
         {
-            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSize, Device, Precision, Batch,
+            Model, Input, Recursive, MostFrames, Stride, Confidence, Iou, MaxDetections, Classes, Agnostic, ImageSizes, Device, Precision, Batch,
                 Threads,
             HostCode, Quiet,
         };
@@ -277,7 +277,7 @@ internal static class DetectCommand
             MaxDetections = arguments.GetValue(MaxDetections),
             Classes = classes,
             ClassAgnostic = arguments.GetValue(Agnostic),
-            InputSize = arguments.GetValue(ImageSize),
+            InputSizes = Options.InputSizes(arguments.GetValue(ImageSizes)),
             Precision = arguments.GetValue(Precision),
             Threads = arguments.GetValue(Threads),
             TensorRtHostCodeAllowed = arguments.GetValue(HostCode),

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
@@ -9,7 +10,7 @@ namespace YoloZeroCopy.Cli;
 internal static class InfoCommand
 {
     private static readonly Option<string> Model = Options.Model();
-    private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
+    private static readonly Option<ImmutableArray<(int Width, int Height)>> ImageSizes = Options.DetectorSizes();
     private static readonly Option<Device> Device = Options.Device();
     private static readonly Option<Precision> Precision = Options.Precision();
     private static readonly Option<int> Batch = Options.Batch();
@@ -20,7 +21,7 @@ internal static class InfoCommand
     {
         Command command = new("info", "Describes a model: inputs, outputs, layout, names, memory. Exit codes: see `yzc --help`.")
         {
-            Model, ImageSize, Device, Precision, Batch, HostCode, Json,
+            Model, ImageSizes, Device, Precision, Batch, HostCode, Json,
         };
         command.SetAction(RunAsync);
         return command;
@@ -32,7 +33,7 @@ internal static class InfoCommand
         {
             Device = arguments.GetValue(Device),
             MaxBatch = arguments.GetValue(Batch),
-            InputSize = arguments.GetValue(ImageSize),
+            InputSizes = Options.InputSizes(arguments.GetValue(ImageSizes)),
             Precision = arguments.GetValue(Precision),
             TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
         };

@@ -21,6 +21,18 @@ internal static class MemoryPlanJson
         }
 
         json.WriteEndArray();
+        json.WriteStartArray("input_sizes"u8);
+        foreach (MemoryPlanSize size in plan.InputSizes)
+        {
+            json.WriteStartObject();
+            json.WriteString("size"u8, size.Size.ToString());
+            json.WriteNumber("work_bytes"u8, size.WorkBytes);
+            json.WriteNumber("own_bytes"u8, size.OwnBytes);
+            json.WriteNumber("idle_part"u8, Math.Round(size.IdlePart, 4));
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteNumber("device_bytes"u8, plan.DeviceBytes);
         json.WriteNumber("host_bytes"u8, plan.HostBytes);
         json.WriteNumber("total_bytes"u8, plan.TotalBytes);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using YoloZeroCopy.Cuda;
@@ -12,7 +13,7 @@ internal static class PlanCommand
     private static readonly Option<string> Model = Options.Model();
     private static readonly Option<(int Width, int Height)?> FrameSize = Options.FrameSize();
     private static readonly Option<PixelFormat> Format = Options.PixelFormat();
-    private static readonly Option<(int Width, int Height)?> ImageSize = Options.ImageSize();
+    private static readonly Option<ImmutableArray<(int Width, int Height)>> ImageSizes = Options.DetectorSizes();
     private static readonly Option<Device> Device = Options.Device();
     private static readonly Option<Precision> Precision = Options.Precision();
     private static readonly Option<int> Batch = Options.Batch();
@@ -37,7 +38,7 @@ internal static class PlanCommand
     {
         Command command = new("plan", "Adds up the memory that a detector takes, and how many streams fit. Exit codes: see `yzc --help`.")
         {
-            Model, FrameSize, Format, ImageSize, Device, Precision, Batch, Lanes, Streams, FramesAhead, Decode, Codec, Vram, Card, HostMemory, Margin, HostCode,
+            Model, FrameSize, Format, ImageSizes, Device, Precision, Batch, Lanes, Streams, FramesAhead, Decode, Codec, Vram, Card, HostMemory, Margin, HostCode,
             Json,
         };
         command.Validators.Add(static result =>
@@ -70,7 +71,7 @@ internal static class PlanCommand
             Device = arguments.GetValue(Device),
             MaxBatch = arguments.GetValue(Batch),
             Lanes = arguments.GetValue(Lanes),
-            InputSize = arguments.GetValue(ImageSize),
+            InputSizes = Options.InputSizes(arguments.GetValue(ImageSizes)),
             Precision = arguments.GetValue(Precision),
             TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
             MemoryMargin = Math.Round((double)arguments.GetValue(Margin), 6),

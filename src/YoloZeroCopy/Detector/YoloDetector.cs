@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Globalization;
 using YoloZeroCopy.Cuda;
 
@@ -57,6 +58,9 @@ public sealed partial class YoloDetector : IDetector
 
     /// <summary>The model that was opened.</summary>
     public ModelInfo Model { get; }
+
+    /// <summary>Input sizes that frames may run at, by rising area; <see cref="Model"/> is described at the largest.</summary>
+    public ImmutableArray<ModelInputSize> InputSizes => pipeline.Sizes.All;
 
     /// <summary>What metrics call this detector: <see cref="DetectorOptions.Name"/>, or a running number.</summary>
     public string Name { get; }

@@ -34,6 +34,9 @@ public sealed class MemoryPlan
     /// <summary>Frames in a batch that it is for.</summary>
     public int MaxBatch { get; internal init; }
 
+    /// <summary>The detector's input sizes, by rising area, with what each works in.</summary>
+    public ImmutableArray<MemoryPlanSize> InputSizes { get; internal init; } = [];
+
     /// <summary>Slots that it is for, without those of streams.</summary>
     internal int Slots { get; init; }
 
@@ -83,7 +86,19 @@ public sealed class MemoryPlan
                 .AppendLine(CultureInfo.InvariantCulture, $"  {MemoryWords.Of(entry.Evidence)}: {entry.Basis}");
         }
 
-        return AppendLine(text, "total", "", TotalBytes).ToString();
+        _ = AppendLine(text, "total", "", TotalBytes);
+        if (InputSizes.Length > 1)
+        {
+            foreach (MemoryPlanSize size in InputSizes)
+            {
+                string own = size.OwnBytes == 0 ? "shared with the others" : $"{Mebibytes(size.OwnBytes)} more that nothing else uses";
+                text.AppendLine().Append(
+                    CultureInfo.InvariantCulture,
+                    $"at {size.Size,-15} {"",-12} {Mebibytes(size.WorkBytes),12}  tensors and activations, {own}; {size.IdlePart:P0} of all idle meanwhile");
+            }
+        }
+
+        return text.ToString();
     }
 
     /// <summary>Refuses a plan for which there is too little memory.</summary>
@@ -219,3 +234,12 @@ public readonly record struct MemoryPlanEntry(MemoryItem Item, MemoryPlace Place
     /// <summary>What each stream of the plan adds to <see cref="Bytes"/>; 0 where their number does not matter.</summary>
     public long BytesPerStream { get; init; }
 }
+
+/// <summary>What batches of one input size work in, of the parts of a <see cref="MemoryPlan"/>.</summary>
+/// <param name="Size">The size.</param>
+/// <param name="WorkBytes">Bytes of tensors and activations that the largest batches of this size use, in all lanes; sizes share them.</param>
+/// <param name="OwnBytes">
+/// Bytes that nothing but this size uses: contexts of an engine that shares nothing between sizes. 0 where weights and activations are shared.
+/// </param>
+/// <param name="IdlePart">Part of the tensors and activations of all sizes that is idle while batches of this size run, 0 to 1.</param>
+public readonly record struct MemoryPlanSize(ModelInputSize Size, long WorkBytes, long OwnBytes, double IdlePart);

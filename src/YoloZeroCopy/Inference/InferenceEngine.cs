@@ -13,10 +13,21 @@ internal enum InputLayout
 }
 
 /// <summary>A loaded model on one device. Thread-safe: several lanes share one engine; each has contexts of its own.</summary>
+/// <remarks>Opened for several input sizes it is that of the largest, and <see cref="AtSizes"/> has one for each.</remarks>
 internal abstract class InferenceEngine : IDisposable
 {
     /// <summary>What the model is, with every shape resolved for the input size the engine was opened for.</summary>
     public abstract ModelInfo Model { get; }
+
+    /// <summary>
+    /// The engine at each input size that it was opened for, by rising area and this one last: the same model, sharing what the runtime lets it share.
+    /// This one owns the others.
+    /// </summary>
+    public ImmutableArray<InferenceEngine> AtSizes { get => field.IsDefault ? [this] : field; protected set; }
+
+    /// <summary>The input sizes of <see cref="AtSizes"/>, in the same order.</summary>
+    public InputSizes InputSizes => InputSizes.Of(
+        AtSizes.Select(static engine => new ModelInputSize(engine.Model.InputWidth, engine.Model.InputHeight)));
 
     /// <summary>The maps that a context gives, where the model is cut before the end of its head; null where it gives the model's own
     /// output.</summary>
@@ -48,11 +59,18 @@ internal abstract class InferenceEngine : IDisposable
     /// <summary>Largest batch of an engine that takes what its model takes.</summary>
     public static int MaxBatchOf(ModelInfo model) => model.FixedBatch == 0 ? PictureInput.MaxBatch : model.FixedBatch;
 
-    /// <summary>What the engine takes of memory to run, added up before the contexts take it.</summary>
+    /// <summary>What the engine takes of memory to run, at all its input sizes, added up before the contexts take it.</summary>
     /// <param name="batches">Batch sizes that each stream has a context for, in rising order.</param>
     /// <param name="streams">Streams with contexts; on the CPU, lanes.</param>
     /// <exception cref="InferenceException">The engine had to run to tell, and failed.</exception>
     public virtual ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams) => [];
+
+    /// <summary>Bytes of activations that a batch takes at this input size; known once <see cref="Plan"/> was asked.</summary>
+    public virtual long ActivationBytes(int batch) => 0;
+
+    /// <summary>What the contexts of this input size take for themselves, where sizes do not share; 0 where they do.</summary>
+    /// <inheritdoc cref="Plan" path="/param"/>
+    public virtual long OwnBytes(ReadOnlySpan<int> batches, int streams) => 0;
 
     /// <summary>What the runs of all contexts have taken of memory at a time, beyond weights and tensors; null where the engine does not tell. Any
     /// thread.</summary>

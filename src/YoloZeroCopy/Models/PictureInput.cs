@@ -128,7 +128,8 @@ internal sealed record PictureInput(OnnxTensor Tensor, TensorElementType Element
 
     /// <summary>Free dimensions to fix by name, so that the runtime can fold all shape arithmetic.</summary>
     /// <param name="batch">Batch to fix, too; 0 leaves it free.</param>
-    public IEnumerable<(string Name, int Value)> Overrides(int batch = 0)
+    /// <param name="fixesSize">Whether width and height are fixed, too.</param>
+    public IEnumerable<(string Name, int Value)> Overrides(int batch = 0, bool fixesSize = true)
     {
         HashSet<string> seen = [string.Empty, Tensor.Shape[Batch] < 0 ? Tensor.Symbols[Batch] : string.Empty];
 
@@ -139,7 +140,7 @@ internal sealed record PictureInput(OnnxTensor Tensor, TensorElementType Element
 
         foreach ((int dimension, int value) in ((int, int)[])[(Channel, 3), (Row, Height), (Column, Width)])
         {
-            if (Tensor.Shape[dimension] < 0 && seen.Add(Tensor.Symbols[dimension]))
+            if (Tensor.Shape[dimension] < 0 && (fixesSize || dimension == Channel) && seen.Add(Tensor.Symbols[dimension]))
             {
                 yield return (Tensor.Symbols[dimension], value);
             }

@@ -14,7 +14,7 @@ internal sealed class CpuLayout : DetectorLayout
         this.engine = engine;
         this.options = options;
         MaxBatch = Opening.MaxBatchOf(engine, options, CpuOpening.DefaultBatch);
-
+        InputSizes = engine.InputSizes;
         LaneCount = options.Lanes == 0 ? DefaultLanes(options.Threads) : options.Lanes;
         SlotCount = Opening.SlotCountOf(options, LaneCount, MaxBatch);
         int tensorBatch = Math.Max(MaxBatch, engine.Model.FixedBatch);
@@ -30,6 +30,7 @@ internal sealed class CpuLayout : DetectorLayout
             MaxBatch = MaxBatch,
             Slots = SlotCount,
             SlotBytes = options.SlotBytes,
+            InputSizes = SizesOf(engine, [tensorBatch], LaneCount, static sized => (long)sized.InputBytes + sized.OutputBytes),
             Budget = new MemoryBudget(null, Opening.AvailableHostBytes, options.MemoryMargin),
         };
 

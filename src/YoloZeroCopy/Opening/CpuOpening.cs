@@ -70,7 +70,7 @@ internal static class CpuOpening
     {
         LibraryPath = options.OnnxRuntimePath,
         Threads = options.Threads,
-        ImageSize = options.InputSize,
+        Sizes = options.AskedSizes,
         CutHead = options.RewriteGraph,
     });
 }

@@ -23,6 +23,7 @@ internal sealed class CudaLayout : DetectorLayout
         MaxBatch = Opening.MaxBatchOf(engine, options, CudaOpening.DefaultBatch);
         LaneCount = options.Lanes == 0 ? CudaOpening.DefaultLanes : options.Lanes;
         SlotCount = Opening.SlotCountOf(options, LaneCount, MaxBatch);
+        InputSizes = engine.InputSizes;
         DecodeKernels decode = DecodeKernels.For(engine, Opening.DecodingOf(options));
         Sizes = new CudaLaneSizes(
             MaxBatch,

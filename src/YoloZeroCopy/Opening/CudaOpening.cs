@@ -206,7 +206,7 @@ internal static class CudaOpening
     {
         LibraryPath = options.OnnxRuntimePath,
         DeviceOrdinal = deviceOrdinal,
-        ImageSize = options.InputSize,
+        ImageSize = OneSize(options),
         HalfPrecision = options.RewriteGraph && options.Precision != Precision.Single,
     };
 
@@ -215,7 +215,7 @@ internal static class CudaOpening
     {
         try
         {
-            return steps is null ? Opening.Start(pool, lanes, options, layout.MaxBatch) : Opening.Start(pool, lanes, options, layout, steps);
+            return steps is null ? Opening.Start(pool, lanes, options, layout.MaxBatch, layout.InputSizes) : Opening.Start(pool, lanes, options, layout, steps);
         }
         catch (InsufficientMemoryException error)
         {
@@ -232,6 +232,14 @@ internal static class CudaOpening
             throw;
         }
     }
+
+    private static ModelInputSize? OneSize(DetectorOptions options) => options.AskedSizes switch
+    {
+        null => null,
+        { All: [ModelInputSize one] } => one,
+        InputSizes several => throw new ArgumentException(
+            $"{nameof(DetectorOptions.InputSizes)} are {several}; on a CUDA device a detector runs at one size.", nameof(options)),
+    };
 
     private static IDisposable[] Existing(IDisposable? resource) => resource is null ? [] : [resource];
 
@@ -353,7 +361,7 @@ internal static class CudaOpening
         TensorRtEngine engine = TensorRtEngine.Open(source, new TensorRtCudaDevice(device.Context), new TensorRtEngineOptions
         {
             Search = TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath),
-            ImageSize = options.InputSize,
+            ImageSize = OneSize(options),
             HostCodeAllowed = options.TensorRtHostCodeAllowed,
         });
         made.Add(engine);

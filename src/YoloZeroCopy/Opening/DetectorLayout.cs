@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace YoloZeroCopy;
 
 /// <summary>How many lanes, frames in a batch and slots a detector has, and what that takes of memory. Immutable.</summary>
@@ -8,6 +10,9 @@ internal abstract class DetectorLayout
     public required int LaneCount { get; init; }
 
     public required int SlotCount { get; init; }
+
+    /// <summary>Input sizes that frames may get.</summary>
+    public required InputSizes InputSizes { get; init; }
 
     /// <summary>What is planned, with what there is.</summary>
     public required MemoryPlan Plan { get; init; }
@@ -32,6 +37,31 @@ internal abstract class DetectorLayout
         }
 
         return fitting;
+    }
+
+    /// <summary>What each input size works in, of what all have together.</summary>
+    /// <param name="engine">The engine, whose plan was made.</param>
+    /// <param name="batches">Batch sizes that contexts are made for, in rising order.</param>
+    /// <param name="streams">Sets of tensors and activations: lanes on the CPU, compute streams on CUDA.</param>
+    /// <param name="tensorBytes">Bytes of a picture's tensors.</param>
+    protected static ImmutableArray<MemoryPlanSize> SizesOf(
+        InferenceEngine engine, ReadOnlySpan<int> batches, int streams, Func<InferenceEngine, long> tensorBytes)
+    {
+        ImmutableArray<InferenceEngine> sized = engine.AtSizes;
+        int batch = batches[^1];
+        long shared = sized.Max(one => batch * tensorBytes(one));
+        bool isShared = engine.OwnBytes(batches, streams) == 0;
+        long activations = isShared ? sized.Max(one => one.ActivationBytes(batch)) : sized.Sum(one => one.ActivationBytes(batch));
+        List<MemoryPlanSize> sizes = [];
+        foreach (InferenceEngine one in sized)
+        {
+            long work = (batch * tensorBytes(one)) + one.ActivationBytes(batch);
+            double idle = 1 - ((double)work / (shared + activations));
+            sizes.Add(new MemoryPlanSize(
+                (one.Model.InputWidth, one.Model.InputHeight), streams * work, one.OwnBytes(batches, streams), Math.Max(0, idle)));
+        }
+
+        return [.. sizes];
     }
 
     /// <summary>The next smaller one, or null.</summary>

@@ -22,7 +22,8 @@ internal static class FunctionOpening
 
             FramePool pool = new(slotCount, options.SlotBytes);
             made.Add(pool);
-            Pipeline pipeline = Opening.Start(pool, lanes, options, maxBatch);
+            Pipeline pipeline = Opening.Start(
+                pool, lanes, options, maxBatch, options.AskedSizes ?? InputSizes.Of((model.InputWidth, model.InputHeight)));
             return new YoloDetector(pipeline, engine: null, [], model, options.Name, Device.Cpu.Name, "cpu, a function in place of a model", plan);
         }
         catch

@@ -41,7 +41,7 @@ internal static class Opening
     };
 
     /// <summary>What the pipeline over finished lanes is told.</summary>
-    public static PipelineOptions PipelineOf(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch) => new(
+    public static PipelineOptions PipelineOf(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, InputSizes? sizes = null) => new(
         maxBatch,
         options.MaxBatchDelay,
         options.Overflow,
@@ -53,7 +53,8 @@ internal static class Opening
         lanes[0].IsOnDevice && options.WaitMode == WaitMode.Spin ? DispatcherSpin : TimeSpan.Zero,
         options.AllowSynchronousContinuations,
         options.Warning,
-        LatencyGoal: options.LatencyGoal);
+        LatencyGoal: options.LatencyGoal,
+        Sizes: sizes);
 
     /// <summary>Bytes of the host that the process may have.</summary>
     public static long AvailableHostBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -61,7 +62,7 @@ internal static class Opening
     /// <summary>Starts the pipeline of a layout, and tells of what it lacks.</summary>
     public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, DetectorLayout layout, OpeningSteps steps)
     {
-        Pipeline pipeline = Start(pool, lanes, options, layout.MaxBatch, steps);
+        Pipeline pipeline = Start(pool, lanes, options, layout.MaxBatch, layout.InputSizes, steps);
         if (layout.Shrunk.Length > 0)
         {
             pipeline.Warnings.Say($"The detector has been opened smaller than wanted{layout.Shrunk}.");
@@ -71,8 +72,9 @@ internal static class Opening
     }
 
     /// <summary>Starts the pipeline, which prepares the lanes. On an error lanes and pool remain the caller's.</summary>
-    public static Pipeline Start(FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, OpeningSteps? steps = null) =>
-        new(pool, lanes, PipelineOf(pool, lanes, options, maxBatch), steps);
+    public static Pipeline Start(
+        FramePool pool, Lane[] lanes, DetectorOptions options, int maxBatch, InputSizes sizes, OpeningSteps? steps = null) =>
+        new(pool, lanes, PipelineOf(pool, lanes, options, maxBatch, sizes), steps);
 
     /// <summary>Undoes an opening that failed, in the opposite order.</summary>
     public static void Dispose(IEnumerable<IDisposable?> made)

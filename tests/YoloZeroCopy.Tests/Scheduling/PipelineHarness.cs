@@ -20,14 +20,15 @@ internal sealed class PipelineHarness : IAsyncDisposable
         Action<string>? warning = null,
         TimeProvider? clock = null,
         int slotBytes = 0,
-        TimeSpan latencyGoal = default)
+        TimeSpan latencyGoal = default,
+        InputSizes? sizes = null)
     {
         Lanes = lanes;
         Pool = new FramePool(slots, slotBytes == 0 ? Format.ByteCount : slotBytes);
         Pipeline = new Pipeline(
             Pool, lanes, new PipelineOptions(
                 maxBatch, maxBatchDelay, overflow, queueCapacity == 0 ? slots : queueCapacity, maxFrameAge, MaxDetections: 4, spinTime,
-                allowSynchronousContinuations, warning, clock, IsDriven: clock is not null, latencyGoal));
+                allowSynchronousContinuations, warning, clock, IsDriven: clock is not null, latencyGoal, sizes));
     }
 
     public FakeLane[] Lanes { get; }
@@ -36,9 +37,10 @@ internal sealed class PipelineHarness : IAsyncDisposable
 
     public Pipeline Pipeline { get; }
 
-    public ValueTask<DetectionResult> Submit(int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default)
+    public ValueTask<DetectionResult> Submit(
+        int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default, FrameFormat? format = null)
     {
-        Assert.True(Pool.TryRent(Format, out FrameSlot slot));
+        Assert.True(Pool.TryRent(format ?? Format, out FrameSlot slot));
         FakeLane.Stamp(slot, number++);
         return Pipeline.Submit(slot, source, capturedAt, cancellationToken);
     }

@@ -13,6 +13,7 @@ internal sealed class VirtualSite : IAsyncDisposable
     private readonly PriorityQueue<Action, (long Time, long Order)> events = new();
     private readonly Queue<LaneBatch> started = new();
     private readonly Func<int, TimeSpan> service;
+    private readonly Func<int, TimeSpan>? serviceOfSize;
     private readonly PipelineHarness harness;
     private readonly List<Task> consumers = [];
     private readonly ConcurrentQueue<Answer> answers = new();
@@ -29,6 +30,8 @@ internal sealed class VirtualSite : IAsyncDisposable
     /// <param name="maxFrameAge">The detector's own limit.</param>
     /// <param name="maxBatchDelay">How long batches wait for company.</param>
     /// <param name="latencyGoal">The detector's goal.</param>
+    /// <param name="sizes">The detector's input sizes.</param>
+    /// <param name="serviceOfSize">Time that a lane takes for a batch of an input size, in place of the other; null for the other.</param>
     public VirtualSite(
         int lanes,
         int maxBatch,
@@ -38,13 +41,16 @@ internal sealed class VirtualSite : IAsyncDisposable
         int queueCapacity = 1,
         TimeSpan maxFrameAge = default,
         TimeSpan maxBatchDelay = default,
-        TimeSpan latencyGoal = default)
+        TimeSpan latencyGoal = default,
+        InputSizes? sizes = null,
+        Func<int, TimeSpan>? serviceOfSize = null)
     {
         this.service = service;
+        this.serviceOfSize = serviceOfSize;
         harness = new PipelineHarness(
             [.. Enumerable.Range(0, lanes).Select(_ => new FakeLane((_, batch) => started.Enqueue(batch)))],
             slots, maxBatch, overflow, queueCapacity, maxFrameAge, maxBatchDelay, allowSynchronousContinuations: true, clock: clock,
-            latencyGoal: latencyGoal);
+            latencyGoal: latencyGoal, sizes: sizes);
     }
 
     /// <summary>What became of a frame. The times are those of its capture and of its end.</summary>
@@ -64,6 +70,9 @@ internal sealed class VirtualSite : IAsyncDisposable
     /// <summary>The sources of each batch, in the order in which they began.</summary>
     public IReadOnlyList<int[]> Batches => batches;
 
+    /// <summary>The input size of each, as its place among the detector's.</summary>
+    public List<int> BatchSizes { get; } = [];
+
     public int Submitted { get; private set; }
 
     /// <summary>Adds a source; its misses are in <see cref="Misses"/>.</summary>
@@ -81,19 +90,20 @@ internal sealed class VirtualSite : IAsyncDisposable
     public void At(TimeSpan time, Action action) => events.Enqueue(action, (SourceSettings.Ticks(time), order++));
 
     /// <summary>A camera: a frame every period, from a time until it is told to stop.</summary>
-    public void Camera(int source, TimeSpan first, TimeSpan period, TimeSpan end, int tag = 0) => At(first, () =>
+    public void Camera(int source, TimeSpan first, TimeSpan period, TimeSpan end, int tag = 0, FrameFormat? format = null) => At(first, () =>
     {
-        Submit(source, tag: tag);
+        Submit(source, tag: tag, format: format);
         TimeSpan next = first + period;
         if (next < end)
         {
-            Camera(source, next, period, end, tag);
+            Camera(source, next, period, end, tag, format);
         }
     });
 
-    public void Submit(int source, TimeSpan age = default, int tag = 0, CancellationToken cancellationToken = default)
+    public void Submit(
+        int source, TimeSpan age = default, int tag = 0, CancellationToken cancellationToken = default, FrameFormat? format = null)
     {
-        if (!harness.Pool.TryRent(PipelineHarness.Format, out FrameSlot slot))
+        if (!harness.Pool.TryRent(format ?? PipelineHarness.Format, out FrameSlot slot))
         {
             Refused++;
             return;
@@ -155,8 +165,10 @@ internal sealed class VirtualSite : IAsyncDisposable
         {
             while (started.TryDequeue(out LaneBatch? batch))
             {
+                BatchSizes.Add(batch.SizeIndex);
+                Assert.All(batch.Frames.ToArray(), frame => Assert.Equal(batch.SizeIndex, frame.SizeIndex));
                 batches.Add([.. batch.Frames.ToArray().Select(static frame => frame.Source)]);
-                At(Now + service(batch.Count), () => FakeLane.Finish(batch));
+                At(Now + (serviceOfSize?.Invoke(batch.SizeIndex) ?? service(batch.Count)), () => FakeLane.Finish(batch));
             }
         }
 

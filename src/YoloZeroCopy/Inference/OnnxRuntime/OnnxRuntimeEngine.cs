@@ -23,9 +23,12 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     private readonly OnnxRuntimeModel model;
     private readonly OrtHandle session;
     private volatile bool disposed;
+    private long pictureActivations;
 
-    private OnnxRuntimeEngine(OnnxRuntimeModel openModel, OrtHandle openSession, DetectionHead? head, string? wholeBecause)
+    private OnnxRuntimeEngine(
+        OnnxRuntimeModel openModel, OrtHandle openSession, DetectionHead? head, string? wholeBecause, IEnumerable<OnnxRuntimeEngine> smaller)
     {
+        AtSizes = [.. smaller, this];
         model = openModel;
         session = openSession;
         Head = head;
@@ -46,12 +49,19 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     public override string Description => $"ONNX Runtime {model.Library.Version} on the CPU ({model.Library.Path})";
 
     /// <inheritdoc/>
-    /// <remarks>Runs one picture, or one batch where the model fixes it: what a run takes of memory grows with its pictures and with nothing
-    /// else.</remarks>
+    /// <remarks>
+    /// Runs one picture, or one batch where the model fixes it, at the largest input size: what a run takes of memory grows with its pictures and their
+    /// pixels, and with nothing else. The sizes have one session, where the smaller ones run in what the largest has taken.
+    /// </remarks>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
         int largest = batches[^1];
-        (long pictureBytes, bool isMeasured) = ActivationBytes();
+        (long pictureBytes, bool isMeasured) = MeasureActivations();
+        foreach (OnnxRuntimeEngine engine in AtSizes.Cast<OnnxRuntimeEngine>())
+        {
+            engine.pictureActivations = (long)(pictureBytes * ((double)engine.Model.InputBytes / Model.InputBytes));
+        }
+
         return
         [
             new MemoryPlanEntry(MemoryItem.Weights, MemoryPlace.Host, model.FileBytes, MemoryEvidence.Formula, "as the model's file"),
@@ -66,6 +76,9 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
                 MemoryItem.Libraries, MemoryPlace.Host, LibraryBytes, MemoryEvidence.Formula, "code, tables and threads of ONNX Runtime and .NET"),
         ];
     }
+
+    /// <inheritdoc/>
+    public override long ActivationBytes(int batch) => batch * pictureActivations;
 
     /// <inheritdoc/>
     public override long? TakenActivationBytes => disposed ? null : OnnxRuntimeSession.PeakArenaBytes(model.Library, session);
@@ -86,21 +99,38 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 
         // Left to itself, ONNX Runtime counts the machine's cores, not those a container may use, and pins a thread to each.
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
-        OnnxRuntimeModel model = OnnxRuntimeModel.Open(source, options.LibraryPath, options.ImageSize);
+        OnnxRuntimeModel[] models = options.Sizes is InputSizes sizes
+            ? [.. sizes.All.Select(size => OnnxRuntimeModel.Open(source, options.LibraryPath, size))]
+            : [OnnxRuntimeModel.Open(source, options.LibraryPath, imageSize: null)];
+        OnnxRuntimeModel largest = models[^1];
         string? wholeBecause = null;
-        if (options.CutHead && OnnxRuntimeHead.TryOpen(model, threads, out wholeBecause) is (OrtHandle session, DetectionHead head))
+        if (options.CutHead && OnnxRuntimeHead.TryOpen(models, threads, out wholeBecause) is (OrtHandle session, DetectionHead[] heads))
         {
-            return new OnnxRuntimeEngine(model, session, head, null);
+            return Make(models, session, heads, null);
         }
 
         try
         {
-            return new OnnxRuntimeEngine(model, OnnxRuntimeSession.OpenToRun(model.Library, source, model.Input, threads), null, wholeBecause);
+            OrtHandle whole = OnnxRuntimeSession.OpenToRun(largest.Library, source, largest.Input, threads, fixesSize: models.Length == 1);
+            return Make(models, whole, null, wholeBecause);
         }
         catch (InferenceException error)
         {
             throw new ModelException(source.Path, error.Message, error);
         }
+    }
+
+    /// <summary>An engine for each size over one session, which the last one, that of the largest, gives back.</summary>
+    private static OnnxRuntimeEngine Make(OnnxRuntimeModel[] models, OrtHandle session, DetectionHead[]? heads, string? wholeBecause)
+    {
+        OnnxRuntimeEngine[] engines = new OnnxRuntimeEngine[models.Length];
+        for (int index = 0; index < models.Length; index++)
+        {
+            engines[index] = new OnnxRuntimeEngine(
+                models[index], session, heads?[index], wholeBecause, index == models.Length - 1 ? engines[..index] : []);
+        }
+
+        return engines[^1];
     }
 
     /// <inheritdoc/>
@@ -125,7 +155,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     }
 
     /// <summary>Bytes that a run takes for each picture, beyond its tensors, and whether the runtime said so.</summary>
-    private unsafe (long Bytes, bool IsMeasured) ActivationBytes()
+    private unsafe (long Bytes, bool IsMeasured) MeasureActivations()
     {
         int batch = Math.Max(1, Model.FixedBatch);
         nuint inputBytes = (nuint)batch * (nuint)Model.InputBytes;
@@ -149,7 +179,11 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
     public override void Dispose()
     {
         // The handle alone cannot tell: it stays open while a context holds it.
-        disposed = true;
+        foreach (OnnxRuntimeEngine engine in AtSizes.Cast<OnnxRuntimeEngine>())
+        {
+            engine.disposed = true;
+        }
+
         session.Dispose();
     }
 }

@@ -42,16 +42,45 @@ internal static unsafe class OnnxRuntimeHead
     }
 
     /// <summary>Cuts a model and opens what is left of it to run.</summary>
-    /// <param name="model">The model, opened whole.</param>
+    /// <param name="models">The model, opened whole, at each input size.</param>
     /// <param name="threads">Threads to run with.</param>
     /// <param name="reason">Why it stays whole, where this is null.</param>
-    /// <returns>A session of the network without its tail, and the maps it gives.</returns>
-    public static (OrtHandle Session, DetectionHead Head)? TryOpen(OnnxRuntimeModel model, int threads, out string? reason)
+    /// <returns>A session of the network without its tail for all sizes, and the maps it gives at each.</returns>
+    public static (OrtHandle Session, DetectionHead[] Heads)? TryOpen(IReadOnlyList<OnnxRuntimeModel> models, int threads, out string? reason)
     {
-        using OnnxModel? file = TryRead(model.Source, out reason);
-        return file is not null && OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason)
-            ? TryCut(model, file, graph, network => OnnxRuntimeSession.OpenToRun(model.Library, network, model.Input, threads), out reason)
-            : null;
+        OnnxRuntimeModel largest = models[^1];
+        using OnnxModel? file = TryRead(largest.Source, out reason);
+        if (file is null || !OnnxGraph.TryCreate(file.Proto, out OnnxGraph? graph, out reason))
+        {
+            return null;
+        }
+
+        if (models.Count == 1)
+        {
+            return TryCut(largest, file, graph, network => OpenToRun(network, fixesSize: true), out reason) is (OrtHandle only, DetectionHead head)
+                ? (only, [head]) : null;
+        }
+
+        List<DetectionHead> heads = [];
+        foreach (OnnxRuntimeModel model in models)
+        {
+            // Only with its size fixed does a network tell the sizes of its maps.
+            if (TryCut(model, file, graph, network => OnnxRuntimeSession.OpenForShapes(model.Library, network, model.Input), out reason)
+                is not (OrtHandle shapes, DetectionHead head))
+            {
+                reason = $"at {model.Input.Width}x{model.Input.Height}: {reason}";
+                return null;
+            }
+
+            shapes.Dispose();
+            heads.Add(head);
+        }
+
+        using ModelBytes bytes = HeadCut.TryCut(graph, largest.OutputName, out reason)!.Network(file);
+        return (OpenToRun(ModelSource.InMemory(bytes.Memory, largest.Source.Path), fixesSize: false), [.. heads]);
+
+        OrtHandle OpenToRun(ModelSource network, bool fixesSize) =>
+            OnnxRuntimeSession.OpenToRun(largest.Library, network, largest.Input, threads, fixesSize);
     }
 
     private static (OrtHandle Session, DetectionHead Head)? TryCut(

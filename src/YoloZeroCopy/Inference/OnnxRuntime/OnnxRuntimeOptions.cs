@@ -9,8 +9,15 @@ internal sealed record OnnxRuntimeOptions
     /// <summary>Threads that one run uses, the caller's included; 0 for one per core.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Size of the model's input in pixels. Null takes what the model fixes, else its metadata's <c>imgsz</c>, else 640x640.</summary>
-    public (int Width, int Height)? ImageSize { get; init; }
+    /// <summary>Sizes of the model's input. Null takes what the model fixes, else its metadata's <c>imgsz</c>, else 640x640.</summary>
+    public InputSizes? Sizes { get; init; }
+
+    /// <summary>One size of the model's input in pixels.</summary>
+    public (int Width, int Height)? ImageSize
+    {
+        get => Sizes?.Largest;
+        init => Sizes = value is (int, int) size ? InputSizes.Of(size) : null;
+    }
 
     /// <summary>Whether the model may be cut before the end of its head, so that its maps are decoded and not its own output.</summary>
     public bool CutHead { get; init; }

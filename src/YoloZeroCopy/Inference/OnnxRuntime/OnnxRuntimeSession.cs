@@ -17,16 +17,16 @@ internal static unsafe class OnnxRuntimeSession
         return Open(library, source, options);
     }
 
-    /// <summary>Opens a session to run, with the input's free dimensions fixed.</summary>
+    /// <summary>Opens a session to run, with the input's free dimensions fixed, or all but width and height.</summary>
     /// <exception cref="ModelException">The file cannot be loaded; the message has the runtime's own words.</exception>
-    public static OrtHandle OpenToRun(OnnxRuntimeLibrary library, ModelSource source, PictureInput input, int threads)
+    public static OrtHandle OpenToRun(OnnxRuntimeLibrary library, ModelSource source, PictureInput input, int threads, bool fixesSize = true)
     {
         using OrtHandle options = CreateOptions(library, source.Path, OrtGraphOptimizationLevel.EnableAll, threads);
 
         // A thread that spins between runs takes the core that the pipeline's other stages need. Measured with a YOLOv8n and two threads on two busy
         // cores: 1.4 to 1.6 times the processor time of a frame, and no more frames.
         Configure(library, source.Path, options, "session.intra_op.allow_spinning"u8, "0"u8);
-        Override(library, source.Path, options, input.Overrides());
+        Override(library, source.Path, options, input.Overrides(fixesSize: fixesSize));
         return Open(library, source, options);
     }
 

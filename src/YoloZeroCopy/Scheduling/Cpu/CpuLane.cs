@@ -5,7 +5,7 @@ using YoloZeroCopy.Cuda;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// A lane on the processor that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own.
+/// A lane on the processor that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own, which all input sizes share.
 /// </summary>
 internal sealed unsafe class CpuLane : ProcessorLane
 {
@@ -15,51 +15,45 @@ internal sealed unsafe class CpuLane : ProcessorLane
     private static readonly CudaProfilerName EngineName = new("engine");
     private static readonly CudaProfilerName DecodeName = new("decode");
 
-    private readonly InferenceEngine engine;
-    private readonly ModelInfo model;
-    private readonly CpuPreprocessor preprocessor;
-    private readonly OutputDecoder decoder;
-    private readonly EngineContext?[] contexts;
+    private readonly SizedParts[] sizes;
     private readonly byte* input;
     private readonly byte* output;
-    private readonly int inputBytes;
 
     public CpuLane(InferenceEngine engine, int maxBatch, DecodingOptions decoding, int number)
         : base(number)
     {
-        this.engine = engine;
-        model = engine.Model;
-        int tensorBatch = model.FixedBatch == 0 ? maxBatch : model.FixedBatch;
-        inputBytes = model.InputBytes;
-        contexts = new EngineContext?[tensorBatch + 1];
-        preprocessor = new CpuPreprocessor(model.InputWidth, model.InputHeight, model.InputType);
-        decoder = OutputDecoder.For(engine, decoding);
+        sizes = [.. engine.AtSizes.Select(sized => new SizedParts(sized, maxBatch, decoding))];
 
         // Zeroed: rows of a fixed batch that no frame fills must hold numbers, too.
-        input = Allocate((long)tensorBatch * inputBytes);
-        output = Allocate((long)tensorBatch * engine.OutputBytes);
+        input = Allocate(sizes.Max(static size => (long)size.TensorBatch * size.Model.InputBytes));
+        output = Allocate(sizes.Max(static size => (long)size.TensorBatch * size.Engine.OutputBytes));
         StartThread();
     }
 
     /// <summary>
-    /// Makes a context for every batch size, which costs next to nothing here, and runs the largest, so that a model that cannot run says so on
-    /// opening.
+    /// Makes a context for every batch and input size, which costs next to nothing here, and runs the largest batches, so that a model that cannot run
+    /// says so on opening.
     /// </summary>
     public override void Prepare(OpeningSteps steps)
     {
-        for (int size = model.FixedBatch == 0 ? 1 : model.FixedBatch; size < contexts.Length; size++)
+        foreach (SizedParts size in Enumerable.Reverse(sizes))
         {
-            contexts[size] = engine.CreateContext(size, (nint)input, (nint)output, stream: 0);
+            for (int batch = size.Model.FixedBatch == 0 ? 1 : size.Model.FixedBatch; batch < size.Contexts.Length; batch++)
+            {
+                size.Contexts[batch] = size.Engine.CreateContext(batch, (nint)input, (nint)output, stream: 0);
+            }
+
+            // What the runtime takes for the largest size, the smaller ones find there.
+            size.Contexts[^1]!.Enqueue();
         }
 
-        contexts[^1]!.Enqueue();
         steps.Advance();
     }
 
     public override void Dispose()
     {
         base.Dispose();
-        foreach (EngineContext? context in contexts)
+        foreach (EngineContext? context in sizes.SelectMany(static size => size.Contexts))
         {
             context?.Dispose();
         }
@@ -77,12 +71,15 @@ internal sealed unsafe class CpuLane : ProcessorLane
 
     protected override void RunBatch(LaneBatch current)
     {
+        SizedParts size = sizes[current.SizeIndex];
         long start = Stopwatch.GetTimestamp();
         using (CudaProfiler.Range(PreprocessName))
         {
             for (int index = 0; index < current.Count; index++)
             {
-                preprocessor.Run(current.Pixels(index), current.Format(index), new Span<byte>(input + ((long)index * inputBytes), inputBytes));
+                int inputBytes = size.Model.InputBytes;
+                size.Preprocessor.Run(
+                    current.Pixels(index), current.Format(index), new Span<byte>(input + ((long)index * inputBytes), inputBytes));
                 current.ReleaseFrame(index);
             }
         }
@@ -91,7 +88,7 @@ internal sealed unsafe class CpuLane : ProcessorLane
         try
         {
             using CudaProfilerRange range = CudaProfiler.Range(EngineName);
-            contexts[BatchOf(current)]!.Enqueue();
+            size.Contexts[size.BatchOf(current)]!.Enqueue();
         }
         catch (InferenceException error)
         {
@@ -110,7 +107,7 @@ internal sealed unsafe class CpuLane : ProcessorLane
         {
             for (int index = 0; index < current.Count; index++)
             {
-                Decode(current, index);
+                Decode(size, current, index);
             }
         }
 
@@ -119,21 +116,38 @@ internal sealed unsafe class CpuLane : ProcessorLane
             new StageTimes(decoded - start, Preprocess: preprocessed - start, Inference: inferred - preprocessed, Decode: decoded - inferred));
     }
 
-    /// <summary>Pictures of the engine's run.</summary>
-    private int BatchOf(LaneBatch current) => model.FixedBatch == 0 ? current.Count : model.FixedBatch;
-
-    private void Decode(LaneBatch current, int index)
+    private void Decode(SizedParts size, LaneBatch current, int index)
     {
         FrameFormat format = current.Format(index);
-        Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
+        Letterbox letterbox = new(format.Width, format.Height, size.Model.InputWidth, size.Model.InputHeight);
         try
         {
-            int count = decoder.Decode((nint)output, BatchOf(current), index, letterbox, current.Detections(index));
+            int count = size.Decoder.Decode((nint)output, size.BatchOf(current), index, letterbox, current.Detections(index));
             current.SetResult(index, count);
         }
         catch (InferenceException error)
         {
             current.SetError(index, error);
         }
+    }
+
+    /// <summary>What depends on the input size.</summary>
+    private sealed class SizedParts(InferenceEngine engine, int maxBatch, DecodingOptions decoding)
+    {
+        public InferenceEngine Engine => engine;
+
+        public ModelInfo Model { get; } = engine.Model;
+
+        public CpuPreprocessor Preprocessor { get; } = new(engine.Model.InputWidth, engine.Model.InputHeight, engine.Model.InputType);
+
+        public OutputDecoder Decoder { get; } = OutputDecoder.For(engine, decoding);
+
+        /// <summary>Contexts by batch size.</summary>
+        public EngineContext?[] Contexts { get; } = new EngineContext?[(engine.Model.FixedBatch == 0 ? maxBatch : engine.Model.FixedBatch) + 1];
+
+        public int TensorBatch => Contexts.Length - 1;
+
+        /// <summary>Pictures of the engine's run.</summary>
+        public int BatchOf(LaneBatch current) => Model.FixedBatch == 0 ? current.Count : Model.FixedBatch;
     }
 }
