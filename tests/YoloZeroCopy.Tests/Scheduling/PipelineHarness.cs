@@ -38,7 +38,7 @@ internal sealed class PipelineHarness : IAsyncDisposable
     public Pipeline Pipeline { get; }
 
     public ValueTask<DetectionResult> Submit(
-        int source = 0, long capturedAt = 0, CancellationToken cancellationToken = default, FrameFormat? format = null)
+        int source = 0, long capturedAt = 0, FrameFormat? format = null, CancellationToken cancellationToken = default)
     {
         Assert.True(Pool.TryRent(format ?? Format, out FrameSlot slot));
         FakeLane.Stamp(slot, number++);

@@ -101,7 +101,7 @@ internal sealed class VirtualSite : IAsyncDisposable
     });
 
     public void Submit(
-        int source, TimeSpan age = default, int tag = 0, CancellationToken cancellationToken = default, FrameFormat? format = null)
+        int source, TimeSpan age = default, int tag = 0, FrameFormat? format = null, CancellationToken cancellationToken = default)
     {
         if (!harness.Pool.TryRent(format ?? PipelineHarness.Format, out FrameSlot slot))
         {
