@@ -10,12 +10,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { WIDTH = 640, HEIGHT = 480, SIDE = 64 };
+enum { WIDTH = 640, HEIGHT = 480, SIDE = 64, FRAME_NS = 1000000 };
 
 static void print_result(void *context, const yzc_result *result)
 {
     (void)context;
-    printf("frame %" PRId64 ": %s", result->timestamp_ns, result->is_dropped ? "dropped" : "found");
+    printf("frame %" PRId64 ": %s", result->timestamp_ns / FRAME_NS, result->is_dropped ? "dropped" : "found");
     for (uint32_t i = 0; i < result->count; i++)
         printf(" class %d at %.0f,%.0f", result->detections[i].class_id, result->detections[i].x1, result->detections[i].y1);
     printf("\n");
@@ -46,7 +46,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "connected\n");
         if (code == 0 && (code = yzc_frames_rent(frames, -1, &slot)) == 0) {
             draw(slot.pixels, frame);
-            code = yzc_frames_submit(frames, &slot, &format, 0, frame);
+            code = yzc_frames_submit(frames, &slot, &format, 0, frame * FRAME_NS);
             frame += code == 0;
         }
         if (code == 0 && frame == count)

@@ -24,6 +24,9 @@ internal static class Children
                 case ['m', 'e', 'm', 'o', 'r', 'y', ',', ..]:
                     await MemoryChildren.RunAsync(name);
                     break;
+                case ['s', 'h', 'a', 'r', 'e', 'd', ',', ..]:
+                    await SharedChildren.RunAsync(name);
+                    break;
                 default:
                     await FaultChildren.RunAsync(name, folder);
                     break;

@@ -1,11 +1,15 @@
 using YoloZeroCopy.Gpu.Tests;
 
 // `--child NAME` is how tests start this program as a process of its own; without it the program runs its tests.
+// `--shared-rate` prints the rate of frames of another process beside that of frames of this one.
 // `--doctor-matrix [ROUNDS] [cpu]` prints what the doctor says of every provoked cause, for docs/doctor.md.
 switch (args)
 {
     case ["--child", string name, ..]:
         return await Children.RunAsync(name);
+    case ["--shared-rate"]:
+        Console.WriteLine(await SharedRate.MeasureAsync());
+        return 0;
     case ["--doctor-matrix", .. string[] rest]:
         int rounds = rest is [string number, ..] ? int.Parse(number, System.Globalization.CultureInfo.InvariantCulture) : 3;
         IEnumerable<Provocation> provocations = rest.Contains("cpu")

@@ -53,21 +53,16 @@ internal sealed class SharedSource : IDisposable
         }
     }
 
-    /// <summary>Lets the handler have a result, and then the producer.</summary>
+    /// <summary>Lets the producer have a result, and then the handler, at whose end the slot is free.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask HandleAsync(SourceFrame frame, DetectionResult result)
     {
-        try
+        if (connection is SharedConnection asking)
         {
-            await handler(frame, result).ConfigureAwait(false);
+            await asking.SendResultAsync((int)frame.Token, result).ConfigureAwait(false);
         }
-        finally
-        {
-            if (connection is SharedConnection asking)
-            {
-                await asking.SendResultAsync((int)frame.Token, result).ConfigureAwait(false);
-            }
-        }
+
+        await handler(frame, result).ConfigureAwait(false);
     }
 
     /// <summary>Listens no more, and takes the socket's file away.</summary>

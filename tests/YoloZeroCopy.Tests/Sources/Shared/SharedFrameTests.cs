@@ -44,9 +44,9 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
         await producer.WaitForExitAsync().WaitAsync(SharedBed.Long);
         Assert.Equal((0, "connected\n"), (producer.ExitCode, await errors));
 
-        // The square is where the program drew it; times are in units of 100 ns.
+        // The square is where the program drew it.
         Assert.Equal([.. Enumerable.Range(0, count).Select(static frame => $"frame {frame}: found class 0 at {frame * 8 % 576},100")], lines);
-        Assert.Equal([.. Enumerable.Range(0, count).Select(static frame => (new TimeSpan(frame / 100), frame * 8 % 576, (byte)32))], handled);
+        Assert.Equal([.. Enumerable.Range(0, count).Select(static frame => (TimeSpan.FromMilliseconds(frame), frame * 8 % 576, (byte)32))], handled);
         Assert.True(bed.ReadSharedMemoryOnly());
         Assert.Equal((0, 0), (bed.Detector.Statistics.HostCopies, bed.Detector.Statistics.ExternalFramesHeld));
         HubHarness.Until(() => source.State == SourceState.Stalled, "nobody is connected");
