@@ -231,6 +231,52 @@ YZC_DEVICE int mix(int upper_left, int upper_right, int lower_left, int lower_ri
     return mix_rows(upper, lower, from.upper_weight, from.lower_weight);
 }
 
+// Frames of NV12 of twice, six times ... the input's size: all that a warp mixes are squares of two by two pixels that share their colour, all four with
+// the same weight. Then the mixing is a mean, and a pixel's colour is read and computed once. False, with nothing done, where a pixel of the warp is none.
+YZC_DEVICE bool sample_squares(const yzc_picture& picture, const sources& from, rgb (&levels)[Pixels])
+{
+    constexpr int Half = 1024;
+    bool squares = ((picture.frame | picture.chroma | (uint64_t)picture.stride) & 1) == 0 && (from.upper & 1) == 0 && from.lower == from.upper + 1
+        && from.upper_weight == Half && from.lower_weight == Half;
+#pragma unroll
+    for (int i = 0; i < Pixels; i++) {
+        squares = squares && (from.left[i] & 1) == 0 && from.left_weight[i] == Half && from.right_weight[i] == Half;
+    }
+
+    if (warp_ballot(!squares) != 0) {
+        return false;
+    }
+
+    int64_t stride = picture.stride;
+    uint64_t luma = picture.frame + (uint64_t)(from.upper * stride);
+    uint64_t chroma = picture.chroma + (uint64_t)(from.upper / 2 * stride);
+    uint32_t upper[Pixels], lower[Pixels], colors[Pixels];
+#pragma unroll
+    for (int i = 0; i < Pixels; i++) {
+        upper[i] = read16(luma + (uint64_t)from.left[i]);
+        lower[i] = read16(luma + (uint64_t)(stride + from.left[i]));
+        colors[i] = read16(chroma + (uint64_t)from.left[i]);
+    }
+
+#pragma unroll
+    for (int i = 0; i < Pixels; i++) {
+        const uint32_t lumas[4] = { upper[i] & 0xFF, upper[i] >> 8, lower[i] & 0xFF, lower[i] >> 8 };
+        const nv12 reader(picture);
+        rgb sum = { 2, 2, 2 };
+#pragma unroll
+        for (int k = 0; k < 4; k++) {
+            rgb pixel = reader.to_rgb({ lumas[k], colors[i] & 0xFF, colors[i] >> 8 });
+            sum.red += pixel.red;
+            sum.green += pixel.green;
+            sum.blue += pixel.blue;
+        }
+
+        levels[i] = { sum.red >> 2, sum.green >> 2, sum.blue >> 2 };
+    }
+
+    return true;
+}
+
 template <class Reader>
 YZC_DEVICE void sample(const Reader& reader, const sources& from, rgb (&levels)[Pixels])
 {
@@ -331,16 +377,13 @@ struct channels_first {
     }
 };
 
-// [batch, height, width, 4] of halves, the fourth 0. A pixel is one access of 8 bytes.
+// [batch, height, width, 4] of halves, the fourth 0. A pixel is one access of 8 bytes: of a structure the compiler makes two, and each fills half of
+// what the cache writes at once.
 struct channels_last {
-    struct alignas(8) halves4 {
-        uint32_t red_green, blue;
-    };
-
-    YZC_GLOBAL halves4* tensor;
+    YZC_GLOBAL uint64_t* tensor;
 
     YZC_DEVICE_MEMBER explicit channels_last(const yzc_preprocess_params& params)
-        : tensor(global<halves4>(params.tensor))
+        : tensor(global<uint64_t>(params.tensor))
     {
         tensor += (int64_t)params.input_height * params.input_width * block_z();
     }
@@ -349,10 +392,21 @@ struct channels_last {
     {
         uint32_t red = float16::of((uint32_t)levels.red);
         uint32_t green = float16::of((uint32_t)levels.green);
-        tensor[pixel].red_green = red | green << 16;
-        tensor[pixel].blue = float16::of((uint32_t)levels.blue);
+        tensor[pixel] = (uint64_t)float16::of((uint32_t)levels.blue) << 32 | (red | green << 16);
     }
 };
+
+template <class Tensor>
+YZC_DEVICE void store_row(const Tensor& tensor, int y, int first, int width, const rgb (&levels)[Pixels])
+{
+#pragma unroll
+    for (int i = 0; i < Pixels; i++) {
+        int x = first + 32 * i;
+        if (x < width) {
+            tensor.store((int64_t)y * width + x, levels[i]);
+        }
+    }
+}
 
 template <class Tensor>
 YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
@@ -366,81 +420,82 @@ YZC_DEVICE void preprocess(const yzc_preprocess_params& params)
 
     const yzc_picture picture = read_picture(params.pictures, block_z());
     const Tensor tensor(params);
+    int resized_row = y - picture.top;
     rgb levels[Pixels];
 #pragma unroll
     for (int i = 0; i < Pixels; i++) {
         levels[i] = { Padding, Padding, Padding };
     }
 
-    int resized_row = y - picture.top;
-    bool in_frame[Pixels] = {};
-    if (resized_row >= 0 && resized_row < picture.resized_height) {
-        sources from;
-        location vertical = locate(resized_row, picture.scale_y);
-        from.upper = clamped(vertical.first, 0, picture.frame_height - 1);
-        from.lower = clamped(vertical.first + 1, 0, picture.frame_height - 1);
-        from.upper_weight = vertical.first_weight;
-        from.lower_weight = vertical.second_weight;
-        bool two_columns = false;
+    // A warp's whole row is padding, of frames wider than the input nearly half of all: the compiler knows the values.
+    if (resized_row < 0 || resized_row >= picture.resized_height) {
+        store_row(tensor, y, first, width, levels);
+        return;
+    }
+
+    bool in_frame[Pixels];
+    sources from;
+    location vertical = locate(resized_row, picture.scale_y);
+    from.upper = clamped(vertical.first, 0, picture.frame_height - 1);
+    from.lower = clamped(vertical.first + 1, 0, picture.frame_height - 1);
+    from.upper_weight = vertical.first_weight;
+    from.lower_weight = vertical.second_weight;
+    bool two_columns = false;
 #pragma unroll
-        for (int i = 0; i < Pixels; i++) {
-            int column = first + 32 * i - picture.left;
-            in_frame[i] = column >= 0 && column < picture.resized_width;
-            location horizontal = locate(clamped(column, 0, picture.resized_width - 1), picture.scale_x);
+    for (int i = 0; i < Pixels; i++) {
+        int column = first + 32 * i - picture.left;
+        in_frame[i] = column >= 0 && column < picture.resized_width;
+        location horizontal = locate(clamped(column, 0, picture.resized_width - 1), picture.scale_x);
 
-            // Outside the frame its edge pixel is all. Rows differ: they keep both weights, and the edge row for both.
-            bool inside = horizontal.first >= 0 && horizontal.first < picture.frame_width - 1;
-            from.left[i] = clamped(horizontal.first, 0, picture.frame_width - 1);
-            from.left_weight[i] = inside ? horizontal.first_weight : 2048;
-            from.right_weight[i] = inside ? horizontal.second_weight : 0;
-            from.right[i] = from.right_weight[i] == 0 ? from.left[i] : from.left[i] + 1;
-            two_columns |= from.right_weight[i] != 0;
-        }
+        // Outside the frame its edge pixel is all. Rows differ: they keep both weights, and the edge row for both.
+        bool inside = horizontal.first >= 0 && horizontal.first < picture.frame_width - 1;
+        from.left[i] = clamped(horizontal.first, 0, picture.frame_width - 1);
+        from.left_weight[i] = inside ? horizontal.first_weight : 2048;
+        from.right_weight[i] = inside ? horizontal.second_weight : 0;
+        from.right[i] = from.right_weight[i] == 0 ? from.left[i] : from.left[i] + 1;
+        two_columns |= from.right_weight[i] != 0;
+    }
 
-        from.two_columns = warp_ballot(two_columns) != 0;
-        rgb sampled[Pixels];
-        switch (picture.pixel_format) {
-        case YZC_BGR24:
-        case YZC_RGB24:
-            sample(interleaved<3>(picture), from, sampled);
-            break;
-        case YZC_BGRA32:
-        case YZC_RGBA32:
-            sample(interleaved<4>(picture), from, sampled);
-            break;
-        case YZC_GRAY8:
-            sample(interleaved<1>(picture), from, sampled);
-            break;
-        case YZC_NV12:
+    from.two_columns = warp_ballot(two_columns) != 0;
+    rgb sampled[Pixels];
+    switch (picture.pixel_format) {
+    case YZC_BGR24:
+    case YZC_RGB24:
+        sample(interleaved<3>(picture), from, sampled);
+        break;
+    case YZC_BGRA32:
+    case YZC_RGBA32:
+        sample(interleaved<4>(picture), from, sampled);
+        break;
+    case YZC_GRAY8:
+        sample(interleaved<1>(picture), from, sampled);
+        break;
+    case YZC_NV12:
+        if (!sample_squares(picture, from, sampled)) {
             sample(nv12(picture), from, sampled);
-            break;
-        case YZC_P010:
-            sample(p010(picture), from, sampled);
-            break;
-        case YZC_BGR_PLANAR:
-        case YZC_RGB_PLANAR:
-            sample(planar(picture), from, sampled);
-            break;
-        default:
-            sample(bayer(picture), from, sampled);
-            break;
         }
 
-#pragma unroll
-        for (int i = 0; i < Pixels; i++) {
-            levels[i].red = in_frame[i] ? sampled[i].red : levels[i].red;
-            levels[i].green = in_frame[i] ? sampled[i].green : levels[i].green;
-            levels[i].blue = in_frame[i] ? sampled[i].blue : levels[i].blue;
-        }
+        break;
+    case YZC_P010:
+        sample(p010(picture), from, sampled);
+        break;
+    case YZC_BGR_PLANAR:
+    case YZC_RGB_PLANAR:
+        sample(planar(picture), from, sampled);
+        break;
+    default:
+        sample(bayer(picture), from, sampled);
+        break;
     }
 
 #pragma unroll
     for (int i = 0; i < Pixels; i++) {
-        int x = first + 32 * i;
-        if (x < width) {
-            tensor.store((int64_t)y * width + x, levels[i]);
-        }
+        levels[i].red = in_frame[i] ? sampled[i].red : levels[i].red;
+        levels[i].green = in_frame[i] ? sampled[i].green : levels[i].green;
+        levels[i].blue = in_frame[i] ? sampled[i].blue : levels[i].blue;
     }
+
+    store_row(tensor, y, first, width, levels);
 }
 
 }
