@@ -4,16 +4,22 @@ namespace YoloZeroCopy.Gpu.Tests;
 internal static class Same
 {
     /// <summary>Every wanted detection has its own partner of the same class, and none is left over. Returns the largest differences of a corner and
-    /// of a score.</summary>
+    /// of a score. With a threshold, a detection that is less than <paramref name="maxScore"/> above it may be in one of both only.</summary>
     public static (float Box, float Score) Check(
-        string what, Detection[] wanted, Detection[] given, float minIou, float maxScore, float maxBox = float.PositiveInfinity)
+        string what, Detection[] wanted, Detection[] given, float minIou, float maxScore, float maxBox = float.PositiveInfinity, float threshold = float.NegativeInfinity)
     {
-        Assert.True(wanted.Length == given.Length, $"{what}: {wanted.Length} detections wanted, {given.Length} given");
+        Assert.True(
+            float.IsFinite(threshold) || wanted.Length == given.Length, $"{what}: {wanted.Length} detections wanted, {given.Length} given");
         List<Detection> left = [.. given];
         (float box, float score) = (0, 0);
         foreach (Detection want in wanted)
         {
-            Detection best = left.MaxBy(candidate => candidate.ClassId == want.ClassId ? Iou(want, candidate) : -1);
+            Detection best = left.DefaultIfEmpty().MaxBy(candidate => candidate.ClassId == want.ClassId ? Iou(want, candidate) : -1);
+            if (want.Score < threshold + maxScore && (best.ClassId != want.ClassId || Iou(want, best) < minIou))
+            {
+                continue;
+            }
+
             Assert.True(best.ClassId == want.ClassId && Iou(want, best) >= minIou, $"{what}: {want} is missing; nearest is {best}");
             float boxDifference = Math.Max(
                 Math.Max(Math.Abs(want.X1 - best.X1), Math.Abs(want.Y1 - best.Y1)),
@@ -25,6 +31,7 @@ internal static class Same
             Assert.True(left.Remove(best));
         }
 
+        Assert.All(left, more => Assert.True(more.Score < threshold + maxScore, $"{what}: {more} is one too many"));
         return (box, score);
     }
 
