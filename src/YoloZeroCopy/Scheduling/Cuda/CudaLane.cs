@@ -115,19 +115,19 @@ internal sealed unsafe class CudaLane : Lane
         startedAt = Stopwatch.GetTimestamp();
         BatchBucket bucket = BucketFor(batch.Count);
 
-        // One that is alone has its results sooner without an event between streams.
-        bool usesResultStream = sizes.HasResultStream && !device.Results.IsIdle;
+        bool isAlone = device.Results.IsIdle;
         TimelineBatch? moments = device.Timeline?.Next(this, batch);
         try
         {
             moments?.UploadStart.Record(device.CopyStream);
-            Upload(batch, bucket.Size);
+            Upload(batch, bucket.Size, isAlone);
             moments?.UploadEnd.Record(device.CopyStream);
             uploaded.Record(device.CopyStream);
             stream.WaitFor(uploaded);
             WaitForWriters(batch);
             moments?.ComputeStart.Record(stream);
-            CudaStream last = Run(bucket, usesResultStream);
+            // One that is alone has its results sooner without an event between streams.
+            CudaStream last = Run(bucket, usesResultStream: sizes.HasResultStream && !isAlone);
             moments?.ComputeEnd.Record(last);
             moments?.StreamEnd.Record(stream);
             done.Record(last);
@@ -321,8 +321,7 @@ internal sealed unsafe class CudaLane : Lane
     private void WarmUp(BatchBucket bucket)
     {
         FillUp(0, bucket.Size);
-        UploadPictures(bucket.Size);
-        device.CopyStream.Synchronize();
+        UploadPictures(stream, bucket.Size);
         Enqueue(bucket, withResults: true);
         stream.Synchronize();
     }
@@ -340,7 +339,7 @@ internal sealed unsafe class CudaLane : Lane
         throw new InvalidOperationException($"A batch of {count} frames is larger than the lane's largest bucket, {sizes.Batch}.");
     }
 
-    private void Upload(LaneBatch current, int bucketSize)
+    private void Upload(LaneBatch current, int bucketSize, bool isAlone)
     {
         ReadOnlySpan<int> order = ByAddress(current);
         ulong to = memory.Frames;
@@ -365,7 +364,9 @@ internal sealed unsafe class CudaLane : Lane
         }
 
         FillUp(current.Count, bucketSize);
-        UploadPictures(bucketSize);
+
+        // Where the compute stream has nothing to do it takes the descriptors, beside the frames and not behind them.
+        UploadPictures(isAlone ? stream : device.CopyStream, bucketSize);
     }
 
     private void Describe(LaneBatch current, int index, ulong address, ulong chroma = 0)
@@ -453,7 +454,7 @@ internal sealed unsafe class CudaLane : Lane
         }
     }
 
-    private void UploadPictures(int count) => device.CopyStream.CopyToDevice(
+    private void UploadPictures(CudaStream on, int count) => on.CopyToDevice(
         new CUdeviceptr(memory.Pictures), memory.HostPicturesAddress, (nuint)(count * Unsafe.SizeOf<KernelPicture>()));
 
     private DecodeParameters Decode => device.Decode.ParametersFor(memory.Pictures, compute.Output, memory.Scratch, memory.Results);
