@@ -66,6 +66,26 @@ public sealed class GpuParityTests
         Say($"{Path.GetFileName(path)}: half precision differs from the reference by at most {box:F3} px and {score:F5} of score");
     }
 
+    [GpuTheory]
+    [InlineData(Precision.Single)]
+    [InlineData(Precision.Half)]
+    public async Task Results_that_come_on_the_result_stream_are_those_of_a_lone_frame_to_the_bit(Precision precision)
+    {
+        TestPicture[] pictures = TestData.ReadPictures();
+        await using YoloDetector detector = Open(TestData.Model, Device.Cuda(), 1, precision);
+        Detection[][] alone = new Detection[pictures.Length][];
+        for (int index = 0; index < pictures.Length; index++)
+        {
+            alone[index] = await Feed.DetectAsync(detector, pictures[index].Format, pictures[index].Pixels);
+        }
+
+        // Many at once, in lanes that use their memory again and again.
+        for (int round = 0; round < 25; round++)
+        {
+            Assert.Equal(alone, await Feed.DetectAllAsync(detector, pictures));
+        }
+    }
+
     private static async Task<Detection[][]> RunAsync(string model, Device device, int batch, Precision precision, TestPicture[] pictures)
     {
         await using YoloDetector detector = Open(model, device, batch, precision);
