@@ -27,6 +27,12 @@ internal static class Children
                 case ['s', 'h', 'a', 'r', 'e', 'd', ',', ..]:
                     await SharedChildren.RunAsync(name);
                     break;
+                case ['i', 'p', 'c', ',', 'p', 'r', ..]:
+                    IpcProducer.Run(name.Split(','));
+                    break;
+                case ['i', 'p', 'c', ',', ..]:
+                    IpcDeaths.Run(name.Split(','));
+                    break;
                 default:
                     await FaultChildren.RunAsync(name, folder);
                     break;

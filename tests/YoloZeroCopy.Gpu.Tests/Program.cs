@@ -2,6 +2,7 @@ using YoloZeroCopy.Gpu.Tests;
 
 // `--child NAME` is how tests start this program as a process of its own; without it the program runs its tests.
 // `--shared-rate` prints the rate of frames of another process beside that of frames of this one.
+// `--ipc` prints the rate of frames that another process writes on the device, and what CUDA does when one of two processes is killed.
 // `--doctor-matrix [ROUNDS] [cpu]` prints what the doctor says of every provoked cause, for docs/doctor.md.
 switch (args)
 {
@@ -9,6 +10,10 @@ switch (args)
         return await Children.RunAsync(name);
     case ["--shared-rate"]:
         Console.WriteLine(await SharedRate.MeasureAsync());
+        return 0;
+    case ["--ipc"]:
+        Console.WriteLine(await GpuIpcTests.MeasureRateAsync());
+        IpcDeaths.Print();
         return 0;
     case ["--doctor-matrix", .. string[] rest]:
         int rounds = rest is [string number, ..] ? int.Parse(number, System.Globalization.CultureInfo.InvariantCulture) : 3;
