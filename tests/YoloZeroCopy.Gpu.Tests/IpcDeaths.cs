@@ -14,7 +14,7 @@ internal static class IpcDeaths
 
     // Half a second of work and more on an H200, in as many calls as the driver takes without waiting.
     private const int SlowFills = 500;
-    private static readonly nuint SlowBytes = checked((nuint)(4L << 30));
+    private static readonly long SlowBytes = 4L << 30;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CaseLimit = TimeSpan.FromSeconds(40);
@@ -129,12 +129,12 @@ internal static class IpcDeaths
         using CudaIpcMemory memory = new(context, Convert.FromHexString(handles[0]));
         using CudaEvent written = CudaEvent.Open(context, Convert.FromHexString(handles[1]));
         using CudaStream stream = new(context);
-        using CudaDeviceMemory slow = new(context, isSlow ? SlowBytes : 1);
+        using CudaDeviceMemory slow = new(context, isSlow ? (nuint)SlowBytes : 1);
         stream.Fill(memory.Address, 1, Bytes);
         stream.Synchronize();
         for (int fill = 0; isSlow && fill < SlowFills; fill++)
         {
-            stream.Fill(slow.Address, (byte)fill, SlowBytes);
+            stream.Fill(slow.Address, (byte)fill, (nuint)SlowBytes);
         }
 
         stream.Fill(memory.Address, 2, Bytes);
