@@ -74,7 +74,8 @@ public sealed class GpuCudnnTests : IDisposable
         (LayerNetwork Network, DetectionHead Head)? read = CudnnEngine.TryRead(model, out string? reason);
         Assert.True(read is not null, reason);
         using LayerNetwork network = read.Value.Network;
-        using CudnnEngine? engine = CudnnEngine.TryOpen(model, network, read.Value.Head, context, kernels, options, out reason);
+        using CudnnEngine? engine = CudnnEngine.TryOpen(
+            [new SizedNetwork(model, network, read.Value.Head)], context, kernels, options, out reason);
         Assert.True(engine is not null, reason);
         Half[] given = RunOnGpu(engine, context, batch, pictures);
         Compare(name, batch, onProcessor.Head, wanted, engine.Head, given);

@@ -24,17 +24,7 @@ internal sealed class CudaLayout : DetectorLayout
         LaneCount = options.Lanes == 0 ? CudaOpening.DefaultLanes : options.Lanes;
         SlotCount = Opening.SlotCountOf(options, LaneCount, MaxBatch);
         InputSizes = engine.InputSizes;
-        DecodeKernels decode = DecodeKernels.For(engine, Opening.DecodingOf(options));
-        Sizes = new CudaLaneSizes(
-            MaxBatch,
-            Math.Max(MaxBatch, engine.MinBatch),
-            FramePool.StepOf(options.SlotBytes),
-            engine.InputBytes,
-            engine.OutputBytes,
-            decode.ScratchBytes,
-            decode.ResultBytes,
-            engine.MinBatch,
-            HasResultStream: LaneCount > 1 && !decode.RankReadsOutput);
+        Sizes = SizesOf(EngineAtSize.AllOf(engine, Opening.DecodingOf(options)), MaxBatch, options.SlotBytes, LaneCount);
         buckets = [.. BatchBucket.SizesFor(MaxBatch, engine.Model.FixedBatch, engine.MinBatch)];
         Plan = new MemoryPlan(
         [
@@ -48,6 +38,7 @@ internal sealed class CudaLayout : DetectorLayout
             MaxBatch = MaxBatch,
             Slots = SlotCount,
             SlotBytes = options.SlotBytes,
+            InputSizes = SizesOf(engine, buckets.AsSpan(), ComputeCount, static sized => (long)sized.InputBytes + sized.OutputBytes),
             Budget = budget,
         };
     }
@@ -63,6 +54,18 @@ internal sealed class CudaLayout : DetectorLayout
         CudaLayout wanted = new(engine, options, budget);
         return options.ShrinkToFit ? Fit(wanted) : wanted;
     }
+
+    /// <summary>Sizes of the memory of lanes that are ready for all input sizes.</summary>
+    internal static CudaLaneSizes SizesOf(ImmutableArray<EngineAtSize> sized, int maxBatch, int slotBytes, int laneCount) => new(
+        maxBatch,
+        Math.Max(maxBatch, sized.Max(static one => one.Engine.MinBatch)),
+        FramePool.StepOf(slotBytes),
+        sized.Max(static one => one.Engine.InputBytes),
+        sized.Max(static one => one.Engine.OutputBytes),
+        sized.Max(static one => one.Decode.ScratchBytes),
+        sized.Max(static one => one.Decode.ResultBytes),
+        HasResultStream: laneCount > 1 && !sized[^1].Decode.RankReadsOutput,
+        InputSizes: sized.Length);
 
     // What Auto tries takes no more of the host than page-locked memory does.
     private static IEnumerable<MemoryPlanEntry> SlotsOf(DetectorOptions options, int count)

@@ -71,7 +71,7 @@ internal static class CudaOpening
         CudaComputeStream[] computes = new CudaComputeStream[layout.ComputeCount];
         for (int number = 0; number < computes.Length; number++)
         {
-            computes[number] = new CudaComputeStream(context, engine, sizes);
+            computes[number] = new CudaComputeStream(context, sizes);
             made.Add(computes[number]);
         }
 
@@ -182,7 +182,7 @@ internal static class CudaOpening
         OnnxRuntimeCudaOptions runtimeOptions = RuntimeOptions(options, deviceOrdinal: 0);
         string? reason = null;
         using InferenceEngine? own = runtimeOptions.HalfPrecision
-            ? CudnnEngineOnPaper.TryOpen(OnnxRuntimeCudaEngine.ReadModel(source, runtimeOptions), out reason)
+            ? CudnnEngineOnPaper.TryOpen(OnnxRuntimeCudaEngine.ReadModels(source, runtimeOptions), out reason)
             : null;
         if (own is not null)
         {
@@ -206,7 +206,7 @@ internal static class CudaOpening
     {
         LibraryPath = options.OnnxRuntimePath,
         DeviceOrdinal = deviceOrdinal,
-        ImageSize = OneSize(options),
+        Sizes = options.AskedSizes,
         HalfPrecision = options.RewriteGraph && options.Precision != Precision.Single,
     };
 
@@ -232,14 +232,6 @@ internal static class CudaOpening
             throw;
         }
     }
-
-    private static ModelInputSize? OneSize(DetectorOptions options) => options.AskedSizes switch
-    {
-        null => null,
-        { All: [ModelInputSize one] } => one,
-        InputSizes several => throw new ArgumentException(
-            $"{nameof(DetectorOptions.InputSizes)} are {several}; on a CUDA device a detector runs at one size.", nameof(options)),
-    };
 
     private static IDisposable[] Existing(IDisposable? resource) => resource is null ? [] : [resource];
 
@@ -296,26 +288,36 @@ internal static class CudaOpening
             return OpenOnnxRuntime(source, options, runtimeOptions, () => FinishLoading(start, made, steps), made);
         }
 
-        OnnxRuntimeModel model = OnnxRuntimeCudaEngine.ReadModel(source, runtimeOptions);
-        ThrowIfNotDecodable(model.Info, options);
-        (LayerNetwork Network, DetectionHead Head)? read = CudnnEngine.TryRead(model, out string? reason);
-        using LayerNetwork? network = read?.Network;
-        DeviceParts device = FinishLoading(start, made, steps);
-        if (read is (_, DetectionHead head) && network is not null)
+        OnnxRuntimeModel[] models = OnnxRuntimeCudaEngine.ReadModels(source, runtimeOptions);
+        ThrowIfNotDecodable(models[^1].Info, options);
+        SizedNetwork[]? sized = CudnnEngine.TryRead(models, out string? reason);
+        try
         {
-            // The driver compiles these while cuDNN compiles its own.
-            DecodeKernels decode = new(CudnnEngine.HalfHead(head), Opening.DecodingOf(options));
-            string preprocess = PreprocessKernel.NameOf(model.Info.InputType, InputLayout.ChannelsLast4);
-            device.Kernels.Begin([.. CudnnBinding.KernelsOf(network), preprocess, decode.ScanName, decode.RankName]);
-            CudnnEngineOptions engineOptions = CudnnOptions(model, options, steps);
-            if (CudnnEngine.TryOpen(model, network, head, device.Context, device.Kernels, engineOptions, out reason) is CudnnEngine own)
+            DeviceParts device = FinishLoading(start, made, steps);
+            if (sized is not null)
             {
-                made.Add(own);
-                return new OpenedEngine(own, device, null);
+                // The driver compiles these while cuDNN compiles its own.
+                DecodeKernels decode = new(CudnnEngine.HalfHead(sized[^1].Head), Opening.DecodingOf(options));
+                string preprocess = PreprocessKernel.NameOf(models[^1].Info.InputType, InputLayout.ChannelsLast4);
+                IEnumerable<string> layers = sized.SelectMany(static one => CudnnBinding.KernelsOf(one.Network)).Distinct();
+                device.Kernels.Begin([.. layers, preprocess, decode.ScanName, decode.RankName]);
+                CudnnEngineOptions engineOptions = CudnnOptions(models[^1], options, steps);
+                if (CudnnEngine.TryOpen(sized, device.Context, device.Kernels, engineOptions, out reason) is CudnnEngine own)
+                {
+                    made.Add(own);
+                    return new OpenedEngine(own, device, null);
+                }
+            }
+
+            return OpenOnnxRuntime(source, options, runtimeOptions with { Because = reason }, () => device, made);
+        }
+        finally
+        {
+            foreach (SizedNetwork one in sized ?? [])
+            {
+                one.Network.Dispose();
             }
         }
-
-        return OpenOnnxRuntime(source, options, runtimeOptions with { Because = reason }, () => device, made);
     }
 
     private static OpenedEngine OpenOnnxRuntime(
@@ -361,7 +363,7 @@ internal static class CudaOpening
         TensorRtEngine engine = TensorRtEngine.Open(source, new TensorRtCudaDevice(device.Context), new TensorRtEngineOptions
         {
             Search = TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath),
-            ImageSize = OneSize(options),
+            Sizes = options.AskedSizes,
             HostCodeAllowed = options.TensorRtHostCodeAllowed,
         });
         made.Add(engine);

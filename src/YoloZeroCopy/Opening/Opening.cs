@@ -8,7 +8,7 @@ internal static class Opening
     private static readonly TimeSpan DispatcherSpin = TimeSpan.FromMilliseconds(2);
 
     public static int MaxBatchOf(InferenceEngine engine, DetectorOptions options, int defaultBatch) =>
-        MaxBatchOf(engine.Model, engine.MaxBatch, options, defaultBatch);
+        MaxBatchOf(engine.Model, engine.AtSizes.Min(static sized => sized.MaxBatch), options, defaultBatch);
 
     public static int MaxBatchOf(ModelInfo model, int engineMaxBatch, DetectorOptions options, int defaultBatch)
     {

@@ -111,6 +111,23 @@ public sealed class InputSizesTests : IDisposable
         Assert.Contains("320x320", both.Memory.ToString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(Precision.Auto, false)]
+    [InlineData(Precision.Single, true)]
+    public async Task On_a_device_layers_share_and_sessions_do_not(Precision precision, bool hasOwn)
+    {
+        string path = Path.Combine(AppContext.BaseDirectory, "model", "conveyor.onnx");
+        DetectorOptions options = new() { Precision = precision, MaxBatch = 8, Lanes = 2 };
+        MemoryPlanOptions site = new() { DeviceBytes = 80L << 30 };
+        MemoryPlan one = await YoloDetector.PlanAsync(path, options with { InputSize = 640 }, site);
+        MemoryPlan both = await YoloDetector.PlanAsync(path, options with { InputSizes = [320, 640] }, site);
+        MemoryPlanSize small = both.InputSizes[0];
+        Assert.Equal(hasOwn, small.OwnBytes > 0);
+        long graphs = one.Entries.Single(static entry => entry.Item == MemoryItem.Graphs).Bytes;
+        Assert.Equal(one.DeviceBytes + graphs + small.OwnBytes, both.DeviceBytes);
+        Assert.InRange(small.IdlePart, hasOwn ? 0.75 : 0.74, hasOwn ? 0.85 : 0.76);
+    }
+
     [Fact]
     public void Sizes_that_cannot_be_are_refused()
     {

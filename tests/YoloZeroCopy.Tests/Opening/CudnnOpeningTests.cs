@@ -65,6 +65,49 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
         driver.AssertClean();
     }
 
+    [Fact]
+    public async Task Several_input_sizes_have_one_copy_of_the_weights_and_one_memory_to_work_in()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        MemoryPlan one;
+        await using (YoloDetector detector = Open(driver, cudnn, change: static options => options.InputSize = 64))
+        {
+            one = detector.Memory;
+        }
+
+        await using (YoloDetector detector = Open(driver, cudnn, change: static options =>
+        {
+            options.InputSize = null;
+            options.InputSizes = [64, 32];
+        }))
+        {
+            Assert.Equal([32, 64], detector.InputSizes);
+            Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
+            foreach (MemoryItem item in (MemoryItem[])[MemoryItem.Weights, MemoryItem.Activations, MemoryItem.Inputs, MemoryItem.Outputs])
+            {
+                Assert.Equal(BytesOf(one, item), BytesOf(detector.Memory, item));
+            }
+
+            Assert.Equal(2 * BytesOf(one, MemoryItem.Graphs), BytesOf(detector.Memory, MemoryItem.Graphs));
+            Assert.Equal(0, detector.Memory.InputSizes[0].OwnBytes);
+            Assert.InRange(detector.Memory.InputSizes[0].IdlePart, 0.7, 0.76);
+            foreach (int side in (int[])[32, 64, 20])
+            {
+                FrameFormat format = new(PixelFormat.Gray8, side, side);
+                (await detector.DetectAsync(new byte[format.ByteCount], format)).Dispose();
+            }
+
+            Assert.Equal([2, 1], detector.Statistics.InputSizes.Select(static size => size.Frames));
+        }
+
+        Assert.Equal(0, cudnn.Live);
+        driver.AssertClean();
+
+        static long BytesOf(MemoryPlan plan, MemoryItem item) =>
+            plan.Entries.Single(entry => entry.Item == item && entry.Place == MemoryPlace.Device).Bytes;
+    }
+
     [Theory]
     [InlineData(true, Precision.Single)]
     [InlineData(false, Precision.Auto)]

@@ -17,6 +17,9 @@ internal sealed class CudnnEngine : InferenceEngine
     private const long LibraryBytes = 22L << 20;
 
     private readonly OnnxRuntimeModel model;
+
+    // What has weights, plans and the streams' memory for all input sizes: the engine of the largest.
+    private readonly CudnnEngine root;
     private readonly CudaContext context;
     private readonly CudnnLibrary library;
     private readonly LayerNetwork network;
@@ -31,20 +34,33 @@ internal sealed class CudnnEngine : InferenceEngine
     private bool disposed;
 
     private CudnnEngine(
-        OnnxRuntimeModel model, CudaContext context, KernelSet kernels, CudnnLibrary library, LayerNetwork network, DetectionHead head,
-        CudnnEngineOptions options)
+        ReadOnlySpan<SizedNetwork> sized, CudaContext context, KernelSet kernels, CudnnLibrary library, CudnnEngineOptions options)
     {
-        this.model = model;
+        (model, network, DetectionHead head) = sized[^1];
+        root = this;
         this.context = context;
         this.kernels = kernels;
         this.library = library;
-        this.network = network;
         batches = options.Batches;
         Head = HalfHead(head);
-        plans = CudnnPlans.Make(library, context, Shapes(network, batches), OpenCache(library, context, options), options.OnProgress);
+        List<ConvolutionShape> shapes = [];
+        foreach (SizedNetwork one in sized)
+        {
+            ThrowIfOther(one.Network.Weights, network.Weights);
+            shapes.AddRange(Shapes(one.Network, batches));
+        }
+
+        plans = CudnnPlans.Make(library, context, shapes, OpenCache(library, context, options), options.OnProgress);
         try
         {
-            workspaceBytes = CudnnBinding.WorkspaceBytes(network, plans, batches[^1]);
+            List<InferenceEngine> engines = [];
+            foreach (SizedNetwork one in sized[..^1])
+            {
+                engines.Add(new CudnnEngine(this, one));
+            }
+
+            AtSizes = [.. engines, this];
+            workspaceBytes = WorkspaceBytesOf(batches[^1]);
             weights = new CudaDeviceMemory(context, (nuint)network.Weights.Span.Length);
             Upload(network.Weights);
         }
@@ -53,6 +69,15 @@ internal sealed class CudnnEngine : InferenceEngine
             CudnnWork.Release(context, Free);
             throw;
         }
+    }
+
+    private CudnnEngine(CudnnEngine root, in SizedNetwork sized)
+    {
+        (model, network, DetectionHead head) = sized;
+        this.root = root;
+        (context, kernels, library, batches, plans) = (root.context, root.kernels, root.library, root.batches, root.plans);
+        weights = null!;
+        Head = HalfHead(head);
     }
 
     /// <inheritdoc/>
@@ -71,10 +96,8 @@ internal sealed class CudnnEngine : InferenceEngine
     /// <inheritdoc/>
     public override string Description => $"cuDNN {library.Version} in half precision on CUDA device {context.Device.Ordinal} ({library.Path})";
 
-    /// <summary>Opens a model that <see cref="TryRead"/> has read: compiles its layers.</summary>
-    /// <param name="model">The model, read by ONNX Runtime, which stays the engine for what this cannot run.</param>
-    /// <param name="network">Its layers; needed until this returns.</param>
-    /// <param name="head">The head behind them.</param>
+    /// <summary>Opens a model that <see cref="TryRead(IReadOnlyList{OnnxRuntimeModel}, out string?)"/> has read: compiles its layers.</summary>
+    /// <param name="sized">The model at each input size, by rising area; its layers are needed until this returns.</param>
     /// <param name="context">The device's context; the caller disposes it after the engine and its contexts.</param>
     /// <param name="kernels">Where the library's own kernels come from; disposed likewise, before the context.</param>
     /// <param name="options">How to open it.</param>
@@ -83,14 +106,13 @@ internal sealed class CudnnEngine : InferenceEngine
     /// <exception cref="InsufficientMemoryException">The device has too little memory for the weights, or to time its plans.</exception>
     /// <exception cref="NativeLibraryException">The options or the environment name a cuDNN that is none.</exception>
     public static CudnnEngine? TryOpen(
-        OnnxRuntimeModel model, LayerNetwork network, DetectionHead head, CudaContext context, KernelSet kernels, CudnnEngineOptions options,
-        out string? reason)
+        ReadOnlySpan<SizedNetwork> sized, CudaContext context, KernelSet kernels, CudnnEngineOptions options, out string? reason)
     {
         try
         {
             CudnnLibrary library = CudnnLibrary.Load(options.Search);
             reason = null;
-            return new CudnnEngine(model, context, kernels, library, network, head, options);
+            return new CudnnEngine(sized, context, kernels, library, options);
         }
         catch (NativeLibraryException error) when (!options.Search.IsNamed)
         {
@@ -141,6 +163,27 @@ internal sealed class CudnnEngine : InferenceEngine
         return network is null ? null : (network, head);
     }
 
+    /// <summary>Makes layers of a model at every input size; null where one of them cannot be run so.</summary>
+    /// <returns>What <see cref="TryOpen"/> takes; the caller disposes the networks.</returns>
+    /// <inheritdoc cref="TryRead(OnnxRuntimeModel, out string?)" path="/param[@name='reason']"/>
+    public static SizedNetwork[]? TryRead(IReadOnlyList<OnnxRuntimeModel> models, out string? reason)
+    {
+        List<SizedNetwork> sized = [];
+        reason = null;
+        foreach (OnnxRuntimeModel model in models)
+        {
+            if (TryRead(model, out reason) is not (LayerNetwork network, DetectionHead head))
+            {
+                sized.ForEach(static one => one.Network.Dispose());
+                return null;
+            }
+
+            sized.Add(new SizedNetwork(model, network, head));
+        }
+
+        return [.. sized];
+    }
+
     /// <summary>A head as this engine gives its maps.</summary>
     public static DetectionHead HalfHead(DetectionHead head) => head with { IsChannelsLast = true, ElementType = TensorElementType.Float16 };
 
@@ -148,7 +191,7 @@ internal sealed class CudnnEngine : InferenceEngine
     /// <remarks>Streams that are made from now on take what is said here.</remarks>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batchSizes, int streams)
     {
-        workspaceBytes = CudnnBinding.WorkspaceBytes(network, plans, batchSizes[^1]);
+        workspaceBytes = WorkspaceBytesOf(batchSizes[^1]);
         return Plan(network, (long)weights.Bytes, batchSizes[^1], streams, workspaceBytes);
     }
 
@@ -178,6 +221,9 @@ internal sealed class CudnnEngine : InferenceEngine
     }
 
     /// <inheritdoc/>
+    public override long ActivationBytes(int batch) => CudaLaneMemory.Align(LayerMemory.Plan(network, batch).Bytes);
+
+    /// <inheritdoc/>
     /// <exception cref="ArgumentOutOfRangeException">The engine was not opened for the batch, or an address or the stream is null.</exception>
     /// <exception cref="InferenceException">cuDNN refused the tensors.</exception>
     /// <exception cref="InsufficientMemoryException">The device's memory does not suffice.</exception>
@@ -191,22 +237,22 @@ internal sealed class CudnnEngine : InferenceEngine
             throw new ArgumentOutOfRangeException(nameof(batch), batch, $"The engine was opened for batches of {string.Join(", ", batches)}.");
         }
 
-        CudnnWorkspace workspace = Rent(stream);
+        CudnnWorkspace workspace = root.Rent(stream);
         List<CudnnStep> steps = [];
         try
         {
-            CudnnBinding binding = new(network, plans, kernels, workspace, weights.Address.Value, batch, (ulong)input, (ulong)output, stream);
+            CudnnBinding binding = new(network, plans, kernels, workspace, root.weights.Address.Value, batch, (ulong)input, (ulong)output, stream);
             binding.AddSteps(steps);
             return new CudnnContext([.. steps], () =>
             {
                 steps.ForEach(static step => step.Dispose());
-                Return(stream, workspace);
+                root.Return(stream, workspace);
             });
         }
         catch
         {
             steps.ForEach(static step => step.Dispose());
-            Return(stream, workspace);
+            root.Return(stream, workspace);
             throw;
         }
     }
@@ -214,6 +260,11 @@ internal sealed class CudnnEngine : InferenceEngine
     /// <summary>Closes the engine; plans and weights go when the last context does.</summary>
     public override void Dispose()
     {
+        if (root != this)
+        {
+            return;
+        }
+
         lock (gate)
         {
             if (disposed)
@@ -230,6 +281,19 @@ internal sealed class CudnnEngine : InferenceEngine
 
         CudnnWork.Release(context, Free);
     }
+
+    // Layers are laid out by the model's nodes, whatever the size of their maps.
+    private static void ThrowIfOther(ModelBytes weights, ModelBytes others)
+    {
+        if (weights != others && !weights.Span.SequenceEqual(others.Span))
+        {
+            throw new InferenceException("its weights are not the same at every input size");
+        }
+    }
+
+    /// <summary>Bytes that the contexts of a stream share, at all input sizes.</summary>
+    private long WorkspaceBytesOf(int largestBatch) =>
+        AtSizes.Cast<CudnnEngine>().Max(sized => CudnnBinding.WorkspaceBytes(sized.network, plans, largestBatch));
 
     private static IEnumerable<ConvolutionShape> Shapes(LayerNetwork network, ImmutableArray<int> batches) => batches.SelectMany(
         batch => network.Layers.OfType<ConvolutionLayer>().Select(layer => ConvolutionShape.Of(network, layer, batch)));

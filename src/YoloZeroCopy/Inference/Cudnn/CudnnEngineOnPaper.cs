@@ -8,12 +8,19 @@ internal sealed class CudnnEngineOnPaper : InferenceEngine
     private readonly LayerNetwork network;
     private readonly long weightBytes;
 
-    private CudnnEngineOnPaper(ModelInfo model, LayerNetwork network, DetectionHead head)
+    private CudnnEngineOnPaper(ReadOnlySpan<SizedNetwork> sized)
     {
-        Model = model;
-        this.network = network;
-        Head = head;
+        (OnnxRuntimeModel model, network, DetectionHead head) = sized[^1];
+        Model = model.Info;
+        Head = CudnnEngine.HalfHead(head);
         weightBytes = network.Weights.Span.Length;
+        List<InferenceEngine> engines = [];
+        foreach (SizedNetwork one in sized[..^1])
+        {
+            engines.Add(new CudnnEngineOnPaper([one]));
+        }
+
+        AtSizes = [.. engines, this];
     }
 
     /// <inheritdoc/>
@@ -29,16 +36,17 @@ internal sealed class CudnnEngineOnPaper : InferenceEngine
     public override string Description => "cuDNN in half precision";
 
     /// <summary>Reads a model, if it is one that the engine would run.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="models">The model at each input size.</param>
     /// <param name="reason">Why it would not, where this gives null.</param>
-    public static CudnnEngineOnPaper? TryOpen(OnnxRuntimeModel model, out string? reason) =>
-        CudnnEngine.TryRead(model, out reason) is (LayerNetwork network, DetectionHead head)
-            ? new CudnnEngineOnPaper(model.Info, network, CudnnEngine.HalfHead(head))
-            : null;
+    public static CudnnEngineOnPaper? TryOpen(IReadOnlyList<OnnxRuntimeModel> models, out string? reason) =>
+        CudnnEngine.TryRead(models, out reason) is SizedNetwork[] sized ? new CudnnEngineOnPaper(sized) : null;
 
     /// <inheritdoc/>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams) =>
         CudnnEngine.Plan(network, weightBytes, batches[^1], streams, streamBytes: null);
+
+    /// <inheritdoc/>
+    public override long ActivationBytes(int batch) => CudaLaneMemory.Align(LayerMemory.Plan(network, batch).Bytes);
 
     /// <inheritdoc/>
     /// <exception cref="NotSupportedException">Always.</exception>
@@ -46,5 +54,13 @@ internal sealed class CudnnEngineOnPaper : InferenceEngine
         throw new NotSupportedException("There is no device.");
 
     /// <inheritdoc/>
-    public override void Dispose() => network.Dispose();
+    public override void Dispose()
+    {
+        foreach (InferenceEngine smaller in AtSizes[..^1])
+        {
+            smaller.Dispose();
+        }
+
+        network.Dispose();
+    }
 }

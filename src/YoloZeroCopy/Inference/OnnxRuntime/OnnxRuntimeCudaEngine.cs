@@ -29,9 +29,17 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     // What sessions are opened from, where it is not the caller's file.
     private readonly ModelBytes? changed;
 
-    private OnnxRuntimeCudaEngine(OnnxRuntimeModel openModel, OnnxRuntimeCudaOptions openOptions, ModelBytes? changedModel, string graphChanges)
+    private OnnxRuntimeCudaEngine(
+        ReadOnlySpan<OnnxRuntimeModel> models, OnnxRuntimeCudaOptions openOptions, ModelBytes? changedModel, string graphChanges)
     {
-        model = openModel;
+        model = models[^1];
+        List<InferenceEngine> sized = [];
+        foreach (OnnxRuntimeModel smaller in models[..^1])
+        {
+            sized.Add(new OnnxRuntimeCudaEngine([smaller], openOptions, changedModel: null, graphChanges));
+        }
+
+        AtSizes = [.. sized, this];
         options = openOptions;
         changed = changedModel;
         GraphChanges = openOptions.Because is null ? graphChanges : $"{graphChanges}; run by ONNX Runtime: {openOptions.Because}";
@@ -53,18 +61,26 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
 
     /// <summary>Kernels of ours for contexts that are created from now on; null for the runtime's own only. The caller disposes them after the last
     /// context.</summary>
-    public OnnxRuntimeOperators? Operators { get; set; }
+    public OnnxRuntimeOperators? Operators
+    {
+        get;
+        set
+        {
+            field = value;
+            foreach (InferenceEngine smaller in AtSizes[..^1])
+            {
+                ((OnnxRuntimeCudaEngine)smaller).Operators = value;
+            }
+        }
+    }
 
     /// <inheritdoc/>
-    /// <remarks>Each context has weights of its own.</remarks>
+    /// <remarks>Each context has weights of its own, at every input size.</remarks>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
-        int contexts = streams * batches.Length;
-        long pictures = 0;
-        foreach (int size in batches)
-        {
-            pictures += streams * size;
-        }
+        int contexts = streams * batches.Length * AtSizes.Length;
+        long pictures = PicturesOf(batches, streams);
+        long inputBytes = AtSizes.Sum(static sized => (long)sized.Model.InputBytes);
 
         return
         [
@@ -72,8 +88,8 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
                 MemoryItem.Weights, MemoryPlace.Device, contexts * model.FileBytes, MemoryEvidence.Formula,
                 $"{contexts} contexts x {model.FileBytes} bytes, each with weights of its own"),
             new MemoryPlanEntry(
-                MemoryItem.Activations, MemoryPlace.Device, pictures * Model.InputBytes * ActivationFactor, MemoryEvidence.Formula,
-                $"{pictures} pictures in all contexts x {ActivationFactor} x {Model.InputBytes} bytes of input, as YOLOv8n takes"),
+                MemoryItem.Activations, MemoryPlace.Device, pictures * inputBytes * ActivationFactor, MemoryEvidence.Formula,
+                $"{pictures} pictures in all contexts x {ActivationFactor} x {inputBytes} bytes of input, as YOLOv8n takes"),
             new MemoryPlanEntry(
                 MemoryItem.Workspace, MemoryPlace.Device, contexts * ContextBytes, MemoryEvidence.Formula,
                 $"{contexts} contexts x {ContextBytes} bytes, as YOLOv8n takes"),
@@ -81,6 +97,13 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
                 MemoryItem.Libraries, MemoryPlace.Device, LibraryBytes, MemoryEvidence.Formula, "what CUDA, cuDNN and cuBLAS bring once"),
         ];
     }
+
+    /// <inheritdoc/>
+    public override long ActivationBytes(int batch) => (long)batch * Model.InputBytes * ActivationFactor;
+
+    /// <inheritdoc/>
+    public override long OwnBytes(ReadOnlySpan<int> batches, int streams) =>
+        (streams * batches.Length * (model.FileBytes + ContextBytes)) + (PicturesOf(batches, streams) * Model.InputBytes * ActivationFactor);
 
     /// <summary>Reads a model. That CUDA can be used shows when the first context is created.</summary>
     /// <param name="source">ONNX model; external data lies beside its file.</param>
@@ -94,7 +117,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         ArgumentOutOfRangeException.ThrowIfNegative(options.DeviceOrdinal);
         if (!options.HalfPrecision)
         {
-            return new OnnxRuntimeCudaEngine(ReadModel(source, options), options, null, "none");
+            return new OnnxRuntimeCudaEngine(ReadModels(source, options), options, null, "none");
         }
 
         (ModelBytes Bytes, string Summary)? half = TryMakeHalf(source, out string? reason);
@@ -102,7 +125,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         {
             try
             {
-                return new OnnxRuntimeCudaEngine(ReadModel(ModelSource.InMemory(bytes.Memory, source.Path), options), options, bytes, summary);
+                return new OnnxRuntimeCudaEngine(ReadModels(ModelSource.InMemory(bytes.Memory, source.Path), options), options, bytes, summary);
             }
             catch (ModelException error)
             {
@@ -117,7 +140,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
             }
         }
 
-        return new OnnxRuntimeCudaEngine(ReadModel(source, options), options, null, $"none; the model stays in its precision: {reason}");
+        return new OnnxRuntimeCudaEngine(ReadModels(source, options), options, null, $"none; the model stays in its precision: {reason}");
     }
 
     /// <inheritdoc/>
@@ -151,14 +174,31 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
     /// <summary>Closes the engine. Contexts live on: each has a session of its own.</summary>
     public override void Dispose()
     {
+        foreach (InferenceEngine smaller in AtSizes[..^1])
+        {
+            smaller.Dispose();
+        }
+
         disposed = true;
         changed?.Dispose();
     }
 
-    /// <summary>Reads a model as <see cref="Open"/> does, for an engine of another kind.</summary>
+    /// <summary>Reads a model at each input size as <see cref="Open"/> does, for an engine of another kind.</summary>
     /// <inheritdoc cref="Open"/>
-    public static OnnxRuntimeModel ReadModel(ModelSource source, OnnxRuntimeCudaOptions options) =>
-        OnnxRuntimeModel.Open(source, options.LibraryPath, options.ImageSize);
+    public static OnnxRuntimeModel[] ReadModels(ModelSource source, OnnxRuntimeCudaOptions options) => options.Sizes is InputSizes sizes
+        ? [.. sizes.All.Select(size => OnnxRuntimeModel.Open(source, options.LibraryPath, size))]
+        : [OnnxRuntimeModel.Open(source, options.LibraryPath, imageSize: null)];
+
+    private static long PicturesOf(ReadOnlySpan<int> batches, int streams)
+    {
+        long pictures = 0;
+        foreach (int size in batches)
+        {
+            pictures += streams * size;
+        }
+
+        return pictures;
+    }
 
     private static (ModelBytes Bytes, string Summary)? TryMakeHalf(ModelSource source, out string? reason)
     {

@@ -14,25 +14,38 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     private readonly TensorRtPlan plan;
     private readonly TensorRtDevice device;
     private readonly TensorRtModel model;
+
+    // What has the plan and the streams' memory for all input sizes: the engine of the largest.
+    private readonly TensorRtEngine root;
     private readonly long planBytes;
     private readonly Lock gate = new();
     private readonly Dictionary<nint, TensorRtActivations> activations = [];
     private long plannedActivationBytes;
+    private long ownActivationBytes;
+    private int ownBatch;
     private volatile bool disposed;
 
-    private TensorRtEngine(TensorRtPlan plan, TensorRtDevice device, TensorRtModel model, long planBytes)
+    private TensorRtEngine(TensorRtPlan plan, TensorRtDevice device, ReadOnlySpan<TensorRtModel> models, long planBytes, TensorRtEngine? owner = null)
     {
         this.plan = plan;
         this.device = device;
-        this.model = model;
         this.planBytes = planBytes;
+        model = models[^1];
+        root = owner ?? this;
+        List<InferenceEngine> engines = [];
+        foreach (TensorRtModel smaller in models[..^1])
+        {
+            engines.Add(new TensorRtEngine(plan, device, [smaller], planBytes, this));
+        }
+
+        AtSizes = [.. engines, this];
     }
 
     /// <inheritdoc/>
     public override ModelInfo Model => model.Info;
 
     /// <inheritdoc/>
-    public override string Description => $"{plan.Library.Name} on {device.Name} ({plan.Library.Path}), {model.ProfileText}";
+    public override string Description => $"{plan.Library.Name} on {device.Name} ({plan.Library.Path}), {string.Join("; ", AtSizes.Cast<TensorRtEngine>().Select(static sized => sized.model.ProfileText))}";
 
     /// <inheritdoc/>
     public override int MinBatch => model.Profile.MinBatch;
@@ -54,13 +67,13 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         {
             TensorRtPlanFile file = TensorRtPlanFile.Read(source);
             using TensorRtLibrary library = TensorRtLibrary.Open(options.Search with { Origin = file.BuiltWith });
-            TensorRtModel? model = null;
+            TensorRtModel[] models = [];
             device.Run(() =>
             {
                 plan = Load(library, file, options.HostCodeAllowed);
-                model = TensorRtModel.Read(plan, file, options.ImageSize, device);
+                models = ReadAll(plan, file, options.Sizes, device);
             });
-            return new TensorRtEngine(plan!, device, model!, file.PlanBytes);
+            return new TensorRtEngine(plan!, device, models, file.PlanBytes);
         }
         catch (InferenceException error)
         {
@@ -80,7 +93,15 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {
         int largest = batches[^1];
-        device.Run(() => plannedActivationBytes = model.Measure(plan, device, largest));
+        device.Run(() =>
+        {
+            foreach (TensorRtEngine sized in AtSizes.Cast<TensorRtEngine>())
+            {
+                sized.ownActivationBytes = sized.model.Measure(plan, device, largest);
+                sized.ownBatch = largest;
+            }
+        });
+        plannedActivationBytes = AtSizes.Cast<TensorRtEngine>().Max(static sized => sized.ownActivationBytes);
         return
         [
             new MemoryPlanEntry(
@@ -92,6 +113,9 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     }
 
     /// <inheritdoc/>
+    public override long ActivationBytes(int batch) => ownBatch == batch ? ownActivationBytes : 0;
+
+    /// <inheritdoc/>
     /// <exception cref="ArgumentOutOfRangeException">The batch is outside of the profile, or an address is null or not aligned to 256
     /// bytes.</exception>
     /// <exception cref="InferenceException">TensorRT refused the tensors or the first run.</exception>
@@ -99,7 +123,7 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     /// <exception cref="ObjectDisposedException">The engine is disposed.</exception>
     public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(root.disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, MinBatch);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, MaxBatch);
         ArgumentOutOfRangeException.ThrowIfZero(input);
@@ -109,13 +133,13 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
         try
         {
             long required = model.MemoryFor(execution, batch);
-            memory = Rent(stream, Math.Max(required, plannedActivationBytes));
+            memory = root.Rent(stream, Math.Max(required, root.plannedActivationBytes));
             model.Bind(execution, batch, input, output, memory.Address);
 
             // The first run may take memory and load kernels, which no capture allows.
             execution.Enqueue(stream);
             device.Synchronize(stream);
-            return new TensorRtContext(execution, device, stream, execution.CaptureRefusal(), () => Return(stream, memory));
+            return new TensorRtContext(execution, device, stream, execution.CaptureRefusal(), () => root.Return(stream, memory));
         }
         catch
         {
@@ -123,7 +147,7 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
             execution.Dispose();
             if (memory is not null)
             {
-                Return(stream, memory);
+                root.Return(stream, memory);
             }
 
             throw;
@@ -133,8 +157,37 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     /// <summary>Closes the engine; the plan goes when the last context does.</summary>
     public override void Dispose()
     {
+        if (root != this)
+        {
+            return;
+        }
+
         disposed = true;
         Discard(plan, device);
+    }
+
+    private static TensorRtModel[] ReadAll(TensorRtPlan plan, TensorRtPlanFile file, InputSizes? sizes, TensorRtDevice device)
+    {
+        if (sizes is null || sizes.All.Length == 1)
+        {
+            return [TensorRtModel.Read(plan, file, sizes?.Largest, device)];
+        }
+
+        List<TensorRtModel> models = [];
+        foreach (ModelInputSize size in sizes.All)
+        {
+            TensorRtModel model = TensorRtModel.Read(plan, file, size, device);
+            if ((model.Info.InputWidth, model.Info.InputHeight) != (size.Width, size.Height))
+            {
+                throw new ModelException(
+                    file.Path, $"it has no profile that runs at {size}; the smallest that holds it runs at {model.Info.InputWidth}x{model.Info.InputHeight}. "
+                        + "Build it with every size of InputSizes (`yzc build --imgsz`).");
+            }
+
+            models.Add(model);
+        }
+
+        return [.. models];
     }
 
     private static void Discard(TensorRtPlan? plan, TensorRtDevice device)

@@ -6,8 +6,18 @@ internal sealed record TensorRtEngineOptions
     /// <summary>Where the shim and TensorRT are looked for.</summary>
     public required TensorRtSearch Search { get; init; }
 
-    /// <summary>Size of the input in pixels; the smallest profile that fits it is taken. Null leaves it to the engine.</summary>
-    public (int Width, int Height)? ImageSize { get; init; }
+    /// <summary>
+    /// Sizes of the input. For one the smallest profile that fits it is taken; of several each has a profile that runs at it. Null leaves it to the
+    /// engine.
+    /// </summary>
+    public InputSizes? Sizes { get; init; }
+
+    /// <summary>One size of the input in pixels.</summary>
+    public (int Width, int Height)? ImageSize
+    {
+        get => Sizes?.Largest;
+        init => Sizes = value is (int, int) size ? InputSizes.Of(size) : null;
+    }
 
     /// <summary>Whether a version-compatible plan may run the code for the processor that it brings.</summary>
     public bool HostCodeAllowed { get; init; }

@@ -3,12 +3,15 @@ using YoloZeroCopy.Cuda;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// A batch size that a lane is ready for: the engine's context, which the lane borrows, and, where the engine can be captured, one graph of all work
-/// from tensor to results, or two.
+/// A batch size, at an input size, that a lane is ready for: the engine's context, which the lane borrows, and, where the engine can be captured, one
+/// graph of all work from tensor to results, or two.
 /// </summary>
-internal sealed class BatchBucket(int size, EngineContext context) : IDisposable
+internal sealed class BatchBucket(EngineAtSize sized, int size, EngineContext context) : IDisposable
 {
     private const int Factor = 8;
+
+    /// <summary>The engine at the bucket's input size.</summary>
+    public EngineAtSize Sized => sized;
 
     public int Size => size;
 

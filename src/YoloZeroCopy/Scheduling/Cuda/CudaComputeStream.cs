@@ -5,18 +5,16 @@ namespace YoloZeroCopy;
 /// <summary>A compute stream with the engine's contexts and tensors on it, shared by two lanes.</summary>
 /// <remarks>
 /// While one lane's batch computes, the other's is uploaded and queued behind it, so that the device goes on without the host between. They can share
-/// tensors because the stream runs one after the other, and contexts because those are bound to tensors and stream; what a batch needs for itself,
+/// tensors, as all input sizes do, because the stream runs one after the other, and contexts because those are bound to tensors and stream; what a batch needs for itself,
 /// frames, descriptors, candidates, results and graphs, is the lane's.
 /// </remarks>
 internal sealed class CudaComputeStream : IDisposable
 {
-    private readonly InferenceEngine engine;
     private readonly CudaDeviceMemory tensors;
-    private readonly SortedList<int, EngineContext> contexts = [];
+    private readonly Dictionary<(EngineAtSize Sized, int Batch), EngineContext> contexts = [];
 
-    public CudaComputeStream(CudaContext context, InferenceEngine engine, in CudaLaneSizes sizes)
+    public CudaComputeStream(CudaContext context, in CudaLaneSizes sizes)
     {
-        this.engine = engine;
         Stream = new CudaStream(context);
         try
         {
@@ -40,9 +38,9 @@ internal sealed class CudaComputeStream : IDisposable
     public ulong Output { get; }
 
     /// <summary>The context for a batch bucket, made at the first call. The dispatcher thread only.</summary>
-    public EngineContext ContextFor(int size)
+    public EngineContext ContextFor(EngineAtSize sized, int batch)
     {
-        if (!contexts.TryGetValue(size, out EngineContext? context))
+        if (!contexts.TryGetValue((sized, batch), out EngineContext? context))
         {
             if (contexts.Count == 0)
             {
@@ -50,8 +48,8 @@ internal sealed class CudaComputeStream : IDisposable
                 Stream.Fill(tensors.Address, 0, tensors.Bytes);
             }
 
-            context = engine.CreateContext(size, (nint)Input, (nint)Output, Stream.Handle.Value);
-            contexts.Add(size, context);
+            context = sized.Engine.CreateContext(batch, (nint)Input, (nint)Output, Stream.Handle.Value);
+            contexts.Add((sized, batch), context);
         }
 
         return context;

@@ -29,7 +29,6 @@ internal sealed unsafe class CudaLane : Lane
 
     private readonly CudaSharedResources device;
     private readonly CudaComputeStream compute;
-    private readonly ModelInfo model;
     private readonly CudaLaneSizes sizes;
     private readonly CudaStream stream;
     private readonly CudaLaneMemory memory;
@@ -52,7 +51,6 @@ internal sealed unsafe class CudaLane : Lane
         this.compute = compute;
         this.sizes = sizes;
         stream = compute.Stream;
-        model = device.Model;
         byAddress = new int[sizes.Batch];
         onUploaded = OnUploaded;
         onDone = OnDone;
@@ -87,22 +85,23 @@ internal sealed unsafe class CudaLane : Lane
     /// <summary>The stream that it computes on, with another lane.</summary>
     public CudaComputeStream ComputeStream => compute;
 
-    public override int Preparations => BucketSizes.Length;
+    public override int Preparations => device.Sizes.Sum(sized => sized.BatchSizes(sizes.Batch).Length);
 
-    private int[] BucketSizes => BatchBucket.SizesFor(sizes.Batch, model.FixedBatch, sizes.MinBatch);
-
-    /// <summary>Makes and captures every batch bucket.</summary>
+    /// <summary>Makes and captures every batch bucket of every input size.</summary>
     public override void Prepare(OpeningSteps steps)
     {
         device.Context.MakeCurrent();
         device.CopyStream.Fill(new CUdeviceptr(memory.Frames), 0, (nuint)sizes.DeviceBytes);
         device.CopyStream.Synchronize();
-        foreach (int size in BucketSizes)
+        foreach (EngineAtSize sized in device.Sizes)
         {
-            BatchBucket bucket = new(size, compute.ContextFor(size));
-            buckets.Add(bucket);
-            PrepareBucket(bucket);
-            steps.Advance();
+            foreach (int size in sized.BatchSizes(sizes.Batch))
+            {
+                BatchBucket bucket = new(sized, size, compute.ContextFor(sized, size));
+                buckets.Add(bucket);
+                PrepareBucket(bucket);
+                steps.Advance();
+            }
         }
 
         startsOnAnyThread = buckets.TrueForAll(static bucket => bucket.Graph is not null);
@@ -113,14 +112,14 @@ internal sealed unsafe class CudaLane : Lane
         this.batch = batch;
         failure = null;
         startedAt = Stopwatch.GetTimestamp();
-        BatchBucket bucket = BucketFor(batch.Count);
+        BatchBucket bucket = BucketFor(batch);
 
         bool isAlone = device.Results.IsIdle;
         TimelineBatch? moments = device.Timeline?.Next(this, batch);
         try
         {
             moments?.UploadStart.Record(device.CopyStream);
-            Upload(batch, bucket.Size, isAlone);
+            Upload(batch, bucket, isAlone);
             moments?.UploadEnd.Record(device.CopyStream);
             uploaded.Record(device.CopyStream);
             stream.WaitFor(uploaded);
@@ -203,7 +202,7 @@ internal sealed unsafe class CudaLane : Lane
 
         scanned.Record(stream);
         device.ResultStream.WaitFor(scanned);
-        EnqueueResults(device.ResultStream, bucket.Size);
+        EnqueueResults(device.ResultStream, bucket);
         return device.ResultStream;
     }
 
@@ -320,26 +319,29 @@ internal sealed unsafe class CudaLane : Lane
     // The first launch of a kernel may load it, which no capture allows.
     private void WarmUp(BatchBucket bucket)
     {
-        FillUp(0, bucket.Size);
+        FillUp(0, bucket);
         UploadPictures(stream, bucket.Size);
         Enqueue(bucket, withResults: true);
         stream.Synchronize();
     }
 
-    private BatchBucket BucketFor(int count)
+    private EngineAtSize SizedOf(LaneBatch current) => device.Sizes[current.SizeIndex];
+
+    private BatchBucket BucketFor(LaneBatch current)
     {
+        EngineAtSize sized = SizedOf(current);
         foreach (BatchBucket bucket in buckets)
         {
-            if (bucket.Size >= count)
+            if (bucket.Sized == sized && bucket.Size >= current.Count)
             {
                 return bucket;
             }
         }
 
-        throw new InvalidOperationException($"A batch of {count} frames is larger than the lane's largest bucket, {sizes.Batch}.");
+        throw new InvalidOperationException($"A batch of {current.Count} frames is larger than the lane's largest bucket, {sizes.Batch}.");
     }
 
-    private void Upload(LaneBatch current, int bucketSize, bool isAlone)
+    private void Upload(LaneBatch current, BatchBucket bucket, bool isAlone)
     {
         ReadOnlySpan<int> order = ByAddress(current);
         ulong to = memory.Frames;
@@ -363,16 +365,17 @@ internal sealed unsafe class CudaLane : Lane
             to += (ulong)CudaLaneMemory.Align(bytes);
         }
 
-        FillUp(current.Count, bucketSize);
+        FillUp(current.Count, bucket);
 
         // Where the compute stream has nothing to do it takes the descriptors, beside the frames and not behind them.
-        UploadPictures(isAlone ? stream : device.CopyStream, bucketSize);
+        UploadPictures(isAlone ? stream : device.CopyStream, bucket.Size);
     }
 
     private void Describe(LaneBatch current, int index, ulong address, ulong chroma = 0)
     {
         FrameFormat format = current.Format(index);
-        Letterbox letterbox = new(format.Width, format.Height, model.InputWidth, model.InputHeight);
+        EngineAtSize sized = SizedOf(current);
+        Letterbox letterbox = new(format.Width, format.Height, sized.Width, sized.Height);
         memory.HostPictures[index] = new KernelPicture(format, letterbox, address, chroma);
     }
 
@@ -445,10 +448,10 @@ internal sealed unsafe class CudaLane : Lane
         }
     }
 
-    private void FillUp(int from, int to)
+    private void FillUp(int from, BatchBucket bucket)
     {
-        Letterbox letterbox = new(1, 1, model.InputWidth, model.InputHeight);
-        for (int index = from; index < to; index++)
+        Letterbox letterbox = new(1, 1, bucket.Sized.Width, bucket.Sized.Height);
+        for (int index = from; index < bucket.Size; index++)
         {
             memory.HostPictures[index] = new KernelPicture(Filler, letterbox, memory.Frames);
         }
@@ -457,26 +460,28 @@ internal sealed unsafe class CudaLane : Lane
     private void UploadPictures(CudaStream on, int count) => on.CopyToDevice(
         new CUdeviceptr(memory.Pictures), memory.HostPicturesAddress, (nuint)(count * Unsafe.SizeOf<KernelPicture>()));
 
-    private DecodeParameters Decode => device.Decode.ParametersFor(memory.Pictures, compute.Output, memory.Scratch, memory.Results);
+    private DecodeParameters ParametersOf(DecodeKernels decode) =>
+        decode.ParametersFor(memory.Pictures, compute.Output, memory.Scratch, memory.Results);
 
     private void Enqueue(BatchBucket bucket, bool withResults)
     {
-        int size = bucket.Size;
-        Launch(device.Preprocess, PreprocessKernel.GridOf(model.InputWidth, model.InputHeight, size),
-            new PreprocessParameters(memory.Pictures, compute.Input, model.InputWidth, model.InputHeight));
+        (int size, EngineAtSize sized) = (bucket.Size, bucket.Sized);
+        Launch(device.Preprocess, PreprocessKernel.GridOf(sized.Width, sized.Height, size),
+            new PreprocessParameters(memory.Pictures, compute.Input, sized.Width, sized.Height));
         bucket.Context.Enqueue();
-        device.Decode.LaunchScan(stream, device.Scan, Decode, size);
+        sized.Decode.LaunchScan(stream, device.Scan, ParametersOf(sized.Decode), size);
         if (withResults)
         {
-            EnqueueResults(stream, size);
+            EnqueueResults(stream, bucket);
         }
     }
 
     /// <summary>From candidates to results on the host.</summary>
-    private void EnqueueResults(CudaStream on, int size)
+    private void EnqueueResults(CudaStream on, BatchBucket bucket)
     {
-        device.Decode.LaunchRank(on, device.Rank, Decode, size);
-        on.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)size * (nuint)sizes.ResultBytes);
+        DecodeKernels decode = bucket.Sized.Decode;
+        decode.LaunchRank(on, device.Rank, ParametersOf(decode), bucket.Size);
+        on.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)bucket.Size * (nuint)decode.ResultBytes);
     }
 
     private void Launch<T>(CudaKernel kernel, KernelGrid grid, in T parameters)
@@ -546,7 +551,8 @@ internal sealed unsafe class CudaLane : Lane
 
         try
         {
-            int count = device.Decode.Read(memory.HostResult(index), current.Detections(index), out int cut);
+            DecodeKernels decode = SizedOf(current).Decode;
+            int count = decode.Read(memory.HostResult(index, decode.ResultBytes), current.Detections(index), out int cut);
             current.SetResult(index, count);
             current.CountCutCandidates(cut);
         }

@@ -51,8 +51,8 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
 
     public void* HostResultsAddress => (byte*)host.Pointer + PicturesBytes(sizes.TensorBatch);
 
-    public ReadOnlySpan<byte> HostResult(int index) =>
-        new((byte*)HostResultsAddress + ((long)index * sizes.ResultBytes), sizes.ResultBytes);
+    /// <summary>A picture's result, where each of the batch has so many bytes.</summary>
+    public ReadOnlySpan<byte> HostResult(int index, int resultBytes) => new((byte*)HostResultsAddress + ((long)index * resultBytes), resultBytes);
 
     public void Dispose()
     {
@@ -65,7 +65,7 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
     internal static long PicturesBytes(int count) => Align((long)count * Unsafe.SizeOf<KernelPicture>());
 }
 
-/// <summary>Sizes of a lane's memory, from which the plan is added up before any of it is taken.</summary>
+/// <summary>Sizes of a lane's memory, from which the plan is added up before any of it is taken: those of the largest of its input sizes.</summary>
 /// <param name="Batch">Frames of a batch.</param>
 /// <param name="TensorBatch">Pictures of a tensor: the batch, or what the model is fixed to or takes at least.</param>
 /// <param name="FrameStep">Bytes from frame to frame: those from slot to slot, so that one copy can take several frames.</param>
@@ -73,11 +73,11 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
 /// <param name="OutputBytes">Bytes of a picture's output.</param>
 /// <param name="ScratchBytes">Bytes of scratch memory for a picture's decoding.</param>
 /// <param name="ResultBytes">Bytes of a picture's result.</param>
-/// <param name="MinBatch">Smallest batch that the engine takes.</param>
 /// <param name="HasResultStream">Whether results of a batch may come on the result stream, for which each batch bucket has a graph more.</param>
+/// <param name="InputSizes">Number of input sizes, for each of which there are batch buckets.</param>
 internal readonly record struct CudaLaneSizes(
-    int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes, int MinBatch = 1,
-    bool HasResultStream = false)
+    int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes,
+    bool HasResultStream = false, int InputSizes = 1)
 {
     // What the driver took for the graphs of a lane with YOLOv8n, 3.4 to 6.4 MiB for one to three batch buckets of one graph (H200, driver 580).
     private const long GraphBytes = 4L << 20;
@@ -108,7 +108,7 @@ internal readonly record struct CudaLaneSizes(
                 MemoryItem.Frames, MemoryPlace.Device, lanes * frames, MemoryEvidence.Formula, $"{lanes} lanes x {Batch} frames x {FrameStep} bytes"),
             Of(MemoryItem.Results, MemoryPlace.Device, lanes, "lanes", DeviceBytes - frames - AllScratchBytes),
             Of(MemoryItem.Results, MemoryPlace.Pinned, lanes, "lanes", HostBytes),
-            Of(MemoryItem.Graphs, MemoryPlace.Device, lanes, "lanes", HasResultStream ? 2 * GraphBytes : GraphBytes),
+            Of(MemoryItem.Graphs, MemoryPlace.Device, lanes, "lanes", (HasResultStream ? 2 : 1) * InputSizes * GraphBytes),
             Of(MemoryItem.Inputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * InputBytes)),
             Of(MemoryItem.Outputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * OutputBytes)),
             Of(MemoryItem.Workspace, MemoryPlace.Device, lanes, "lanes", AllScratchBytes),

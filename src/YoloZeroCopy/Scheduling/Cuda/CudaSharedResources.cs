@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
@@ -18,7 +19,7 @@ internal sealed class CudaSharedResources : IDisposable
         Context = context;
         WaitMode = waitMode;
         Model = engine.Model;
-        Decode = DecodeKernels.For(engine, decoding);
+        Sizes = EngineAtSize.AllOf(engine, decoding);
         DecoderMemory = new CudaBlockPool(context, MaxIdleDecoderBytes);
         Preprocess = kernels.Get(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
         Scan = kernels.Get(Decode.ScanName);
@@ -56,7 +57,11 @@ internal sealed class CudaSharedResources : IDisposable
     /// </summary>
     public CudaStream ResultStream { get; }
 
-    public DecodeKernels Decode { get; }
+    /// <summary>The engine at each input size, by rising area.</summary>
+    public ImmutableArray<EngineAtSize> Sizes { get; }
+
+    /// <summary>Decoding at the largest input size. The others have the same kernels.</summary>
+    public DecodeKernels Decode => Sizes[^1].Decode;
 
     public CudaKernel Preprocess { get; }
 

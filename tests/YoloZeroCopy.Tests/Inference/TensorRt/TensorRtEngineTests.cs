@@ -335,6 +335,48 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         library.CheckClean();
     }
 
+    [Theory]
+    [MemberData(nameof(Majors))]
+    public void Several_sizes_are_profiles_of_one_engine_with_one_memory(int major)
+    {
+        NvinferDouble library = new(major);
+        string model = OnnxModelBuilder.Network(3).Metadata("names", "{0: 'a', 1: 'b', 2: 'c'}").Metadata("stride", "32").Save(folder.Path);
+        string plan = Plan(
+            library, model, "--profile", Range(32, 1, 4), "--profile", Range(64, 1, 4), "--profile", Range(96, 1, 2), "--metadata", Metadata());
+        TensorRtHostDevice device = new();
+        using (TensorRtEngine engine = Open(library, device, plan, InputSizes.Of(96, 32)))
+        {
+            Assert.Equal([32, 96], engine.AtSizes.Select(static sized => sized.Model.InputWidth));
+            Assert.Same(engine, engine.AtSizes[1]);
+            Assert.Equal([4, 2], engine.AtSizes.Select(static sized => sized.MaxBatch));
+            Assert.Contains("profile 1 of 3", engine.Description, StringComparison.Ordinal);
+            Assert.Contains("profile 3 of 3", engine.Description, StringComparison.Ordinal);
+            long planned = engine.Plan([1, 2], streams: 1).Single(static entry => entry.Item == MemoryItem.Activations).Bytes;
+            Assert.Equal(planned, engine.ActivationBytes(2));
+            Assert.InRange(engine.AtSizes[0].ActivationBytes(2), 0, planned);
+            int live = device.Live;
+            using EngineContext large = Create(engine, 2, Stream);
+            using EngineContext small = Create((TensorRtEngine)engine.AtSizes[0], 2, Stream);
+
+            // A block of activations that both work in.
+            Assert.Equal(live + 1, device.Live);
+            foreach (InferenceEngine sized in engine.AtSizes)
+            {
+                using OnnxRuntimeEngine reference =
+                    OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { ImageSize = (sized.Model.InputWidth, sized.Model.InputHeight) });
+                CheckSame(Run(reference, 2, 0), Run(sized, 2, Stream));
+            }
+
+            engine.AtSizes[0].Dispose();
+            _ = Run(engine, 1, Stream);
+        }
+
+        Assert.Equal((0, true), (device.Live, device.IsDisposed));
+        ModelException error = Assert.Throws<ModelException>(() => Open(library, new TensorRtHostDevice(), plan, InputSizes.Of(32, 80)));
+        Assert.Contains("it has no profile that runs at 80x80", error.Message, StringComparison.Ordinal);
+        library.CheckClean();
+    }
+
     // Sums over the same values in another order, as ONNX Runtime chose them for other settings: some units in the last place.
     private static void CheckSame(float[] wanted, float[] given)
     {
@@ -351,6 +393,9 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
     private static string Range(int size, int min, int max) => $"images={min}x3x{size}x{size}:{max}x3x{size}x{size}:{max}x3x{size}x{size}";
 
     private static TensorRtEngine Open(NvinferDouble library, TensorRtHostDevice device, ModelSource plan, (int Width, int Height)? size = null) =>
+        Open(library, device, plan, size is (int, int) one ? InputSizes.Of(one) : null);
+
+    private static TensorRtEngine Open(NvinferDouble library, TensorRtHostDevice device, ModelSource plan, InputSizes? sizes) =>
         TensorRtEngine.Open(
         plan,
         device,
@@ -362,7 +407,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
                 LibraryPath = library.File,
                 ApplicationDirectory = AppContext.BaseDirectory,
             },
-            ImageSize = size,
+            Sizes = sizes,
         });
 
     private string Metadata()

@@ -38,12 +38,10 @@ internal sealed class CudaHarness : IAsyncDisposable
             made.Add(kernels);
             shared = new CudaSharedResources(context, kernels, engine, new DecodingOptions(), mode);
             made.Add(shared);
-            CudaLaneSizes sizes = new(
-                MaxBatch, MaxBatch, SlotBytes, engine.InputBytes, engine.OutputBytes, shared.Decode.ScratchBytes,
-                shared.Decode.ResultBytes, HasResultStream: !shared.Decode.RankReadsOutput);
+            CudaLaneSizes sizes = CudaLayout.SizesOf(shared.Sizes, MaxBatch, SlotBytes, laneCount: 2);
             Pool = new FramePool(12, SlotBytes, byteCount => shared.AllocateSlots(transfer, byteCount, NumaPlace.Of(context.Device.PciBusId)));
             made.Add(Pool);
-            compute = new CudaComputeStream(context, engine, sizes);
+            compute = new CudaComputeStream(context, sizes);
             made.Add(compute);
             Lanes = new CudaLane[2];
             for (int number = 0; number < Lanes.Length; number++)
@@ -54,7 +52,8 @@ internal sealed class CudaHarness : IAsyncDisposable
 
             pipeline = new Pipeline(
                 Pool, Lanes, new PipelineOptions(
-                    MaxBatch, waitsForFullBatches ? TimeSpan.FromHours(1) : TimeSpan.Zero, OverflowPolicy.Wait, Pool.SlotCount, TimeSpan.Zero, 300));
+                    MaxBatch, waitsForFullBatches ? TimeSpan.FromHours(1) : TimeSpan.Zero, OverflowPolicy.Wait, Pool.SlotCount, TimeSpan.Zero, 300,
+                    Sizes: engine.InputSizes));
         }
         catch
         {
@@ -82,9 +81,9 @@ internal sealed class CudaHarness : IAsyncDisposable
                 "stand-in", new MemoryPlan());
     }
 
-    public async Task<DetectionResult> Submit()
+    public async Task<DetectionResult> Submit(FrameFormat? other = null)
     {
-        FrameSlot slot = await Pool.RentAsync(format);
+        FrameSlot slot = await Pool.RentAsync(other ?? format);
         return await pipeline.Submit(slot, 0, 0, default).AsTask().WaitAsync(TimeSpan.FromSeconds(60));
     }
 

@@ -47,6 +47,76 @@ public sealed class CudaLaneTests(CompiledSources sources)
     }
 
     [Fact]
+    public async Task Every_input_size_has_graphs_of_its_own_and_the_tensors_are_the_same()
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine small = new() { Described = new FakeCudaEngine().Model with { InputWidth = 32, InputHeight = 32, OutputShape = (5, 21) } };
+        FakeCudaEngine large = new() { Smaller = [small] };
+        await using (CudaHarness harness = new(driver, large))
+        {
+            Assert.Equal([1, 4], small.Batches);
+            Assert.Equal([1, 4], large.Batches);
+            Assert.Equal(Assert.Single(large.Tensors), Assert.Single(small.Tensors));
+            Assert.Equal([(32, 32), (64, 32)], harness.Shared.Sizes.Select(static sized => (sized.Width, sized.Height)));
+            (int ofSmall, int ofLarge) = (small.Enqueued, large.Enqueued);
+            long launches = driver.Calls("cuGraphLaunch");
+            for (int frame = 0; frame < 6; frame++)
+            {
+                (await harness.Submit(new FrameFormat(PixelFormat.Gray8, frame % 3 == 0 ? 60 : 30, 30))).Dispose();
+            }
+
+            Assert.Equal((ofSmall, ofLarge), (small.Enqueued, large.Enqueued));
+            Assert.Equal(launches + 6, driver.Calls("cuGraphLaunch"));
+            Assert.Equal([4, 2], harness.Pipeline.Snapshot().InputSizes.Select(static size => size.Frames));
+            await RunAsync(20);
+            Assert.Equal(0, await AllocationSlices.LeastAsync(async () =>
+            {
+                long before = harness.Pipeline.Snapshot().ManagedBytes;
+                await RunAsync(50);
+                return harness.Pipeline.Snapshot().ManagedBytes - before;
+            }));
+
+            async Task RunAsync(int rounds)
+            {
+                for (int round = 0; round < rounds; round++)
+                {
+                    Task<DetectionResult>[] results =
+                        [.. Enumerable.Range(0, 8).Select(index => harness.Submit(new FrameFormat(PixelFormat.Gray8, index % 2 == 0 ? 60 : 30, 30)))];
+                    foreach (DetectionResult result in await Task.WhenAll(results))
+                    {
+                        result.Dispose();
+                    }
+                }
+            }
+        }
+
+        Assert.Equal((0, 0), (small.LiveContexts, large.LiveContexts));
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public async Task Frames_are_described_and_decoded_for_the_size_that_they_run_at()
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine small = new()
+        {
+            GraphFallbackReason = "so that it is asked for every batch",
+            Described = new FakeCudaEngine().Model with { InputWidth = 32, InputHeight = 32, OutputShape = (5, 21) },
+        };
+        FakeCudaEngine large = new() { GraphFallbackReason = small.GraphFallbackReason, Smaller = [small] };
+        await using (CudaHarness harness = new(driver, large))
+        {
+            (int ofSmall, int ofLarge) = (small.Enqueued, large.Enqueued);
+            (await harness.Submit(new FrameFormat(PixelFormat.Gray8, 32, 32))).Dispose();
+            Assert.Equal((ofSmall + 1, ofLarge), (small.Enqueued, large.Enqueued));
+            (await harness.Submit(new FrameFormat(PixelFormat.Gray8, 33, 32))).Dispose();
+            Assert.Equal((ofSmall + 1, ofLarge + 1), (small.Enqueued, large.Enqueued));
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
     public async Task An_engine_that_gives_maps_has_their_kernels_and_their_memory()
     {
         DriverDouble driver = new(sources);

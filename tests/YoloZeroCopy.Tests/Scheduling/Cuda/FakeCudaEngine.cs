@@ -10,11 +10,23 @@ internal sealed class FakeCudaEngine : InferenceEngine
 
     public List<int> Batches { get; } = [];
 
+    /// <summary>Where its contexts read and write.</summary>
+    public HashSet<(nint Input, nint Output)> Tensors { get; } = [];
+
     public int Enqueued { get; private set; }
 
     public int LiveContexts { get; private set; }
 
-    public override ModelInfo Model { get; } = ModelInfo.OfClasses("part") with
+    /// <summary>The same engine at smaller sizes, by rising area.</summary>
+    public FakeCudaEngine[] Smaller
+    {
+        init => AtSizes = [.. value, this];
+    }
+
+    public override ModelInfo Model => Described;
+
+    /// <summary>What <see cref="Model"/> says.</summary>
+    public ModelInfo Described { get; init; } = ModelInfo.OfClasses("part") with
     {
         Path = "fake.onnx",
         Layout = OutputLayout.ChannelsFirst,
@@ -39,6 +51,7 @@ internal sealed class FakeCudaEngine : InferenceEngine
         Assert.NotEqual(0, stream);
         Assert.NotEqual(input, output);
         Batches.Add(batch);
+        Tensors.Add((input, output));
         LiveContexts++;
         return new Context(this);
     }
