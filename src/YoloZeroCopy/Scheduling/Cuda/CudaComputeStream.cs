@@ -5,8 +5,8 @@ namespace YoloZeroCopy;
 /// <summary>A compute stream with the engine's contexts and tensors on it, shared by two lanes.</summary>
 /// <remarks>
 /// While one lane's batch computes, the other's is uploaded and queued behind it, so that the device goes on without the host between. They can share
-/// tensors, as all input sizes do, because the stream runs one after the other, and contexts because those are bound to tensors and stream; what a batch needs for itself,
-/// frames, descriptors, candidates, results and graphs, is the lane's.
+/// tensors, as all input sizes do, because the stream runs one after the other, and contexts because those are bound to tensors and stream; what a
+/// batch needs for itself, frames, descriptors, candidates, results and graphs, is the lane's.
 /// </remarks>
 internal sealed class CudaComputeStream : IDisposable
 {

@@ -113,7 +113,6 @@ internal sealed unsafe class CudaLane : Lane
         failure = null;
         startedAt = Stopwatch.GetTimestamp();
         BatchBucket bucket = BucketFor(batch);
-
         bool isAlone = device.Results.IsIdle;
         TimelineBatch? moments = device.Timeline?.Next(this, batch);
         try
@@ -125,6 +124,7 @@ internal sealed unsafe class CudaLane : Lane
             stream.WaitFor(uploaded);
             WaitForWriters(batch);
             moments?.ComputeStart.Record(stream);
+
             // One that is alone has its results sooner without an event between streams.
             CudaStream last = Run(bucket, usesResultStream: sizes.HasResultStream && !isAlone);
             moments?.ComputeEnd.Record(last);
