@@ -16,9 +16,10 @@
 #include <unistd.h>
 
 enum { MAGIC = 0x46435A59, VERSION = 1, WANTS_RESULTS = 1 };
-enum { HELLO = 1, WELCOME, REFUSED, SLOT, FRAME, RESULT };
+enum { HELLO = 1, WELCOME, REFUSED, SLOT, FRAME, RESULT, WELCOME_ON_DEVICE };
 enum { MAX_SLOTS = 64, MAX_SIZE = 8192, MAX_STRIDE = 65536, MAX_DETECTIONS = 1024, RESULT_HEADER = 24 };
 enum { MAX_MESSAGE = RESULT_HEADER + MAX_DETECTIONS * (int)sizeof(yzc_detection) };
+enum { WELCOME_BYTES = 24, HANDLE_BYTES = 64 + 16 };
 enum { OF_DETECTOR, FREE, RENTED };
 
 typedef struct {
@@ -32,6 +33,8 @@ struct yzc_frames {
     int socket;
     uint8_t *memory;
     size_t memory_bytes;
+    int is_on_device;
+    uint8_t device_handle[HANDLE_BYTES];
     uint32_t count;
     uint32_t bytes;
     uint32_t step;
@@ -183,10 +186,13 @@ static int take_welcome(yzc_frames *frames, int64_t deadline)
         frames->bytes = word(frames->message, 4);
         frames->step = word(frames->message, 5);
         frames->memory_bytes = (size_t)frames->count * frames->step;
-        code = length == 24 && file >= 0 && word(frames->message, 0) == WELCOME && word(frames->message, 1) == MAGIC
-                && word(frames->message, 2) == VERSION && frames->count >= 1 && frames->count <= MAX_SLOTS && frames->bytes >= 1
-                && frames->bytes <= frames->step && frames->memory_bytes <= INT32_MAX
-            ? map(frames, file)
+        frames->is_on_device = length == WELCOME_BYTES + HANDLE_BYTES && word(frames->message, 0) == WELCOME_ON_DEVICE;
+        int is_on_host = length == WELCOME_BYTES && file >= 0 && word(frames->message, 0) == WELCOME;
+        memcpy(frames->device_handle, frames->message + WELCOME_BYTES, HANDLE_BYTES);
+        code = (frames->is_on_device || is_on_host) && word(frames->message, 1) == MAGIC && word(frames->message, 2) == VERSION
+                && frames->count >= 1 && frames->count <= MAX_SLOTS && frames->bytes >= 1 && frames->bytes <= frames->step
+                && frames->memory_bytes <= INT32_MAX
+            ? (frames->is_on_device ? 0 : map(frames, file))
             : YZC_FRAMES_FOREIGN;
     }
     if (file >= 0)
@@ -319,7 +325,8 @@ int yzc_frames_rent(yzc_frames *frames, int timeout_ms, yzc_slot *slot)
         for (uint32_t i = 0; i < frames->count; i++) {
             if (frames->slots[i].holder == FREE) {
                 frames->slots[i].holder = RENTED;
-                *slot = (yzc_slot){frames->memory + (size_t)i * frames->step, frames->bytes, i, frames->slots[i].generation};
+                size_t offset = (size_t)i * frames->step;
+                *slot = (yzc_slot){frames->memory ? frames->memory + offset : NULL, offset, frames->bytes, i, frames->slots[i].generation};
                 return 0;
             }
         }
@@ -382,6 +389,11 @@ int yzc_frames_drain(yzc_frames *frames, int timeout_ms)
     while (frames->submitted > 0 && code == 0)
         code = wait_next(frames, deadline);
     return code;
+}
+
+const uint8_t *yzc_frames_device_handle(const yzc_frames *frames)
+{
+    return frames->is_on_device ? frames->device_handle : NULL;
 }
 
 int yzc_frames_socket(const yzc_frames *frames)

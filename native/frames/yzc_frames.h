@@ -45,8 +45,9 @@ typedef struct {
 
 /* Memory for one frame. */
 typedef struct {
-    void *pixels;
-    size_t bytes;     /* of the largest frame */
+    void *pixels;        /* null where the slots are on a device */
+    size_t device_offset; /* there: bytes from the beginning of the memory that yzc_frames_device_handle opens */
+    size_t bytes;         /* of the largest frame */
     uint32_t index;
     uint32_t generation;
 } yzc_slot;
@@ -87,6 +88,10 @@ int yzc_frames_return(yzc_frames *frames, const yzc_slot *slot);
 
 /* Waits until nothing that was submitted is on its way. */
 int yzc_frames_drain(yzc_frames *frames, int timeout_ms);
+
+/* Where the slots are memory of a device: the 64 bytes to open it with (cudaIpcOpenMemHandle), and the 16 of the device's UUID behind them. Null where
+ * they are memory of the host. A frame is submitted when it is written, not when its writing is queued. Close the mapping before yzc_frames_close. */
+const uint8_t *yzc_frames_device_handle(const yzc_frames *frames);
 
 /* The socket, for a loop that polls: readable when yzc_frames_rent with 0 has something to do. */
 int yzc_frames_socket(const yzc_frames *frames);

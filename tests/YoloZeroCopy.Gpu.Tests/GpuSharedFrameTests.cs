@@ -10,13 +10,16 @@ public sealed class GpuSharedFrameTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [GpuFact]
-    public Task A_device_sees_what_another_process_wrote_and_nothing_is_copied() => AssertSeesAsync(Device.Cuda());
+    public Task A_device_sees_what_another_process_wrote_and_nothing_is_copied() => AssertSeesAsync(Device.Cuda(), onDevice: false);
+
+    [GpuFact]
+    public Task A_device_sees_what_another_process_wrote_on_it() => AssertSeesAsync(Device.Cuda(), onDevice: true);
 
     /// <summary>The same on the processor, so that this file is right where no GPU is.</summary>
     [Fact]
-    public Task The_processor_sees_what_another_process_wrote_and_nothing_is_copied() => AssertSeesAsync(Device.Cpu);
+    public Task The_processor_sees_what_another_process_wrote_and_nothing_is_copied() => AssertSeesAsync(Device.Cpu, onDevice: false);
 
-    private async Task AssertSeesAsync(Device device)
+    private async Task AssertSeesAsync(Device device, bool onDevice)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Shared frames are for Linux.");
         const int frames = 300;
@@ -41,12 +44,14 @@ public sealed class GpuSharedFrameTests : IDisposable
 
                 return default;
             },
-            options: new HubSourceOptions { Overflow = OverflowPolicy.Wait, FramesAhead = 16 });
+            new SharedSourceOptions { OnDevice = onDevice },
+            new HubSourceOptions { Overflow = OverflowPolicy.Wait, FramesAhead = 16 });
 
         // Twice: the second producer writes into the memory that is registered already.
         for (int round = 1; round <= 2; round++)
         {
-            using Process producer = Process.Start(Environment.ProcessPath!, ["--child", $"shared,{socket},Gray8,64,64,levels"]);
+            using Process producer =
+                Process.Start(Environment.ProcessPath!, ["--child", $"shared,{socket},Gray8,64,64,{(onDevice ? "device" : "levels")}"]);
             long wanted = source.Statistics.FramesHandled + frames;
             Assert.True(SpinWait.SpinUntil(() => source.Statistics.FramesHandled >= wanted, 4 * Feed.Limit), "frames come");
             producer.Kill();

@@ -24,7 +24,7 @@ internal static class IpcDeaths
 
     public static void Print()
     {
-        foreach (string name in (string[])["idle", "before", "after", "owner-idle", "owner-busy"])
+        foreach (string name in (string[])["idle", "before", "after", "owner-idle", "owner-busy", "owner-frees"])
         {
             (int code, string output) = ChildProcess.Run($"ipc,{name}", CaseLimit);
             Console.WriteLine($"{name}: exit {code}\n  {output.Replace("\n", "\n  ", StringComparison.Ordinal)}");
@@ -59,6 +59,10 @@ internal static class IpcDeaths
             case "owner-busy":
                 Console.WriteLine("the memory's owner is killed while another process writes into its mapping of it");
                 KillOwner(context, isBusy: true);
+                break;
+            case "owner-frees":
+                Console.WriteLine("the memory's owner frees it, and then another process writes into its mapping of it");
+                FreeUnderWriter(context);
                 break;
             default:
                 Own(context);
@@ -124,6 +128,23 @@ internal static class IpcDeaths
         Environment.Exit(0);
     }
 
+    private static void FreeUnderWriter(CudaContext context)
+    {
+        using Process owner = Start("ipc,own");
+        string[] handles = owner.StandardOutput.ReadLine()!.Split(' ');
+        CudaIpcMemory memory = new(context, Convert.FromHexString(handles[0]));
+        using CudaStream stream = new(context);
+        Console.WriteLine($"before: {Try(() => Fill(stream, memory.Address))}");
+        owner.StandardInput.WriteLine();
+        Console.WriteLine($"owner says: {owner.StandardOutput.ReadLine()}");
+        Console.WriteLine($"written again: {Try(() => Fill(stream, memory.Address))}");
+        owner.StandardInput.WriteLine();
+        Console.WriteLine($"owner says: {owner.StandardOutput.ReadLine()}");
+        Console.WriteLine($"mapping closed: {Try(() => Close(memory))}; memory of its own: {Try(() => Allocate(context, stream))}");
+        owner.Kill();
+        Environment.Exit(0);
+    }
+
     private static void Write(CudaContext context, bool isSlow, string[] handles)
     {
         using CudaIpcMemory memory = new(context, Convert.FromHexString(handles[0]));
@@ -148,15 +169,35 @@ internal static class IpcDeaths
         Thread.Sleep(Lifetime);
     }
 
-    private static void Own(CudaContext context)
+    // On a first line its memory is freed and as much taken anew, on a second one it is looked whether that stayed as it was.
+    private static unsafe void Own(CudaContext context)
     {
-        using IpcRing ring = new(context, 1, Bytes);
+        _ = new Timer(static _ => Environment.Exit(1), null, Lifetime, Timeout.InfiniteTimeSpan);
+        IpcRing ring = new(context, 1, Bytes);
         Console.WriteLine(ring.Handles());
+        ulong address = ring.Address.Value;
+        _ = Console.ReadLine();
+        ring.Dispose();
+        using CudaDeviceMemory anew = new(context, Bytes);
+        using CudaStream stream = new(context);
+        stream.Fill(anew.Address, 5, Bytes);
+        stream.Synchronize();
+        Console.WriteLine($"freed, and taken anew at {(anew.Address.Value == address ? "the same" : "another")} address");
+        _ = Console.ReadLine();
+        using CudaPinnedMemory host = CudaPinnedMemory.Allocate(context, Bytes);
+        stream.CopyToHost(host.Pointer, anew.Address, Bytes);
+        stream.Synchronize();
+        bool isWhole = !new ReadOnlySpan<byte>(host.Pointer, Bytes).ContainsAnyExcept((byte)5);
+        Console.WriteLine($"its new memory {(isWhole ? "is as it was" : "was overwritten")}");
         Thread.Sleep(Lifetime);
     }
 
     private static Process Start(string child) =>
-        Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["--child", child]) { RedirectStandardOutput = true })!;
+        Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["--child", child])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
 
     private static string Try<T>(Func<T> action)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using System.Threading.Channels;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Gpu.Tests;
@@ -33,6 +34,7 @@ internal static class SharedRate
             _ = table.AppendLine(detector.Device);
             await RowAsync(table, "yolov8n, 1080p Nv12 as it is", detector, large, "nothing");
             await RowAsync(table, "yolov8n, 1080p Nv12 written", detector, large, "all");
+            await RowAsync(table, "yolov8n, 1080p Nv12 written on the device", detector, large, "device");
         }
 
         return table.ToString();
@@ -60,10 +62,10 @@ internal static class SharedRate
         HubSourceOptions options = new() { Overflow = OverflowPolicy.Wait, FramesAhead = FramesAhead };
         await using SourceHub hub = new(detector);
         HubSource source = fromElsewhere
-            ? hub.AddShared("elsewhere", socket, static (_, _) => default, options: options)
+            ? hub.AddShared("elsewhere", socket, static (_, _) => default, new SharedSourceOptions { OnDevice = way == "device" }, options)
             : hub.Add(
                 "here",
-                async (feed, stop) =>
+                way == "device" ? DeviceProducer(format) : async (feed, stop) =>
                 {
                     for (int frame = 0; ; frame++)
                     {
@@ -97,9 +99,57 @@ internal static class SharedRate
         }
     }
 
+    private static FrameProducer DeviceProducer(FrameFormat format) => async (feed, stop) =>
+    {
+        using CudaContext context = CudaDevice.Get(0).OpenContext();
+        using CudaStream stream = new(context);
+        FreeSlots free = new();
+        int step = (format.ByteCount + 255) / 256 * 256;
+        CudaDeviceMemory memory = new(context, (nuint)(step * (long)FramesAhead));
+        int unused = 0;
+        try
+        {
+            for (int frame = 0; ; frame++)
+            {
+                long slot = await free.Slots.Reader.ReadAsync(stop);
+                unused = 1;
+                CUdeviceptr place = memory.Address.Offset((ulong)(slot * step));
+                SharedChildren.Write(stream, place, frame, format);
+                await feed.WaitForRoomAsync();
+                Assert.True(feed.TrySubmit(ExternalFrame.OnDevice(place.Value, 0, format, 0, free, slot)));
+                unused = 0;
+            }
+        }
+        finally
+        {
+            // Frames on their way are read from it still.
+            while (free.Slots.Reader.Count < FramesAhead - unused)
+            {
+                await Task.Delay(1, CancellationToken.None);
+            }
+
+            memory.Dispose();
+        }
+    };
+
     private static double Median(List<double> values)
     {
         values.Sort();
         return values[values.Count / 2];
+    }
+
+    private sealed class FreeSlots : IFrameOwner
+    {
+        public FreeSlots()
+        {
+            for (int slot = 0; slot < FramesAhead; slot++)
+            {
+                OnFrameFree(slot);
+            }
+        }
+
+        public Channel<long> Slots { get; } = Channel.CreateUnbounded<long>();
+
+        public void OnFrameFree(long token) => Slots.Writer.TryWrite(token);
     }
 }

@@ -65,7 +65,7 @@ public sealed partial class HubSource
     }
 
     /// <summary>The slots of this source in memory that processes of a user write, for this call of its producer.</summary>
-    internal SlotRing Share(SourceFeed feed, int slotBytes, uint user)
+    internal SlotRing Share(SourceFeed feed, int slotBytes, uint user, bool onDevice)
     {
         lock (Gate)
         {
@@ -73,13 +73,13 @@ public sealed partial class HubSource
         }
 
         // Whoever wrote into the slots may go on doing so: another user gets others. All frames of the calls before were handled.
-        if (ring is not null && ring.Shared?.User != user)
+        if (ring is not null && ring.User != user)
         {
             ring.Dispose();
             ring = null;
         }
 
-        ring ??= new SlotRing(this, detector, slotBytes, options.FramesAhead, user);
+        ring ??= new SlotRing(this, detector, slotBytes, options.FramesAhead, user, onDevice);
         return feed.Ring = ring;
     }
 

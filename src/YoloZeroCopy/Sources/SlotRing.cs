@@ -1,3 +1,5 @@
+using YoloZeroCopy.Cuda;
+
 namespace YoloZeroCopy;
 
 /// <summary>The slots of one source: registered memory that the detector reads frames in, and that its handler may look at afterwards.</summary>
@@ -12,7 +14,8 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     private const int Page = 4096;
 
     private readonly HubSource source;
-    private readonly RegisteredMemory registered;
+    private readonly RegisteredMemory? registered;
+    private readonly CudaDeviceMemory? device;
     private readonly Memory<byte> memory;
     private readonly int step;
     private readonly FrameFormat[] formats;
@@ -21,16 +24,18 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     private readonly bool[] isRented;
     private readonly int[] free;
     private int freeCount;
+    private bool isDisposed;
 
     /// <param name="source">Whose slots these are.</param>
     /// <param name="detector">Reads them.</param>
     /// <param name="slotBytes">Bytes of the largest frame.</param>
     /// <param name="count">How many.</param>
     /// <param name="user">Null, or whose processes are to write them: the slots are in memory that can be shared then.</param>
+    /// <param name="onDevice">Whether that memory is the device's. The detector runs on CUDA then.</param>
     /// <exception cref="ArgumentException">So many slots of this size are too much.</exception>
     /// <exception cref="IOException">The system has no such memory to share.</exception>
     /// <exception cref="YoloZeroCopy.Cuda.CudaException">The driver refused to register the memory.</exception>
-    public SlotRing(HubSource source, YoloDetector detector, int slotBytes, int count, uint? user = null)
+    public SlotRing(HubSource source, YoloDetector detector, int slotBytes, int count, uint? user = null, bool onDevice = false)
     {
         this.source = source;
         long bytes = BytesOf(slotBytes, count);
@@ -46,6 +51,18 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
         users = new int[count];
         isRented = new bool[count];
         free = new int[count];
+        User = user;
+        for (int index = count - 1; index >= 0; index--)
+        {
+            free[freeCount++] = index;
+        }
+
+        if (onDevice)
+        {
+            device = new CudaDeviceMemory(detector.Inspection.Cuda!.Context, (nuint)(bytes - Page));
+            return;
+        }
+
         if (user is uint named)
         {
             Shared = SharedMemory.Create(bytes - Page, named);
@@ -66,11 +83,6 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
             Shared?.Close();
             throw;
         }
-
-        for (int index = count - 1; index >= 0; index--)
-        {
-            free[freeCount++] = index;
-        }
     }
 
     /// <summary>Bytes of the largest frame that a slot can hold.</summary>
@@ -79,7 +91,13 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     /// <summary>How many slots there are.</summary>
     public int Count => formats.Length;
 
-    /// <summary>The memory that another process writes; null where the slots are written here.</summary>
+    /// <summary>Whose processes write the slots; null where this one does.</summary>
+    public uint? User { get; }
+
+    /// <summary>The device memory that another process writes; null where it is the host's.</summary>
+    public CudaDeviceMemory? Device => device;
+
+    /// <summary>The host memory that another process writes; null where the slots are written here, or on the device.</summary>
     public SharedMemory? Shared { get; }
 
     /// <summary>Bytes that so many slots take.</summary>
@@ -109,7 +127,11 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     {
         ThrowIfStale(slot);
         formats[slot.Index] = format ?? formats[slot.Index];
-        ExternalFrame frame = ExternalFrame.InRegistered(registered, (long)slot.Index * step, formats[slot.Index], this, slot.Index);
+        long offset = (long)slot.Index * step;
+        FrameFormat layout = formats[slot.Index];
+        ExternalFrame frame = device is null
+            ? ExternalFrame.InRegistered(registered!, offset, layout, this, slot.Index)
+            : ExternalFrame.OnDevice(device.Address.Value + (ulong)offset, secondPlane: 0, layout, readyEvent: 0, this, slot.Index);
         isRented[slot.Index] = false;
         users[slot.Index] = Users;
         return frame;
@@ -180,14 +202,23 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
         }
     }
 
-    /// <summary>The frame in a slot.</summary>
-    public Memory<byte> PixelsOf(int index) => memory.Slice(index * step, formats[index].ByteCount);
+    /// <summary>The frame in a slot; empty where it is on the device.</summary>
+    public Memory<byte> PixelsOf(int index) => device is null ? memory.Slice(index * step, formats[index].ByteCount) : default;
 
     /// <summary>Waits until the detector reads none of the frames. Their memory is freed then, or the garbage collector's.</summary>
     public void Dispose()
     {
-        registered.Dispose();
+        registered?.Dispose();
         Shared?.Close();
+        if (device is not null)
+        {
+            lock (source.Gate)
+            {
+                isDisposed = true;
+            }
+
+            FreeDeviceMemory();
+        }
     }
 
     void IFrameOwner.OnFrameFree(long token)
@@ -197,6 +228,11 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
             Leave((int)token);
             source.WakeProducer();
         }
+
+        if (device is not null)
+        {
+            FreeDeviceMemory();
+        }
     }
 
     private static unsafe int BytesToPage(byte[] array)
@@ -205,6 +241,20 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
         {
             return (int)(((nuint)first + Page - 1) / Page * Page - (nuint)first);
         }
+    }
+
+    // A batch may read a frame whose result nobody waits for any more: the last owner to hear frees the memory.
+    private void FreeDeviceMemory()
+    {
+        lock (source.Gate)
+        {
+            if (!isDisposed || freeCount < free.Length)
+            {
+                return;
+            }
+        }
+
+        device?.Dispose();
     }
 
     private bool IsRented(in SourceSlot slot) => isRented[slot.Index] && tokens[slot.Index] == slot.Token;

@@ -109,6 +109,11 @@ public sealed class SourceHub : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(socketPath);
         shared = shared is null ? new SharedSourceOptions() : shared with { };
         shared.Validate();
+        if (shared.OnDevice && detector.CudaOrdinal is null)
+        {
+            throw new ArgumentException($"{nameof(SharedSourceOptions.OnDevice)} is set, and the detector does not run on CUDA: {detector.Device}.");
+        }
+
         DetectorOptions.ThrowIfOutside(shared.SlotBytes, 0, detector.SlotBytes, nameof(SharedSourceOptions.SlotBytes));
         SharedSource source = new(socketPath, shared, detector.SlotBytes, handler);
         try

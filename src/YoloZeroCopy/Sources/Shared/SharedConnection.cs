@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using YoloZeroCopy.Cuda;
 using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
@@ -48,10 +49,20 @@ internal sealed class SharedConnection : IDisposable
     /// <summary>Gives the producer the memory; false where it is gone.</summary>
     public bool TryWelcome()
     {
-        byte[] message = new byte[SharedMessage.WelcomeBytes];
+        CudaDeviceMemory? device = slots.Device;
+        byte[] message = new byte[device is null ? SharedMessage.WelcomeBytes : SharedMessage.WelcomeOnDeviceBytes];
         _ = SharedMessage.Write(
-            message, SharedMessage.Welcome, SharedMessage.Magic, SharedMessage.Version, (uint)slots.Count, (uint)slotBytes, (uint)slots.SlotBytes);
-        return SharedSystem.TrySend(socket, message, slots.Shared!.File);
+            message, device is null ? SharedMessage.Welcome : SharedMessage.WelcomeOnDevice, SharedMessage.Magic, SharedMessage.Version,
+            (uint)slots.Count, (uint)slotBytes, (uint)slots.SlotBytes);
+        if (device is null)
+        {
+            return SharedSystem.TrySend(socket, message, slots.Shared!.File);
+        }
+
+        Span<byte> handle = message.AsSpan(SharedMessage.WelcomeBytes, CudaIpc.HandleBytes);
+        device.GetIpcHandle(handle);
+        _ = device.Context.Device.Uuid.TryWriteBytes(message.AsSpan(SharedMessage.WelcomeBytes + CudaIpc.HandleBytes), bigEndian: true, out _);
+        return socket.Send(message, SocketFlags.None, out _) == message.Length;
     }
 
     /// <summary>Gives the producer slots and takes its frames, until it goes.</summary>

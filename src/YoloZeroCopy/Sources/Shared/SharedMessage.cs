@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
@@ -16,9 +17,12 @@ internal static class SharedMessage
     public const uint Slot = 4;
     public const uint Frame = 5;
     public const uint Result = 6;
+    public const uint WelcomeOnDevice = 7;
 
     public const int HelloBytes = 16;
     public const int WelcomeBytes = 24;
+    public const int DeviceBytes = 16;
+    public const int WelcomeOnDeviceBytes = WelcomeBytes + CudaIpc.HandleBytes + DeviceBytes;
     public const int RefusedBytes = 16;
     public const int SlotBytes = 16;
     public const int FrameBytes = 48;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
+using YoloZeroCopy.Cuda;
 using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
@@ -19,7 +20,7 @@ public sealed class SharedProducer : IDisposable
     private static readonly TimeSpan CrowdPause = TimeSpan.FromMilliseconds(5);
 
     private readonly Socket socket;
-    private readonly SharedMemory memory;
+    private readonly SharedMemory? memory;
     private readonly int slotStep;
     private readonly SharedResultHandler? results;
     private readonly byte[] received = new byte[SharedMessage.MaxResultBytes + 1];
@@ -30,7 +31,7 @@ public sealed class SharedProducer : IDisposable
     private int submittedCount;
     private long rentings;
 
-    private SharedProducer(Socket socket, SharedMemory memory, int slotCount, int slotBytes, int slotStep, SharedResultHandler? results)
+    private SharedProducer(Socket socket, SharedMemory? memory, int slotCount, int slotBytes, int slotStep, SharedResultHandler? results)
     {
         this.socket = socket;
         this.memory = memory;
@@ -53,6 +54,17 @@ public sealed class SharedProducer : IDisposable
 
     /// <summary>How many slots there are: frames that may be written or on their way.</summary>
     public int SlotCount => slots.Length;
+
+    /// <summary>
+    /// Where the slots are in memory of a device: the handle to open it with, by <see cref="CudaIpcMemory"/> or <c>cudaIpcOpenMemHandle</c>, once.
+    /// Empty where they are in memory of the host.
+    /// </summary>
+    /// <remarks>The memory is the detector's: close the mapping before <see cref="Dispose"/>, and submit frames that are written, not
+    /// queued.</remarks>
+    public ReadOnlyMemory<byte> DeviceHandle { get; private init; }
+
+    /// <summary>The device that <see cref="DeviceHandle"/> is of.</summary>
+    public Guid DeviceUuid { get; private init; }
 
     /// <summary>Connects to a detector's process, and waits until it answers: as long as another producer is connected, it does not.</summary>
     /// <param name="socketPath">File of the socket.</param>
@@ -171,13 +183,22 @@ public sealed class SharedProducer : IDisposable
     public void Dispose()
     {
         socket.Dispose();
-        memory.Close();
+        memory?.Close();
     }
 
     internal Memory<byte> MemoryOf(in SharedSlot slot)
     {
         ThrowIfStale(slot);
-        return memory.Memory.Slice(slot.Index * slotStep, SlotBytes);
+        return memory?.Memory.Slice(slot.Index * slotStep, SlotBytes)
+            ?? throw new InvalidOperationException($"The slot is on the device; it begins {nameof(SharedSlot.DeviceOffset)} bytes into its memory.");
+    }
+
+    internal long DeviceOffsetOf(in SharedSlot slot)
+    {
+        ThrowIfStale(slot);
+        return memory is null
+            ? slot.Index * (long)slotStep
+            : throw new InvalidOperationException("The slot is in memory of the host, and has a span.");
     }
 
     internal void Return(in SharedSlot slot)
@@ -221,14 +242,16 @@ public sealed class SharedProducer : IDisposable
 
     private static async Task<SharedProducer> TakeWelcomeAsync(Socket socket, SharedResultHandler? results, CancellationToken cancellationToken)
     {
-        byte[] welcome = new byte[SharedMessage.WelcomeBytes + 1];
+        byte[] welcome = new byte[SharedMessage.WelcomeOnDeviceBytes + 1];
         await WaitAsync(socket, welcome, cancellationToken).ConfigureAwait(false);
         int length = SharedSystem.Receive(socket, welcome, out SafeFileHandle? file);
         try
         {
             ThrowIfRefused(welcome.AsSpan(0, Math.Max(length, 0)));
-            if (length != SharedMessage.WelcomeBytes || file is null || SharedMessage.Word(welcome, 0) != SharedMessage.Welcome
-                || SharedMessage.Word(welcome, 1) != SharedMessage.Magic || SharedMessage.Word(welcome, 2) != SharedMessage.Version)
+            bool isOnDevice = length == SharedMessage.WelcomeOnDeviceBytes && SharedMessage.Word(welcome, 0) == SharedMessage.WelcomeOnDevice;
+            bool isOnHost = length == SharedMessage.WelcomeBytes && SharedMessage.Word(welcome, 0) == SharedMessage.Welcome && file is not null;
+            if (!(isOnDevice || isOnHost) || SharedMessage.Word(welcome, 1) != SharedMessage.Magic
+                || SharedMessage.Word(welcome, 2) != SharedMessage.Version)
             {
                 throw new SharedFrameException(
                     length == 0 ? "The detector's process is gone." : "What listens there does not speak this protocol.", SharedFrameRefusal.None);
@@ -243,7 +266,19 @@ public sealed class SharedProducer : IDisposable
                 throw new SharedFrameException($"The detector's process offers {count} slots of {bytes} bytes, {step} apart: none that can be.");
             }
 
-            return new SharedProducer(socket, SharedMemory.Open(file, total), (int)count, (int)bytes, (int)step, results);
+            SharedMemory? memory = isOnHost ? SharedMemory.Open(file!, total) : null;
+            if (isOnDevice)
+            {
+                file?.Dispose();
+            }
+
+            return new SharedProducer(socket, memory, (int)count, (int)bytes, (int)step, results)
+            {
+                DeviceHandle = isOnDevice ? welcome.AsMemory(SharedMessage.WelcomeBytes, CudaIpc.HandleBytes) : default,
+                DeviceUuid = isOnDevice
+                    ? new Guid(welcome.AsSpan(SharedMessage.WelcomeBytes + CudaIpc.HandleBytes, SharedMessage.DeviceBytes), bigEndian: true)
+                    : default,
+            };
         }
         catch
         {

@@ -17,12 +17,16 @@ public readonly struct SharedSlot : IDisposable, IEquatable<SharedSlot>
         Renting = renting;
     }
 
+    /// <summary>Bytes from the beginning of the device memory that <see cref="SharedProducer.DeviceHandle"/> opens to the slot's first one.</summary>
+    /// <exception cref="InvalidOperationException">The slot is stale, or not on the device.</exception>
+    public long DeviceOffset => Producer.DeviceOffsetOf(this);
+
     /// <summary>Its memory, <see cref="SharedProducer.SlotBytes"/> long and not cleared between frames. Not kept after submit.</summary>
-    /// <exception cref="InvalidOperationException">The slot is stale.</exception>
+    /// <exception cref="InvalidOperationException">The slot is stale, or on the device.</exception>
     public Memory<byte> Memory => Producer.MemoryOf(this);
 
     /// <summary>The same memory.</summary>
-    /// <exception cref="InvalidOperationException">The slot is stale.</exception>
+    /// <exception cref="InvalidOperationException">The slot is stale, or on the device.</exception>
     public Span<byte> Span => Producer.MemoryOf(this).Span;
 
     internal int Index { get; }

@@ -17,6 +17,7 @@ internal sealed class SharedSource : IDisposable
 
     private readonly string path;
     private readonly int slotBytes;
+    private readonly bool onDevice;
     private readonly uint[] users;
     private readonly FrameHandler handler;
     private readonly Socket listener;
@@ -27,6 +28,7 @@ internal sealed class SharedSource : IDisposable
         SharedSystem.ThrowIfElsewhere();
         this.path = path;
         slotBytes = options.SlotBytes == 0 ? mostBytes : options.SlotBytes;
+        onDevice = options.OnDevice;
         users = options.Users is null ? [SharedSystem.User] : [.. options.Users];
         this.handler = handler;
         listener = Listen(path, options.SocketMode);
@@ -197,7 +199,7 @@ internal sealed class SharedSource : IDisposable
             return null;
         }
 
-        SlotRing slots = feed.Source.Share(feed, slotBytes, user);
+        SlotRing slots = feed.Source.Share(feed, slotBytes, user, onDevice);
         SharedConnection made = new(socket, feed, slots, slotBytes, (SharedMessage.Word(hello, 3) & SharedMessage.WantsResults) != 0);
         return made.TryWelcome() ? made : null;
     }

@@ -9,6 +9,13 @@ public sealed record SharedSourceOptions
     /// </summary>
     public int SlotBytes { get; set; }
 
+    /// <summary>
+    /// Whether the slots are memory of the detector's device, which producers open by CUDA's inter-process communication and write with kernels or
+    /// copies of their own (<see cref="SharedProducer.DeviceHandle"/>). A frame is submitted when it is written, not when its writing is queued. The
+    /// detector runs on CUDA then, and <see cref="SourceFrame.Pixels"/> are empty.
+    /// </summary>
+    public bool OnDevice { get; set; }
+
     /// <summary>Rights of the socket's file: who may not write it cannot connect. By default only this process's user, and who is root.</summary>
     public UnixFileMode SocketMode { get; set; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 

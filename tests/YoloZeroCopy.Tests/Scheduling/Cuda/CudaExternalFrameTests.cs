@@ -477,6 +477,112 @@ public sealed class CudaExternalFrameTests(CompiledSources sources)
     }
 
     /// <summary>What the kernel would have found: an engine without graphs, which is called when preprocessing has been queued.</summary>
+    [Fact]
+    public async Task Memory_that_another_process_writes_is_page_locked_and_frames_go_up_from_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Shared frames are for Linux.");
+        using TempFolder folder = new();
+        DriverDouble driver = new(sources);
+        Watch watch = new(driver);
+        await using (YoloDetector detector = CudaHarness.OpenDetector(driver, watch.Engine))
+        {
+            await using SourceHub hub = new(detector);
+            _ = hub.AddShared("camera", folder.File("s"), static (_, _) => default, options: SharedBed.Patient);
+            for (int round = 0; round < 2; round++)
+            {
+                using SharedProducer producer = await SharedProducer.ConnectAsync(folder.File("s"), static _ => { }).WaitAsync(Patience);
+                for (int frame = 0; frame < 10; frame++)
+                {
+                    long uploads = driver.Calls("cuMemcpyHtoDAsync_v2");
+                    using SharedSlot slot = await producer.RentAsync();
+                    slot.Span[0] = (byte)(100 + frame);
+                    producer.Submit(slot, Gray);
+                    await producer.DrainAsync().WaitAsync(Patience);
+                    Assert.Equal(100 + frame, watch.Last[0].First);
+
+                    // The frame and the descriptors.
+                    Assert.Equal(2, driver.Calls("cuMemcpyHtoDAsync_v2") - uploads);
+                }
+
+                // The second producer's memory is that of the first.
+                Assert.Equal((1, 1L), (driver.Live("registered"), driver.Calls("cuMemHostRegister_v2")));
+            }
+
+            await hub.DisposeAsync();
+            Assert.Equal((0, 0), (driver.Live("registered"), detector.Statistics.HostCopies));
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public async Task Slots_on_the_device_are_read_where_they_lie_and_freed_when_nothing_reads_them()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Shared frames are for Linux.");
+        using TempFolder folder = new();
+        DriverDouble driver = new(sources);
+        Watch watch = new(driver);
+        await using (YoloDetector detector = CudaHarness.OpenDetector(driver, watch.Engine))
+        {
+            long memory = driver.Live("memory");
+            await using SourceHub hub = new(detector);
+            HubSource source = hub.AddShared(
+                "camera", folder.File("s"), static (_, _) => default, new SharedSourceOptions { OnDevice = true }, SharedBed.Patient);
+            SharedProducer producer = await SharedProducer.ConnectAsync(folder.File("s"), static _ => { }).WaitAsync(Patience);
+            Assert.Equal((CudaIpc.HandleBytes, driver.Device.Uuid), (producer.DeviceHandle.Length, producer.DeviceUuid));
+            ulong beginning = 0;
+            for (int frame = 0; frame < 10; frame++)
+            {
+                using SharedSlot slot = await producer.RentAsync();
+                _ = Assert.Throws<InvalidOperationException>(() => slot.Memory);
+                ulong offset = (ulong)slot.DeviceOffset;
+                if (frame > 0)
+                {
+                    Write(beginning + offset, 100 + frame);
+                }
+
+                producer.Submit(slot, Gray);
+                await producer.DrainAsync().WaitAsync(Patience);
+                if (frame == 0)
+                {
+                    beginning = watch.Last[0].Frame - offset;
+                }
+                else
+                {
+                    Assert.Equal(100 + frame, watch.Last[0].First);
+                }
+            }
+
+            Assert.Equal(memory + 1, driver.Live("memory"));
+
+            // Killed and removed while its frame is in a batch: the memory stays until that is done.
+            watch.HoldFirst();
+            using (SharedSlot slot = await producer.RentAsync())
+            {
+                producer.Submit(slot, Gray);
+            }
+
+            watch.AwaitFirst();
+            producer.Dispose();
+            Task removal = source.RemoveAsync();
+            Assert.Equal(memory + 1, driver.Live("memory"));
+            watch.Go();
+            await removal.WaitAsync(Patience);
+            Assert.True(SpinWait.SpinUntil(() => driver.Live("memory") == memory, Patience));
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public async Task Slots_on_the_device_are_for_detectors_on_one()
+    {
+        await using SharedBed bed = new();
+        ArgumentException refused = Assert.Throws<ArgumentException>(
+            () => bed.Hub.AddShared("camera", "/tmp/none", static (_, _) => default, new SharedSourceOptions { OnDevice = true }));
+        Assert.Contains("does not run on CUDA", refused.Message, StringComparison.Ordinal);
+    }
+
     private sealed unsafe class Watch
     {
         private readonly DriverDouble driver;
