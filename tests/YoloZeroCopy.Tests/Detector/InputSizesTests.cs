@@ -1,3 +1,5 @@
+using Google.Protobuf;
+
 namespace YoloZeroCopy.Tests;
 
 /// <summary>A detector that runs its model at several input sizes, on the processor.</summary>
@@ -126,6 +128,29 @@ public sealed class InputSizesTests : IDisposable
         long graphs = one.Entries.Single(static entry => entry.Item == MemoryItem.Graphs).Bytes;
         Assert.Equal(one.DeviceBytes + graphs + small.OwnBytes, both.DeviceBytes);
         Assert.InRange(small.IdlePart, hasOwn ? 0.75 : 0.74, hasOwn ? 0.85 : 0.76);
+    }
+
+    [Theory]
+    [InlineData("yolov5n")]
+    [InlineData("yolov8n")]
+    [InlineData("yolov9t")]
+    [InlineData("yolov10n")]
+    [InlineData("yolo11n")]
+    [InlineData("yolo12n")]
+    [InlineData("yolo26n")]
+    public void Layers_have_the_same_weights_at_every_size(string name)
+    {
+        byte[] wide = WideModel.Read(ArchitectureHeadTests.PathOf(name)).ToByteArray();
+        ModelSource source = ModelSource.InMemory(wide, name);
+        OnnxRuntimeModel[] models = OnnxRuntimeCudaEngine.ReadModels(source, new OnnxRuntimeCudaOptions { Sizes = InputSizes.Of(256, (320, 224)) });
+        SizedNetwork[]? sized = CudnnEngine.TryRead(models, out string? reason);
+        Assert.True(sized is not null, reason);
+        byte[] weights = sized[^1].Network.Weights.Span.ToArray();
+        foreach (SizedNetwork one in sized)
+        {
+            Assert.True(one.Network.Weights.Span.SequenceEqual(weights));
+            one.Network.Dispose();
+        }
     }
 
     [Fact]
