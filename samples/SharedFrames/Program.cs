@@ -30,8 +30,11 @@ HubSource camera = hub.AddShared(
 
         return default;
     },
-    options: new HubSourceOptions { Overflow = OverflowPolicy.Wait, StateChanged = (state, problem) =>
-        Console.WriteLine($"{state} {problem}".TrimEnd()) });
+    options: new HubSourceOptions
+    {
+        Overflow = OverflowPolicy.Wait,
+        StateChanged = (state, problem) => Console.WriteLine($"{state} {problem}".TrimEnd()),
+    });
 
 Console.WriteLine($"listening at {socket}");
 await done.Task;

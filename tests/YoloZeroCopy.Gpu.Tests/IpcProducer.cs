@@ -50,10 +50,10 @@ internal sealed class IpcProducer : IDisposable
 
         Process process =
             Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["--child", $"ipc,produce,{ring.Step},{bytes},{ring.Handles()}"])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+            })!;
         return new IpcProducer(process);
     }
 

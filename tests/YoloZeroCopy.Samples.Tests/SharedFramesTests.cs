@@ -13,10 +13,13 @@ public sealed class SharedFramesTests
         string program = folder.File("producer");
         string socket = folder.File("s");
         Compile(program);
-        using Process producer = new() { StartInfo = new ProcessStartInfo(program, [socket, "50"])
+        using Process producer = new()
         {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true },
+            StartInfo = new ProcessStartInfo(program, [socket, "50"])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            },
         };
 
         // Before there is a detector: it waits for one.

@@ -205,7 +205,10 @@ internal sealed class SharedConnection : IDisposable
         {
             format = new FrameFormat(
                 (PixelFormat)SharedMessage.Word(message, 3), (int)SharedMessage.Word(message, 4), (int)SharedMessage.Word(message, 5),
-                (int)SharedMessage.Word(message, 6)) { Color = color };
+                (int)SharedMessage.Word(message, 6))
+            {
+                Color = color,
+            };
         }
         catch (ArgumentOutOfRangeException)
         {
