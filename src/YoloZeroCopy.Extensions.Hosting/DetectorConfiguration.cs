@@ -47,6 +47,7 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.OnnxRuntimePath)] = static (options, text) => options.OnnxRuntimePath = text,
         [nameof(DetectorServiceOptions.CudnnPath)] = static (options, text) => options.CudnnPath = text,
         [nameof(DetectorServiceOptions.EngineCacheFolder)] = static (options, text) => options.EngineCacheFolder = text,
+        [nameof(DetectorServiceOptions.CompileInBackground)] = static (options, text) => options.CompileInBackground = Bool(text),
         [nameof(DetectorServiceOptions.TensorRtPath)] = static (options, text) => options.TensorRtPath = text,
         [nameof(DetectorServiceOptions.TensorRtShimPath)] = static (options, text) => options.TensorRtShimPath = text,
         [nameof(DetectorServiceOptions.TensorRtHostCodeAllowed)] = static (options, text) => options.TensorRtHostCodeAllowed = Bool(text),

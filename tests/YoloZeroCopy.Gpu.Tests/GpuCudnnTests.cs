@@ -115,6 +115,87 @@ public sealed class GpuCudnnTests : IDisposable
         }
     }
 
+    /// <summary>Frames run one by one while the kernels for one frame are compiled, and after that: how long they take is said.</summary>
+    [GpuFact]
+    public async Task A_first_opening_compiles_for_small_batches_while_frames_run()
+    {
+        TestPicture picture = TestData.ReadPictures()[0];
+        List<string> warnings = [];
+        DetectorOptions options = new()
+        {
+            Device = Device.Cuda(),
+            Precision = Precision.Half,
+            EngineCacheFolder = folder.File("engines"),
+            SlotBytes = picture.Format.ByteCount,
+            Warning = text =>
+            {
+                lock (warnings)
+                {
+                    warnings.Add(text);
+                }
+            },
+        };
+        long start = Stopwatch.GetTimestamp();
+        await using YoloDetector detector = YoloDetector.Open(TestData.Model, options);
+        Say($"opened in {Stopwatch.GetElapsedTime(start).TotalSeconds:F2} s");
+        Assert.Equal(1, detector.Statistics.MissingBatchSizes);
+        List<double> meanwhile = [];
+        (Detection[] first, _) = await OneAsync();
+        start = Stopwatch.GetTimestamp();
+        while (!detector.Inspection.Cuda!.Later!.Ended.IsCompleted)
+        {
+            (Detection[] found, double time) = await OneAsync();
+            meanwhile.Add(time);
+            AssertNear(first, found);
+        }
+
+        Say($"the rest in {Stopwatch.GetElapsedTime(start).TotalSeconds:F2} s; one frame meanwhile: {Words(meanwhile)}");
+        lock (warnings)
+        {
+            Assert.Empty(warnings);
+        }
+
+        Assert.Equal(0, detector.Statistics.MissingBatchSizes);
+        List<double> afterwards = [];
+        for (int frame = 0; frame < 1000; frame++)
+        {
+            (Detection[] found, double time) = await OneAsync();
+            afterwards.Add(time);
+            AssertNear(first, found);
+        }
+
+        Say($"and afterwards: {Words(afterwards)}");
+        Assert.True(
+            afterwards.Order().ElementAt(500) < meanwhile.Order().ElementAt(meanwhile.Count / 2),
+            "One frame is not faster in a batch of its own.");
+
+        async Task<(Detection[] Found, double Milliseconds)> OneAsync()
+        {
+            FrameSlot slot = await detector.RentAsync(picture.Format);
+            picture.Pixels.CopyTo(slot.Span);
+            long submitted = Stopwatch.GetTimestamp();
+            using DetectionResult result = await detector.SubmitAsync(slot);
+            return ([.. result.Detections], Stopwatch.GetElapsedTime(submitted).TotalMilliseconds);
+        }
+
+        static void AssertNear(Detection[] one, Detection[] other)
+        {
+            // One near the threshold may be on either side of it.
+            foreach (Detection detection in one.Where(static detection => detection.Score > 0.3f))
+            {
+                Assert.Contains(
+                    other,
+                    same => same.ClassId == detection.ClassId && Distance(same, detection) < 2 && Math.Abs(same.Score - detection.Score) < 0.02f);
+            }
+        }
+
+        static FormattableString Words(List<double> times)
+        {
+            double[] sorted = [.. times.Order()];
+            return $"{sorted.Length} of p50 {sorted[sorted.Length / 2]:F2}, p99 {sorted[sorted.Length * 99 / 100]:F2}, at most {sorted[^1]:F2} ms";
+        }
+    }
+
     private static unsafe float[] RunOnProcessor(OnnxRuntimeEngine engine, int batch, float[] pictures)
     {
         float[] output = new float[batch * engine.OutputBytes / sizeof(float)];
@@ -203,6 +284,7 @@ public sealed class GpuCudnnTests : IDisposable
             InputSize = input,
             Precision = Precision.Half,
             EngineCacheFolder = cache,
+            CompileInBackground = false,
             MaxBatch = batch,
             MaxBatchDelay = TimeSpan.FromSeconds(5),
             SlotBytes = 3840 * 2160 * 3,

@@ -40,7 +40,8 @@ public sealed class GpuDoctorTests(ITestOutputHelper output)
     [GpuFact]
     public async Task Watching_leaves_the_detector_as_it_was()
     {
-        await using YoloDetector detector = YoloDetector.Open(TestData.Model, new DetectorOptions { Device = Device.Cuda(), MaxBatch = 8 });
+        await using YoloDetector detector = YoloDetector.Open(
+            TestData.Model, new DetectorOptions { Device = Device.Cuda(), MaxBatch = 8, CompileInBackground = false });
         long refused = Cuda.CudaDriver.FailedReleases;
         for (int round = 0; round < 3; round++)
         {

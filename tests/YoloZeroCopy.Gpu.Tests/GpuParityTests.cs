@@ -107,6 +107,7 @@ public sealed class GpuParityTests
             Device = device,
             Precision = precision,
             InputSize = (640, 640),
+            CompileInBackground = false,
             MaxBatch = batch,
             MaxBatchDelay = TimeSpan.FromSeconds(5),
             SlotBytes = 3840 * 2160 * 3,

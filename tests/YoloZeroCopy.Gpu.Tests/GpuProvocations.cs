@@ -29,7 +29,8 @@ internal static class GpuProvocations
     public static Provocation Idle { get; } = new("GPU: one frame in two seconds", LatencyCause.LowClocks, time => PacedAsync(time, 2000));
 
     private static YoloDetector Open(FrameFormat format, DetectorOptions? options = null) => YoloDetector.Open(
-        TestData.Model, (options ?? new DetectorOptions()) with { Device = Device.Cuda(), SlotBytes = format.ByteCount });
+        TestData.Model,
+        (options ?? new DetectorOptions()) with { Device = Device.Cuda(), SlotBytes = format.ByteCount, CompileInBackground = false });
 
     private static async Task<LatencyReport> PacedAsync(TimeSpan time, int every)
     {

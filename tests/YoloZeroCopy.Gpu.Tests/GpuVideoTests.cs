@@ -40,7 +40,8 @@ public sealed class GpuVideoTests(ITestOutputHelper output)
     {
         SkipWithoutDecoder();
         await using YoloDetector detector = YoloDetector.Open(
-            TestData.Model, new DetectorOptions { Device = Device.Cuda(), MaxBatch = 8, SlotBytes = 1280 * 720 * 3 });
+            TestData.Model,
+            new DetectorOptions { Device = Device.Cuda(), MaxBatch = 8, SlotBytes = 1280 * 720 * 3, CompileInBackground = false });
         List<VideoDetections> onProcessor;
         try
         {

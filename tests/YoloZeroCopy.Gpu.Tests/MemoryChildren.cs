@@ -41,6 +41,7 @@ internal static class MemoryChildren
             Precision = precision,
             MaxBatch = batch,
             Lanes = lanes,
+            CompileInBackground = false,
         });
         Console.WriteLine(detector.Device);
         Console.WriteLine(detector.Memory);

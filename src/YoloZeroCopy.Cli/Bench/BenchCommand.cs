@@ -139,6 +139,7 @@ internal static class BenchCommand
                 InputSizes = Options.InputSizes(arguments.GetValue(ImageSizes)),
                 Threads = arguments.GetValue(Threads),
                 TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
+                CompileInBackground = false,
             },
             Time = TimeSpan.FromSeconds(quick && (arguments.GetResult(Seconds)?.Implicit ?? true) ? QuickSeconds : arguments.GetValue(Seconds)),
             SingleFrames = arguments.GetValue(SingleFrames),

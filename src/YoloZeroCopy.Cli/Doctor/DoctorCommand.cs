@@ -74,6 +74,7 @@ internal static class DoctorCommand
             Lanes = arguments.GetValue(Lanes),
             Precision = arguments.GetValue(Precision),
             SlotBytes = format.ByteCount,
+            CompileInBackground = false,
         };
         WatchOptions watch = new()
         {

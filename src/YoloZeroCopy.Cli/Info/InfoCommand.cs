@@ -88,7 +88,9 @@ internal static class InfoCommand
         lines.Add("names", string.Create(CultureInfo.InvariantCulture, $"{model.ClassCount}: {string.Join(", ", model.Names)}"));
         lines.Add("device", detector.Device);
         lines.Add("graph", detector.GraphChanges);
-        lines.Add("opened in", times.ToString());
+        int missing = detector.Statistics.MissingBatchSizes;
+        string later = missing == 0 ? "" : FormattableString.Invariant($"; left to compile while frames run: {missing} of the batch sizes");
+        lines.Add("opened in", $"{times}{later}");
         lines.AddBlock("memory", detector.Memory.ToString());
         return lines;
     }
@@ -122,6 +124,7 @@ internal static class InfoCommand
             json.WriteString("device"u8, detector.Device);
             json.WriteString("graph_changes"u8, detector.GraphChanges);
             times.Write(json);
+            json.WriteNumber("missing_batch_sizes"u8, detector.Statistics.MissingBatchSizes);
             json.WriteStartObject("memory"u8);
             MemoryPlanJson.Write(json, detector.Memory);
             json.WriteEndObject();

@@ -171,6 +171,14 @@ public record DetectorOptions
     public string? EngineCacheFolder { get; set; }
 
     /// <summary>
+    /// Whether a first opening on a machine may end when the largest batch is compiled, and the smaller sizes follow while frames run, on threads of
+    /// low priority: until then small batches take as long as the largest, and
+    /// <see cref="DetectorStatistics.MissingBatchSizes"/> is not 0. On by default; off, or where nothing is to be compiled, every size is ready when
+    /// the detector is open. It is for CUDA's engine in half precision, the only one that compiles long.
+    /// </summary>
+    public bool CompileInBackground { get; set; } = true;
+
+    /// <summary>
     /// File or folder of TensorRT, for engines; null looks at <c>YZC_TENSORRT</c>, then beside the application, then in the system.
     /// </summary>
     public string? TensorRtPath { get; set; }

@@ -13,7 +13,7 @@ public sealed partial class YoloDetector
     /// <remarks>
     /// On the CPU this takes a fraction of a second, on CUDA seconds: a context of the engine is made, warmed up and captured for each lane and batch
     /// bucket, so that nothing is left
-    /// to be done when frames come.
+    /// to be done when frames come, but for what <see cref="DetectorOptions.CompileInBackground"/> leaves at a first opening.
     /// </remarks>
     /// <exception cref="ArgumentException">An option is out of range, or the model cannot run with it; the message names both.</exception>
     /// <exception cref="ModelException">The file is missing, damaged, or no detection model.</exception>

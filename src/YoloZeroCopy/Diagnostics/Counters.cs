@@ -17,7 +17,7 @@ internal sealed class Counters
             stages.Decode + times.Decode);
 
     public DetectorStatistics ToStatistics(
-        Batcher batcher, InputSizes sizes, FramePool pool, int pendingFrames, int externalFrames, bool isOnDevice) => new()
+        Batcher batcher, InputSizes sizes, FramePool pool, int pendingFrames, int externalFrames, Lane lane) => new()
     {
         FramesSubmitted = Frames.Submitted,
         FramesCompleted = Frames.Completed,
@@ -34,6 +34,7 @@ internal sealed class Counters
         BatchLimit = batcher.BatchLimit,
         BatchSizes = [.. batcher.BatchSizes],
         InputSizes = [.. sizes.All.Select((size, index) => batcher.Sizes[index].ToStatistics(size))],
+        MissingBatchSizes = lane.MissingBatchSizes,
         SlotsInUse = pool.SlotsInUse,
         SlotsRented = pool.SlotsRented,
         SlotCount = pool.SlotCount,
@@ -46,9 +47,9 @@ internal sealed class Counters
         ManagedBytes = ManagedBytes,
         QueueTime = Stopwatch.GetElapsedTime(0, QueueTicks),
         ComputeTime = Stopwatch.GetElapsedTime(0, stages.Compute),
-        UploadTime = isOnDevice ? Stopwatch.GetElapsedTime(0, stages.Upload) : null,
-        PreprocessTime = isOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Preprocess),
-        InferenceTime = isOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Inference),
-        DecodeTime = isOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Decode),
+        UploadTime = lane.IsOnDevice ? Stopwatch.GetElapsedTime(0, stages.Upload) : null,
+        PreprocessTime = lane.IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Preprocess),
+        InferenceTime = lane.IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Inference),
+        DecodeTime = lane.IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Decode),
     };
 }

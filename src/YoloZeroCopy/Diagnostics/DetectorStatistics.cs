@@ -56,6 +56,12 @@ public sealed record DetectorStatistics
     /// <summary>Batches by size: element n counts those of n frames, up to the largest that a batch may have.</summary>
     public ImmutableArray<long> BatchSizes { get; init; } = [];
 
+    /// <summary>
+    /// Batch sizes that are still compiled behind the first frames, as <see cref="DetectorOptions.CompileInBackground"/> allows, or could not be, of
+    /// which <see cref="DetectorOptions.Warning"/> was told. Until it is 0, such batches take as long as larger ones.
+    /// </summary>
+    public int MissingBatchSizes { get; init; }
+
     /// <summary>Input sizes of the model, by rising area, with what ran at each; one where the detector was opened for one.</summary>
     public ImmutableArray<InputSizeStatistics> InputSizes { get; init; } = [];
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
@@ -71,6 +72,25 @@ internal abstract class InferenceEngine : IDisposable
     /// <summary>What the contexts of this input size take for themselves, where sizes do not share; 0 where they do.</summary>
     /// <inheritdoc cref="Plan" path="/param"/>
     public virtual long OwnBytes(ReadOnlySpan<int> batches, int streams) => 0;
+
+    /// <summary>
+    /// Batch sizes, of those that it was opened for, which it has not compiled for yet. There are no contexts for them before
+    /// <see cref="CompileLater"/>.
+    /// </summary>
+    public virtual ImmutableArray<int> LaterBatches => [];
+
+    /// <summary>Compiles for one of <see cref="LaterBatches"/>. One thread at a time; contexts may run meanwhile.</summary>
+    /// <param name="batch">The batch size.</param>
+    /// <param name="isBehind">Whether frames run meanwhile, to which this gives way.</param>
+    /// <param name="onProgress">Told on the calling thread how many of how many parts are done; what it throws ends it.</param>
+    /// <exception cref="InferenceException">It could not be compiled.</exception>
+    public virtual void CompileLater(int batch, bool isBehind, Action<int, int> onProgress) => throw new NotSupportedException();
+
+    /// <summary>Makes ready for contexts of a batch size that was compiled later: what their first run loads is loaded.</summary>
+    /// <param name="batch">The batch size.</param>
+    /// <param name="captureStream">Where they are captured, a stream that nobody else uses.</param>
+    /// <exception cref="InsufficientMemoryException">The device's memory does not suffice.</exception>
+    public virtual LaterContexts OpenLater(int batch, CudaStream captureStream) => throw new NotSupportedException();
 
     /// <summary>What the runs of all contexts have taken of memory at a time, beyond weights and tensors; null where the engine does not tell. Any
     /// thread.</summary>

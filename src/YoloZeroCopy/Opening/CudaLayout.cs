@@ -12,7 +12,6 @@ internal sealed class CudaLayout : DetectorLayout
     private readonly InferenceEngine engine;
     private readonly DetectorOptions options;
     private readonly MemoryBudget budget;
-    private readonly ImmutableArray<int> buckets;
 
     [SetsRequiredMembers]
     private CudaLayout(InferenceEngine engine, DetectorOptions options, MemoryBudget budget)
@@ -25,12 +24,12 @@ internal sealed class CudaLayout : DetectorLayout
         SlotCount = Opening.SlotCountOf(options, LaneCount, MaxBatch);
         InputSizes = engine.InputSizes;
         Sizes = SizesOf(EngineAtSize.AllOf(engine, Opening.DecodingOf(options)), MaxBatch, options.SlotBytes, LaneCount);
-        buckets = [.. BatchBucket.SizesFor(MaxBatch, engine.Model.FixedBatch, engine.MinBatch)];
+        Buckets = [.. BatchBucket.SizesFor(MaxBatch, engine.Model.FixedBatch, engine.MinBatch)];
         Plan = new MemoryPlan(
         [
             .. SlotsOf(options, SlotCount),
             .. Sizes.Plan(LaneCount, ComputeCount),
-            .. engine.Plan(buckets.AsSpan(), ComputeCount),
+            .. engine.Plan(Buckets.AsSpan(), ComputeCount),
             new MemoryPlanEntry(MemoryItem.Context, MemoryPlace.Device, ContextBytes, MemoryEvidence.Formula, "CUDA's own, once for a process"),
         ])
         {
@@ -38,7 +37,7 @@ internal sealed class CudaLayout : DetectorLayout
             MaxBatch = MaxBatch,
             Slots = SlotCount,
             SlotBytes = options.SlotBytes,
-            InputSizes = SizesOf(engine, buckets.AsSpan(), ComputeCount, static sized => (long)sized.InputBytes + sized.OutputBytes),
+            InputSizes = SizesOf(engine, Buckets.AsSpan(), ComputeCount, static sized => (long)sized.InputBytes + sized.OutputBytes),
             Budget = budget,
         };
     }
@@ -46,6 +45,9 @@ internal sealed class CudaLayout : DetectorLayout
     public int ComputeCount => CudaOpening.ComputesOf(LaneCount);
 
     public CudaLaneSizes Sizes { get; }
+
+    /// <summary>Sizes of the lanes' batch buckets, in rising order.</summary>
+    public ImmutableArray<int> Buckets { get; }
 
     /// <summary>The layout that the options ask for or, where they allow it, the largest one that fits.</summary>
     /// <exception cref="ArgumentException">An option goes beyond what the engine or the device's kernels can do.</exception>
@@ -85,7 +87,7 @@ internal sealed class CudaLayout : DetectorLayout
     /// </remarks>
     protected override CudaLayout? Smaller() =>
         LaneCount > 2 ? With(Math.Max(2, LaneCount - 2), MaxBatch)
-        : buckets.Length > 1 ? With(LaneCount, buckets[^2])
+        : Buckets.Length > 1 ? With(LaneCount, Buckets[^2])
         : LaneCount > 1 ? With(1, MaxBatch)
         : null;
 

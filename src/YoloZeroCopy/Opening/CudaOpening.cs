@@ -36,6 +36,11 @@ internal static class CudaOpening
 
             string deviceName = Device.Cuda(device.Ordinal).Name;
             InferenceEngine engine = opened.Engine;
+            if (layout.Buckets.Intersect(engine.LaterBatches).ToArray() is { Length: > 0 } later)
+            {
+                running.Shared.Later = new LaterBuckets(running.Shared, engine, running.Lanes, later, running.Pipeline.Warnings);
+            }
+
             string graphs = running.Shared.GraphFallback is string fallback ? $", {fallback}" : "";
             string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{transfer.Text}{layout.Shrunk}{why}";
             IDisposable[] resources =
@@ -62,6 +67,12 @@ internal static class CudaOpening
         OpenedEngine opened, DetectorOptions options, CudaLayout layout, NumaPlace place, List<IDisposable?> made, OpeningSteps? steps)
     {
         (InferenceEngine engine, CudaContext context) = (opened.Engine, opened.Device.Context);
+        if (engine.LaterBatches.Contains(layout.Buckets[^1]))
+        {
+            // There is no memory for the batches that it is compiled for.
+            engine.CompileLater(layout.Buckets[^1], isBehind: false, (done, total) => Tell(steps, done, total));
+        }
+
         CudaSharedResources shared = new(context, opened.Device.Kernels, engine, Opening.DecodingOf(options), options.WaitMode);
         made.Add(shared);
         CudaLaneSizes sizes = layout.Sizes;
@@ -84,7 +95,7 @@ internal static class CudaOpening
 
         Pipeline pipeline = Start(context, pool, lanes, options, layout, steps);
         shared.GraphFallback = GraphFallbackOf(lanes);
-        return new CudaPipeline(shared, computes, pool, pipeline);
+        return new CudaPipeline(shared, computes, lanes, pool, pipeline);
     }
 
     /// <summary>The transfer mode that is asked for or, where that is left to us, the one that this engine is fastest with.</summary>
@@ -157,7 +168,8 @@ internal static class CudaOpening
         List<IDisposable?> made = [];
         try
         {
-            OpenedEngine opened = OpenEngine(source, options, () => CudaDevice.Get(ordinal), made, steps);
+            // Every batch size counts.
+            OpenedEngine opened = OpenEngine(source, options with { CompileInBackground = false }, () => CudaDevice.Get(ordinal), made, steps);
             CudaLayout layout = CudaLayout.For(opened.Engine, options, opened.BudgetFor(options));
             string deviceName = opened.Device.Context.Device.Name;
             return layout.Plan.On($"{Device.Cuda(ordinal).Name}, {deviceName}, {opened.Engine.Description}{layout.Shrunk}{why}");
@@ -343,18 +355,21 @@ internal static class CudaOpening
         CacheFolder = options.EngineCacheFolder,
         Batches = [.. BatchBucket.SizesFor(
             Opening.MaxBatchOf(model.Info, InferenceEngine.MaxBatchOf(model.Info), options, DefaultBatch), model.Info.FixedBatch)],
-        OnProgress = (done, total) =>
-        {
-            if (done == 0)
-            {
-                steps.Begin(OpeningStep.CompileKernels, total);
-            }
-            else
-            {
-                steps.Advance();
-            }
-        },
+        MayCompileLater = options.CompileInBackground,
+        OnProgress = (done, total) => Tell(steps, done, total),
     };
+
+    private static void Tell(OpeningSteps? steps, int compiled, int total)
+    {
+        if (compiled == 0)
+        {
+            steps?.Begin(OpeningStep.CompileKernels, total);
+        }
+        else
+        {
+            steps?.Advance();
+        }
+    }
 
     private static OpenedEngine OpenTensorRt(
         ModelSource source, DetectorOptions options, DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
@@ -409,5 +424,6 @@ internal static class CudaOpening
     }
 
     /// <summary>The parts of a detector that runs.</summary>
-    private readonly record struct CudaPipeline(CudaSharedResources Shared, CudaComputeStream[] Computes, FramePool Pool, Pipeline Pipeline);
+    private readonly record struct CudaPipeline(
+        CudaSharedResources Shared, CudaComputeStream[] Computes, CudaLane[] Lanes, FramePool Pool, Pipeline Pipeline);
 }

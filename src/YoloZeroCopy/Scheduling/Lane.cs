@@ -17,6 +17,9 @@ internal abstract class Lane : IDisposable
     /// <summary>Parts of <see cref="Prepare"/>, for the progress of opening.</summary>
     public virtual int Preparations => 1;
 
+    /// <summary>Batch sizes that run as larger ones, until what was left to do for them behind the first frames is done. Any thread.</summary>
+    public virtual int MissingBatchSizes => 0;
+
     /// <summary>
     /// Takes a batch and returns without waiting for it, while none is in flight on this lane. The dispatcher thread calls it, or, where it
     /// <see cref="StartsOnAnyThread"/>, the thread on which a batch of this or another lane ended; one thread at a time for all lanes.

@@ -358,7 +358,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         lock (gate)
         {
-            return counters.ToStatistics(batcher, Sizes, Pool, pendingFrames.InUse, owners.Held, lanes[0].IsOnDevice);
+            return counters.ToStatistics(batcher, Sizes, Pool, pendingFrames.InUse, owners.Held, lanes[0]);
         }
     }
 

@@ -210,10 +210,11 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
     }
 
     [Theory]
-    [InlineData(1, 2, 4)]
-    [InlineData(2, 2, 1)]
-    [InlineData(3, 1, 1)]
-    public async Task Lanes_and_then_the_batch_are_fewer_where_memory_does_not_suffice(int step, int lanes, int batch)
+    [InlineData(1, 2, 4, false)]
+    [InlineData(2, 2, 1, false)]
+    [InlineData(2, 2, 1, true)]
+    [InlineData(3, 1, 1, false)]
+    public async Task Lanes_and_then_the_batch_are_fewer_where_memory_does_not_suffice(int step, int lanes, int batch, bool inBackground)
     {
         DriverDouble driver = new(sources);
         CudnnDouble cudnn = new(sources);
@@ -225,6 +226,11 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
         {
             options.ShrinkToFit = true;
             options.Warning = text => _ = warned.TrySetResult(text);
+            if (inBackground)
+            {
+                options.CompileInBackground = true;
+                options.EngineCacheFolder = "";
+            }
         }))
         {
             Assert.Equal((lanes, batch), (detector.Memory.Lanes, detector.Memory.MaxBatch));
@@ -232,6 +238,7 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
             string words = $"{lanes} lanes and batches of {batch} for lack of memory instead of 3 and 4";
             Assert.Contains(words, detector.Device, StringComparison.Ordinal);
             Assert.Equal(lanes, detector.Inspection.LaneCount);
+            Assert.Equal(0, detector.Statistics.MissingBatchSizes);
             FrameFormat format = new(PixelFormat.Gray8, 32, 32);
             using DetectionResult result = await detector.DetectAsync(new byte[format.ByteCount], format);
             Assert.Contains(words, await warned.Task.WaitAsync(TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
@@ -243,6 +250,148 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
         driver.Set("used", 0);
         driver.AssertClean();
         Assert.Equal(0, cudnn.Live);
+    }
+
+    [Fact]
+    public async Task Small_batches_run_in_the_largest_until_what_is_compiled_behind_them_is_in_place()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        StepRecorder recorder = new();
+        FrameFormat format = new(PixelFormat.Gray8, 32, 32);
+        long compiled;
+        await using (YoloDetector detector = OpenHeld(driver, cudnn, recorder))
+        {
+            compiled = cudnn.Get("compiled");
+            Assert.Equal(new OpeningProgress(OpeningStep.PrepareLanes, 3, 3), recorder.Steps[^1]);
+
+            // A lane has two graphs for each size.
+            Assert.Equal((1, 6), (detector.Statistics.MissingBatchSizes, driver.Live("execs")));
+            using (DetectionResult result = await detector.DetectAsync(new byte[format.ByteCount], format))
+            {
+                Assert.Equal(1, detector.Statistics.MissingBatchSizes);
+            }
+
+            cudnn.Set("held", 0);
+            await Later(detector);
+            Assert.Equal((0, 12), (detector.Statistics.MissingBatchSizes, driver.Live("execs")));
+            using DetectionResult later = await detector.DetectAsync(new byte[format.ByteCount], format);
+        }
+
+        Assert.Equal(0, cudnn.Live);
+        driver.AssertClean();
+
+        // All of it is kept, so that another opening has nothing to leave for later.
+        long all = cudnn.Get("compiled");
+        Assert.InRange(all, (2 * compiled) - 4, (2 * compiled) + 4);
+        await using (YoloDetector second = Open(driver, cudnn, change: static options => options.CompileInBackground = true))
+        {
+            Assert.Equal((0, 12), (second.Statistics.MissingBatchSizes, driver.Live("execs")));
+            Assert.Null(second.Inspection.Cuda!.Later);
+            Assert.Equal(all, cudnn.Get("compiled"));
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public async Task What_is_compiled_behind_frames_has_no_more_memory_than_they_have()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        TaskCompletionSource<string> warned = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (YoloDetector detector = OpenHeld(driver, cudnn, change: options => options.Warning = text => _ = warned.TrySetResult(text)))
+        {
+            cudnn.Set("workspace", 1L << 30);
+            cudnn.Set("held", 0);
+            await Later(detector);
+            Assert.Equal(1, detector.Statistics.MissingBatchSizes);
+            string text = await warned.Task.WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.Contains("batches of 1 ", text, StringComparison.Ordinal);
+            Assert.Contains("1024 MiB", text, StringComparison.Ordinal);
+            FrameFormat format = new(PixelFormat.Gray8, 32, 32);
+            using DetectionResult result = await detector.DetectAsync(new byte[format.ByteCount], format);
+        }
+
+        Assert.Equal(0, cudnn.Live);
+        driver.AssertClean();
+    }
+
+    [Theory]
+    [InlineData("cudnnCreate")]
+    [InlineData("cudnnBackendFinalize")]
+    [InlineData("cudnnBackendExecute")]
+    [InlineData("cuMemAlloc_v2")]
+    [InlineData("cuStreamCreateWithPriority")]
+    [InlineData("cuStreamEndCapture")]
+    [InlineData("cuGraphInstantiateWithFlags")]
+    public async Task Whatever_fails_behind_frames_is_told_or_done_again_and_loses_nothing(string function)
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        int missing = 0;
+        int nth = 1;
+        for (bool isThere = true; isThere && nth < 2000; nth *= 4)
+        {
+            TaskCompletionSource<string> warned = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            bool isCuda = function.StartsWith("cu", StringComparison.Ordinal) && !function.StartsWith("cudnn", StringComparison.Ordinal);
+            await using (YoloDetector detector = OpenHeld(
+                driver, cudnn, cache: "", change: options => options.Warning = text => _ = warned.TrySetResult(text)))
+            {
+                long calls = isCuda ? driver.Calls(function) : 0;
+                if (isCuda)
+                {
+                    driver.Fail(function, CUresult.CUDA_ERROR_OUT_OF_MEMORY, nth);
+                }
+                else
+                {
+                    cudnn.Fail(function, nth);
+                }
+
+                cudnn.Set("held", 0);
+                await Later(detector);
+                isThere = isCuda ? driver.Calls(function) - calls >= nth : nth < 500;
+                if (detector.Statistics.MissingBatchSizes == 1)
+                {
+                    missing++;
+                    Assert.Contains("batches of 1 ", await warned.Task.WaitAsync(TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
+                }
+
+                driver.Fail(function, 0, 0);
+                cudnn.Fail(function, 0);
+                FrameFormat format = new(PixelFormat.Gray8, 32, 32);
+                using DetectionResult result = await detector.DetectAsync(new byte[format.ByteCount], format);
+            }
+
+            Assert.Equal(0, cudnn.Live);
+            driver.AssertClean();
+        }
+
+        // What is compiled or run once can be told only; a capture is tried again.
+        Assert.Equal(function != "cudnnBackendExecute" || missing > 0, missing > 0);
+    }
+
+    [Fact]
+    public async Task Disposed_while_it_compiles_behind_frames_it_frees_everything()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        YoloDetector detector = OpenHeld(driver, cudnn);
+        Task first = detector.DisposeAsync().AsTask();
+        Task second = Task.Run(detector.Dispose);
+        cudnn.Set("held", 0);
+        await Task.WhenAll(first, second);
+        Assert.Equal(0, cudnn.Live);
+        driver.AssertClean();
+
+        // Another takes up what this one had to leave, so that both together compiled as much as one that is let alone, and keep as much.
+        string whole = folder.File("whole");
+        await Open(driver, cudnn).DisposeAsync();
+        long compiled = cudnn.Get("compiled");
+        await Open(driver, cudnn, cache: whole).DisposeAsync();
+        Assert.InRange(cudnn.Get("compiled") - compiled, compiled - 4, compiled + 4);
+        Assert.Equal(Names(whole), Names(folder.File("engines")));
+        driver.AssertClean();
     }
 
     [Fact]
@@ -277,6 +426,29 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
         driver.Set("used", Total - ((wanted[step - 1] + wanted[step]) / 2));
     }
 
+    /// <summary>Opens with the largest batch alone, and lets nothing more be compiled until <c>held</c> is 0.</summary>
+    private YoloDetector OpenHeld(
+        DriverDouble driver, CudnnDouble cudnn, StepRecorder? recorder = null, string? cache = null, Action<DetectorOptions>? change = null)
+    {
+        StepAction hold = new(value =>
+        {
+            recorder?.Report(value);
+            if (value.Step == OpeningStep.PrepareLanes)
+            {
+                cudnn.Set("held", 1);
+            }
+        });
+        return Open(driver, cudnn, hold, cache, options =>
+        {
+            options.CompileInBackground = true;
+            change?.Invoke(options);
+        });
+    }
+
+    private static IEnumerable<string?> Names(string folder) => Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal);
+
+    private static Task Later(YoloDetector detector) => detector.Inspection.Cuda!.Later!.Ended.WaitAsync(TimeSpan.FromMinutes(2));
+
     private YoloDetector Open(
         DriverDouble driver, CudnnDouble cudnn, IProgress<OpeningProgress>? progress = null, string? cache = null,
         Action<DetectorOptions>? change = null, CancellationToken cancellationToken = default)
@@ -291,6 +463,7 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
             MemoryMargin = 0,
             CudnnPath = cudnn.File,
             EngineCacheFolder = cache ?? folder.File("engines"),
+            CompileInBackground = false,
         };
         change?.Invoke(options);
         cudnn.Set("computes", 0);

@@ -235,6 +235,7 @@ public sealed class TransferChoiceTests(CompiledSources sources) : IDisposable
             MemoryMargin = 0,
             CudnnPath = cudnn.File,
             EngineCacheFolder = folder.File("engines"),
+            CompileInBackground = false,
             TransferMode = mode,
             PageLockedLimit = limit,
         };

@@ -77,18 +77,7 @@ internal sealed unsafe class EngineLane : IDisposable
         // The first run may load kernels and take memory, which no capture allows.
         Context.Enqueue();
         Stream.Synchronize();
-        Stream.BeginCapture();
-        try
-        {
-            Context.Enqueue();
-        }
-        catch
-        {
-            Stream.DiscardCapture();
-            throw;
-        }
-
-        using CudaGraph captured = Stream.EndCapture();
+        using CudaGraph captured = Captures.Capture(Stream, Context.Enqueue);
         return captured.Instantiate();
     }
 

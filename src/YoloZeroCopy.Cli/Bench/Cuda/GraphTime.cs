@@ -19,21 +19,13 @@ internal static class GraphTime
         // The first launch of a kernel may load it, which no capture allows.
         queue(0);
         stream.Synchronize();
-        stream.BeginCapture();
-        try
+        using CudaGraph graph = Captures.Capture(stream, () =>
         {
             for (int launch = 0; launch < launches; launch++)
             {
                 queue(launch);
             }
-        }
-        catch
-        {
-            stream.DiscardCapture();
-            throw;
-        }
-
-        using CudaGraph graph = stream.EndCapture();
+        });
         using CudaGraphExec executable = graph.Instantiate();
         using CudaEvent begin = new(context, CudaEventOptions.Timing);
         using CudaEvent end = new(context, CudaEventOptions.Timing);

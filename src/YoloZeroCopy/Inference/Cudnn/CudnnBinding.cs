@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
@@ -9,7 +10,7 @@ internal sealed class CudnnBinding
     private readonly LayerNetwork network;
     private readonly CudnnPlans plans;
     private readonly KernelSet kernels;
-    private readonly CudnnWorkspace workspace;
+    private readonly CudnnHandle handle;
     private readonly ulong weights;
     private readonly int batch;
     private readonly CUstream stream;
@@ -19,20 +20,21 @@ internal sealed class CudnnBinding
     /// <param name="network">The network.</param>
     /// <param name="plans">Its convolutions, compiled.</param>
     /// <param name="kernels">Where those of <see cref="LayerKernels"/> come from.</param>
-    /// <param name="workspace">What the contexts of the stream share; of at least <see cref="WorkspaceBytes"/>.</param>
+    /// <param name="workspace">What the contexts of the tensors' stream share; of at least <see cref="WorkspaceBytes"/>.</param>
+    /// <param name="handle">A handle on the stream.</param>
     /// <param name="weights">Device address of the weights.</param>
     /// <param name="batch">Pictures.</param>
     /// <param name="input">Device address of the input.</param>
     /// <param name="output">Device address of the maps, all pictures of the first one, then all of the next.</param>
     /// <param name="stream">The stream.</param>
     public CudnnBinding(
-        LayerNetwork network, CudnnPlans plans, KernelSet kernels, CudnnWorkspace workspace, ulong weights, int batch, ulong input, ulong output,
-        nint stream)
+        LayerNetwork network, CudnnPlans plans, KernelSet kernels, CudnnWorkspace workspace, CudnnHandle handle, ulong weights, int batch,
+        ulong input, ulong output, nint stream)
     {
         this.network = network;
         this.plans = plans;
         this.kernels = kernels;
-        this.workspace = workspace;
+        this.handle = handle;
         this.weights = weights;
         this.batch = batch;
         this.stream = new CUstream(stream);
@@ -50,7 +52,10 @@ internal sealed class CudnnBinding
 
     /// <summary>Bytes that the contexts of a stream share for batches up to a size.</summary>
     public static long WorkspaceBytes(LayerNetwork network, CudnnPlans plans, int largestBatch) =>
-        CudaLaneMemory.Align(LayerMemory.Plan(network, largestBatch).Bytes) + CudaLaneMemory.Align(Math.Max(1, plans.WorkspaceBytes));
+        ActivationBytes(network, largestBatch) + CudaLaneMemory.Align(Math.Max(1, plans.WorkspaceBytes));
+
+    /// <summary>Bytes of that which lie before the memory that convolutions work in.</summary>
+    public static long ActivationBytes(LayerNetwork network, int batch) => CudaLaneMemory.Align(LayerMemory.Plan(network, batch).Bytes);
 
     /// <summary>Adds a step for each launch, in order. The caller disposes them, also those that are there when this throws.</summary>
     public void AddSteps(List<CudnnStep> steps)
@@ -115,7 +120,7 @@ internal sealed class CudnnBinding
     private CudnnConvolutionStep Bind(ConvolutionLayer layer)
     {
         CudnnPlan plan = plans[ConvolutionShape.Of(network, layer, batch)];
-        return new CudnnConvolutionStep(LabelOf(layer), plan, workspace.Handle, plan.Bind(
+        return new CudnnConvolutionStep(LabelOf(layer), plan, handle, plan.Bind(
             ViewOf(layer.Input).Address,
             weights + (ulong)layer.WeightsAt,
             weights + (ulong)layer.BiasAt,

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
@@ -24,6 +26,7 @@ internal sealed class CudnnEngine : InferenceEngine
     private readonly CudnnLibrary library;
     private readonly LayerNetwork network;
     private readonly ImmutableArray<int> batches;
+    private readonly ConcurrentDictionary<int, bool> compiled = [];
     private readonly Lock gate = new();
     private readonly Dictionary<nint, CudnnWorkspace> workspaces = [];
     private readonly CudnnPlans plans;
@@ -43,23 +46,25 @@ internal sealed class CudnnEngine : InferenceEngine
         this.library = library;
         batches = options.Batches;
         Head = HalfHead(head);
-        List<ConvolutionShape> shapes = [];
         foreach (SizedNetwork one in sized)
         {
             ThrowIfOther(one.Network.Weights, network.Weights);
-            shapes.AddRange(Shapes(one.Network, batches));
         }
 
-        plans = CudnnPlans.Make(library, context, shapes, OpenCache(library, context, options), options.OnProgress);
+        plans = new CudnnPlans(library, context, (batches[0], batches[^1]), OpenCache(library, context, options));
+        List<InferenceEngine> engines = [];
+        foreach (SizedNetwork one in sized[..^1])
+        {
+            engines.Add(new CudnnEngine(this, one));
+        }
+
+        AtSizes = [.. engines, this];
+        ImmutableArray<int> first =
+            options.MayCompileLater ? [.. batches.Where(batch => batch == batches[^1] || plans.AreKept(Shapes(batch)))] : batches;
         try
         {
-            List<InferenceEngine> engines = [];
-            foreach (SizedNetwork one in sized[..^1])
-            {
-                engines.Add(new CudnnEngine(this, one));
-            }
-
-            AtSizes = [.. engines, this];
+            plans.Compile(first.SelectMany(Shapes), CudnnEffort.InFront, options.OnProgress);
+            SetCompiled(first);
             workspaceBytes = WorkspaceBytesOf(batches[^1]);
             weights = new CudaDeviceMemory(context, (nuint)network.Weights.Span.Length);
             Upload(network.Weights);
@@ -221,41 +226,57 @@ internal sealed class CudnnEngine : InferenceEngine
     }
 
     /// <inheritdoc/>
-    public override long ActivationBytes(int batch) => CudaLaneMemory.Align(LayerMemory.Plan(network, batch).Bytes);
+    public override long ActivationBytes(int batch) => CudnnBinding.ActivationBytes(network, batch);
+
+    /// <inheritdoc/>
+    public override ImmutableArray<int> LaterBatches => [.. batches.Where(batch => !root.compiled.ContainsKey(batch))];
+
+    /// <inheritdoc/>
+    /// <remarks>What a plan works in must find room in what streams have for the largest batch.</remarks>
+    public override void CompileLater(int batch, bool isBehind, Action<int, int> onProgress)
+    {
+        long room = workspaceBytes - AtSizes.Max(sized => sized.ActivationBytes(batch));
+        CudnnEffort effort = isBehind ? CudnnEffort.Behind(room) : CudnnEffort.InFront with { WorkspaceLimit = room };
+        plans.Compile(Shapes(batch), effort, onProgress);
+        SetCompiled([batch]);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>It runs once on memory of its own, so that the frames' is not touched.</remarks>
+    /// <exception cref="InferenceException">cuDNN refused.</exception>
+    public override LaterContexts OpenLater(int batch, CudaStream captureStream)
+    {
+        long inputBytes = CudaLaneMemory.Align((long)batch * InputBytes);
+        long outputBytes = CudaLaneMemory.Align((long)batch * OutputBytes);
+        long bytes = CudnnBinding.WorkspaceBytes(network, plans, batch);
+        nint queue = captureStream.Handle.Value;
+        CudnnWorkspace own = NewWorkspace(queue, bytes + inputBytes + outputBytes);
+        try
+        {
+            captureStream.Fill(new CUdeviceptr(own.Address), 0, (nuint)own.Bytes);
+            nint input = (nint)own.Address + (nint)bytes;
+            using (CudnnContext context = Bind(batch, input, input + (nint)inputBytes, own, own.Handle, queue, static () => { }))
+            {
+                context.Enqueue();
+                captureStream.Synchronize();
+            }
+
+            return new CudnnLaterContexts(own, (input, output, stream) => CreateContext(batch, input, output, stream, own.Handle, queue));
+        }
+        catch
+        {
+            own.Dispose();
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentOutOfRangeException">The engine was not opened for the batch, or an address or the stream is null.</exception>
     /// <exception cref="InferenceException">cuDNN refused the tensors.</exception>
     /// <exception cref="InsufficientMemoryException">The device's memory does not suffice.</exception>
     /// <exception cref="ObjectDisposedException">The engine is disposed.</exception>
-    public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
-    {
-        model.CheckTensors(batch, input, output);
-        ArgumentOutOfRangeException.ThrowIfZero(stream);
-        if (!batches.Contains(batch))
-        {
-            throw new ArgumentOutOfRangeException(nameof(batch), batch, $"The engine was opened for batches of {string.Join(", ", batches)}.");
-        }
-
-        CudnnWorkspace workspace = root.Rent(stream);
-        List<CudnnStep> steps = [];
-        try
-        {
-            CudnnBinding binding = new(network, plans, kernels, workspace, root.weights.Address.Value, batch, (ulong)input, (ulong)output, stream);
-            binding.AddSteps(steps);
-            return new CudnnContext([.. steps], () =>
-            {
-                steps.ForEach(static step => step.Dispose());
-                root.Return(stream, workspace);
-            });
-        }
-        catch
-        {
-            steps.ForEach(static step => step.Dispose());
-            root.Return(stream, workspace);
-            throw;
-        }
-    }
+    public override EngineContext CreateContext(int batch, nint input, nint output, nint stream) =>
+        CreateContext(batch, input, output, stream, handle: null, stream);
 
     /// <summary>Closes the engine; plans and weights go when the last context does.</summary>
     public override void Dispose()
@@ -295,13 +316,71 @@ internal sealed class CudnnEngine : InferenceEngine
     private long WorkspaceBytesOf(int largestBatch) =>
         AtSizes.Cast<CudnnEngine>().Max(sized => CudnnBinding.WorkspaceBytes(sized.network, plans, largestBatch));
 
-    private static IEnumerable<ConvolutionShape> Shapes(LayerNetwork network, ImmutableArray<int> batches) => batches.SelectMany(
-        batch => network.Layers.OfType<ConvolutionLayer>().Select(layer => ConvolutionShape.Of(network, layer, batch)));
-
     private static EngineCache? OpenCache(CudnnLibrary library, CudaContext context, CudnnEngineOptions options) => EngineCache.TryOpen(
         options.CacheFolder,
         $"cuDNN {library.Version} for CUDA {library.Api.CudaVersion}, {context.Device.Name}, "
             + $"compute capability {context.Device.ComputeCapability}");
+
+    private IEnumerable<ConvolutionShape> Shapes(int batch) => AtSizes.Cast<CudnnEngine>().SelectMany(
+        sized => sized.network.Layers.OfType<ConvolutionLayer>().Select(layer => ConvolutionShape.Of(sized.network, layer, batch)));
+
+    private void SetCompiled(ImmutableArray<int> done)
+    {
+        foreach (int batch in done)
+        {
+            compiled[batch] = true;
+        }
+    }
+
+    /// <param name="batch">Batch size.</param>
+    /// <param name="input">Device address.</param>
+    /// <param name="output">Device address.</param>
+    /// <param name="stream">Whose activations it works on.</param>
+    /// <param name="handle">A handle on the queue; null for the stream's own.</param>
+    /// <param name="queue">The stream that it is queued on.</param>
+    private CudnnContext CreateContext(int batch, nint input, nint output, nint stream, CudnnHandle? handle, nint queue)
+    {
+        model.CheckTensors(batch, input, output);
+        ArgumentOutOfRangeException.ThrowIfZero(stream);
+        if (!root.compiled.ContainsKey(batch))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(batch), batch, $"The engine is compiled for batches of {string.Join(", ", root.compiled.Keys.Order())}.");
+        }
+
+        CudnnWorkspace workspace = root.Rent(stream);
+        try
+        {
+            return Bind(batch, input, output, workspace, handle ?? workspace.Handle, queue, () => root.Return(stream, workspace));
+        }
+        catch
+        {
+            root.Return(stream, workspace);
+            throw;
+        }
+    }
+
+    private CudnnContext Bind(
+        int batch, nint input, nint output, CudnnWorkspace workspace, CudnnHandle handle, nint queue, Action release)
+    {
+        List<CudnnStep> steps = [];
+        try
+        {
+            CudnnBinding binding = new(
+                network, plans, kernels, workspace, handle, root.weights.Address.Value, batch, (ulong)input, (ulong)output, queue);
+            binding.AddSteps(steps);
+            return new CudnnContext([.. steps], () =>
+            {
+                steps.ForEach(static step => step.Dispose());
+                release();
+            });
+        }
+        catch
+        {
+            steps.ForEach(static step => step.Dispose());
+            throw;
+        }
+    }
 
     private unsafe void Upload(ModelBytes source) => CudnnWork.Run(context, () =>
     {
@@ -320,21 +399,25 @@ internal sealed class CudnnEngine : InferenceEngine
             ObjectDisposedException.ThrowIf(disposed, this);
             if (!workspaces.TryGetValue(stream, out CudnnWorkspace? workspace))
             {
-                try
-                {
-                    workspace = new CudnnWorkspace(context, library.Api, stream, workspaceBytes);
-                }
-                catch (CudaOutOfMemoryException error)
-                {
-                    throw new InsufficientMemoryException(error.Message, error);
-                }
-
+                workspace = NewWorkspace(stream, workspaceBytes);
                 workspaces.Add(stream, workspace);
             }
 
             workspace.Users++;
             users++;
             return workspace;
+        }
+    }
+
+    private CudnnWorkspace NewWorkspace(nint stream, long bytes)
+    {
+        try
+        {
+            return new CudnnWorkspace(context, library.Api, stream, bytes);
+        }
+        catch (CudaOutOfMemoryException error)
+        {
+            throw new InsufficientMemoryException(error.Message, error);
         }
     }
 

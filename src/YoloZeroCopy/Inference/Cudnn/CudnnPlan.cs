@@ -15,7 +15,6 @@ internal sealed class CudnnPlan : IDisposable
     private const long OutputId = 5;
     private const long VirtualId = 10;
 
-    private const long MaxWorkspaceBytes = 256L << 20;
     private const long Alignment = 16;
 
     // How many ways cuDNN is asked for.
@@ -34,24 +33,28 @@ internal sealed class CudnnPlan : IDisposable
         WorkspaceBytes = plan.GetInt64(CudnnAttribute.PlanWorkspaceSize);
     }
 
+    /// <summary>Most memory that a plan may work in, where nothing else is said.</summary>
+    public const long MaxWorkspaceBytes = 256L << 20;
+
     /// <summary>Device memory that a run works in.</summary>
     public long WorkspaceBytes { get; }
 
-    /// <summary>Whether it was read and not compiled.</summary>
+    /// <summary>Whether it was read as the one to take: it is neither to be compared with another nor to be kept.</summary>
     public bool IsStored { get; }
 
     /// <summary>Compiles the best way to compute a convolution that cuDNN's heuristics propose and that can be built.</summary>
     /// <param name="api">cuDNN.</param>
     /// <param name="handle">A handle on the device.</param>
     /// <param name="shape">The convolution.</param>
+    /// <param name="workspaceLimit">Most bytes that it may work in.</param>
     /// <exception cref="InferenceException">cuDNN has nothing for it on this device.</exception>
-    public static CudnnPlan Compile(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape)
+    public static CudnnPlan Compile(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, long workspaceLimit = MaxWorkspaceBytes)
     {
         using CudnnDescriptor graph = Describe(api, handle, shape);
         string? failure = null;
         foreach (CudnnHeuristicsMode mode in (CudnnHeuristicsMode[])[CudnnHeuristicsMode.A, CudnnHeuristicsMode.Fallback])
         {
-            if (TryCompile(api, handle, graph, mode, shape.AddedStep != 0, 0..Proposals, ref failure) is CudnnPlan plan)
+            if (TryCompile(api, handle, graph, mode, shape.AddedStep != 0, 0..Proposals, workspaceLimit, ref failure) is CudnnPlan plan)
             {
                 return plan;
             }
@@ -61,15 +64,15 @@ internal sealed class CudnnPlan : IDisposable
     }
 
     /// <summary>Compiles the way that the heuristics hold for the second best; null where there is none or it cannot be built.</summary>
-    public static CudnnPlan? TryCompileSecond(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape)
+    public static CudnnPlan? TryCompileSecond(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, long workspaceLimit = MaxWorkspaceBytes)
     {
         using CudnnDescriptor graph = Describe(api, handle, shape);
         string? failure = null;
-        return TryCompile(api, handle, graph, CudnnHeuristicsMode.A, shape.AddedStep != 0, 1..Proposals, ref failure);
+        return TryCompile(api, handle, graph, CudnnHeuristicsMode.A, shape.AddedStep != 0, 1..Proposals, workspaceLimit, ref failure);
     }
 
     /// <summary>Reads a plan that <see cref="ToJson"/> wrote for the same shape, device and version; null where cuDNN does not take it.</summary>
-    public static CudnnPlan? TryRead(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, ReadOnlySpan<byte> json)
+    public static CudnnPlan? TryRead(CudnnApi api, CudnnHandle handle, in ConvolutionShape shape, ReadOnlySpan<byte> json, bool isStored)
     {
         CudnnDescriptor plan = new(api, CudnnDescriptorType.ExecutionPlan);
         try
@@ -77,7 +80,7 @@ internal sealed class CudnnPlan : IDisposable
             plan.Set(CudnnAttribute.PlanHandle, CudnnAttributeType.Handle, handle.Value).Set(CudnnAttribute.PlanJson, CudnnAttributeType.Char, json);
             if (plan.TryComplete() == CudnnStatus.Success)
             {
-                return new CudnnPlan(api, plan, shape.AddedStep != 0, isStored: true);
+                return new CudnnPlan(api, plan, shape.AddedStep != 0, isStored);
             }
         }
         catch (InferenceException)
@@ -140,7 +143,8 @@ internal sealed class CudnnPlan : IDisposable
 
     /// <summary>Compiles the first that can be built of what a kind of heuristics proposes at some places; null where none can.</summary>
     private static CudnnPlan? TryCompile(
-        CudnnApi api, CudnnHandle handle, CudnnDescriptor graph, CudnnHeuristicsMode mode, bool hasAdded, Range places, ref string? failure)
+        CudnnApi api, CudnnHandle handle, CudnnDescriptor graph, CudnnHeuristicsMode mode, bool hasAdded, Range places, long workspaceLimit,
+        ref string? failure)
     {
         List<CudnnDescriptor> proposals = [];
         try
@@ -164,7 +168,7 @@ internal sealed class CudnnPlan : IDisposable
             int count = heuristics.GetDescriptors(CudnnAttribute.HeuristicsResults, CollectionsMarshal.AsSpan(proposals));
             foreach (CudnnDescriptor proposal in proposals.Take(count).Take(places))
             {
-                if (TryBuild(api, handle, proposal, hasAdded, ref failure) is CudnnPlan plan)
+                if (TryBuild(api, handle, proposal, hasAdded, workspaceLimit, ref failure) is CudnnPlan plan)
                 {
                     return plan;
                 }
@@ -178,7 +182,8 @@ internal sealed class CudnnPlan : IDisposable
         }
     }
 
-    private static CudnnPlan? TryBuild(CudnnApi api, CudnnHandle handle, CudnnDescriptor proposal, bool hasAdded, ref string? failure)
+    private static CudnnPlan? TryBuild(
+        CudnnApi api, CudnnHandle handle, CudnnDescriptor proposal, bool hasAdded, long workspaceLimit, ref string? failure)
     {
         CudnnDescriptor built = new(api, CudnnDescriptorType.ExecutionPlan);
         try
@@ -193,7 +198,7 @@ internal sealed class CudnnPlan : IDisposable
             }
 
             CudnnPlan plan = new(api, built, hasAdded, isStored: false);
-            if (plan.WorkspaceBytes <= MaxWorkspaceBytes)
+            if (plan.WorkspaceBytes <= workspaceLimit)
             {
                 return plan;
             }

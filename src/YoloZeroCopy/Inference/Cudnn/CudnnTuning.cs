@@ -20,18 +20,23 @@ internal sealed class CudnnTuning
     private readonly ConvolutionShape[] shapes;
     private readonly int[] counts;
     private readonly (int Smallest, int Largest) batches;
+    private readonly CudnnEffort effort;
 
     /// <param name="library">cuDNN.</param>
     /// <param name="context">The device's context.</param>
-    /// <param name="shapes">The convolutions, each once.</param>
+    /// <param name="batches">The smallest and the largest batch that the network runs in.</param>
+    /// <param name="shapes">Convolutions, each once.</param>
     /// <param name="counts">How often the network has each.</param>
-    public CudnnTuning(CudnnLibrary library, CudaContext context, ConvolutionShape[] shapes, int[] counts)
+    /// <param name="effort">What it may take.</param>
+    public CudnnTuning(
+        CudnnLibrary library, CudaContext context, (int Smallest, int Largest) batches, ConvolutionShape[] shapes, int[] counts, CudnnEffort effort)
     {
         this.library = library;
         this.context = context;
+        this.batches = batches;
         this.shapes = shapes;
         this.counts = counts;
-        batches = (shapes.Min(static shape => shape.Batch), shapes.Max(static shape => shape.Batch));
+        this.effort = effort;
     }
 
     /// <summary>Most convolutions that are tried in a second way.</summary>
@@ -53,8 +58,11 @@ internal sealed class CudnnTuning
         CudnnPlan?[] second = new CudnnPlan?[shapes.Length];
         try
         {
-            CudnnWork.ForEach(library, context, tried.Length,
-                (handle, place) => second[tried[place]] = CudnnPlan.TryCompileSecond(library.Api, handle, shapes[tried[place]]), onTried);
+            CudnnWork.ForEach(
+                library, context, tried.Length,
+                (handle, place) =>
+                    second[tried[place]] = CudnnPlan.TryCompileSecond(library.Api, handle, shapes[tried[place]], effort.WorkspaceLimit),
+                onTried, effort);
             foreach ((int i, float time) in Time(second, [.. tried.Where(i => second[i] is not null)]))
             {
                 if (time < times[i])
@@ -84,7 +92,7 @@ internal sealed class CudnnTuning
                 using CudaStream stream = new(context);
                 using CudnnHandle handle = new(library.Api);
                 handle.SetStream(stream.Handle.Value);
-                using PlanTimer timer = new(context, stream, shapes, numbers.Max(i => plans[i]!.WorkspaceBytes));
+                using PlanTimer timer = new(context, stream, shapes, numbers.Max(i => plans[i]!.WorkspaceBytes), effort.TimedLaunches);
                 foreach (int i in numbers)
                 {
                     times.Add(i, timer.Time(handle, shapes[i], plans[i]!));

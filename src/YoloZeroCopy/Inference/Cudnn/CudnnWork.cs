@@ -8,8 +8,6 @@ namespace YoloZeroCopy;
 /// <summary>Work with cuDNN on threads made for it, so that no context becomes current on the caller's.</summary>
 internal static class CudnnWork
 {
-    private const int MaxThreads = 8;
-
     private const string ThreadName = "YoloZeroCopy cuDNN";
 
     /// <summary>Works through numbers on some threads, each with a handle, and tells on the calling thread how many are done.</summary>
@@ -18,16 +16,16 @@ internal static class CudnnWork
     /// <param name="count">How many numbers, from 0 on.</param>
     /// <param name="work">Done for each.</param>
     /// <param name="onDone">Told how many are done; what it throws ends the work.</param>
-    /// <param name="mostThreads">At most so many threads, and as many as the machine has processors.</param>
+    /// <param name="effort">What it may take: no more threads than the machine has processors either.</param>
     /// <exception cref="CudaException">The device failed.</exception>
     public static void ForEach(
-        CudnnLibrary library, CudaContext context, int count, Action<CudnnHandle, int> work, Action<int> onDone, int mostThreads = MaxThreads)
+        CudnnLibrary library, CudaContext context, int count, Action<CudnnHandle, int> work, Action<int> onDone, CudnnEffort effort)
     {
         int next = -1;
         bool stopped = false;
         ConcurrentQueue<Exception> failures = [];
         using SemaphoreSlim finished = new(0);
-        Thread[] threads = new Thread[Math.Min(Math.Min(Environment.ProcessorCount, count), mostThreads)];
+        Thread[] threads = new Thread[Math.Min(Math.Min(Environment.ProcessorCount, count), effort.MostThreads)];
         for (int number = 0; number < threads.Length; number++)
         {
             threads[number] = new Thread(Work) { IsBackground = true, Name = ThreadName };
@@ -60,6 +58,11 @@ internal static class CudnnWork
         {
             try
             {
+                if (effort.IsBehind)
+                {
+                    ThreadPriorities.GiveWay();
+                }
+
                 context.MakeCurrent();
                 using CudnnHandle handle = new(library.Api);
                 int index;

@@ -45,6 +45,9 @@ internal sealed class EngineCache
         }
     }
 
+    /// <summary>Whether there is a part, which may still turn out to be damaged.</summary>
+    public bool Has(string part) => File.Exists(FileOf(part));
+
     /// <summary>Reads a part; null where there is none.</summary>
     public byte[]? TryRead(string part)
     {
@@ -87,6 +90,9 @@ internal sealed class EngineCache
             TryDelete(beside);
         }
     }
+
+    /// <summary>Removes a part, if there is one and that can be done.</summary>
+    public void TryRemove(string part) => TryDelete(FileOf(part));
 
     private static void TryDelete(string path)
     {

@@ -7,9 +7,8 @@ namespace YoloZeroCopy;
 /// <remarks>One thread, on which the context is current.</remarks>
 internal sealed class PlanTimer : IDisposable
 {
-    // Of what a graph with so many runs in a row takes, launched so often, the shortest counts.
+    // What a graph with so many runs in a row takes is timed.
     private const int TimedRuns = 10;
-    private const int TimedLaunches = 3;
 
     private readonly CudaStream stream;
     private readonly CudaDeviceMemory memory;
@@ -18,10 +17,17 @@ internal sealed class PlanTimer : IDisposable
     private readonly long inputBytes;
     private readonly long weightBytes;
     private readonly long outputBytes;
+    private readonly int launches;
 
-    public PlanTimer(CudaContext context, CudaStream stream, ConvolutionShape[] shapes, long workspaceBytes)
+    /// <param name="context">The device's context.</param>
+    /// <param name="stream">Where plans are run.</param>
+    /// <param name="shapes">What is timed.</param>
+    /// <param name="workspaceBytes">Memory that their plans work in.</param>
+    /// <param name="launches">How often each is timed: of that the shortest counts.</param>
+    public PlanTimer(CudaContext context, CudaStream stream, ConvolutionShape[] shapes, long workspaceBytes, int launches)
     {
         this.stream = stream;
+        this.launches = launches;
         inputBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.InputBytes));
         weightBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.WeightBytes));
         outputBytes = CudaLaneMemory.Align(shapes.Max(static shape => shape.OutputBytes));
@@ -69,24 +75,16 @@ internal sealed class PlanTimer : IDisposable
     private float Time(Action run)
     {
         run();
-        stream.BeginCapture();
-        try
+        using CudaGraph graph = Captures.Capture(stream, () =>
         {
             for (int i = 0; i < TimedRuns; i++)
             {
                 run();
             }
-        }
-        catch
-        {
-            stream.DiscardCapture();
-            throw;
-        }
-
-        using CudaGraph graph = stream.EndCapture();
+        });
         using CudaGraphExec executable = graph.Instantiate();
         float shortest = float.PositiveInfinity;
-        for (int launch = 0; launch < TimedLaunches; launch++)
+        for (int launch = 0; launch < launches; launch++)
         {
             start.Record(stream);
             executable.Launch(stream);

@@ -6,7 +6,7 @@ namespace YoloZeroCopy;
 /// A batch size, at an input size, that a lane is ready for: the engine's context, which the lane borrows, and, where the engine can be captured, one
 /// graph of all work from tensor to results, or two.
 /// </summary>
-internal sealed class BatchBucket(EngineAtSize sized, int size, EngineContext context) : IDisposable
+internal sealed class BatchBucket(EngineAtSize sized, int size, EngineContext? context) : IDisposable
 {
     private const int Factor = 8;
 
@@ -15,7 +15,8 @@ internal sealed class BatchBucket(EngineAtSize sized, int size, EngineContext co
 
     public int Size => size;
 
-    public EngineContext Context => context;
+    /// <summary>The engine's context; may be null where there are graphs.</summary>
+    public EngineContext? Context => context;
 
     /// <summary>Preprocessing, engine, decoding and the copy of the results; null where each is queued by itself.</summary>
     public CudaGraphExec? Graph { get; set; }

@@ -38,8 +38,10 @@ internal sealed unsafe class CudaLane : Lane
     private readonly Action<Exception?> onUploaded;
     private readonly Action<Exception?> onDone;
     private readonly SemaphoreSlim slotsReleased = new(0);
-    private readonly List<BatchBucket> buckets = [];
     private readonly int[] byAddress;
+
+    // In rising order of batches. Another array takes its place where a bucket is added.
+    private volatile BatchBucket[] buckets = [];
     private LaneBatch? batch;
     private Exception? failure;
     private long startedAt;
@@ -80,14 +82,16 @@ internal sealed unsafe class CudaLane : Lane
     public string? GraphFallbackReason { get; private set; }
 
     /// <summary>Whether batches of some size are replays of a graph.</summary>
-    public bool HasGraphs => buckets.Exists(static bucket => bucket.Graph is not null);
+    public bool HasGraphs => Array.Exists(buckets, static bucket => bucket.Graph is not null);
 
     /// <summary>The stream that it computes on, with another lane.</summary>
     public CudaComputeStream ComputeStream => compute;
 
-    public override int Preparations => device.Sizes.Sum(sized => sized.BatchSizes(sizes.Batch).Length);
+    public override int Preparations => device.Sizes.Sum(sized => ReadySizesOf(sized).Length);
 
-    /// <summary>Makes and captures every batch bucket of every input size.</summary>
+    public override int MissingBatchSizes => device.Later?.Missing ?? 0;
+
+    /// <summary>Makes and captures every batch bucket of every input size that the engine is compiled for.</summary>
     public override void Prepare(OpeningSteps steps)
     {
         device.Context.MakeCurrent();
@@ -95,16 +99,47 @@ internal sealed unsafe class CudaLane : Lane
         device.CopyStream.Synchronize();
         foreach (EngineAtSize sized in device.Sizes)
         {
-            foreach (int size in sized.BatchSizes(sizes.Batch))
+            foreach (int size in ReadySizesOf(sized))
             {
-                BatchBucket bucket = new(sized, size, compute.ContextFor(sized, size));
-                buckets.Add(bucket);
-                PrepareBucket(bucket);
+                EngineContext context = compute.ContextFor(sized, size);
+                BatchBucket bucket = new(sized, size, context);
+                Add(bucket);
+                PrepareBucket(bucket, context);
                 steps.Advance();
             }
         }
 
-        startsOnAnyThread = buckets.TrueForAll(static bucket => bucket.Graph is not null);
+        startsOnAnyThread = Array.TrueForAll(buckets, static bucket => bucket.Graph is not null);
+    }
+
+    /// <summary>
+    /// Makes one more batch bucket while batches run: captured on another stream, since this lane's works, and never run before it is in place. One
+    /// thread; the context is current.
+    /// </summary>
+    /// <exception cref="InferenceException">The engine refused.</exception>
+    /// <exception cref="CudaException">The driver refused, or the capture was ended by what another thread did.</exception>
+    public void Add(EngineAtSize sized, int size, LaterContexts contexts, CudaStream captureStream)
+    {
+        using EngineContext context = contexts.CreateContext((nint)compute.Input, (nint)compute.Output, stream.Handle.Value);
+        BatchBucket bucket = new(sized, size, context: null);
+        try
+        {
+            bucket.Graph = Capture(withResults: true);
+            bucket.ScanGraph = sizes.HasResultStream ? Capture(withResults: false) : null;
+        }
+        catch
+        {
+            bucket.Dispose();
+            throw;
+        }
+
+        Add(bucket);
+
+        CudaGraphExec Capture(bool withResults)
+        {
+            using CudaGraph graph = Captures.Capture(captureStream, () => Enqueue(bucket, context, captureStream, withResults));
+            return graph.Instantiate();
+        }
     }
 
     public override void Start(LaneBatch batch)
@@ -168,6 +203,8 @@ internal sealed unsafe class CudaLane : Lane
 
     public override void Dispose()
     {
+        // It adds buckets.
+        device.Later?.Dispose();
         foreach (BatchBucket bucket in buckets)
         {
             bucket.Dispose();
@@ -214,7 +251,7 @@ internal sealed unsafe class CudaLane : Lane
         }
         else
         {
-            Enqueue(bucket, withResults);
+            Enqueue(bucket, bucket.Context!, stream, withResults);
         }
     }
 
@@ -232,19 +269,19 @@ internal sealed unsafe class CudaLane : Lane
         }
     }
 
-    private void PrepareBucket(BatchBucket bucket)
+    private void PrepareBucket(BatchBucket bucket, EngineContext context)
     {
-        WarmUp(bucket);
-        if (!bucket.Context.CanCapture)
+        WarmUp(bucket, context);
+        if (!context.CanCapture)
         {
-            GraphFallbackReason ??= bucket.Context.GraphFallbackReason;
+            GraphFallbackReason ??= context.GraphFallbackReason;
             return;
         }
 
-        bucket.Graph = Capture(bucket, withResults: true);
+        bucket.Graph = Capture(bucket, context, withResults: true);
         if (bucket.Graph is not null && sizes.HasResultStream)
         {
-            bucket.ScanGraph = Capture(bucket, withResults: false);
+            bucket.ScanGraph = Capture(bucket, context, withResults: false);
         }
 
         if (bucket.Graph is null || (sizes.HasResultStream && bucket.ScanGraph is null))
@@ -252,14 +289,14 @@ internal sealed unsafe class CudaLane : Lane
             // What broke the capture is asked for once more, as CUDA reports it again to the next caller; after that the context runs without a
             // graph.
             bucket.Dispose();
-            WarmUpAfterBrokenCapture(bucket);
+            WarmUpAfterBrokenCapture(bucket, context);
         }
     }
 
     /// <summary>Captures a run and tries the graph; null, with <see cref="GraphFallbackReason"/> set, when no graph can hold it.</summary>
-    private CudaGraphExec? Capture(BatchBucket bucket, bool withResults)
+    private CudaGraphExec? Capture(BatchBucket bucket, EngineContext context, bool withResults)
     {
-        if (TryCapture(bucket, withResults) is not CudaGraph captured)
+        if (TryCapture(bucket, context, withResults) is not CudaGraph captured)
         {
             return null;
         }
@@ -283,47 +320,49 @@ internal sealed unsafe class CudaLane : Lane
     /// Captures a run; null, with <see cref="GraphFallbackReason"/> set, when the engine does something that no graph can hold, such as waiting for
     /// the device.
     /// </summary>
-    private CudaGraph? TryCapture(BatchBucket bucket, bool withResults)
+    private CudaGraph? TryCapture(BatchBucket bucket, EngineContext context, bool withResults)
     {
-        stream.BeginCapture();
+        bool isBegun = false;
         try
         {
-            Enqueue(bucket, withResults);
-            return stream.EndCapture();
+            return Captures.Capture(stream, () =>
+            {
+                isBegun = true;
+                Enqueue(bucket, context, stream, withResults);
+            });
         }
-        catch (Exception error) when (error is InferenceException or CudaException { IsSticky: false })
+        catch (Exception error) when (isBegun && error is (InferenceException or CudaException { IsSticky: false }))
         {
-            stream.DiscardCapture();
             GraphFallbackReason ??= error.Message;
             return null;
         }
-        catch
-        {
-            stream.DiscardCapture();
-            throw;
-        }
     }
 
-    private void WarmUpAfterBrokenCapture(BatchBucket bucket)
+    private void WarmUpAfterBrokenCapture(BatchBucket bucket, EngineContext context)
     {
         try
         {
-            WarmUp(bucket);
+            WarmUp(bucket, context);
         }
         catch (InferenceException)
         {
-            WarmUp(bucket);
+            WarmUp(bucket, context);
         }
     }
 
     // The first launch of a kernel may load it, which no capture allows.
-    private void WarmUp(BatchBucket bucket)
+    private void WarmUp(BatchBucket bucket, EngineContext context)
     {
         FillUp(0, bucket);
         UploadPictures(stream, bucket.Size);
-        Enqueue(bucket, withResults: true);
+        Enqueue(bucket, context, stream, withResults: true);
         stream.Synchronize();
     }
+
+    // The largest is always among them.
+    private int[] ReadySizesOf(EngineAtSize sized) => [.. sized.BatchSizes(sizes.Batch).Except(sized.Engine.LaterBatches)];
+
+    private void Add(BatchBucket bucket) => buckets = [.. buckets.Append(bucket).OrderBy(static bucket => bucket.Size)];
 
     private EngineAtSize SizedOf(LaneBatch current) => device.Sizes[current.SizeIndex];
 
@@ -463,16 +502,18 @@ internal sealed unsafe class CudaLane : Lane
     private DecodeParameters ParametersOf(DecodeKernels decode) =>
         decode.ParametersFor(memory.Pictures, compute.Output, memory.Scratch, memory.Results);
 
-    private void Enqueue(BatchBucket bucket, bool withResults)
+    private void Enqueue(BatchBucket bucket, EngineContext context, CudaStream on, bool withResults)
     {
         (int size, EngineAtSize sized) = (bucket.Size, bucket.Sized);
-        Launch(device.Preprocess, PreprocessKernel.GridOf(sized.Width, sized.Height, size),
+        KernelGrid grid = PreprocessKernel.GridOf(sized.Width, sized.Height, size);
+        device.Preprocess.Launch(
+            on, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads),
             new PreprocessParameters(memory.Pictures, compute.Input, sized.Width, sized.Height));
-        bucket.Context.Enqueue();
-        sized.Decode.LaunchScan(stream, device.Scan, ParametersOf(sized.Decode), size);
+        context.Enqueue();
+        sized.Decode.LaunchScan(on, device.Scan, ParametersOf(sized.Decode), size);
         if (withResults)
         {
-            EnqueueResults(stream, bucket);
+            EnqueueResults(on, bucket);
         }
     }
 
@@ -483,10 +524,6 @@ internal sealed unsafe class CudaLane : Lane
         decode.LaunchRank(on, device.Rank, ParametersOf(decode), bucket.Size);
         on.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)bucket.Size * (nuint)decode.ResultBytes);
     }
-
-    private void Launch<T>(CudaKernel kernel, KernelGrid grid, in T parameters)
-        where T : unmanaged =>
-        kernel.Launch(stream, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads), parameters);
 
     // On the uploads thread, or on the results thread before OnDone. After an error the slots stay with the batch: the results thread meets the same
     // error, reports it, and with that gives them back.

@@ -82,6 +82,9 @@ internal sealed class CudaSharedResources : IDisposable
     /// <summary>Why lanes run without graphs, or some buckets of them; null where every bucket is one. Known when the detector is open.</summary>
     public string? GraphFallback { get; set; }
 
+    /// <summary>What is made behind the first frames; null where nothing was left to do. Set when the detector is open.</summary>
+    public LaterBuckets? Later { get; set; }
+
     /// <summary>Records when batches are uploaded and computed, where somebody looks; null otherwise. Set and taken away between batches.</summary>
     public CudaTimeline? Timeline { get; set; }
 

@@ -25,9 +25,10 @@ public sealed class CudnnBindingTests(CompiledSources sources)
         {
             using CudaStream stream = new(context);
             using KernelSet kernels = new(context);
-            using CudnnPlans plans = CudnnPlans.Make(
-                cudnn.Library, context, network.Layers.OfType<ConvolutionLayer>().Select(layer => ConvolutionShape.Of(network, layer, batch)),
-                cache: null, static (_, _) => { });
+            using CudnnPlans plans = new(cudnn.Library, context, (batch, batch), cache: null);
+            plans.Compile(
+                network.Layers.OfType<ConvolutionLayer>().Select(layer => ConvolutionShape.Of(network, layer, batch)),
+                CudnnEffort.InFront, static (_, _) => { });
             using CudnnWorkspace workspace = new(
                 context, cudnn.Library.Api, stream.Handle.Value, CudnnBinding.WorkspaceBytes(network, plans, batch));
             using AlignedBuffer<byte> weights = new(network.Weights.Span.Length);
@@ -41,7 +42,8 @@ public sealed class CudnnBindingTests(CompiledSources sources)
 
             List<CudnnStep> steps = [];
             new CudnnBinding(
-                network, plans, kernels, workspace, (ulong)weights.Address, batch, (ulong)input.Address, (ulong)maps.Address, stream.Handle.Value)
+                network, plans, kernels, workspace, workspace.Handle, (ulong)weights.Address, batch, (ulong)input.Address, (ulong)maps.Address,
+                stream.Handle.Value)
                 .AddSteps(steps);
             Assert.Equal(
                 [("convolution 1x1", 4), ("convolution 3x3", 4)],

@@ -27,7 +27,10 @@ internal sealed unsafe class CudnnDouble
     /// <summary>A count: descriptors, handles, compiled, stored, executed.</summary>
     public long Get(string name) => WithText(name, text => ((delegate* unmanaged<byte*, long>)Export("yzc_get"))((byte*)text));
 
-    /// <summary>Sets version, configs (how many ways the heuristics propose), or computes (0: runs are checked and counted only).</summary>
+    /// <summary>
+    /// Sets version, configs (how many ways the heuristics propose), computes (0: runs are checked and counted only), or held (1: whoever compiles
+    /// waits until it is 0 again), workspace (bytes that a plan works in; 256 for none or few).
+    /// </summary>
     public void Set(string name, long value) => WithText(name, text =>
     {
         ((delegate* unmanaged<byte*, long, void>)Export("yzc_set"))((byte*)text, value);

@@ -179,7 +179,7 @@ public sealed class CudnnPlansTests(CompiledSources sources) : IDisposable
             int parts = Shapes.Length + 2;
             for (int part = 0; part <= parts; part++)
             {
-                Assert.Throws<OperationCanceledException>(() => CudnnPlans.Make(cudnn.Library, context, Shapes, cache: null, (done, total) =>
+                Assert.Throws<OperationCanceledException>(() => Make(cudnn, context, Shapes, cache: null, (done, total) =>
                 {
                     Assert.Equal(parts, total);
                     if (done == part)
@@ -228,8 +228,14 @@ public sealed class CudnnPlansTests(CompiledSources sources) : IDisposable
             (stride, stride), (before, before), (before, before), LayerActivation.Silu, AddedStep: 0);
     }
 
-    private static CudnnPlans Make(CudnnDouble cudnn, CudaContext context, ConvolutionShape[] shapes, EngineCache? cache = null) =>
-        CudnnPlans.Make(cudnn.Library, context, shapes, cache, static (_, _) => { });
+    private static CudnnPlans Make(
+        CudnnDouble cudnn, CudaContext context, ConvolutionShape[] shapes, EngineCache? cache = null, Action<int, int>? onProgress = null)
+    {
+        (int, int) batches = (shapes.Min(static shape => shape.Batch), shapes.Max(static shape => shape.Batch));
+        CudnnPlans plans = new(cudnn.Library, context, batches, cache);
+        plans.Compile(shapes, CudnnEffort.InFront, onProgress ?? (static (_, _) => { }));
+        return plans;
+    }
 
     private static AlignedBuffer<Half> Filled(int count, Random random)
     {

@@ -26,7 +26,8 @@ internal sealed unsafe class CudnnHandle : IDisposable
         nint old = Interlocked.Exchange(ref handle, 0);
         if (old != 0)
         {
-            _ = api.Destroy(old);
+            // It waits for the whole device, which ends every capture.
+            Captures.KeepApart(() => _ = api.Destroy(old));
         }
     }
 }
