@@ -2,7 +2,8 @@ namespace YoloZeroCopy.Tests;
 
 /// <summary>
 /// The promises that sources are made, under thousands of random sites in virtual time: every frame answered once, the order of a source, no result
-/// beyond an age limit, every count right, no slot lost, nobody starved. Cameras die, come and go, stand still, and cancel.
+/// beyond an age limit, every count right, no slot lost, nobody starved. Cameras die, come and go, stand still, and cancel, and their frames run at
+/// several input sizes.
 /// </summary>
 public sealed class SourceInterleavingTests
 {
@@ -74,8 +75,14 @@ public sealed class SourceInterleavingTests
         double perFrame = 0.5 + random.NextDouble();
         double perBatch = random.NextDouble() * 2;
         bool hasFewSlots = random.Next(3) == 0;
+        FrameFormat[] formats = [PipelineHarness.Format, new FrameFormat(PixelFormat.Gray8, 12, 1), new FrameFormat(PixelFormat.Gray8, 16, 1)];
+        InputSizes? sizes = random.Next(2) == 0 ? InputSizes.Of(8, 12, 16) : null;
+
+        // Shorter than any age or deadline.
+        TimeSpan delay = random.Next(3) == 0 ? TimeSpan.FromMilliseconds(3) : TimeSpan.Zero;
         await using VirtualSite site = new(
-            lanes, maxBatch, slots: hasFewSlots ? random.Next(1, 12) : 128, size => TimeSpan.FromMilliseconds(perBatch + (perFrame * size)));
+            lanes, maxBatch, slots: hasFewSlots ? random.Next(1, 12) : 128, size => TimeSpan.FromMilliseconds(perBatch + (perFrame * size)),
+            maxBatchDelay: delay, sizes: sizes);
         TimeSpan end = TimeSpan.FromMilliseconds(60);
         Dictionary<int, FrameSource> sources = [];
         List<FrameSource> all = [];
@@ -108,15 +115,17 @@ public sealed class SourceInterleavingTests
             int life = 0;
             double period = 0.5 + (random.NextDouble() * 6);
             TimeSpan death = random.Next(4) == 0 ? end * random.NextDouble() : end;
+            int own = random.Next(2 * formats.Length);
             bool flaps = sources.ContainsKey(source) && random.Next(5) == 0;
             for (double at = 1 + random.NextDouble(); at < death.TotalMilliseconds; at += period * (0.5 + random.NextDouble()))
             {
                 bool cancels = random.Next(12) == 0;
                 double late = random.NextDouble() * 4;
+                FrameFormat format = formats[own < formats.Length ? own : random.Next(formats.Length)];
                 site.At(TimeSpan.FromMilliseconds(at), () =>
                 {
                     CancellationTokenSource? cancel = cancels ? new CancellationTokenSource() : null;
-                    site.Submit(source, tag: life, cancellationToken: cancel?.Token ?? default);
+                    site.Submit(source, tag: life, format: format, cancellationToken: cancel?.Token ?? default);
                     if (cancel is not null)
                     {
                         cancellations.Add(cancel);
@@ -172,6 +181,9 @@ public sealed class SourceInterleavingTests
         Assert.Equal((0, 0, 0), (statistics.FramesWaiting, statistics.BatchesInFlight, site.Harness.Pool.SlotsInUse));
 
         Assert.All(site.Batches, batch => Assert.True(batch.Length <= maxBatch));
+        Assert.Equal(
+            (site.Batches.Count, site.Batches.Sum(static batch => batch.Length)),
+            ((int)statistics.InputSizes.Sum(static size => size.Batches), (int)statistics.InputSizes.Sum(static size => size.Frames)));
         cancellations.ForEach(static cancel => cancel.Dispose());
     }
 }
