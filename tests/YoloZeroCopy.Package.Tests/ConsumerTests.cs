@@ -6,10 +6,12 @@ namespace YoloZeroCopy.Tests;
 [Collection(PackagesOnce.Name)]
 public class ConsumerTests(PackedPackages packages)
 {
+    private const string TrimmedSingleFile = "trimmed-single-file";
+
     [Fact]
     public void Program_restores_the_package_and_runs()
     {
-        string folder = NewConsumer("consumer");
+        string folder = Consumer("consumer");
         CheckOutput(Dotnet(folder, ["run", "--configuration", "Release", .. Versions, "--", "model.onnx"]).Succeeded());
     }
 
@@ -17,7 +19,7 @@ public class ConsumerTests(PackedPackages packages)
     public void Program_finds_the_tensorrt_shim_in_its_package()
     {
         Assert.SkipWhen(PackedPackages.ShimFolder is null, "The TensorRT shims are not built (eng/tensorrt-shims.sh).");
-        string folder = NewConsumer("consumer-tensorrt");
+        string folder = Consumer("consumer");
         File.WriteAllText(Path.Combine(folder, "libnvinfer.so.11"), "no library");
         string[] run = ["run", "--configuration", "Release", .. Versions, "-p:WithTensorRt=true", "--", "model.onnx", "libnvinfer.so.11"];
         Assert.Equal(["refused: TensorRT"], Dotnet(folder, run).Succeeded().Lines);
@@ -26,7 +28,7 @@ public class ConsumerTests(PackedPackages packages)
     [Fact]
     public void Program_reads_pictures_and_videos()
     {
-        string folder = MediaConsumer();
+        string folder = Consumer("media-consumer");
         string? ffmpeg = DotnetProgram.FindFfmpeg();
         string[] video = ffmpeg is null ? [] : [PackedPackages.Repository("samples", "media", "conveyor.mp4")];
 
@@ -42,7 +44,7 @@ public class ConsumerTests(PackedPackages packages)
     public void Program_draws_text_on_a_machine_without_fonts_and_without_libfontconfig()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The bare machine is made with namespaces of Linux.");
-        string published = Publish("self-contained");
+        string published = Publish(TrimmedSingleFile, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true");
         BareRoot root = new(Path.Combine(packages.Folder, "root"), Path.GetDirectoryName(published)!);
         Assert.DoesNotContain(
             root.Files, static file => file.Contains("fontconfig", StringComparison.Ordinal) || file.Contains("/fonts/", StringComparison.Ordinal));
@@ -58,10 +60,10 @@ public class ConsumerTests(PackedPackages packages)
     }
 
     [Theory]
-    [InlineData("trimmed-single-file", true, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true")]
+    [InlineData(TrimmedSingleFile, true, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true")]
     [InlineData("trimmed-single-file-unpacking", false, "-p:PublishSingleFile=true", "-p:PublishTrimmed=true",
         "-p:IncludeNativeLibrariesForSelfExtract=true")]
-    [InlineData("aot", true, "-p:PublishAot=true")]
+    [InlineData("aot", true, "-p:PublishAot=true", "-p:NativeDebugSymbols=false")]
     public void Program_runs_published(string name, bool hasLibrary, params string[] how)
     {
         string published = Publish(name, how);
@@ -100,9 +102,16 @@ public class ConsumerTests(PackedPackages packages)
 
     private ProgramResult Dotnet(string folder, params string[] arguments) => DotnetProgram.Dotnet(folder, packages.Packages, arguments);
 
-    private string NewConsumer(string name, string program = "consumer")
+    /// <summary>The folder of a program: one for every way it is built in, so that what does not differ is built once.</summary>
+    private string Consumer(string program)
     {
-        string folder = packages.NewFolder(name);
+        string folder = Path.Combine(packages.Folder, program);
+        if (Directory.Exists(folder))
+        {
+            return folder;
+        }
+
+        packages.NewFolder(program);
         OnnxModelBuilder.Detector(new FakeDetector { Width = 64, Height = 64 }).Save(folder);
         foreach (string file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, program)))
         {
@@ -129,22 +138,24 @@ public class ConsumerTests(PackedPackages packages)
         "libfontconfig: False",
     ];
 
-    /// <summary>The folder of the program with all packages: one for every way it is built in, so that what does not differ is built once.</summary>
-    private string MediaConsumer() =>
-        Directory.Exists(Path.Combine(packages.Folder, "media")) ? Path.Combine(packages.Folder, "media") : NewConsumer("media", "media-consumer");
-
-    /// <summary>Publishes the program for this machine and gives its path; skips the test when a part of the SDK that is a package cannot be
-    /// had.</summary>
+    /// <summary>Publishes the program with all packages for this machine, once in each way, and gives its path; skips the test when a part of the SDK
+    /// that is a package cannot be had.</summary>
     private string Publish(string name, params string[] how)
     {
-        string folder = MediaConsumer();
+        string folder = Consumer("media-consumer");
         string target = Path.Combine(packages.Folder, "published", name);
+        string program = Path.Combine(target, RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "Consumer.exe" : "Consumer");
+        if (File.Exists(program))
+        {
+            return program;
+        }
+
         string runtime = RuntimeInformation.RuntimeIdentifier;
         ProgramResult result = Dotnet(
             folder, ["publish", "--configuration", "Release", "--runtime", runtime, "--self-contained", "--output", target, .. how, .. Versions,
                 "-nodeReuse:false"]);
         DotnetProgram.SkipWhereThisMachineLacksAPart(result);
         result.Succeeded();
-        return Path.Combine(target, RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "Consumer.exe" : "Consumer");
+        return program;
     }
 }

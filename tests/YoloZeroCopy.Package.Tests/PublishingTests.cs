@@ -15,9 +15,7 @@ public class PublishingTests(PackedPackages packages)
     [Fact]
     public void Nothing_of_the_working_copys_remote_gets_into_a_package()
     {
-        string folder = NewRepository("no-address");
-
-        Pack(folder, "1.0.0").Succeeded();
+        string folder = PackedRepository();
 
         Assert.All((string[])["nupkg", "snupkg"], kind =>
         {
@@ -39,8 +37,7 @@ public class PublishingTests(PackedPackages packages)
     [Fact]
     public void A_package_that_lacks_what_its_last_version_had_is_refused()
     {
-        string folder = NewRepository("baseline");
-        Pack(folder, "1.0.0").Succeeded();
+        string folder = PackedRepository();
         string code = Path.Combine(folder, "src", "Tiny", "Code.cs");
         File.WriteAllText(code, File.ReadAllText(code).Replace("public static int Two", "internal static int Two", StringComparison.Ordinal));
 
@@ -58,10 +55,17 @@ public class PublishingTests(PackedPackages packages)
                 "-nodeReuse:false", .. properties,
         ]);
 
-    /// <summary>A repository with the settings of this one, whose remote and branch have telling names.</summary>
-    private string NewRepository(string name)
+    /// <summary>A repository with the settings of this one, whose remote and branch have telling names, with its version 1.0.0 in the folder
+    /// "packed": made for the first test that asks.</summary>
+    private string PackedRepository()
     {
-        string folder = packages.NewFolder(name);
+        string folder = Path.Combine(packages.Folder, "repository");
+        if (File.Exists(Path.Combine(folder, "packed", "Tiny.1.0.0.nupkg")))
+        {
+            return folder;
+        }
+
+        packages.NewFolder("repository");
         string[] settings =
         [
             "Directory.Build.props", "Directory.Packages.props", "src/Directory.Build.props", "src/Directory.Build.targets", "eng/icon/icon.png",
@@ -94,6 +98,7 @@ public class PublishingTests(PackedPackages packages)
             }
 
             """);
+        Pack(folder, "1.0.0").Succeeded();
         return folder;
 
         void Write(string file, string text)
