@@ -13,7 +13,12 @@ public sealed class GpuInputSizesTests(ITestOutputHelper output)
         DirectoryInfo folder = Directory.CreateTempSubdirectory("yzc-");
         DetectorOptions options = new()
         {
-            Device = Device.Cuda(), Precision = precision, MaxBatch = 4, Lanes = 2, EngineCacheFolder = folder.FullName, ScoreThreshold = 0.05f,
+            Device = Device.Cuda(),
+            Precision = precision,
+            MaxBatch = 4,
+            Lanes = 2,
+            EngineCacheFolder = folder.FullName,
+            ScoreThreshold = 0.05f,
         };
         await using YoloDetector all = YoloDetector.Open(TestData.Model, options with { InputSizes = [320, 640] });
         output.WriteLine(all.Memory.ToString());

@@ -35,7 +35,8 @@ public sealed class GpuTensorRtTests : IDisposable
         Assert.DoesNotContain("without CUDA graphs", detector.Device, StringComparison.Ordinal);
         Assert.Contains("washer_cracked", detector.Model.Names);
         Assert.Contains(
-            detector.Memory.Entries, static entry => entry.Name.Contains("as TensorRT says", StringComparison.Ordinal) && entry.Bytes > 0);
+            detector.Memory.Entries,
+            static entry => entry is { Item: MemoryItem.Activations, Evidence: MemoryEvidence.Reported, Bytes: > 0 });
         for (int round = 0; round < 3; round++)
         {
             Detection[][] found = await Feed.DetectAllAsync(detector, pictures);

@@ -27,7 +27,7 @@ public sealed class OpenTelemetryTests : IDisposable
         await received.Task.WaitAsync(SiteProcess.Limit);
     }
 
-    /// <summary>A collector that waits until one message holds the camera, its rate and the frames of its detector: the first ones come before all exist.</summary>
+    /// <summary>A collector that waits for a message with a camera's rate and its detector's frames: the first ones come earlier.</summary>
     private static async Task<WebApplication> CollectAsync(TaskCompletionSource received)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();

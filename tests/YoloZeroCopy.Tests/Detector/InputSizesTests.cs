@@ -48,7 +48,13 @@ public sealed class InputSizesTests : IDisposable
     {
         await using YoloDetector detector = YoloDetector.Open(ArchitectureHeadTests.PathOf("yolov8n"), new DetectorOptions
         {
-            Device = Device.Cpu, InputSizes = [64, 128], MaxBatch = 2, Lanes = 2, Slots = 8, ScoreThreshold = 0.01f, Threads = 1,
+            Device = Device.Cpu,
+            InputSizes = [64, 128],
+            MaxBatch = 2,
+            Lanes = 2,
+            Slots = 8,
+            ScoreThreshold = 0.01f,
+            Threads = 1,
         });
         (byte[] Pixels, FrameFormat Format, Detection[] Wanted)[] frames = new (byte[], FrameFormat, Detection[])[4];
         for (int index = 0; index < frames.Length; index++)

@@ -45,6 +45,20 @@ internal sealed class PipelineHarness : IAsyncDisposable
         return Pipeline.Submit(slot, source, capturedAt, cancellationToken);
     }
 
+    /// <summary>Submits a frame, if a slot is free for it.</summary>
+    public bool TrySubmit(out ValueTask<DetectionResult> result)
+    {
+        if (!Pool.TryRent(Format, out FrameSlot slot))
+        {
+            result = default;
+            return false;
+        }
+
+        FakeLane.Stamp(slot, number++);
+        result = Pipeline.Submit(slot, 0, 0, CancellationToken.None);
+        return true;
+    }
+
     /// <summary>A detector over the pipeline, which it owns, and these parts.</summary>
     public YoloDetector Detector(params IDisposable[] parts) => Detector(name: null, parts);
 
