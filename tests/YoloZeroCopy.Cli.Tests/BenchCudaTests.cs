@@ -273,7 +273,9 @@ public sealed class BenchCudaTests
         Assert.True(root.GetProperty("ordinary").GetProperty("fps").GetDouble() > 0);
         Assert.Equal(2, root.GetProperty("producers").GetProperty("threads").GetInt32());
         Assert.True(root.GetProperty("producers").GetProperty("fps").GetDouble() > 0);
-        Assert.True(root.GetProperty("producers").GetProperty("memcpy_gb_s").GetDouble() > 0);
+
+        // Not in gigabytes: a frame of this test, copied once by a thread that seldom runs, is 0.000 of them.
+        Assert.True(root.GetProperty("producers").GetProperty("memcpy_fps").GetDouble() > 0);
         JsonElement external = root.GetProperty("external");
         Assert.All(["slots_fps", "registered_fps", "device_fps"], name => Assert.True(external.GetProperty(name).GetDouble() > 0, name));
         JsonElement profile = root.GetProperty("profile");

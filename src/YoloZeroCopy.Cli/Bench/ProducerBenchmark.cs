@@ -90,7 +90,8 @@ internal sealed class ProducerBenchmark : IDisposable
         long handled = 0;
         while (true)
         {
-            bool more = Stopwatch.GetElapsedTime(start) < duration && !stop.IsCancellationRequested;
+            // At least one, as a busy machine may begin a producer late.
+            bool more = (submitted == 0 || Stopwatch.GetElapsedTime(start) < duration) && !stop.IsCancellationRequested;
             if (more && submitted - answered < pendingEach)
             {
                 FrameSlot slot = await detector.RentAsync(format, CancellationToken.None);
