@@ -17,6 +17,7 @@ public sealed class SharedFramesTests
         {
             StartInfo = new ProcessStartInfo(program, [socket, "50"])
             {
+                RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             },
@@ -37,11 +38,15 @@ public sealed class SharedFramesTests
         Assert.Contains("\nrun 0, frame 49: hex_nut ", result.Output, StringComparison.Ordinal);
     }
 
-    // The command of the README, but for where the program goes.
+    // The command of the README, but for where the program goes, and that it ends with this one.
     private static void Compile(string program)
     {
         ProcessStartInfo compiler = new(
-            "cc", ["-std=c11", "-I", "native/frames", "samples/SharedFrames/producer.c", "native/frames/yzc_frames.c", "-o", program])
+            "cc",
+            [
+                "-std=c11", "-I", "native/frames", "samples/SharedFrames/producer.c", "native/frames/yzc_frames.c", "-o", program,
+                "tests/Shared/ends_with_stdin.c", "-pthread",
+            ])
         {
             WorkingDirectory = SampleProcess.RepositoryRoot,
         };

@@ -5,5 +5,6 @@ return args switch
 {
     ["--produce", string socket] => await SharedChildren.ProduceAsync(socket),
     ["--serve", string socket] => await SharedChildren.ServeAsync(socket),
+    ["--family", string program, string socket] => await SharedChildren.StartFamilyAsync(program, socket),
     _ => await TestProgram.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
 };

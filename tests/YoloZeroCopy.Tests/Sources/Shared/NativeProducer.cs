@@ -14,7 +14,7 @@ public sealed class NativeProducer : IDisposable
     /// <summary>The program; skips the test where there is no compiler.</summary>
     public string Program => program.Value;
 
-    /// <summary>Starts a process whose output is read here.</summary>
+    /// <summary>Starts a process whose output is read here, and which ends with its input: so it outlives this process by no way of its end.</summary>
     public static Process Start(string program, params string[] arguments)
     {
         ProcessStartInfo start = new(program, arguments)
@@ -39,7 +39,7 @@ public sealed class NativeProducer : IDisposable
 
     private string Compile()
     {
-        string[] sources = ["yzc_frames.h", "yzc_frames.c", "producer.c"];
+        string[] sources = ["yzc_frames.h", "yzc_frames.c", "producer.c", "ends_with_stdin.c"];
         foreach (string source in sources)
         {
             using Stream from = typeof(NativeProducer).Assembly.GetManifestResourceStream($"frames/{source}")!;
@@ -53,8 +53,8 @@ public sealed class NativeProducer : IDisposable
             try
             {
                 using Process process = Start(
-                    compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2", "-o", output, folder.File(sources[1]),
-                        folder.File(sources[2]));
+                    compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2", "-pthread", "-o", output, folder.File(sources[1]),
+                        folder.File(sources[2]), folder.File(sources[3]));
                 string errors = process.StandardError.ReadToEnd();
                 process.WaitForExit();
                 Assert.True(process.ExitCode == 0, errors);

@@ -54,6 +54,9 @@ public sealed class SharedAllocationTests
             producer.StandardInput.WriteLine($"{Frames}");
             producer.StandardInput.Flush();
             string line = await producer.StandardOutput.ReadLineAsync().WaitAsync(SharedBed.Long) ?? await producer.StandardError.ReadToEndAsync();
+
+            // The producer hears of a frame before the handler does.
+            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref handled) >= before + Frames, SharedBed.Long), line);
             Assert.Equal(before + Frames, Volatile.Read(ref handled));
             string[] words = line.Split(' ');
             Assert.Equal($"{before + Frames}", words[1]);

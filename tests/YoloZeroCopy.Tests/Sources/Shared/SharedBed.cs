@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy.Tests;
 
@@ -69,6 +70,16 @@ internal sealed class SharedBed : IAsyncDisposable
 
         return false;
     }
+
+    /// <summary>Sockets of a source: the one that listens, and one for each connection that was not let go of yet.</summary>
+    public static int SocketsAt(string path) =>
+        File.ReadLines("/proc/net/unix").Count(line => line.EndsWith($" {path}", StringComparison.Ordinal));
+
+    /// <summary>Whether this process has memory of a source open or mapped.</summary>
+    public static bool Holds(FileStatus memory) =>
+        Directory.EnumerateFiles("/proc/self/fd").Any(file => FileStatus.TryRead(file, out FileStatus status) && status == memory)
+            || File.ReadLines("/proc/self/maps").Any(line =>
+                line.Contains("/memfd:yzc-frames", StringComparison.Ordinal) && line.Contains($" {memory.Number} ", StringComparison.Ordinal));
 
     public async ValueTask DisposeAsync()
     {

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace YoloZeroCopy.Tests;
 
 /// <summary>The other process of tests of shared frames.</summary>
@@ -32,13 +34,25 @@ internal static class SharedChildren
         return 0;
     }
 
-    /// <summary>A detector's process, until it is killed.</summary>
+    /// <summary>A detector's process, until it is killed or its input ends, as it does with whoever started it.</summary>
     public static async Task<int> ServeAsync(string socket)
     {
         await using SharedBed bed = new();
         _ = bed.Hub.AddShared("camera", socket, static (_, _) => default);
         Console.WriteLine("listening");
-        await Task.Delay(Timeout.Infinite);
+        _ = await Console.In.ReadToEndAsync();
+        return 0;
+    }
+
+    /// <summary>A process with a detector's and a producer's process of its own, whose numbers it prints.</summary>
+    public static async Task<int> StartFamilyAsync(string program, string socket)
+    {
+        using Process detector = NativeProducer.Start(Environment.ProcessPath!, "--serve", socket);
+        _ = await detector.StandardOutput.ReadLineAsync();
+        using Process producer = NativeProducer.Start(program, socket);
+        _ = await producer.StandardOutput.ReadLineAsync();
+        Console.WriteLine($"{detector.Id} {producer.Id}");
+        _ = await Console.In.ReadToEndAsync();
         return 0;
     }
 }

@@ -44,13 +44,15 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
         await producer.WaitForExitAsync().WaitAsync(SharedBed.Long);
         Assert.Equal((0, "connected\n"), (producer.ExitCode, await errors));
 
+        // It heard of the last frame before the handler did.
+        HubHarness.Until(() => source.State == SourceState.Stalled, "nobody is connected");
+        Assert.Contains(path, source.Problem, StringComparison.Ordinal);
+
         // The square is where the program drew it.
         Assert.Equal([.. Enumerable.Range(0, count).Select(static frame => $"frame {frame}: found class 0 at {frame * 8 % 576},100")], lines);
         Assert.Equal([.. Enumerable.Range(0, count).Select(static frame => (TimeSpan.FromMilliseconds(frame), frame * 8 % 576, (byte)32))], handled);
         Assert.True(bed.ReadSharedMemoryOnly());
         Assert.Equal((0, 0), (bed.Detector.Statistics.HostCopies, bed.Detector.Statistics.ExternalFramesHeld));
-        HubHarness.Until(() => source.State == SourceState.Stalled, "nobody is connected");
-        Assert.Contains(path, source.Problem, StringComparison.Ordinal);
         await source.RemoveAsync();
         Assert.False(File.Exists(path));
     }
@@ -72,12 +74,11 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
             },
             options: SharedBed.Patient with { FramesAhead = ahead, Overflow = OverflowPolicy.DropOldest });
         using Steady other = await Steady.StartAsync(bed, folder);
-        string[] arguments = [path];
+        FileStatus memory = MemoryOfNext();
         Random random = new(15);
         for (int kill = 0; kill < kills; kill++)
         {
-            using Process producer = Process.Start(
-                new ProcessStartInfo(native.Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using Process producer = NativeProducer.Start(native.Program, path);
             if (kill % 2 == 0)
             {
                 // With frames on their way for certain, however slowly it began.
@@ -88,6 +89,10 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
             producer.Kill();
             producer.WaitForExit();
         }
+
+        // Of them all nothing is left here but the memory that the first one had.
+        Assert.Equal(memory, MemoryOfNext());
+        HubHarness.Until(() => SharedBed.SocketsAt(path) == 1, "connections are left open");
 
         // All slots are there for the next one, and frames of it are detected in.
         using SharedProducer last = await SharedProducer.ConnectAsync(path, static _ => { }).WaitAsync(SharedBed.Long);
@@ -100,12 +105,26 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
         Assert.False(last.TryRent(out _));
         long before = source.Statistics.FramesHandled;
         last.Submit(all[0], SharedBed.Format);
-        await last.DrainAsync().WaitAsync(SharedBed.Long);
+
+        // Free again only when it was handled.
+        _ = await last.RentAsync().AsTask().WaitAsync(SharedBed.Long);
         Assert.Equal(before + 1, source.Statistics.FramesHandled);
-        Assert.InRange(Volatile.Read(ref runs), (kills / 2) - 1, kills);
+        Assert.InRange(Volatile.Read(ref runs), kills / 2, kills + 2);
         await other.StopAsync();
         Assert.Null(bed.Detector.Fault);
         Assert.Equal(0, bed.Detector.Statistics.ExternalFramesHeld);
+        await bed.DisposeAsync();
+        Assert.True(SharedBed.Holds(memory), "by the producer of this process");
+        last.Dispose();
+        Assert.False(SharedBed.Holds(memory));
+
+        FileStatus MemoryOfNext()
+        {
+            using SharedPeer peer = new(path);
+            _ = peer.Send(SharedPeer.Hello());
+            _ = peer.FirstGrant();
+            return peer.Memory;
+        }
     }
 
     [Fact]
@@ -116,9 +135,9 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
         await using SharedBed bed = new();
         HubSource source = bed.Hub.AddShared("camera", path, static (_, _) => default, options: SharedBed.Patient);
         using Steady other = await Steady.StartAsync(bed, folder);
-        int files = Directory.GetFiles("/proc/self/fd").Length;
         Random random = new(16);
         Dictionary<SharedFrameRefusal, int> refusals = [];
+        HashSet<FileStatus> memories = [];
         int taken = 0;
         SharedPeer? peer = null;
         uint generation = 0;
@@ -143,6 +162,7 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
                 peer = new SharedPeer(path);
                 _ = peer.Send(SharedPeer.Hello());
                 generation = peer.FirstGrant();
+                _ = memories.Add(peer.Memory);
             }
 
             byte[] frame = Damage(SharedPeer.Frame(0, generation), random);
@@ -168,9 +188,12 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
             string.Join(", ", refusals));
         Assert.InRange(taken, 100, messages / 2);
         Assert.Equal(taken, source.Statistics.FramesHandled);
-        HubHarness.Until(() => Directory.GetFiles("/proc/self/fd").Length <= files + 4, "files are left open");
+        HubHarness.Until(() => SharedBed.SocketsAt(path) == 1, "connections are left open");
         await other.StopAsync();
         Assert.Null(bed.Detector.Fault);
+        await bed.DisposeAsync();
+        Assert.Equal(0, SharedBed.SocketsAt(path));
+        Assert.False(SharedBed.Holds(Assert.Single(memories)));
 
         void Count(SharedFrameRefusal refusal) => refusals[refusal] = refusals.GetValueOrDefault(refusal) + 1;
     }
@@ -310,6 +333,33 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
         producer.Kill();
         producer.WaitForExit();
         Assert.Contains("frame ", await rest, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Processes_of_a_test_end_with_it_whatever_kills_it()
+    {
+        using Process family = NativeProducer.Start(Environment.ProcessPath!, "--family", native.Program, path);
+        string? numbers = await family.StandardOutput.ReadLineAsync().WaitAsync(SharedBed.Long);
+        Assert.NotNull(numbers);
+        family.Kill();
+        family.WaitForExit();
+        foreach (string number in numbers.Split(' '))
+        {
+            HubHarness.Until(() => !Runs(number), $"process {number} ends");
+        }
+
+        // Who adopts them may not have asked for their ends yet.
+        static bool Runs(string number)
+        {
+            try
+            {
+                return !File.ReadLines($"/proc/{number}/status").Any(static line => line.StartsWith("State:\tZ", StringComparison.Ordinal));
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        }
     }
 
     [Fact]
@@ -511,19 +561,20 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
     {
         private readonly CancellationTokenSource stop = new();
         private readonly HubSource source;
+        private readonly SharedProducer producer;
         private readonly Task running;
 
         private Steady(HubSource source, SharedProducer producer)
         {
             this.source = source;
+            this.producer = producer;
             running = Task.Run(async () =>
             {
-                using SharedProducer mine = producer;
                 while (!stop.IsCancellationRequested)
                 {
-                    using SharedSlot slot = await mine.RentAsync();
-                    mine.Submit(slot, SharedBed.Format);
-                    await mine.DrainAsync();
+                    using SharedSlot slot = await producer.RentAsync();
+                    producer.Submit(slot, SharedBed.Format);
+                    await producer.DrainAsync();
                     await Task.Delay(1);
                 }
             });
@@ -547,10 +598,18 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
             await ProgressAsync(10);
             await stop.CancelAsync();
             await running.WaitAsync(SharedBed.Long);
-            HubSourceStatistics statistics = source.Statistics;
-            Assert.Equal((statistics.Frames.FramesSubmitted, 0), (statistics.FramesHandled, statistics.Faults));
+
+            // While its producer is connected: a source without one is stalled, which counts as a fault. And the producer hears of the last frame
+            // before that is handled.
+            HubHarness.Until(() => source.Statistics.FramesHandled == source.Statistics.Frames.FramesSubmitted, "all frames are handled");
+            Assert.Equal(0, source.Statistics.Faults);
         }
 
-        public void Dispose() => stop.Dispose();
+        public void Dispose()
+        {
+            stop.Cancel();
+            stop.Dispose();
+            producer.Dispose();
+        }
     }
 }

@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
+using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy.Tests;
 
@@ -13,6 +15,9 @@ internal sealed class SharedPeer : IDisposable
         socket.ReceiveTimeout = socket.SendTimeout = (int)SharedBed.Long.TotalMilliseconds;
         socket.Connect(new UnixDomainSocketEndPoint(path));
     }
+
+    /// <summary>Which memory it was welcomed with.</summary>
+    public FileStatus Memory { get; private set; }
 
     public static byte[] Hello(uint version = SharedMessage.Version, uint flags = 0)
     {
@@ -52,7 +57,15 @@ internal sealed class SharedPeer : IDisposable
     /// <summary>The generation that slot 0 is granted with.</summary>
     public uint FirstGrant()
     {
-        Assert.Equal(SharedMessage.Welcome, SharedMessage.Word(Receive(), 0));
+        Assert.True(socket.Poll(SharedBed.Long, SelectMode.SelectRead));
+        Assert.Equal(SharedMessage.WelcomeBytes, SharedSystem.Receive(socket, buffer, out SafeFileHandle? file));
+        using (file)
+        {
+            Assert.Equal(SharedMessage.Welcome, SharedMessage.Word(buffer, 0));
+            Assert.True(FileStatus.TryRead($"/proc/self/fd/{file!.DangerousGetHandle()}", out FileStatus memory));
+            Memory = memory;
+        }
+
         return NextGrant();
     }
 
