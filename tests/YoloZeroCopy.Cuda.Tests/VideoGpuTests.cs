@@ -163,6 +163,8 @@ public sealed class VideoGpuTests(ITestOutputHelper output)
         VideoClip healthy = new("hevc-10-b");
         ConcurrentDictionary<string, int> outcomes = [];
         long slowest = 0;
+        long begun = Stopwatch.GetTimestamp();
+        int finished = 0;
         bool isOver = false;
         int healthyRounds = 0;
         Task watching = Task.Run(() =>
@@ -183,6 +185,11 @@ public sealed class VideoGpuTests(ITestOutputHelper output)
             }
 
             InterlockedMax(ref slowest, (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            if (Interlocked.Increment(ref finished) is int done && done % 250 == 0)
+            {
+                double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+                output.WriteLine($"{done} of {rounds} damaged streams after {seconds:F0} s, the slowest took {slowest} ms");
+            }
         });
         Volatile.Write(ref isOver, true);
         watching.GetAwaiter().GetResult();
