@@ -78,9 +78,9 @@ internal sealed partial class Browser : IAsyncDisposable
     }
 
     /// <summary>Clicks with the mouse, as a person does: what lies under something else cannot be clicked.</summary>
-    public async Task ClickAsync(string selector) => await SendAsync($"element/{await FindAsync(selector)}/click", new { });
+    public Task ClickAsync(string selector) => ActAsync(selector, "click", new { });
 
-    public async Task TypeAsync(string selector, string text) => await SendAsync($"element/{await FindAsync(selector)}/value", new { text });
+    public Task TypeAsync(string selector, string text) => ActAsync(selector, "value", new { text });
 
     /// <summary>What the page complained of.</summary>
     public async Task<IReadOnlyList<string>> ComplaintsAsync() =>
@@ -126,6 +126,36 @@ internal sealed partial class Browser : IAsyncDisposable
 
     [GeneratedRegex(@"successfully on port (\d+)")]
     private static partial Regex Port { get; }
+
+    /// <summary>Does something with an element. The page may draw it anew between the look for it and the deed: then it is looked for again.</summary>
+    private async Task ActAsync(string selector, string command, object content)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            string element = await FindAsync(selector);
+            HttpResponseMessage answer = await PostAsync(client, $"session/{session}/element/{element}/{command}", content);
+            if (!await IsStaleAsync(answer) || Stopwatch.GetElapsedTime(start) >= SiteProcess.Limit)
+            {
+                _ = await AnswerAsync(answer);
+                return;
+            }
+
+            answer.Dispose();
+        }
+    }
+
+    // The error's code as WebDriver has it.
+    private static async Task<bool> IsStaleAsync(HttpResponseMessage answer)
+    {
+        if (answer.IsSuccessStatusCode)
+        {
+            return false;
+        }
+
+        using JsonDocument content = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        return content.RootElement.GetProperty("value").GetProperty("error").GetString() == "stale element reference";
+    }
 
     private async Task<string> FindAsync(string selector)
     {
