@@ -63,7 +63,8 @@ public sealed class GpuCudnnTests : IDisposable
         OnnxRuntimeModel model = OnnxRuntimeModel.Open(path, null, (Side, Side));
         Random random = new(batch);
         float[] pictures = [.. Enumerable.Range(0, batch * 3 * Side * Side).Select(_ => (float)(Half)random.NextSingle())];
-        using OnnxRuntimeEngine onProcessor = OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { ImageSize = (Side, Side), CutHead = true });
+        using OnnxRuntimeEngine onProcessor =
+            OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Sizes = InputSizes.Of((Side, Side)), CutHead = true });
         Assert.NotNull(onProcessor.Head);
         float[] wanted = RunOnProcessor(onProcessor, batch, pictures);
 

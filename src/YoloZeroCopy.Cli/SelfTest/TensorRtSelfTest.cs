@@ -153,7 +153,7 @@ internal sealed class TensorRtSelfTest(TensorRtSelfTestSettings settings) : IDis
         using TensorRtEngine engine = OpenEngine(engineFile, context);
         ModelInfo model = engine.Model;
         using OnnxRuntimeEngine reference =
-            OnnxRuntimeEngine.Open(settings.Model, new OnnxRuntimeOptions { ImageSize = (model.InputWidth, model.InputHeight) });
+            OnnxRuntimeEngine.Open(settings.Model, new OnnxRuntimeOptions { Sizes = InputSizes.Of((model.InputWidth, model.InputHeight)) });
         if (reference.Model.OutputShape != model.OutputShape || reference.Model.InputType != model.InputType)
         {
             throw new CliException(

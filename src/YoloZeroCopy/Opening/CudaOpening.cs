@@ -194,7 +194,7 @@ internal static class CudaOpening
         OnnxRuntimeCudaOptions runtimeOptions = RuntimeOptions(options, deviceOrdinal: 0);
         string? reason = null;
         using InferenceEngine? own = runtimeOptions.HalfPrecision
-            ? CudnnEngineOnPaper.TryOpen(OnnxRuntimeCudaEngine.ReadModels(source, runtimeOptions), out reason)
+            ? CudnnEngineOnPaper.TryOpen(OnnxRuntimeModel.OpenAll(source, runtimeOptions.LibraryPath, runtimeOptions.Sizes), out reason)
             : null;
         if (own is not null)
         {
@@ -300,7 +300,7 @@ internal static class CudaOpening
             return OpenOnnxRuntime(source, options, runtimeOptions, () => FinishLoading(start, made, steps), made);
         }
 
-        OnnxRuntimeModel[] models = OnnxRuntimeCudaEngine.ReadModels(source, runtimeOptions);
+        OnnxRuntimeModel[] models = OnnxRuntimeModel.OpenAll(source, runtimeOptions.LibraryPath, runtimeOptions.Sizes);
         ThrowIfNotDecodable(models[^1].Info, options);
         SizedNetwork[]? sized = CudnnEngine.TryRead(models, out string? reason);
         try

@@ -62,7 +62,7 @@ public sealed class LiveCamerasTests(ITestOutputHelper output) : IDisposable
             _ = await AllMoveOnAsync(site, round == 0 ? frames : 10, [.. Well, .. Others]);
             JsonElement first = await AllMoveOnAsync(site, frames, Well);
             JsonElement second = await AllMoveOnAsync(site, frames, Well);
-            await File.WriteAllTextAsync(folder.File("site.json"), Settings(names));
+            SiteProcess.WriteSettings(folder, Settings(names));
             _ = await AllMoveOnAsync(site, 10, names);
             killed.Kill();
             await frozen.FreezeAsync();
@@ -71,7 +71,7 @@ public sealed class LiveCamerasTests(ITestOutputHelper output) : IDisposable
                 "api/status", status => State(status, "killed") == "failed" && State(status, "frozen") == "stalled");
             await killed.StartAsync();
             await frozen.ThawAsync();
-            await File.WriteAllTextAsync(folder.File("site.json"), Settings([.. Well, .. Others]));
+            SiteProcess.WriteSettings(folder, Settings([.. Well, .. Others]));
             JsonElement after = await AllMoveOnAsync(site, 10, [.. Well, .. Others]);
             Assert.All(Others, name => Assert.True(Camera(after, name).GetProperty("faults").GetInt64() > 0));
             foreach (string name in Well)

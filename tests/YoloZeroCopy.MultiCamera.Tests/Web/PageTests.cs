@@ -66,9 +66,9 @@ public sealed class PageTests : IDisposable
         await browser.WaitForAsync("document.querySelectorAll('.alarm').length > 0");
 
         // A mistake in the settings is shown, and goes when it is mended; a camera that is taken out leaves the wall.
-        await File.WriteAllTextAsync(folder.File("site.json"), "{");
+        SiteProcess.WriteSettings(folder, "{");
         await browser.WaitForAsync("!document.getElementById('problem').hidden && document.getElementById('problem').textContent.includes('line 1')");
-        await File.WriteAllTextAsync(folder.File("site.json"), TestSettings.With(Outlets, TestSettings.Belt("belt", repeat: true)));
+        SiteProcess.WriteSettings(folder, TestSettings.With(Outlets, TestSettings.Belt("belt", repeat: true)));
         await browser.WaitForAsync("document.getElementById('problem').hidden && document.querySelectorAll('.camera').length === 1");
 
         // Nothing came from elsewhere, and the browser has nothing to complain of but clips that were not there yet.

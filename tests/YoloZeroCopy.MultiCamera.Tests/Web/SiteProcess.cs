@@ -67,10 +67,17 @@ internal sealed partial class SiteProcess : IAsyncDisposable
         .SelectMany(thread => File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
         .Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
 
+    /// <summary>Writes the settings at once: a program that runs may look at any moment, and would find half of what is written in place.</summary>
+    public static void WriteSettings(TempFolder folder, string settings)
+    {
+        File.WriteAllText(folder.File("site.json.new"), settings);
+        File.Move(folder.File("site.json.new"), folder.File("site.json"), overwrite: true);
+    }
+
     /// <summary>Starts it and waits until its page listens.</summary>
     public static async Task<SiteProcess> StartAsync(TempFolder folder, string settings, IReadOnlyDictionary<string, string>? environment = null)
     {
-        File.WriteAllText(folder.File("site.json"), settings);
+        WriteSettings(folder, settings);
         SiteProcess site = new(folder.File("site.json"), environment ?? new Dictionary<string, string>());
         try
         {

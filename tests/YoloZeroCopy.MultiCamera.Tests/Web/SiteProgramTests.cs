@@ -73,26 +73,19 @@ public sealed class SiteProgramTests : IDisposable
         _ = await site.WaitForAsync("api/status", status => Detected(status, "kept") > 0 && Detected(status, "gone") > 0);
 
         // A mistake: all go on, and the page says so.
-        Replace(TestSettings.Of(TestSettings.Belt("not allowed")));
+        SiteProcess.WriteSettings(folder, TestSettings.Of(TestSettings.Belt("not allowed")));
         JsonElement wrong = await site.WaitForAsync("api/status", status => status.GetProperty("settingsProblem").ValueKind == JsonValueKind.String);
         Assert.Contains("cameras[0].name is 'not allowed'", wrong.GetProperty("settingsProblem").GetString(), StringComparison.Ordinal);
         Assert.Equal(2, wrong.GetProperty("cameras").GetArrayLength());
 
         // One goes and another comes, decoded by whoever can; the camera that is as before keeps its figures.
         long before = Detected(wrong, "kept");
-        Replace(TestSettings.Of(kept, TestSettings.Belt("new", repeat: true, decoding: "auto")));
+        SiteProcess.WriteSettings(folder, TestSettings.Of(kept, TestSettings.Belt("new", repeat: true, decoding: "auto")));
         JsonElement right = await site.WaitForAsync(
             "api/status", status => Names(status).SequenceEqual(["kept", "new"]) && Detected(status, "new") > 0);
         Assert.True(Detected(right, "kept") >= before);
         Assert.Equal(JsonValueKind.Null, right.GetProperty("settingsProblem").ValueKind);
         Assert.Equal(0, await site.StopAsync());
-
-        // At once, as the program may look at any moment and would find half of what is written in place.
-        void Replace(string settings)
-        {
-            File.WriteAllText(folder.File("site.json.new"), settings);
-            File.Move(folder.File("site.json.new"), folder.File("site.json"), overwrite: true);
-        }
     }
 
     [Fact]

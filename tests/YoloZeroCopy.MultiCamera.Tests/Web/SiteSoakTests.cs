@@ -50,7 +50,7 @@ public sealed class SiteSoakTests(ITestOutputHelper output) : IDisposable
             if (isLong && memory.Count % 30 == 15)
             {
                 string[] now = memory.Count % 60 == 15 ? [.. cameras, Camera("guest")] : cameras;
-                await File.WriteAllTextAsync(folder.File("site.json"), TestSettings.With(outlets, now));
+                SiteProcess.WriteSettings(folder, TestSettings.With(outlets, now));
             }
 
             status = await site.WaitForAsync("api/status", _ => true);

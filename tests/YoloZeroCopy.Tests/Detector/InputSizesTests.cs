@@ -148,7 +148,7 @@ public sealed class InputSizesTests : IDisposable
     {
         byte[] wide = WideModel.Read(ArchitectureHeadTests.PathOf(name)).ToByteArray();
         ModelSource source = ModelSource.InMemory(wide, name);
-        OnnxRuntimeModel[] models = OnnxRuntimeCudaEngine.ReadModels(source, new OnnxRuntimeCudaOptions { Sizes = InputSizes.Of(256, (320, 224)) });
+        OnnxRuntimeModel[] models = OnnxRuntimeModel.OpenAll(source, libraryPath: null, InputSizes.Of(256, (320, 224)));
         SizedNetwork[]? sized = CudnnEngine.TryRead(models, out string? reason);
         Assert.True(sized is not null, reason);
         byte[] weights = sized[^1].Network.Weights.Span.ToArray();

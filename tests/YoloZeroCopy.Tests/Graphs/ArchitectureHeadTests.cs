@@ -138,7 +138,7 @@ public sealed class ArchitectureHeadTests : IDisposable
     internal static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "architectures", $"{name}.onnx");
 
     private static OnnxRuntimeEngine Open(string path, bool cut, int width, int height) =>
-        OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = (width, height), CutHead = cut });
+        OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, Sizes = InputSizes.Of((width, height)), CutHead = cut });
 
     private static void AssertSame(
         OnnxRuntimeEngine whole, OnnxRuntimeEngine cut, DecodingOptions options, int least, float edgeTolerance = EdgeTolerance)

@@ -12,7 +12,7 @@ internal static class ArchitectureMaps
         const int Width = 320;
         const int Height = 256;
         using OnnxRuntimeEngine engine =
-            OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = (Width, Height), CutHead = true });
+            OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, Sizes = InputSizes.Of((Width, Height)), CutHead = true });
         Assert.NotNull(engine.Head);
         type = engine.Head.ElementType;
         int batch = Math.Max(1, engine.Model.FixedBatch);

@@ -220,7 +220,7 @@ public sealed class HalfPrecisionTests : IDisposable
     private static unsafe Detection[][] Detect(string path, int width, int height, int batch)
     {
         using OnnxRuntimeEngine engine =
-            OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = (width, height), CutHead = true });
+            OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, Sizes = InputSizes.Of((width, height)), CutHead = true });
         Assert.NotNull(engine.Head);
         byte[] input = new byte[batch * engine.Model.InputBytes];
         byte[] output = new byte[batch * engine.OutputBytes];

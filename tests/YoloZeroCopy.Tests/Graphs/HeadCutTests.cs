@@ -185,7 +185,7 @@ public sealed class HeadCutTests : IDisposable
         [new HeadMap("boxes", 4, 8, 8), new HeadMap("scores", 2, 8, 8)], TensorElementType.Float32, (64, 64), 2, out _)!;
 
     private static OnnxRuntimeEngine Open(string path, bool cut, int width, int height) =>
-        OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = (width, height), CutHead = cut });
+        OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, Sizes = InputSizes.Of((width, height)), CutHead = cut });
 
     private static Detection[][] Detect(string path, bool cut, int width, int height, int batch)
     {

@@ -257,7 +257,7 @@ public sealed class ModelQuantizerTests : IDisposable
 
     private static unsafe float[] Run(string path)
     {
-        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = (Side, Side) });
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, Sizes = InputSizes.Of((Side, Side)) });
         byte[] input = new byte[engine.Model.InputBytes];
         float[] output = new float[engine.OutputBytes / sizeof(float)];
         (FrameFormat format, ReadOnlyMemory<byte> pixels) = Noise(8).Last();

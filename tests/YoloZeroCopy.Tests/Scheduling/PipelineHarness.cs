@@ -40,22 +40,23 @@ internal sealed class PipelineHarness : IAsyncDisposable
     public ValueTask<DetectionResult> Submit(
         int source = 0, long capturedAt = 0, FrameFormat? format = null, CancellationToken cancellationToken = default)
     {
-        Assert.True(Pool.TryRent(format ?? Format, out FrameSlot slot));
-        FakeLane.Stamp(slot, number++);
-        return Pipeline.Submit(slot, source, capturedAt, cancellationToken);
+        Assert.True(TrySubmit(out ValueTask<DetectionResult> result, source, capturedAt, format, cancellationToken));
+        return result;
     }
 
     /// <summary>Submits a frame, if a slot is free for it.</summary>
-    public bool TrySubmit(out ValueTask<DetectionResult> result)
+    public bool TrySubmit(
+        out ValueTask<DetectionResult> result, int source = 0, long capturedAt = 0, FrameFormat? format = null,
+        CancellationToken cancellationToken = default)
     {
-        if (!Pool.TryRent(Format, out FrameSlot slot))
+        if (!Pool.TryRent(format ?? Format, out FrameSlot slot))
         {
             result = default;
             return false;
         }
 
         FakeLane.Stamp(slot, number++);
-        result = Pipeline.Submit(slot, 0, 0, CancellationToken.None);
+        result = Pipeline.Submit(slot, source, capturedAt, cancellationToken);
         return true;
     }
 

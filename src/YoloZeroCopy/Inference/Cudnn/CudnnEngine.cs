@@ -208,7 +208,7 @@ internal sealed class CudnnEngine : InferenceEngine
     /// <param name="streamBytes">Bytes that a stream takes, with what cuDNN said that it needs; null where nobody has asked it.</param>
     public static ImmutableArray<MemoryPlanEntry> Plan(LayerNetwork network, long weightBytes, int batch, int streams, long? streamBytes)
     {
-        long activationBytes = CudaLaneMemory.Align(LayerMemory.Plan(network, batch).Bytes);
+        long activationBytes = CudnnBinding.ActivationBytes(network, batch);
         long cudnnBytes = (streamBytes ?? activationBytes) - activationBytes;
         return
         [

@@ -117,7 +117,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         ArgumentOutOfRangeException.ThrowIfNegative(options.DeviceOrdinal);
         if (!options.HalfPrecision)
         {
-            return new OnnxRuntimeCudaEngine(ReadModels(source, options), options, null, "none");
+            return new OnnxRuntimeCudaEngine(Read(source), options, null, "none");
         }
 
         (ModelBytes Bytes, string Summary)? half = TryMakeHalf(source, out string? reason);
@@ -125,7 +125,7 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         {
             try
             {
-                return new OnnxRuntimeCudaEngine(ReadModels(ModelSource.InMemory(bytes.Memory, source.Path), options), options, bytes, summary);
+                return new OnnxRuntimeCudaEngine(Read(ModelSource.InMemory(bytes.Memory, source.Path)), options, bytes, summary);
             }
             catch (ModelException error)
             {
@@ -140,7 +140,9 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
             }
         }
 
-        return new OnnxRuntimeCudaEngine(ReadModels(source, options), options, null, $"none; the model stays in its precision: {reason}");
+        return new OnnxRuntimeCudaEngine(Read(source), options, null, $"none; the model stays in its precision: {reason}");
+
+        OnnxRuntimeModel[] Read(ModelSource from) => OnnxRuntimeModel.OpenAll(from, options.LibraryPath, options.Sizes);
     }
 
     /// <inheritdoc/>
@@ -182,12 +184,6 @@ internal sealed class OnnxRuntimeCudaEngine : InferenceEngine
         disposed = true;
         changed?.Dispose();
     }
-
-    /// <summary>Reads a model at each input size as <see cref="Open"/> does, for an engine of another kind.</summary>
-    /// <inheritdoc cref="Open"/>
-    public static OnnxRuntimeModel[] ReadModels(ModelSource source, OnnxRuntimeCudaOptions options) => options.Sizes is InputSizes sizes
-        ? [.. sizes.All.Select(size => OnnxRuntimeModel.Open(source, options.LibraryPath, size))]
-        : [OnnxRuntimeModel.Open(source, options.LibraryPath, imageSize: null)];
 
     private static long PicturesOf(ReadOnlySpan<int> batches, int streams)
     {

@@ -12,13 +12,6 @@ internal sealed record OnnxRuntimeCudaOptions
     /// <summary>Sizes of the model's input. Null takes what the model fixes, else its metadata's <c>imgsz</c>, else 640x640.</summary>
     public InputSizes? Sizes { get; init; }
 
-    /// <summary>One size of the model's input in pixels.</summary>
-    public (int Width, int Height)? ImageSize
-    {
-        get => Sizes?.Largest;
-        init => Sizes = value is (int, int) size ? InputSizes.Of(size) : null;
-    }
-
     /// <summary>Whether a model in single precision is run in half, where <see cref="YoloZeroCopy.HalfPrecision"/> can make it so.</summary>
     public bool HalfPrecision { get; init; }
 

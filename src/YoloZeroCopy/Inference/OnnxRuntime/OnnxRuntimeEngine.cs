@@ -99,9 +99,7 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 
         // Left to itself, ONNX Runtime counts the machine's cores, not those a container may use, and pins a thread to each.
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
-        OnnxRuntimeModel[] models = options.Sizes is InputSizes sizes
-            ? [.. sizes.All.Select(size => OnnxRuntimeModel.Open(source, options.LibraryPath, size))]
-            : [OnnxRuntimeModel.Open(source, options.LibraryPath, imageSize: null)];
+        OnnxRuntimeModel[] models = OnnxRuntimeModel.OpenAll(source, options.LibraryPath, options.Sizes);
         OnnxRuntimeModel largest = models[^1];
         string? wholeBecause = null;
         if (options.CutHead && OnnxRuntimeHead.TryOpen(models, threads, out wholeBecause) is (OrtHandle session, DetectionHead[] heads))

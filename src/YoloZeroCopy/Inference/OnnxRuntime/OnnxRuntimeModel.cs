@@ -31,6 +31,13 @@ internal sealed class OnnxRuntimeModel
     /// <summary>Name of the detection output.</summary>
     public string OutputName { get; }
 
+    /// <summary>Opens a model at each of several input sizes; at its own, where there are none.</summary>
+    /// <returns>One for each size, by rising area.</returns>
+    /// <inheritdoc cref="Open(ModelSource, string?, ValueTuple{int, int}?)"/>
+    public static OnnxRuntimeModel[] OpenAll(ModelSource source, string? libraryPath, InputSizes? sizes) => sizes is null
+        ? [Open(source, libraryPath, imageSize: null)]
+        : [.. sizes.All.Select(size => Open(source, libraryPath, size))];
+
     /// <summary>Opens a model with its free dimensions fixed and finds out all about it.</summary>
     /// <param name="source">ONNX model; external data lies beside its file.</param>
     /// <param name="libraryPath">File or folder of ONNX Runtime's native library; null to search for it.</param>

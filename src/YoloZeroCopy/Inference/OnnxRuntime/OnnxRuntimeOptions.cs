@@ -12,13 +12,6 @@ internal sealed record OnnxRuntimeOptions
     /// <summary>Sizes of the model's input. Null takes what the model fixes, else its metadata's <c>imgsz</c>, else 640x640.</summary>
     public InputSizes? Sizes { get; init; }
 
-    /// <summary>One size of the model's input in pixels.</summary>
-    public (int Width, int Height)? ImageSize
-    {
-        get => Sizes?.Largest;
-        init => Sizes = value is (int, int) size ? InputSizes.Of(size) : null;
-    }
-
     /// <summary>Whether the model may be cut before the end of its head, so that its maps are decoded and not its own output.</summary>
     public bool CutHead { get; init; }
 }

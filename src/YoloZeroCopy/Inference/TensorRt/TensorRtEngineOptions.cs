@@ -12,13 +12,6 @@ internal sealed record TensorRtEngineOptions
     /// </summary>
     public InputSizes? Sizes { get; init; }
 
-    /// <summary>One size of the input in pixels.</summary>
-    public (int Width, int Height)? ImageSize
-    {
-        get => Sizes?.Largest;
-        init => Sizes = value is (int, int) size ? InputSizes.Of(size) : null;
-    }
-
     /// <summary>Whether a version-compatible plan may run the code for the processor that it brings.</summary>
     public bool HostCodeAllowed { get; init; }
 }

@@ -121,7 +121,7 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     public void Learns_the_anchors_of_a_dynamic_network_at_the_size_asked(string? batch, string? height, string? width)
     {
         string path = OnnxModelBuilder.Network(classes: 2, batch, height, width).Save(folder.Path);
-        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread with { ImageSize = (128, 128) });
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread with { Sizes = InputSizes.Of((128, 128)) });
         Assert.Equal(OutputLayout.ChannelsFirst, engine.Model.Layout);
         Assert.Equal((6, 256 + 64 + 16), engine.Model.OutputShape);
         Assert.Equal(["class0", "class1"], engine.Model.Names.AsEnumerable());
@@ -154,7 +154,7 @@ public sealed class OnnxRuntimeEngineTests : IDisposable
     public void Names_nothing_when_finished_detections_come_without_metadata()
     {
         string path = OnnxModelBuilder.Detector(new FakeDetector { Layout = OutputLayout.EndToEnd, WithMetadata = false }).Save(folder.Path);
-        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread with { ImageSize = (64, 64) });
+        using OnnxRuntimeEngine engine = OnnxRuntimeEngine.Open(path, OneThread with { Sizes = InputSizes.Of((64, 64)) });
         Assert.Equal(OutputLayout.EndToEnd, engine.Model.Layout);
         Assert.Empty(engine.Model.Names);
     }

@@ -150,7 +150,7 @@ public sealed class OnnxRuntimeModelErrorTests : IDisposable
         string free = OnnxModelBuilder.Network(2).Save(folder.Path, "free.onnx");
         Check(free, "must be multiples of the model's stride, 32", (100, 64));
         Check(OnnxModelBuilder.Network(2, "n", "size", "size").Save(folder.Path, "square.onnx"), "square pictures only", (64, 96));
-        Assert.Throws<ArgumentOutOfRangeException>(() => OnnxRuntimeEngine.Open(free, new OnnxRuntimeOptions { ImageSize = (0, 64) }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => OnnxRuntimeEngine.Open(free, new OnnxRuntimeOptions { Sizes = InputSizes.Of((0, 64)) }));
         Assert.Throws<ArgumentOutOfRangeException>(() => OnnxRuntimeEngine.Open(free, new OnnxRuntimeOptions { Threads = -1 }));
     }
 
@@ -179,8 +179,8 @@ public sealed class OnnxRuntimeModelErrorTests : IDisposable
 
     private static void Check(string path, string reason, (int Width, int Height)? size = null)
     {
-        ModelException error =
-            Assert.Throws<ModelException>(() => OnnxRuntimeEngine.Open(path, new OnnxRuntimeOptions { Threads = 1, ImageSize = size }));
+        OnnxRuntimeOptions options = new() { Threads = 1, Sizes = size is (int, int) asked ? InputSizes.Of(asked) : null };
+        ModelException error = Assert.Throws<ModelException>(() => OnnxRuntimeEngine.Open(path, options));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.Equal(path, error.Path);
     }

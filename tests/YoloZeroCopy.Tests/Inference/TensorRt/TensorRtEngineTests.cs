@@ -27,7 +27,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         NvinferDouble library = new(major);
         string model = OnnxModelBuilder.Network(3).Metadata("names", "{0: 'a', 1: 'b', 2: 'c'}").Metadata("stride", "32").Save(folder.Path);
         TensorRtHostDevice device = new();
-        using (OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { ImageSize = (Size, Size) }))
+        using (OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { Sizes = InputSizes.Of((Size, Size)) }))
         using (TensorRtEngine engine = Open(library, device, Plan(library, model, "--profile", Range(Size, 1, 4), "--metadata", Metadata())))
         {
             Assert.Equal((1, 4, 0), (engine.MinBatch, engine.MaxBatch, engine.Model.FixedBatch));
@@ -177,7 +177,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         string model = OnnxModelBuilder.Network(3).Save(folder.Path);
         string plan = Plan(library, model, "--profile", Range(32, 1, 2), "--profile", Range(64, 1, 4), "--profile", Range(128, 1, 2));
         TensorRtHostDevice device = new();
-        using (OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { ImageSize = (wanted, wanted) }))
+        using (OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { Sizes = InputSizes.Of((wanted, wanted)) }))
         using (TensorRtEngine engine = Open(library, device, plan, (width, height)))
         {
             // The execution that was made to ask is gone again; a change of profile that it queued must have ended before.
@@ -200,7 +200,7 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
         NvinferDouble library = new(major);
         string model =
             OnnxModelBuilder.Network(3).Node("Relu", ["output0"], ["other"]).Output("other", OnnxType.Float, "batch", 7, "anchors").Save(folder.Path);
-        using (OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { ImageSize = (Size, Size) }))
+        using (OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { Sizes = InputSizes.Of((Size, Size)) }))
         using (TensorRtEngine engine = Open(library, new TensorRtHostDevice(), Plan(library, model, "--profile", Range(Size, 1, 2))))
         {
             Assert.Equal(2, engine.Model.Outputs.Length);
@@ -362,8 +362,8 @@ public sealed unsafe class TensorRtEngineTests : IDisposable
             Assert.Equal(live + 1, device.Live);
             foreach (InferenceEngine sized in engine.AtSizes)
             {
-                using OnnxRuntimeEngine reference =
-                    OnnxRuntimeEngine.Open(model, new OnnxRuntimeOptions { ImageSize = (sized.Model.InputWidth, sized.Model.InputHeight) });
+                OnnxRuntimeOptions options = new() { Sizes = InputSizes.Of((sized.Model.InputWidth, sized.Model.InputHeight)) };
+                using OnnxRuntimeEngine reference = OnnxRuntimeEngine.Open(model, options);
                 CheckSame(Run(reference, 2, 0), Run(sized, 2, Stream));
             }
 

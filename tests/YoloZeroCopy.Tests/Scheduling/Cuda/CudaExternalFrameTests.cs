@@ -476,7 +476,6 @@ public sealed class CudaExternalFrameTests(CompiledSources sources)
         }
     }
 
-    /// <summary>What the kernel would have found: an engine without graphs, which is called when preprocessing has been queued.</summary>
     [Fact]
     public async Task Memory_that_another_process_writes_is_page_locked_and_frames_go_up_from_it()
     {
@@ -583,6 +582,7 @@ public sealed class CudaExternalFrameTests(CompiledSources sources)
         Assert.Contains("does not run on CUDA", refused.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>What the kernel would have found: an engine without graphs, which is called when preprocessing has been queued.</summary>
     private sealed unsafe class Watch
     {
         private readonly DriverDouble driver;
