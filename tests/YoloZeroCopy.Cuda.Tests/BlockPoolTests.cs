@@ -269,6 +269,49 @@ public sealed class BlockPoolTests(CompiledSources sources)
     }
 
     [Fact]
+    public async Task A_block_that_is_not_counted_as_out_any_more_is_there_for_the_next()
+    {
+        const int Turns = 5000;
+        DriverDouble driver = new(sources);
+        using (CudaContext context = driver.OpenContext())
+        {
+            using CudaBlockPool pool = new(context);
+            CudaBlockOwner owner = pool.AddOwner("test");
+            using Barrier turn = new(2);
+            CudaBlock block = owner.Rent(1000);
+            Task giver = Task.Factory.StartNew(
+                () =>
+                {
+                    context.MakeCurrent();
+                    for (int i = 0; i < Turns; i++)
+                    {
+                        turn.SignalAndWait();
+                        block.Return();
+                        turn.SignalAndWait();
+                    }
+                },
+                TaskCreationOptions.LongRunning);
+            for (int i = 0; i < Turns; i++)
+            {
+                turn.SignalAndWait();
+                while (pool.Statistics.UsedBytes > 0)
+                {
+                }
+
+                CudaBlock next = owner.Rent(1000);
+                turn.SignalAndWait();
+                block = next;
+            }
+
+            await giver;
+            Assert.Equal((Turns, 1L), (pool.Statistics.Hits, pool.Statistics.Misses));
+            block.Return();
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
     public void Taking_and_giving_back_allocate_nothing()
     {
         DriverDouble driver = new(sources);

@@ -23,7 +23,7 @@ public sealed record CudaJpegDecoderOptions
 
     /// <summary>
     /// Where memory for pictures comes from, so that decoders that come and go take it over from each other; null allocates and frees it, for which
-    /// the device is waited for. Of the decoder's context, and disposed after it.
+    /// the device is waited for. Of the decoder's context. When it is disposed, the decoder goes on without it.
     /// </summary>
     public CudaBlockPool? Memory { get; init; }
 

@@ -117,17 +117,24 @@ internal sealed unsafe class JpegSurface : IDisposable
         if ((block?.Bytes ?? memory?.Bytes ?? 0) < bytes)
         {
             GiveBackMemory();
-            if (pool is null)
-            {
-                memory = new CudaDeviceMemory(jpeg.Context, (nuint)bytes);
-            }
-            else
-            {
-                block = pool.Rent(bytes);
-            }
+            block = TryRent(bytes);
+            memory = block is null ? new CudaDeviceMemory(jpeg.Context, (nuint)bytes) : null;
         }
 
         return block?.Address ?? memory!.Address;
+    }
+
+    private CudaBlock? TryRent(ulong bytes)
+    {
+        try
+        {
+            return pool?.Rent(bytes);
+        }
+        catch (ObjectDisposedException)
+        {
+            // With the detector that it belongs to. Whoever gets the picture says so, and the decoder goes on.
+            return null;
+        }
     }
 
     // A picture that was given back unread may still be on its way.

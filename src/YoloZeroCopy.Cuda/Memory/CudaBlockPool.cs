@@ -161,14 +161,16 @@ public sealed class CudaBlockPool : IDisposable
         }
         catch
         {
+            bool isKept;
             lock (gate)
             {
                 Count(owner, size, bytes, sign: -1);
+                isKept = entry is null || TryKeep(entry);
             }
 
-            if (entry is not null)
+            if (!isKept)
             {
-                Keep(entry);
+                entry!.Dispose();
             }
 
             throw;
@@ -182,6 +184,7 @@ public sealed class CudaBlockPool : IDisposable
     {
         // Before anybody can have it again. A block that was given back already is found out below, and an event more does no harm.
         bool isOrdered = lastUse is null || entry.TryNoteLastUse(lastUse);
+        bool isKept;
         lock (gate)
         {
             if (!entry.TryReturn(generation))
@@ -189,15 +192,12 @@ public sealed class CudaBlockPool : IDisposable
                 throw new InvalidOperationException("The block was given back before.");
             }
 
+            // In one step: a block that is not counted as used any more is there for the next.
             Count(entry.Owner!, entry.Bytes, entry.Asked, sign: -1);
+            isKept = TryKeep(entry, isOrdered);
         }
 
-        Keep(entry, isOrdered);
-    }
-
-    private void Keep(Entry entry, bool canKeep = true)
-    {
-        if (!TryKeep(entry, canKeep))
+        if (!isKept)
         {
             entry.Dispose();
         }
