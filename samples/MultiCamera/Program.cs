@@ -24,7 +24,7 @@ try
     detector = await YoloDetector.OpenAsync(file.Site.Model.Path, file.Site.Model.ToOptions());
     file.ThrowIfUnfit(detector.Model.Names, detector.CudaOrdinal is not null);
 }
-catch (Exception error) when (error is SettingsException or InferenceException or ModelException or NativeLibraryException)
+catch (Exception error) when (error is SettingsException or InferenceException or ModelException or NativeLibraryException or InsufficientMemoryException)
 {
     Console.Error.WriteLine(error.Message);
     return WrongSettings;

@@ -43,6 +43,8 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.WaitMode)] = static (options, text) => options.WaitMode = Value<WaitMode>(text),
         [nameof(DetectorServiceOptions.AllowSynchronousContinuations)] = static (options, text) => options.AllowSynchronousContinuations = Bool(text),
         [nameof(DetectorServiceOptions.MemoryMargin)] = static (options, text) => options.MemoryMargin = Number(text),
+        [nameof(DetectorServiceOptions.ExpectedDecoders)] = static (options, text) =>
+            options.ExpectedDecoders = [.. options.ExpectedDecoders ?? [], ExpectedDecoders.Parse(text)],
         [nameof(DetectorServiceOptions.ShrinkToFit)] = static (options, text) => options.ShrinkToFit = Bool(text),
         [nameof(DetectorServiceOptions.OnnxRuntimePath)] = static (options, text) => options.OnnxRuntimePath = text,
         [nameof(DetectorServiceOptions.CudnnPath)] = static (options, text) => options.CudnnPath = text,
@@ -80,6 +82,13 @@ internal static class DetectorConfiguration
             {
                 target.InputSizes = entry.Value is null ? target.InputSizes : [];
                 ApplyList(entry, set, target, "[320, 640]");
+                continue;
+            }
+
+            if (entry.Key.Equals(nameof(DetectorServiceOptions.ExpectedDecoders), StringComparison.OrdinalIgnoreCase))
+            {
+                target.ExpectedDecoders = entry.Value is null ? target.ExpectedDecoders : [];
+                ApplyList(entry, set, target, "[\"16 mjpeg 1920x1080\"]");
                 continue;
             }
 

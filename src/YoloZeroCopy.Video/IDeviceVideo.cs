@@ -10,7 +10,7 @@ internal interface IDeviceVideo : IDisposable
     long DamagedPictures { get; }
 
     // Live frames are to be new, and a decoder's surfaces cost memory for each camera; a file keeps the decoder busy.
-    private const int LiveFramesHeld = 6;
+    private const int LiveFramesHeld = ExpectedDecoders.CameraFramesHeld;
     private const int FileFramesHeld = 12;
     private const int FileDisplayDelay = 4;
 

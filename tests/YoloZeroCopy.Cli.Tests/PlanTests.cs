@@ -44,6 +44,18 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void Decoders_that_are_expected_count()
+    {
+        YzcResult run = YzcProcess.Run(
+            "plan", "--model", SampleAssets.Model, "--card", "L4", "--decoders", "16 mjpeg 1920x1080, 4 hevc 3840x2160").Succeeded();
+        Assert.Contains("96 pictures x", run.Output, StringComparison.Ordinal);
+        Assert.Contains("16 decoders x", run.Output, StringComparison.Ordinal);
+        Assert.Contains(" + 4 decoders x", run.Output, StringComparison.Ordinal);
+        YzcProcess.Run("plan", "--model", SampleAssets.Model, "--card", "L4", "--decoders", "16 mjpeg").Failed(
+            ExitCode.WrongArguments, "16 mjpeg 1920x1080", "--help");
+    }
+
+    [Fact]
     public void Too_many_streams_are_no_error_and_said_not_to_fit()
     {
         YzcResult run = YzcProcess.Run(

@@ -34,14 +34,14 @@ public sealed class BlockPoolTests(CompiledSources sources)
             using CudaBlockPool pool = new(context);
             CudaBlockOwner owner = pool.AddOwner("test");
             pool.Reserve(1000, 2);
-            Assert.Equal(new CudaBlockStatistics(2048, 2048, 0, 0, 0, 0, 0), pool.Statistics);
+            Assert.Equal(new CudaBlockStatistics(2048, 2048, 2048, 0, 0, 0, 0, 0), pool.Statistics);
             Assert.Equal(1, pool.Statistics.Fragmentation);
             CudaBlock first = owner.Rent(1000, stream);
             CudaBlock second = owner.Rent(600, stream);
             CudaBlock third = owner.Rent(100);
             Assert.NotEqual(first.Address, second.Address);
             Assert.Equal((1024UL, 1024UL, 512UL), (first.Bytes, second.Bytes, third.Bytes));
-            Assert.Equal(new CudaBlockStatistics(2560, 2560, 2560, 2560, 1700, 2, 1), pool.Statistics);
+            Assert.Equal(new CudaBlockStatistics(2560, 2560, 2048, 2560, 2560, 1700, 2, 1), pool.Statistics);
             CUdeviceptr address = second.Address;
             second.Return(stream);
             long allocated = driver.Calls("cuMemAlloc_v2");
@@ -55,7 +55,7 @@ public sealed class BlockPoolTests(CompiledSources sources)
             Assert.Equal((allocated, 0L), (driver.Calls("cuMemAlloc_v2"), driver.Calls("cuMemFree_v2")));
             first.Return(stream);
             third.Return();
-            Assert.Equal(new CudaBlockStatistics(2560, 2560, 0, 2560, 0, 102, 1), pool.Statistics);
+            Assert.Equal(new CudaBlockStatistics(2560, 2560, 2048, 0, 2560, 0, 102, 1), pool.Statistics);
             pool.Trim();
             Assert.Equal((0L, 2560L), (pool.Statistics.ReservedBytes, pool.Statistics.MaxReservedBytes));
             Assert.Equal(0, driver.Live("memory"));
@@ -151,10 +151,17 @@ public sealed class BlockPoolTests(CompiledSources sources)
         {
             using CudaBlockPool pool = new(context);
             CudaBlockOwner owner = pool.AddOwner("test");
-            pool.Reserve(4096, 3);
+            pool.Reserve(4096, 1);
+            CudaBlock[] some = [owner.Rent(4096), owner.Rent(4096), owner.Rent(4096)];
+            foreach (CudaBlock one in some)
+            {
+                one.Return();
+            }
+
+            // What was reserved is for others.
             driver.Fail("cuMemAlloc_v2", CUresult.CUDA_ERROR_OUT_OF_MEMORY);
             CudaBlock block = owner.Rent(100_000);
-            Assert.Equal(((long)block.Bytes, 1L), (pool.Statistics.ReservedBytes, driver.Live("memory")));
+            Assert.Equal(((long)block.Bytes + 4096, 2L), (pool.Statistics.ReservedBytes, driver.Live("memory")));
             block.Return();
 
             // Nothing is left to free: it is the caller's problem, and nothing is lost or counted.
@@ -164,6 +171,72 @@ public sealed class BlockPoolTests(CompiledSources sources)
             driver.Fail("cuEventCreate", CUresult.CUDA_ERROR_UNKNOWN);
             _ = Assert.Throws<CudaException>(() => owner.Rent(100_000));
             Assert.Equal(0, pool.Statistics.ReservedBytes);
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public void What_was_reserved_is_kept_whatever_others_take_and_whatever_the_limit_is()
+    {
+        DriverDouble driver = new(sources);
+        using (CudaContext context = driver.OpenContext())
+        {
+            using CudaBlockPool pool = new(context, maxIdleBytes: 2048);
+            pool.Reserve(100_000, 2);
+            pool.Reserve(100_000, 1);
+            long size = (long)CudaBlockPool.ClassOf(100_000);
+            Assert.Equal((3 * size, 3 * size), (pool.Statistics.ReservedBytes, pool.Statistics.KeptBytes));
+            long allocations = driver.Calls("cuMemAlloc_v2");
+            CudaBlockOwner expected = pool.AddOwner("expected");
+            CudaBlockOwner other = pool.AddOwner("other");
+            for (int turn = 0; turn < 10; turn++)
+            {
+                CudaBlock[] others = [other.Rent(1000), other.Rent(1000)];
+                CudaBlock[] blocks = [expected.Rent(100_000), expected.Rent(99_000), expected.Rent(98_500)];
+                foreach (CudaBlock block in (CudaBlock[])[.. others, .. blocks])
+                {
+                    block.Return();
+                }
+
+                Assert.Equal((3 * size) + 2048, pool.Statistics.ReservedBytes);
+            }
+
+            // One more than was reserved is above the limit, and so is freed; the others lie where they lay.
+            CudaBlock[] more = [expected.Rent(100_000), expected.Rent(100_000), expected.Rent(100_000), expected.Rent(100_000)];
+            foreach (CudaBlock block in more)
+            {
+                block.Return();
+            }
+
+            Assert.Equal(2 + 1, driver.Calls("cuMemAlloc_v2") - allocations);
+            CudaBlockStatistics end = pool.Statistics;
+            Assert.Equal(((3 * size) + 2048, 3 * size, 3L), (end.ReservedBytes, end.KeptBytes, end.Misses));
+            Assert.Equal((0L, 4 * size, 0L, 2048L), (expected.UsedBytes, expected.MaxUsedBytes, other.UsedBytes, other.MaxUsedBytes));
+            Assert.Equal(1, end.Fragmentation);
+            pool.Trim();
+            Assert.Equal((0L, 0L, 0L), (pool.Statistics.ReservedBytes, pool.Statistics.KeptBytes, driver.Live("memory")));
+            pool.Dispose();
+            _ = Assert.Throws<ObjectDisposedException>(() => pool.Reserve(1000, 1));
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public void Reserving_more_than_there_is_says_what_was_had_and_keeps_it()
+    {
+        DriverDouble driver = new(sources);
+        using (CudaContext context = driver.OpenContext())
+        {
+            using CudaBlockPool pool = new(context, maxIdleBytes: 0);
+            driver.Fail("cuMemAlloc_v2", CUresult.CUDA_ERROR_OUT_OF_MEMORY, nth: 3);
+            CudaOutOfMemoryException error = Assert.Throws<CudaOutOfMemoryException>(() => pool.Reserve(4096, 5));
+            Assert.Contains("reserving 5 blocks of 4096 bytes, of which 2 were had", error.Message, StringComparison.Ordinal);
+            Assert.Equal((4096UL, 2 * 4096L, 2 * 4096L), (error.RequestedBytes, pool.Statistics.KeptBytes, pool.Statistics.ReservedBytes));
+            CudaBlockOwner owner = pool.AddOwner("test");
+            owner.Rent(4096).Return();
+            Assert.Equal((1L, 0L), (pool.Statistics.Hits, pool.Statistics.Misses));
         }
 
         driver.AssertClean();

@@ -33,6 +33,8 @@ public sealed class DetectorConfigurationTests
         ["Classes:0"] = "2",
         ["Classes:1"] = "0",
         ["InputSize"] = "640x384",
+        ["ExpectedDecoders:0"] = "16 mjpeg 1920x1080",
+        ["ExpectedDecoders:1"] = "4 Hevc 3840x2160",
         ["InputSizes:0"] = "320",
         ["InputSizes:1"] = "640x384",
         ["Precision"] = "half",
@@ -84,6 +86,7 @@ public sealed class DetectorConfigurationTests
         Assert.All(properties, property => Assert.NotEqual(property.GetValue(defaults), property.GetValue(options)));
         Assert.Equal([2, 0], options.Classes);
         Assert.Equal([320, (640, 384)], options.InputSizes);
+        Assert.Equal(["16 mjpeg 1920x1080", "4 hevc 3840x2160"], options.ExpectedDecoders?.Select(static decoders => decoders.ToString()));
         Assert.Equal(
             new DetectorServiceOptions
             {
@@ -124,7 +127,7 @@ public sealed class DetectorConfigurationTests
                 ReplaceOperators = false,
                 RewriteGraph = false,
             },
-            options with { Classes = null, InputSizes = null });
+            options with { Classes = null, InputSizes = null, ExpectedDecoders = null });
     }
 
     [Theory]
@@ -176,6 +179,7 @@ public sealed class DetectorConfigurationTests
     [InlineData("MaxFrameAge", "50", "00:00:00.050")]
     [InlineData("InputSize", "640x", "640x384")]
     [InlineData("InputSize", "640x384x3", "640x384")]
+    [InlineData("ExpectedDecoders", "16 mjpeg 1920x1080", "a list is wanted")]
     [InlineData("ClassAgnostic", "yes", "'true'")]
     [InlineData("MemoryMargin", "a third", "0.25")]
     [InlineData("Slots:Count", "4", "has parts")]
@@ -190,7 +194,8 @@ public sealed class DetectorConfigurationTests
     [Theory]
     [InlineData("Classes:1", "bolt", "Classes:1' cannot be 'bolt': a whole number is wanted.")]
     [InlineData("Classes:1:Id", "3", "Classes:1' cannot be '': a whole number is wanted.")]
-    public void A_class_that_is_no_number_is_not_passed_over(string key, string value, string wanted)
+    [InlineData("ExpectedDecoders:0", "16 vp9 1920x1080", "ExpectedDecoders:0' cannot be '16 vp9 1920x1080': ")]
+    public void An_element_that_is_none_is_not_passed_over(string key, string value, string wanted)
     {
         Dictionary<string, string?> values = new() { ["Classes:0"] = "1", [key] = value };
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Apply(values));
@@ -226,7 +231,7 @@ public sealed class DetectorConfigurationTests
         services.AddYoloDetector();
         using ServiceProvider provider = services.BuildServiceProvider();
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<DetectorService>());
-        Assert.Matches("Classes|ErrorOnUnknownConfiguration", error.ToString());
+        Assert.Matches("Classes|ExpectedDecoders|ErrorOnUnknownConfiguration", error.ToString());
     }
 
     private static DetectorServiceOptions Apply(Dictionary<string, string?> values)

@@ -24,6 +24,9 @@ internal sealed record ModelSettings
     /// <summary>The largest frame that a camera may have, in megapixels.</summary>
     public double MaxMegapixels { get; init; } = 1920 * 1088 / 1e6;
 
+    /// <summary>Cameras, at one time, that the GPU will decode, such as "16 mjpeg 1920x1080": their memory is set aside at the start.</summary>
+    public IReadOnlyList<string> Decoders { get; init; } = [];
+
     public DetectorOptions ToOptions() => new()
     {
         Device = YoloZeroCopy.Device.Parse(Device),
@@ -33,6 +36,7 @@ internal sealed record ModelSettings
         MaxBatch = MaxBatch,
         SlotBytes = (int)(MaxMegapixels * 1e6 * 3 / 2),
         Slots = 1,
+        ExpectedDecoders = Decoders.Count == 0 ? null : [.. Decoders.Select(ExpectedDecoders.Parse)],
     };
 
     public IEnumerable<(string Field, string Problem)> Check()
@@ -45,6 +49,18 @@ internal sealed record ModelSettings
         if (!IsDevice(Device))
         {
             yield return ("model.device", $"is '{Device}'; wanted is auto, cpu or cuda:0");
+        }
+        else if (Decoders.Count != 0 && YoloZeroCopy.Device.Parse(Device) == YoloZeroCopy.Device.Cpu)
+        {
+            yield return ("model.decoders", "is for cameras that a GPU decodes, and the device is the cpu");
+        }
+
+        foreach ((int index, string text) in Decoders.Index())
+        {
+            if (ProblemOf(text) is string problem)
+            {
+                yield return ($"model.decoders[{index}]", problem);
+            }
         }
 
         if (Input is not null && !(Input is [> 0 and <= FrameFormat.MaxSize, > 0 and <= FrameFormat.MaxSize]))
@@ -65,6 +81,19 @@ internal sealed record ModelSettings
         if (!(MaxMegapixels > 0 && MaxMegapixels <= 64))
         {
             yield return ("model.maxMegapixels", FormattableString.Invariant($"is {MaxMegapixels}; wanted is more than 0, to 64"));
+        }
+    }
+
+    private static string? ProblemOf(string decoders)
+    {
+        try
+        {
+            _ = ExpectedDecoders.Parse(decoders);
+            return null;
+        }
+        catch (FormatException)
+        {
+            return $"is '{decoders}'; wanted are number, codec (h264, hevc, av1, mjpeg) and size, such as 16 mjpeg 1920x1080";
         }
     }
 

@@ -85,6 +85,7 @@ internal static class BenchCommand
     private static readonly Option<ImmutableArray<int>> Streams = Options.Integers(
         "--streams", "Streams of each --video at a time. Default: 1,7,32,64.", 1, 1024, [1, 7, 32, 64]);
 
+    private static readonly Option<ImmutableArray<ExpectedDecoders>> Decoders = Options.Decoders();
     private static readonly Option<bool> Quick = new("--quick")
     {
         Description = "Shorten everything whose length no option says: for trying it out.",
@@ -107,7 +108,7 @@ internal static class BenchCommand
             + "take alone. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSizes, SingleFrames,
-                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Npp, DeviceMemory, Timeline, Video, Streams, Quick, HostCode, Json, JsonFile,
+                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Npp, DeviceMemory, Timeline, Video, Streams, Decoders, Quick, HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -137,6 +138,7 @@ internal static class BenchCommand
                 RewriteGraph = !arguments.GetValue(PlainEngine),
                 Precision = arguments.GetValue(Precision),
                 InputSizes = Options.InputSizes(arguments.GetValue(ImageSizes)),
+                ExpectedDecoders = Options.ExpectedDecoders(arguments.GetValue(Decoders)),
                 Threads = arguments.GetValue(Threads),
                 TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
                 CompileInBackground = false,

@@ -142,6 +142,23 @@ internal static class OptionParsing
     public static bool TryStreamCodec(string text, out StreamCodec value, [NotNullWhen(false)] out string? error) =>
         TryName(text, "codec", out value, out error);
 
+    /// <summary>Decoders such as <c>16 mjpeg 1920x1080</c>, with commas between them.</summary>
+    public static bool TryDecoders(string text, out ImmutableArray<ExpectedDecoders> value, [NotNullWhen(false)] out string? error)
+    {
+        try
+        {
+            value = [.. text.Split(',').Select(static part => ExpectedDecoders.Parse(part.Trim()))];
+            error = null;
+            return true;
+        }
+        catch (FormatException)
+        {
+            value = default;
+            error = $"'{Echo(text)}' are no decoders; number, codec (h264, hevc, av1 or mjpeg) and size are, such as \"16 mjpeg 1920x1080\"";
+            return false;
+        }
+    }
+
     /// <summary>The name of a card that is sold.</summary>
     public static bool TryCard(string text, out GpuCard value, [NotNullWhen(false)] out string? error)
     {

@@ -54,6 +54,16 @@ internal static class Options
     public static IReadOnlyList<ModelInputSize>? InputSizes(ImmutableArray<(int Width, int Height)> sizes) =>
         sizes.IsDefaultOrEmpty ? null : [.. sizes.Select(static size => (ModelInputSize)size)];
 
+    public static Option<ImmutableArray<ExpectedDecoders>> Decoders() => Parsed<ImmutableArray<ExpectedDecoders>>(
+        "--decoders",
+        "CUDA: decoders of sources that will come and go, at work at one time: \"16 mjpeg 1920x1080, 4 hevc 3840x2160\". What they take counts in the plan, "
+            + "and opening allocates what is the detector's.",
+        "DECODERS",
+        OptionParsing.TryDecoders);
+
+    /// <summary>What <see cref="Decoders"/> was given, as a detector wants it.</summary>
+    public static IReadOnlyList<ExpectedDecoders>? ExpectedDecoders(ImmutableArray<ExpectedDecoders> decoders) => decoders.IsDefaultOrEmpty ? null : decoders;
+
     public static Option<(int Width, int Height)?> FrameSize() =>
         Size("--frame", "Size of a frame, width x height. Default: 1920x1080.", allowSquare: false);
 

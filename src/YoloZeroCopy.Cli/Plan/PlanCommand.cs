@@ -24,6 +24,7 @@ internal static class PlanCommand
         "--frames-ahead", "Slots of each stream as a source of a SourceHub (4 unless its options say otherwise). Default: it has one of the detector's.", 2, 64);
     private static readonly Option<StreamDecoding> Decode = Options.Decode();
     private static readonly Option<StreamCodec> Codec = Options.StreamCodec();
+    private static readonly Option<ImmutableArray<ExpectedDecoders>> Decoders = Options.Decoders();
     private static readonly Option<long> Vram = Options.Bytes(
         "--vram", "Plan for a GPU with so much memory, by formula and without one: 24GiB, or 24564MiB.");
     private static readonly Option<GpuCard?> Card = Options.Card();
@@ -38,7 +39,7 @@ internal static class PlanCommand
     {
         Command command = new("plan", "Adds up the memory that a detector takes, and how many streams fit. Exit codes: see `yzc --help`.")
         {
-            Model, FrameSize, Format, ImageSizes, Device, Precision, Batch, Lanes, Streams, FramesAhead, Decode, Codec, Vram, Card, HostMemory, Margin, HostCode,
+            Model, FrameSize, Format, ImageSizes, Device, Precision, Batch, Lanes, Streams, FramesAhead, Decode, Codec, Decoders, Vram, Card, HostMemory, Margin, HostCode,
             Json,
         };
         command.Validators.Add(static result =>
@@ -74,6 +75,7 @@ internal static class PlanCommand
             InputSizes = Options.InputSizes(arguments.GetValue(ImageSizes)),
             Precision = arguments.GetValue(Precision),
             TensorRtHostCodeAllowed = arguments.GetValue(HostCode),
+            ExpectedDecoders = Options.ExpectedDecoders(arguments.GetValue(Decoders)),
             MemoryMargin = Math.Round((double)arguments.GetValue(Margin), 6),
         };
         GpuCard? card = arguments.GetValue(Card);

@@ -13,6 +13,14 @@ public sealed class CudaOutOfMemoryException : CudaException
         TotalBytes = totalBytes;
     }
 
+    private CudaOutOfMemoryException(CudaOutOfMemoryException refused, string doing)
+        : base($"{refused.Message} That was while {doing}.", refused.Status, refused.StatusName, refused.Call)
+    {
+        RequestedBytes = refused.RequestedBytes;
+        FreeBytes = refused.FreeBytes;
+        TotalBytes = refused.TotalBytes;
+    }
+
     /// <summary>Bytes that were asked for; 0 when the call does not say, as for a stream or a module.</summary>
     public ulong RequestedBytes { get; }
 
@@ -23,6 +31,9 @@ public sealed class CudaOutOfMemoryException : CudaException
 
     /// <summary>Bytes of device memory in all; 0 when that could not be read.</summary>
     public ulong TotalBytes { get; }
+
+    /// <summary>The same, with what was being done as a whole: <c>reserving 3 blocks</c>.</summary>
+    internal CudaOutOfMemoryException While(string doing) => new(this, doing);
 
     private static string Numbers(ulong requestedBytes, ulong freeBytes, ulong totalBytes)
     {

@@ -60,10 +60,10 @@ public sealed class CudaJpegDecoder : IDisposable
         try
         {
             stream = new CudaStream(context);
-            CudaBlockOwner? pool = options.Memory?.AddOwner($"JPEG decoder {number >> NumberShift}");
+            Memory = options.Memory?.AddOwner($"JPEG decoder {number >> NumberShift}", MostMemoryOf(options));
             for (int i = 0; i < surfaces.Length; i++)
             {
-                surfaces[i] = new JpegSurface(jpeg, stream, pool);
+                surfaces[i] = new JpegSurface(jpeg, stream, Memory);
             }
         }
         catch
@@ -75,6 +75,9 @@ public sealed class CudaJpegDecoder : IDisposable
 
     /// <summary>What is used; <see cref="CudaJpegBackend.Automatic"/> where nvJPEG chooses.</summary>
     public CudaJpegBackend Backend => jpeg.Backend;
+
+    /// <summary>What it takes of <see cref="CudaJpegDecoderOptions.Memory"/>, and may take; null where it allocates by itself.</summary>
+    public CudaBlockOwner? Memory { get; }
 
     /// <summary>Looks for nvJPEG, which the environment variable <c>YZC_NVJPEG</c> can name. Never throws.</summary>
     /// <param name="reason">Empty on success, else one sentence for a user.</param>
@@ -101,12 +104,21 @@ public sealed class CudaJpegDecoder : IDisposable
     public static long PlanDeviceBytes(CudaJpegDecoderOptions? options, int width, int height)
     {
         options ??= new CudaJpegDecoderOptions();
-        options.Validate();
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(width, options.MaxWidth);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(height, options.MaxHeight);
+        Validate(options, width, height);
         return options.MaxFramesHeld * (JpegSurface.BytesOf(options.Layout, width, height) + JpegSurface.WorkBytesOf(width, height));
+    }
+
+    /// <summary>
+    /// Bytes that a picture takes of <see cref="CudaJpegDecoderOptions.Memory"/>, a part of <see cref="PlanDeviceBytes"/>: one of as many blocks as
+    /// pictures can be held, for <see cref="CudaBlockPool.Reserve"/>. Any thread, also where there is no device.
+    /// </summary>
+    /// <inheritdoc cref="PlanDeviceBytes" path="/param"/>
+    /// <inheritdoc cref="PlanDeviceBytes" path="/exception"/>
+    public static long PlanPictureBytes(CudaJpegDecoderOptions? options, int width, int height)
+    {
+        options ??= new CudaJpegDecoderOptions();
+        Validate(options, width, height);
+        return JpegSurface.BytesOf(options.Layout, width, height);
     }
 
     /// <summary>Decodes a picture. Returns when it is queued: <see cref="CudaJpegFrame.Ready"/> passes when it is complete.</summary>
@@ -182,6 +194,19 @@ public sealed class CudaJpegDecoder : IDisposable
         }
 
         Free();
+    }
+
+    // A block for each picture that can be held, of the largest picture that is taken.
+    private static long MostMemoryOf(CudaJpegDecoderOptions options) =>
+        options.MaxFramesHeld * (long)CudaBlockPool.ClassOf((ulong)JpegSurface.BytesOf(options.Layout, options.MaxWidth, options.MaxHeight));
+
+    private static void Validate(CudaJpegDecoderOptions options, int width, int height)
+    {
+        options.Validate();
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(width, options.MaxWidth);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(height, options.MaxHeight);
     }
 
     private long TokenOf(int taken) => number | ((long)surfaces[taken].Generation << IndexBits) | (long)taken;

@@ -12,7 +12,10 @@ namespace YoloZeroCopy.Cuda;
 /// Any thread. Sizes are rounded up to classes an eighth of a power of two apart, and a block serves its class only. What was queued on a stream before
 /// a block was given back comes before what its next user does: that user's stream waits for it on the device, or, where none is named, the thread.
 /// </para>
-/// <para>Taking and giving back allocate nothing once there are as many blocks of a class as are used at a time.</para>
+/// <para>
+/// Taking and giving back allocate nothing once there are as many blocks of a class as are used at a time, which <see cref="Reserve"/> sees to
+/// beforehand.
+/// </para>
 /// </remarks>
 public sealed class CudaBlockPool : IDisposable
 {
@@ -22,7 +25,7 @@ public sealed class CudaBlockPool : IDisposable
 
     private readonly object gate = new();
     private readonly CudaContext context;
-    private readonly Dictionary<ulong, Stack<Entry>> idle = [];
+    private readonly Dictionary<ulong, SizeClass> classes = [];
     private readonly long maxIdleBytes;
     private long reserved;
     private long maxReserved;
@@ -35,7 +38,9 @@ public sealed class CudaBlockPool : IDisposable
 
     /// <summary>Makes a pool without memory.</summary>
     /// <param name="context">Context to allocate in.</param>
-    /// <param name="maxIdleBytes">Bytes that are kept while nobody uses them; above that, what is given back is freed.</param>
+    /// <param name="maxIdleBytes">
+    /// Bytes that are kept while nobody uses them, beside those that were reserved; above that, what is given back is freed.
+    /// </param>
     public CudaBlockPool(CudaContext context, long maxIdleBytes = long.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -51,7 +56,13 @@ public sealed class CudaBlockPool : IDisposable
         {
             lock (gate)
             {
-                return new CudaBlockStatistics(reserved, maxReserved, used, maxUsed, asked, hits, misses);
+                long kept = 0;
+                foreach (SizeClass size in classes.Values)
+                {
+                    kept += size.KeptBytes;
+                }
+
+                return new CudaBlockStatistics(reserved, maxReserved, kept, used, maxUsed, asked, hits, misses);
             }
         }
     }
@@ -80,10 +91,16 @@ public sealed class CudaBlockPool : IDisposable
         return new CudaBlockOwner(this, name, maxBytes);
     }
 
-    /// <summary>Allocates blocks before they are needed, as many as will be used at a time.</summary>
+    /// <summary>
+    /// Allocates blocks before they are needed, as many as will be used at a time, on top of those that were reserved before. So many of their class
+    /// are kept, whatever others do, until <see cref="Trim"/>.
+    /// </summary>
     /// <param name="bytes">Size of each.</param>
     /// <param name="count">Their number.</param>
-    /// <exception cref="CudaOutOfMemoryException">The device has too little free memory. What was allocated by then stays.</exception>
+    /// <exception cref="CudaOutOfMemoryException">
+    /// The device has too little free memory. What was allocated by then stays reserved: the message and <see cref="CudaBlockStatistics.KeptBytes"/> say
+    /// how much.
+    /// </exception>
     /// <exception cref="CudaException">The driver refused for another reason.</exception>
     /// <exception cref="ObjectDisposedException">The pool is disposed.</exception>
     public void Reserve(ulong bytes, int count)
@@ -92,34 +109,33 @@ public sealed class CudaBlockPool : IDisposable
         ulong size = ClassOf(bytes);
         for (int made = 0; made < count; made++)
         {
-            Entry entry = Allocate(size);
-            if (!TryKeep(entry))
+            try
             {
-                entry.Dispose();
-                return;
+                Entry entry = Allocate(size, kept: 1);
+                if (!TryKeep(entry))
+                {
+                    entry.Dispose();
+                }
+            }
+            catch (CudaOutOfMemoryException error)
+            {
+                throw error.While($"reserving {count} blocks of {size} bytes, of which {made} were had");
             }
         }
     }
 
-    /// <summary>Frees what nobody uses. May wait for the device.</summary>
+    /// <summary>Frees what nobody uses, what was reserved with it, of which no more is kept from then on. May wait for the device.</summary>
     public void Trim()
     {
-        List<Entry> freed = [];
         lock (gate)
         {
-            foreach (Stack<Entry> entries in idle.Values)
+            foreach (SizeClass size in classes.Values)
             {
-                freed.AddRange(entries);
-                entries.Clear();
+                size.Kept = 0;
             }
-
-            reserved -= freed.Sum(static entry => (long)entry.Bytes);
         }
 
-        foreach (Entry entry in freed)
-        {
-            entry.Dispose();
-        }
+        _ = FreeSurplus();
     }
 
     /// <summary>Frees what nobody uses; what is out is freed as it is given back. May wait for the device.</summary>
@@ -140,13 +156,13 @@ public sealed class CudaBlockPool : IDisposable
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isDisposed, this);
-            if ((long)size > owner.MaxBytes - owner.Used)
+            if ((long)size > owner.MaxBytes - owner.UsedBytes)
             {
                 throw new InsufficientMemoryException(
-                    $"'{owner.Name}' asks for {size} bytes of the device, has {owner.Used}, and may have {owner.MaxBytes} at a time.");
+                    $"'{owner.Name}' asks for {size} bytes of the device, has {owner.UsedBytes}, and may have {owner.MaxBytes} at a time.");
             }
 
-            entry = idle.TryGetValue(size, out Stack<Entry>? entries) && entries.TryPop(out Entry? found) ? found : null;
+            entry = classes.TryGetValue(size, out SizeClass? sized) && sized.Idle.TryPop(out Entry? found) ? found : null;
             hits += entry is null ? 0 : 1;
             misses += entry is null ? 1 : 0;
 
@@ -203,25 +219,39 @@ public sealed class CudaBlockPool : IDisposable
         }
     }
 
-    /// <summary>Puts a block where the next one finds it; false when it is to be freed.</summary>
+    /// <summary>Puts a block where the next one finds it; false when it is to be freed, and no longer counted.</summary>
     private bool TryKeep(Entry entry, bool canKeep = true)
     {
         lock (gate)
         {
-            // What is idle with this one.
-            if (!canKeep || isDisposed || reserved - used > maxIdleBytes)
+            SizeClass size = classes[entry.Bytes];
+            size.Idle.Push(entry);
+            if (canKeep && !isDisposed && (size.SurplusBytes == 0 || SurplusBytes() <= maxIdleBytes))
             {
-                reserved -= (long)entry.Bytes;
-                return false;
+                return true;
             }
 
-            CollectionsMarshal.GetValueRefOrAddDefault(idle, entry.Bytes, out _) ??= new Stack<Entry>();
-            idle[entry.Bytes].Push(entry);
-            return true;
+            _ = size.Idle.Pop();
+            size.Held--;
+            reserved -= size.Bytes;
+            return false;
         }
     }
 
-    private Entry Allocate(ulong size)
+    // Under the gate. There are as many classes as sizes are in use, which are few.
+    private long SurplusBytes()
+    {
+        long bytes = 0;
+        foreach (SizeClass size in classes.Values)
+        {
+            bytes += size.SurplusBytes;
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Allocates a block, of which so many more of its size are kept from then on.</summary>
+    private Entry Allocate(ulong size, int kept = 0)
     {
         lock (gate)
         {
@@ -232,16 +262,15 @@ public sealed class CudaBlockPool : IDisposable
 
         try
         {
-            try
+            Entry entry = AllocateFromDriver(size);
+            lock (gate)
             {
-                return new Entry(this, context, size);
+                SizeClass sized = CollectionsMarshal.GetValueRefOrAddDefault(classes, size, out _) ??= new SizeClass((long)size);
+                sized.Held++;
+                sized.Kept += kept;
             }
-            catch (CudaOutOfMemoryException)
-            {
-                // What lies idle in other sizes may be what is missing.
-                Trim();
-                return new Entry(this, context, size);
-            }
+
+            return entry;
         }
         catch
         {
@@ -254,12 +283,74 @@ public sealed class CudaBlockPool : IDisposable
         }
     }
 
+    private Entry AllocateFromDriver(ulong size)
+    {
+        try
+        {
+            return new Entry(this, context, size);
+        }
+        catch (CudaOutOfMemoryException)
+        {
+            // What lies idle in other sizes may be what is missing. What was reserved is kept for those that it is for.
+            if (!FreeSurplus())
+            {
+                throw;
+            }
+
+            return new Entry(this, context, size);
+        }
+    }
+
+    /// <summary>Frees what is idle and kept for nobody; false where nothing is.</summary>
+    private bool FreeSurplus()
+    {
+        List<Entry> freed = [];
+        lock (gate)
+        {
+            foreach (SizeClass size in classes.Values)
+            {
+                while (size.SurplusBytes > 0)
+                {
+                    freed.Add(size.Idle.Pop());
+                    size.Held--;
+                    reserved -= size.Bytes;
+                }
+            }
+        }
+
+        foreach (Entry entry in freed)
+        {
+            entry.Dispose();
+        }
+
+        return freed.Count != 0;
+    }
+
     private void Count(CudaBlockOwner owner, ulong size, ulong bytes, int sign)
     {
-        owner.Used += sign * (long)size;
+        owner.Count(sign * (long)size);
         used += sign * (long)size;
         asked += sign * (long)bytes;
         maxUsed = Math.Max(maxUsed, used);
+    }
+
+    /// <summary>Blocks of one size. Under the gate.</summary>
+    private sealed class SizeClass(long bytes)
+    {
+        public long Bytes { get; } = bytes;
+
+        public Stack<Entry> Idle { get; } = [];
+
+        /// <summary>Blocks that there are, idle or out.</summary>
+        public int Held { get; set; }
+
+        /// <summary>Of these, so many are not freed.</summary>
+        public int Kept { get; set; }
+
+        public long KeptBytes => Kept * Bytes;
+
+        /// <summary>Bytes that are idle and kept for nobody.</summary>
+        public long SurplusBytes => Math.Clamp(Held - Kept, 0, Idle.Count) * Bytes;
     }
 
     /// <summary>A block's memory, and the event behind its last use.</summary>
@@ -372,6 +463,8 @@ public sealed class CudaBlockPool : IDisposable
 public sealed class CudaBlockOwner
 {
     private readonly CudaBlockPool pool;
+    private long used;
+    private long maxUsed;
 
     internal CudaBlockOwner(CudaBlockPool pool, string name, long maxBytes)
     {
@@ -386,8 +479,18 @@ public sealed class CudaBlockOwner
     /// <summary>Most bytes at a time.</summary>
     public long MaxBytes { get; }
 
+    /// <summary>Bytes that it has now, with what sizes were rounded up by.</summary>
+    public long UsedBytes => Volatile.Read(ref used);
+
+    /// <summary>The most that it had at a time.</summary>
+    public long MaxUsedBytes => Volatile.Read(ref maxUsed);
+
     // Under the pool's lock.
-    internal long Used { get; set; }
+    internal void Count(long bytes)
+    {
+        Volatile.Write(ref used, used + bytes);
+        Volatile.Write(ref maxUsed, Math.Max(maxUsed, used));
+    }
 
     /// <summary>Takes a block for work on a stream, which waits on the device for what was queued on the block before. The thread does not wait.</summary>
     /// <param name="bytes">Size, at least 1.</param>
@@ -451,13 +554,14 @@ public readonly struct CudaBlock
 /// <summary>What a <see cref="CudaBlockPool"/> has and gave.</summary>
 /// <param name="ReservedBytes">Bytes of the device that it holds.</param>
 /// <param name="MaxReservedBytes">The most that it held.</param>
+/// <param name="KeptBytes">Bytes that <see cref="CudaBlockPool.Reserve"/> was told of and got, whether they are out or idle.</param>
 /// <param name="UsedBytes">Bytes of the blocks that are out.</param>
 /// <param name="MaxUsedBytes">The most that were out.</param>
 /// <param name="AskedBytes">What was asked for of those that are out, before sizes were rounded up.</param>
 /// <param name="Hits">Blocks that were there.</param>
 /// <param name="Misses">Blocks that had to be allocated.</param>
 public readonly record struct CudaBlockStatistics(
-    long ReservedBytes, long MaxReservedBytes, long UsedBytes, long MaxUsedBytes, long AskedBytes, long Hits, long Misses)
+    long ReservedBytes, long MaxReservedBytes, long KeptBytes, long UsedBytes, long MaxUsedBytes, long AskedBytes, long Hits, long Misses)
 {
     /// <summary>Part of what is held that nobody has a use for now, 0 to 1: idle blocks, and what sizes were rounded up by.</summary>
     public double Fragmentation => ReservedBytes == 0 ? 0 : 1 - ((double)AskedBytes / ReservedBytes);

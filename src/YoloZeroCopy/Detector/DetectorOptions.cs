@@ -147,6 +147,13 @@ public record DetectorOptions
     public double MemoryMargin { get; set; } = 0.3;
 
     /// <summary>
+    /// Decoders on the device, at work at one time, of the sources that will come and go: opening counts them in the memory plan, and allocates what they
+    /// would take of the detector's memory. More of them, and others, take theirs when they begin. Null, the default, expects none. They decode on CUDA:
+    /// with <see cref="Device.Cpu"/> they are refused, and have no meaning where <see cref="Device.Auto"/> falls back to it.
+    /// </summary>
+    public IReadOnlyList<ExpectedDecoders>? ExpectedDecoders { get; set; }
+
+    /// <summary>
     /// Takes fewer <see cref="Lanes"/> and then a smaller <see cref="MaxBatch"/> than wanted where memory does not suffice, instead of refusing to
     /// open. <see cref="YoloDetector.Device"/> and <see cref="Warning"/> say so. Off by default.
     /// </summary>
@@ -251,6 +258,11 @@ public record DetectorOptions
                 + $"{OverflowPolicy.Wait} the number of {nameof(Slots)} is the limit.", nameof(QueueCapacity));
         }
 
+        foreach (ExpectedDecoders decoders in ExpectedDecoders ?? [])
+        {
+            decoders.Validate();
+        }
+
         ThrowIfContradictory();
         if (InputSize is (int width, int height))
         {
@@ -277,6 +289,12 @@ public record DetectorOptions
         {
             throw new ArgumentException(
                 $"{nameof(TransferMode)} is {TransferMode}, and {nameof(Device)} the CPU, where no frame is transferred.", nameof(TransferMode));
+        }
+
+        if (Device == Device.Cpu && ExpectedDecoders is { Count: > 0 })
+        {
+            throw new ArgumentException(
+                $"{nameof(ExpectedDecoders)} are given, and {nameof(Device)} is the CPU, where no device decodes.", nameof(ExpectedDecoders));
         }
 
         if (MaxBatchDelay == TimeSpan.Zero)

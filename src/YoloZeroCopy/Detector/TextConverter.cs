@@ -32,6 +32,12 @@ internal sealed class ModelInputSizeConverter : TextConverter
     protected override object Read(string text) => ModelInputSize.Parse(text);
 }
 
+/// <summary>For <see cref="ExpectedDecoders"/>.</summary>
+internal sealed class ExpectedDecodersConverter : TextConverter
+{
+    protected override object Read(string text) => ExpectedDecoders.Parse(text);
+}
+
 /// <summary>For an enumeration, by name only: the framework would take any number, too, and lists no names when it refuses.</summary>
 internal sealed class NamedValueConverter<T> : TextConverter
     where T : struct, Enum

@@ -95,7 +95,8 @@ public sealed partial class YoloDetector : IDetector
 
     /// <summary>
     /// Device memory for decoders whose frames this detector gets (<see cref="CudaJpegDecoderOptions.Memory"/>), so that sources that come and go take
-    /// it over from each other; null on the CPU. Up to 256 MiB are kept while no decoder uses them. The detector disposes it.
+    /// it over from each other; null on the CPU. What <see cref="DetectorOptions.ExpectedDecoders"/> asks for is there from the opening on, and up to 256
+    /// MiB more are kept while no decoder uses them. The detector disposes it.
     /// </summary>
     public CudaBlockPool? DecoderMemory => Inspection.Cuda?.DecoderMemory;
 

@@ -53,7 +53,7 @@ public sealed class MemoryPlan
 
     /// <summary>
     /// Bytes by which the device's free memory fell while the detector was opened, its CUDA context left out; null in a plan of what is not opened,
-    /// and on the CPU. What other processes did meanwhile is in it.
+    /// and on the CPU. What other processes did meanwhile is in it, and what decoders take later is not.
     /// </summary>
     public long? TakenDeviceBytes { get; private set; }
 
@@ -168,7 +168,7 @@ public sealed class MemoryPlan
     {
         get
         {
-            long planned = DeviceBytes - BytesOf(MemoryItem.Context);
+            long planned = DeviceBytes - BytesOf(MemoryItem.Context) - BytesOf(MemoryItem.DecoderSurfaces);
             return TakenDeviceBytes > planned * (1 + MemoryWatch.Tolerance)
                 ? $"Opening took {Mebibytes(TakenDeviceBytes.Value)} of the device, and {Mebibytes(planned)} were "
                     + $"planned. Of these the engine's are by formula: "

@@ -80,12 +80,14 @@ public sealed record MemoryPlanOptions
 
     internal bool DecodesOnDevice => Decoder is not null || JpegDecoder is not null;
 
-    /// <summary>Bytes of the device that each stream's decoder takes; 0 where none is there.</summary>
-    internal long DecoderBytes()
+    /// <summary>A stream's decoder; null where none is there.</summary>
+    internal ExpectedDecoders? Decoders => !DecodesOnDevice ? null : new ExpectedDecoders
     {
-        FrameFormat frame = Frame ?? default;
-        return Decoder is not null
-            ? CudaVideoDecoder.PlanDeviceBytes(Decoder, frame.Width, frame.Height, frame.PixelFormat == PixelFormat.P010 ? 10 : 8)
-            : JpegDecoder is not null ? CudaJpegDecoder.PlanDeviceBytes(JpegDecoder, frame.Width, frame.Height) : 0;
-    }
+        Count = 1,
+        Width = Frame!.Value.Width,
+        Height = Frame.Value.Height,
+        BitDepth = Frame.Value.PixelFormat == PixelFormat.P010 ? 10 : 8,
+        Decoder = Decoder,
+        JpegDecoder = JpegDecoder,
+    };
 }

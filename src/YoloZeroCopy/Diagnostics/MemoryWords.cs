@@ -36,8 +36,11 @@ public enum MemoryItem
     /// <summary>CUDA's context: what a process takes of a device before anything is allocated.</summary>
     Context,
 
-    /// <summary>Pictures of video decoders on the device: those that others refer to, and those that are held.</summary>
+    /// <summary>What decoders on the device take for themselves: of NVDEC the pictures, of nvJPEG what it works in.</summary>
     DecoderSurfaces,
+
+    /// <summary>Pictures of nvJPEG on the device, in <see cref="YoloDetector.DecoderMemory"/>.</summary>
+    DecoderPictures,
 
     /// <summary>Programs that decode videos on the processor.</summary>
     DecoderPrograms,
@@ -79,6 +82,7 @@ internal static class MemoryWords
         MemoryItem.Graphs => "captured graphs",
         MemoryItem.Context => "CUDA context",
         MemoryItem.DecoderSurfaces => "decoder surfaces",
+        MemoryItem.DecoderPictures => "decoder pictures",
         MemoryItem.DecoderPrograms => "decoder programs",
         _ => item.ToString().ToLowerInvariant(),
     };

@@ -31,6 +31,7 @@ internal sealed class CudaLayout : DetectorLayout
             .. Sizes.Plan(LaneCount, ComputeCount),
             .. engine.Plan(Buckets.AsSpan(), ComputeCount),
             new MemoryPlanEntry(MemoryItem.Context, MemoryPlace.Device, ContextBytes, MemoryEvidence.Formula, "CUDA's own, once for a process"),
+            .. ExpectedDecoders.Plan(options.ExpectedDecoders ?? []),
         ])
         {
             Lanes = LaneCount,

@@ -75,6 +75,7 @@ internal static class CudaOpening
 
         CudaSharedResources shared = new(context, opened.Device.Kernels, engine, Opening.DecodingOf(options), options.WaitMode);
         made.Add(shared);
+        shared.Reserve(options.ExpectedDecoders ?? []);
         CudaLaneSizes sizes = layout.Sizes;
         FramePool pool = new(
             layout.SlotCount, options.SlotBytes, byteCount => shared.AllocateSlots(options.TransferMode, byteCount, place));

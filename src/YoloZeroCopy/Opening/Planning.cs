@@ -8,6 +8,14 @@ internal static class Planning
 
     public static MemoryPlan Plan(ModelSource source, DetectorOptions options, MemoryPlanOptions site)
     {
+        if (site.DecodesOnDevice && options.ExpectedDecoders is { Count: > 0 })
+        {
+            throw new ArgumentException(
+                $"Decoders are given for {nameof(MemoryPlanOptions.Streams)} and as {nameof(DetectorOptions.ExpectedDecoders)}; one of them is wanted, "
+                    + "else they would count twice.",
+                nameof(site));
+        }
+
         DetectorOptions sized = Sized(options, site);
         if (site.DeviceBytes is long deviceBytes)
         {
@@ -45,9 +53,15 @@ internal static class Planning
     private static MemoryPlan WithStreams(MemoryPlan plan, MemoryPlanOptions site, MemoryBudget budget)
     {
         MemoryPlan result = plan;
-        if (site.DecodesOnDevice)
+        if (site.Decoders is ExpectedDecoders decoders)
         {
-            result = result.With(PerStream(MemoryItem.DecoderSurfaces, MemoryPlace.Device, site.Streams, site.DecoderBytes(), "decoders"));
+            result = result.With(PerStream(MemoryItem.DecoderSurfaces, MemoryPlace.Device, site.Streams, decoders.SurfaceBytes, "decoders"));
+            if (decoders.Pictures != 0)
+            {
+                long pictureBytes = decoders.Pictures * decoders.PictureBytes;
+                result = result.With(PerStream(
+                    MemoryItem.DecoderPictures, MemoryPlace.Device, site.Streams, pictureBytes, $"decoders with {decoders.Pictures} pictures"));
+            }
         }
         else
         {

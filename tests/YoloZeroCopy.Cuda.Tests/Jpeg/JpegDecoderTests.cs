@@ -204,6 +204,44 @@ public sealed class JpegDecoderTests(CompiledSources sources)
     }
 
     [Fact]
+    public void A_decoder_takes_no_more_of_a_pool_than_pictures_of_the_largest_size_that_may_be_held()
+    {
+        DriverDouble driver = new(sources);
+        JpegDouble jpeg = new(sources);
+        (int width, int height, _) = JpegPictures.GetPixels("s221111");
+        using (CudaContext context = driver.OpenContext())
+        using (CudaBlockPool pool = new(context))
+        {
+            CudaJpegDecoderOptions options = new() { MaxFramesHeld = 2, MaxWidth = width, MaxHeight = height, Memory = pool };
+            long picture = (long)CudaBlockPool.ClassOf((ulong)CudaJpegDecoder.PlanPictureBytes(options, width, height));
+            pool.Reserve((ulong)picture, 2);
+            using CudaJpegDecoder decoder = new(context, jpeg.Api, options);
+            Assert.Equal((2 * picture, 0L), (decoder.Memory!.MaxBytes, decoder.Memory.UsedBytes));
+            for (int turn = 0; turn < 3; turn++)
+            {
+                CudaJpegFrame[] held = [decoder.Decode(JpegPictures.Get("s221111")), decoder.Decode(JpegPictures.Get("gray"))];
+                Assert.InRange(decoder.Memory.UsedBytes, picture + 1, 2 * picture);
+                foreach (CudaJpegFrame frame in held)
+                {
+                    decoder.Release(frame.Token);
+                }
+            }
+
+            // He who asks for more is refused, and nobody else.
+            InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(() => decoder.Memory.Rent((ulong)(2 * picture)));
+            Assert.Contains("JPEG decoder", error.Message, StringComparison.Ordinal);
+            pool.AddOwner("other").Rent((ulong)(2 * picture)).Return();
+            decoder.Dispose();
+            Assert.Equal(0, decoder.Memory.UsedBytes);
+            Assert.InRange(decoder.Memory.MaxUsedBytes, picture + 1, decoder.Memory.MaxBytes);
+        }
+
+        Assert.True(SpinWait.SpinUntil(() => driver.Live() == 0, Patience), "objects are left");
+        jpeg.AssertClean();
+        driver.AssertClean();
+    }
+
+    [Fact]
     public void Whatever_step_fails_nothing_is_left()
     {
         int failures = 0;

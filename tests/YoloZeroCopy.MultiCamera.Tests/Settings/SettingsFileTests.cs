@@ -20,7 +20,7 @@ public sealed class SettingsFileTests : IDisposable
             """
             {
               // A comment.
-              "model": { "path": "model.onnx", "input": [640, 384] },
+              "model": { "path": "model.onnx", "input": [640, 384], "decoders": ["16 mjpeg 1920x1080"] },
               "cameras": [
                 {
                   "name": "gate", "source": "gate.mp4", "anchor": "bottom",
@@ -37,6 +37,7 @@ public sealed class SettingsFileTests : IDisposable
             }
             """).Site;
         Assert.Equal(folder.File("model.onnx"), site.Model.Path);
+        Assert.Equal([ExpectedDecoders.Parse("16 mjpeg 1920x1080")], site.Model.ToOptions().ExpectedDecoders);
         Assert.Equal([640, 384], site.Model.Input!);
         CameraSettings gate = site.Cameras[0];
         Assert.Equal(folder.File("gate.mp4"), gate.Source);
@@ -90,17 +91,18 @@ public sealed class SettingsFileTests : IDisposable
         SettingsException error = Assert.Throws<SettingsException>(() => Read(
             """
             {
-              "model": { "path": "none.onnx", "device": "tpu" },
+              "model": { "path": "none.onnx", "device": "tpu", "decoders": ["16 vp9 1920x1080"] },
               "cameras": [
                 { "name": "a", "source": "" }
               ]
             }
             """));
         string[] lines = error.Message.Split(Environment.NewLine);
-        Assert.Equal(3, lines.Length);
+        Assert.Equal(4, lines.Length);
         Assert.Contains("line 2: model.path is", lines[0], StringComparison.Ordinal);
         Assert.Contains("line 2: model.device is 'tpu'", lines[1], StringComparison.Ordinal);
-        Assert.Contains("line 4: cameras[0].source is missing", lines[2], StringComparison.Ordinal);
+        Assert.Contains("line 2: model.decoders[0] is '16 vp9 1920x1080'", lines[2], StringComparison.Ordinal);
+        Assert.Contains("line 4: cameras[0].source is missing", lines[3], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -28,6 +28,20 @@ public sealed class DetectorOptionsTests
     public void What_is_no_input_size_is_refused_with_what_is(string text) =>
         Assert.Contains("640x384", Assert.Throws<FormatException>(() => ModelInputSize.Parse(text)).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("16")]
+    [InlineData("mjpeg 1920x1080")]
+    [InlineData("-1 mjpeg 1920x1080")]
+    [InlineData("16 vp9 1920x1080")]
+    [InlineData("16 8 1920x1080")]
+    [InlineData("16 mjpeg 1920")]
+    [InlineData("16 mjpeg 1920x1080 8")]
+    [InlineData("0 mjpeg 1920x1080", "1 to 4096")]
+    [InlineData("16 mjpeg 9000x1080", "8192")]
+    public void What_are_no_decoders_is_refused_with_what_are(string text, string wanted = "16 mjpeg 1920x1080") =>
+        Assert.Contains(wanted, Assert.Throws<FormatException>(() => ExpectedDecoders.Parse(text)).Message, StringComparison.Ordinal);
+
     [Fact]
     public void A_square_and_a_tuple_are_input_sizes()
     {
@@ -44,6 +58,7 @@ public sealed class DetectorOptionsTests
         [
             (Device.Auto, "auto"), (Device.Cpu, "cpu"), (Device.Cuda(3), "cuda:3"), ((ModelInputSize)(640, 384), "640x384"),
                 (OverflowPolicy.DropOldest, "DropOldest"), (WaitMode.Yield, "Yield"),
+                (ExpectedDecoders.Parse("16  MJPEG 1920X1080"), "16 mjpeg 1920x1080"), (ExpectedDecoders.Parse("2 av1 64x64"), "2 av1 64x64"),
         ])
         {
             TypeConverter converter = TypeDescriptor.GetConverter(value.GetType());

@@ -272,6 +272,10 @@ public sealed class YoloDetectorTests : IDisposable
             (new() { Classes = [] }, "Classes"),
             (new() { Classes = [0, -1] }, "Classes"),
             (new() { Classes = [3, 1, 3] }, "Classes"),
+            (new() { ExpectedDecoders = [new() { Count = 0, Width = 64, Height = 64, JpegDecoder = new() }] }, "Count"),
+            (new() { ExpectedDecoders = [new() { Count = 1, Width = 0, Height = 64, JpegDecoder = new() }] }, "width"),
+            (new() { ExpectedDecoders = [new() { Count = 1, Width = 64, Height = 64 }] }, "Decoder"),
+            (new() { ExpectedDecoders = [new() { Count = 1, Width = 64, Height = 64, BitDepth = 10, JpegDecoder = new() }] }, "BitDepth"),
         ];
         Assert.All(wrong, item =>
             Assert.Equal(item.Name, Assert.ThrowsAny<ArgumentException>(() => YoloDetector.Open("model.onnx", item.Options)).ParamName));
@@ -290,6 +294,7 @@ public sealed class YoloDetectorTests : IDisposable
             (new() { Overflow = OverflowPolicy.DropNewest, QueueCapacity = 4, Slots = 4 }, "QueueCapacity", "Slots"),
             (new() { Device = Device.Cpu, TransferMode = TransferMode.Mapped }, "TransferMode", "Device"),
             (new() { Device = Device.Cpu, TransferMode = TransferMode.Auto }, "TransferMode", "Device"),
+            (new() { Device = Device.Cpu, ExpectedDecoders = [ExpectedDecoders.Parse("1 h264 64x64")] }, "ExpectedDecoders", "Device"),
         ];
         Assert.All(wrong, item =>
         {

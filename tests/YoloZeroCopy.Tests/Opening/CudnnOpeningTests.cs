@@ -253,6 +253,106 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
     }
 
     [Fact]
+    public async Task Sources_that_were_expected_come_and_go_and_the_driver_is_asked_for_no_memory()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        JpegDouble jpeg = new(sources);
+        string[] names = ["s221111", "gray"];
+        MemoryPlan without;
+        await using (YoloDetector detector = Open(driver, cudnn))
+        {
+            without = detector.Memory;
+            Assert.Equal((0, 0), (detector.DecoderMemory!.Statistics.KeptBytes, detector.DecoderMemory.Statistics.ReservedBytes));
+        }
+
+        ExpectedDecoders[] expected =
+        [
+            .. names.Select(name =>
+            {
+                (int width, int height, _) = JpegPictures.GetPixels(name);
+                return ExpectedDecoders.Parse(FormattableString.Invariant($"2 mjpeg {width}x{height}"));
+            }),
+            ExpectedDecoders.Parse("1 h264 64x64"),
+        ];
+        await using (YoloDetector detector = Open(driver, cudnn, change: options => options.ExpectedDecoders = expected))
+        {
+            CudaBlockPool memory = detector.DecoderMemory!;
+            MemoryPlanEntry pictures = detector.Memory.Entries.Single(static entry => entry.Item == MemoryItem.DecoderPictures);
+            MemoryPlanEntry surfaces = detector.Memory.Entries.Single(static entry => entry.Item == MemoryItem.DecoderSurfaces);
+            Assert.Equal((pictures.Bytes, pictures.Bytes), (memory.Statistics.KeptBytes, memory.Statistics.ReservedBytes));
+            Assert.Equal(without.DeviceBytes + pictures.Bytes + surfaces.Bytes, detector.Memory.DeviceBytes);
+            Assert.Equal(without.TakenDeviceBytes + pictures.Bytes, detector.Memory.TakenDeviceBytes);
+            Assert.Equal(expected.Sum(static decoders => decoders.Count * decoders.SurfaceBytes), surfaces.Bytes);
+            (long taken, long freed) = (driver.Calls("cuMemAlloc_v2"), driver.Calls("cuMemFree_v2"));
+            List<Task<DetectionResult>> results = [];
+            for (int turn = 0; turn < 20; turn++)
+            {
+                DeviceMjpeg[] cameras = [.. Enumerable.Range(0, 4).Select(camera => Camera(detector, (4 * turn) + camera))];
+                for (int frame = 0; frame < 2 * ExpectedDecoders.CameraFramesHeld; frame++)
+                {
+                    for (int camera = 0; camera < cameras.Length; camera++)
+                    {
+                        cameras[camera].Decode(JpegPictures.Get(names[camera % 2]), default, 1, default);
+                    }
+                }
+
+                Opening.Dispose([.. cameras]);
+                foreach (Task<DetectionResult> pending in results)
+                {
+                    (await pending.WaitAsync(TimeSpan.FromMinutes(1))).Dispose();
+                }
+
+                results.Clear();
+
+                // What the last pictures held comes back on a thread of the pool.
+                Assert.True(SpinWait.SpinUntil(() => memory.Statistics.UsedBytes == 0, TimeSpan.FromMinutes(1)));
+            }
+
+            Assert.Equal((taken, freed, 0L), (driver.Calls("cuMemAlloc_v2"), driver.Calls("cuMemFree_v2"), memory.Statistics.Misses));
+            CudaBlockStatistics end = memory.Statistics;
+            Assert.InRange(end.Hits, 20 * 4, 20 * 4 * ExpectedDecoders.CameraFramesHeld);
+            Assert.Equal((pictures.Bytes, pictures.Bytes), (end.ReservedBytes, end.MaxReservedBytes));
+            Assert.InRange(end.MaxUsedBytes, 1, pictures.Bytes);
+
+            DeviceMjpeg Camera(YoloDetector detector, int source) => new(
+                driver.Device.OpenContext(),
+                context => new CudaJpegDecoder(
+                    context, jpeg.Api,
+                    DeviceMjpeg.OptionsFor(detector, new CudaJpegDecoderOptions { MaxFramesHeld = ExpectedDecoders.CameraFramesHeld })),
+                DeviceFrameTakers.To(detector, source, (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask())));
+        }
+
+        Assert.Equal(0, cudnn.Live);
+        Assert.True(SpinWait.SpinUntil(() => jpeg.Get("handles") == 0 && driver.Live() == 0, TimeSpan.FromMinutes(1)));
+        jpeg.AssertClean();
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public async Task Decoders_that_are_expected_and_do_not_fit_are_told_at_opening_and_lose_nothing()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        InsufficientMemoryException planned = Assert.Throws<InsufficientMemoryException>(
+            () => Open(driver, cudnn, change: static options => options.ExpectedDecoders = [ExpectedDecoders.Parse("100 h264 1920x1080")]));
+        Assert.Contains("decoder surfaces", planned.Message, StringComparison.Ordinal);
+        driver.AssertClean();
+
+        // Another process takes what the plan counted with.
+        for (int nth = 1; nth <= 12; nth++)
+        {
+            driver.Fail("cuMemAlloc_v2", CUresult.CUDA_ERROR_OUT_OF_MEMORY, nth);
+            Exception? error = await Record.ExceptionAsync(async () => await Open(
+                driver, cudnn, change: static options => options.ExpectedDecoders = [ExpectedDecoders.Parse("1 mjpeg 64x48")]).DisposeAsync());
+            driver.Fail("cuMemAlloc_v2", 0, 0);
+            Assert.True(error is null or InsufficientMemoryException or CudaOutOfMemoryException, error?.ToString());
+            Assert.Equal(0, cudnn.Live);
+            driver.AssertClean();
+        }
+    }
+
+    [Fact]
     public async Task Small_batches_run_in_the_largest_until_what_is_compiled_behind_them_is_in_place()
     {
         DriverDouble driver = new(sources);

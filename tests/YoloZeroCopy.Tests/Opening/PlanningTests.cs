@@ -131,7 +131,18 @@ public sealed class PlanningTests : IDisposable
             new DetectorOptions(), new MemoryPlanOptions { Streams = 3, Frame = Nv12, JpegDecoder = decoder, DeviceBytes = Card });
 
         // Two pictures of 1920x1080 in 24 bits, each row a multiple of 256 bytes, and 12 MiB and 9 bytes a pixel to work in.
-        Assert.Equal(3 * 2 * ((5888L * 1080) + (12 << 20) + (1920 * 1080 * 9)), Bytes(plan, MemoryItem.DecoderSurfaces));
+        Assert.Equal(3 * 2 * ((12L << 20) + (1920 * 1080 * 9)), Bytes(plan, MemoryItem.DecoderSurfaces));
+        Assert.Equal(3 * 2 * (long)CudaBlockPool.ClassOf(5888 * 1080), Bytes(plan, MemoryItem.DecoderPictures));
+
+        // A detector that is to open for them plans the same.
+        ExpectedDecoders expected = new() { Count = 3, Width = 1920, Height = 1080, JpegDecoder = decoder };
+        DetectorOptions options = new() { Slots = 1, SlotBytes = 1, ExpectedDecoders = [expected] };
+        MemoryPlan own = await PlanAsync(options, new MemoryPlanOptions { DeviceBytes = Card });
+        Assert.Equal(plan.DeviceBytes, own.DeviceBytes);
+        Assert.Equal(plan.Entries.Select(Part).Order(), own.Entries.Select(Part).Order());
+        ArgumentException error = await Assert.ThrowsAsync<ArgumentException>(() => PlanAsync(
+            options, new MemoryPlanOptions { Streams = 3, Frame = Nv12, JpegDecoder = decoder, DeviceBytes = Card }));
+        Assert.Contains(nameof(DetectorOptions.ExpectedDecoders), error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

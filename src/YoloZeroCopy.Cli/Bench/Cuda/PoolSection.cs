@@ -27,6 +27,8 @@ internal sealed record PoolSection(IReadOnlyList<PoolRow> Rows, CudaBlockStatist
 
         json.WriteEndArray();
         json.WriteNumber("pool_reserved_bytes"u8, Pool.ReservedBytes);
+        json.WriteNumber("pool_kept_bytes"u8, Pool.KeptBytes);
+        json.WriteNumber("pool_fragmentation"u8, Math.Round(Pool.Fragmentation, 4));
         json.WriteNumber("pool_max_used_bytes"u8, Pool.MaxUsedBytes);
         json.WriteNumber("pool_hits"u8, Pool.Hits);
         json.WriteNumber("pool_misses"u8, Pool.Misses);

@@ -92,6 +92,19 @@ internal sealed class CudaSharedResources : IDisposable
     public CudaFrameMemory AllocateSlots(TransferMode mode, long byteCount, NumaPlace place) =>
         Slots = CudaFrameMemory.Allocate(Context, mode, byteCount, place);
 
+    /// <summary>Allocates pictures for decoders that will come.</summary>
+    /// <exception cref="CudaOutOfMemoryException">The device has too little free memory.</exception>
+    public void Reserve(IReadOnlyList<ExpectedDecoders> expected)
+    {
+        foreach (ExpectedDecoders decoders in expected)
+        {
+            if (decoders.Pictures != 0)
+            {
+                DecoderMemory.Reserve((ulong)decoders.PictureBytes, decoders.Pictures);
+            }
+        }
+    }
+
     /// <summary>Called when every lane is disposed.</summary>
     public void Dispose()
     {
