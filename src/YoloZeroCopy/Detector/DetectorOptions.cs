@@ -186,6 +186,12 @@ public record DetectorOptions
     public bool CompileInBackground { get; set; } = true;
 
     /// <summary>
+    /// How long what is compiled behind frames is put off: a program that opens, looks at a picture and ends need not wait for what it has begun, which
+    /// nothing can break off.
+    /// </summary>
+    internal TimeSpan CompileAfter { get; set; } = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>
     /// File or folder of TensorRT, for engines; null looks at <c>YZC_TENSORRT</c>, then beside the application, then in the system.
     /// </summary>
     public string? TensorRtPath { get; set; }

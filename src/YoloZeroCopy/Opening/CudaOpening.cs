@@ -38,7 +38,8 @@ internal static class CudaOpening
             InferenceEngine engine = opened.Engine;
             if (layout.Buckets.Intersect(engine.LaterBatches).ToArray() is { Length: > 0 } later)
             {
-                running.Shared.Later = new LaterBuckets(running.Shared, engine, running.Lanes, later, running.Pipeline.Warnings);
+                running.Shared.Later = new LaterBuckets(
+                    running.Shared, engine, running.Lanes, later, running.Pipeline.Warnings, options.CompileAfter);
             }
 
             string graphs = running.Shared.GraphFallback is string fallback ? $", {fallback}" : "";
@@ -298,7 +299,7 @@ internal static class CudaOpening
         OnnxRuntimeCudaOptions runtimeOptions = RuntimeOptions(options, options.Device.IsCuda ? options.Device.CudaOrdinal : 0);
         if (!runtimeOptions.HalfPrecision)
         {
-            return OpenOnnxRuntime(source, options, runtimeOptions, () => FinishLoading(start, made, steps), made);
+            return OpenOnnxRuntime(source, options, runtimeOptions, () => FinishLoading(start, steps), made);
         }
 
         OnnxRuntimeModel[] models = OnnxRuntimeModel.OpenAll(source, runtimeOptions.LibraryPath, runtimeOptions.Sizes);
@@ -306,7 +307,7 @@ internal static class CudaOpening
         SizedNetwork[]? sized = CudnnEngine.TryRead(models, out string? reason);
         try
         {
-            DeviceParts device = FinishLoading(start, made, steps);
+            DeviceParts device = FinishLoading(start, steps);
             if (sized is not null)
             {
                 // The driver compiles these while cuDNN compiles its own.
@@ -375,7 +376,7 @@ internal static class CudaOpening
     private static OpenedEngine OpenTensorRt(
         ModelSource source, DetectorOptions options, DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
     {
-        DeviceParts device = WaitForDevice(start, made, steps);
+        DeviceParts device = WaitForDevice(start, steps);
         TensorRtEngine engine = TensorRtEngine.Open(source, new TensorRtCudaDevice(device.Context), new TensorRtEngineOptions
         {
             Search = TensorRtSearch.ForThisProcess(options.TensorRtPath, options.TensorRtShimPath),
@@ -388,28 +389,20 @@ internal static class CudaOpening
         return new OpenedEngine(engine, device, null);
     }
 
-    private static DeviceParts FinishLoading(DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
+    private static DeviceParts FinishLoading(DeviceStart start, OpeningSteps steps)
     {
-        DeviceParts device = WaitForDevice(start, made, steps);
+        DeviceParts device = WaitForDevice(start, steps);
         steps.Advance();
         return device;
     }
 
     /// <summary>The model is read: waits for the device, if it is not ready.</summary>
-    private static DeviceParts WaitForDevice(DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
+    private static DeviceParts WaitForDevice(DeviceStart start, OpeningSteps steps)
     {
         steps.Advance();
         steps.Begin(OpeningStep.LoadEngine);
-        (CudaContext context, long free) = start.Finish();
-        KernelSet kernels = new(context);
-        made.Add(kernels);
-        return new DeviceParts(context, free, kernels);
+        return start.Finish();
     }
-
-    /// <param name="Context">The device's context.</param>
-    /// <param name="FreeBytes">Bytes of the device that were free when there was nothing but the context.</param>
-    /// <param name="Kernels">Where the library's kernels come from.</param>
-    private readonly record struct DeviceParts(CudaContext Context, long FreeBytes, KernelSet Kernels);
 
     /// <param name="Engine">The engine.</param>
     /// <param name="Device">What it is on.</param>

@@ -495,6 +495,27 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
     }
 
     [Fact]
+    public async Task A_program_that_ends_soon_waits_for_nothing_that_would_be_compiled_behind_frames()
+    {
+        DriverDouble driver = new(sources);
+        CudnnDouble cudnn = new(sources);
+        long compiled;
+        await using (YoloDetector detector = OpenHeld(driver, cudnn, change: static options => options.CompileAfter = TimeSpan.FromHours(1)))
+        {
+            compiled = cudnn.Get("compiled");
+            FrameFormat format = new(PixelFormat.Gray8, 32, 32);
+            using DetectionResult result = await detector.DetectAsync(new byte[format.ByteCount], format);
+            Assert.Equal(1, detector.Statistics.MissingBatchSizes);
+        }
+
+        // What cuDNN is asked for would be held until the end of the test.
+        Assert.Equal(compiled, cudnn.Get("compiled"));
+        cudnn.Set("held", 0);
+        Assert.Equal(0, cudnn.Live);
+        driver.AssertClean();
+    }
+
+    [Fact]
     public void Cancelled_while_it_compiles_it_frees_everything()
     {
         foreach (int step in (int[])[5, 6, 7, 30, 60])
@@ -564,6 +585,7 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
             CudnnPath = cudnn.File,
             EngineCacheFolder = cache ?? folder.File("engines"),
             CompileInBackground = false,
+            CompileAfter = TimeSpan.Zero,
         };
         change?.Invoke(options);
         cudnn.Set("computes", 0);

@@ -13,8 +13,12 @@ public sealed class DeviceStartTests(CompiledSources sources)
         DriverDouble driver = new(sources);
         CudnnDouble cudnn = new(sources);
         DeviceStart start = new(() => driver.Device, CudnnSearch.ForThisProcess(cudnn.File));
-        (CudaContext context, long free) = start.Finish();
+        (CudaContext context, long free, KernelSet kernels) = start.Finish();
         Assert.Equal((long)context.GetMemoryInfo().FreeBytes, free);
+
+        // The kernel that the driver compiles longest is on its way, or there.
+        kernels.Get(DecodeKernels.SuppressName);
+        Assert.Equal(1, driver.Calls("cuModuleLoadDataEx"));
         start.Dispose();
         start.Dispose();
         Assert.Equal(0, cudnn.Live);
@@ -56,7 +60,7 @@ public sealed class DeviceStartTests(CompiledSources sources)
         foreach (string file in (string[])[cudnn.File, Path.Combine(AppContext.BaseDirectory, "none.so")])
         {
             using DeviceStart start = new(() => driver.Device, CudnnSearch.ForThisProcess(file));
-            (CudaContext context, _) = start.Finish();
+            (CudaContext context, _, _) = start.Finish();
             Assert.True(context.GetMemoryInfo().FreeBytes > 0);
         }
 

@@ -28,6 +28,9 @@ internal sealed class DecodeKernels
     /// <summary>Most classes: a candidate's key has 10 bits for its class.</summary>
     public const int ClassLimit = 1 << 10;
 
+    /// <summary>The kernel that ranks and suppresses, for all models but those that choose pairs.</summary>
+    public const string SuppressName = "yzc_suppress";
+
     /// <summary>Most levels of a head.</summary>
     public const int LevelLimit = 8;
 
@@ -172,7 +175,7 @@ internal sealed class DecodeKernels
     public string ScanName { get; }
 
     /// <summary>Name of the second kernel.</summary>
-    public string RankName { get; } = "yzc_suppress";
+    public string RankName { get; } = SuppressName;
 
     /// <summary>Whether the output is the maps of a head, and the first kernel takes <see cref="HeadParametersFor"/>.</summary>
     public bool IsOfHead { get; }

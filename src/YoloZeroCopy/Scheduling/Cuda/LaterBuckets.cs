@@ -9,7 +9,7 @@ namespace YoloZeroCopy;
 /// </summary>
 /// <remarks>
 /// What fails is told once and changes nothing: frames go on in the larger bucket. Dispose waits for the compiling that is under way, some tenths of
-/// a second, and so does the end of the process, which must not unload cuDNN's libraries under it. Any thread, as often as one likes.
+/// a second and more where the machine is busy, and so does the end of the process, which must not unload cuDNN's libraries under it. Any thread, as often as one likes.
 /// </remarks>
 internal sealed class LaterBuckets : IDisposable
 {
@@ -22,9 +22,10 @@ internal sealed class LaterBuckets : IDisposable
     private readonly int[] sizes;
     private readonly Warnings warnings;
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TimeSpan pause;
     private readonly Thread thread;
+    private readonly ManualResetEventSlim stopping = new();
     private int missing;
-    private volatile bool isStopping;
 
     /// <summary>Begins.</summary>
     /// <param name="device">What the lanes share.</param>
@@ -32,8 +33,10 @@ internal sealed class LaterBuckets : IDisposable
     /// <param name="lanes">The lanes, prepared. They are disposed after this.</param>
     /// <param name="sizes">Batch sizes, those first that are wanted most.</param>
     /// <param name="warnings">Where failures are told.</param>
-    public LaterBuckets(CudaSharedResources device, InferenceEngine engine, CudaLane[] lanes, int[] sizes, Warnings warnings)
+    /// <param name="pause">How long it puts off what cannot be broken off once it has begun.</param>
+    public LaterBuckets(CudaSharedResources device, InferenceEngine engine, CudaLane[] lanes, int[] sizes, Warnings warnings, TimeSpan pause)
     {
+        this.pause = pause;
         this.device = device;
         this.engine = engine;
         this.lanes = lanes;
@@ -53,7 +56,8 @@ internal sealed class LaterBuckets : IDisposable
 
     public void Dispose()
     {
-        isStopping = true;
+        // Not disposed: it may be asked for at any time, and has a handle only where somebody waits for one.
+        stopping.Set();
         thread.Join();
     }
 
@@ -65,6 +69,8 @@ internal sealed class LaterBuckets : IDisposable
         try
         {
             ThreadPriorities.GiveWay();
+            _ = stopping.Wait(pause);
+            ThrowIfStopping();
             device.Context.MakeCurrent();
             using CudaStream stream = new(device.Context);
             for (; done < sizes.Length; done++)
@@ -73,7 +79,7 @@ internal sealed class LaterBuckets : IDisposable
                 _ = Interlocked.Decrement(ref missing);
             }
         }
-        catch (OperationCanceledException) when (isStopping)
+        catch (OperationCanceledException) when (stopping.IsSet)
         {
         }
         catch (Exception error)
@@ -120,7 +126,7 @@ internal sealed class LaterBuckets : IDisposable
 
     private void ThrowIfStopping()
     {
-        if (isStopping)
+        if (stopping.IsSet)
         {
             throw new OperationCanceledException();
         }
