@@ -11,7 +11,7 @@ public sealed class VideoGpuTests(ITestOutputHelper output)
 {
     private static readonly string[] Clips =
     [
-        "h264-b-1080", "h264-odd", "h264-crop", "h264-crops", "h264-sizes",
+        "h264-b-1080", "h264-4k", "h264-odd", "h264-crop", "h264-crops", "h264-sizes",
         "hevc-b-1080", "hevc-odd", "hevc-crop", "hevc-crops", "hevc-10", "hevc-10-b", "hevc-sizes",
     ];
 

@@ -8,7 +8,7 @@ public sealed class VideoHeadersTests
 {
     private static readonly string[] Clips =
     [
-        "h264-b-1080", "h264-odd", "h264-crop", "h264-crops", "h264-10", "h264-sizes", "h264-conveyor",
+        "h264-b-1080", "h264-4k", "h264-odd", "h264-crop", "h264-crops", "h264-10", "h264-sizes", "h264-conveyor",
         "hevc-b-1080", "hevc-odd", "hevc-crop", "hevc-crops", "hevc-10", "hevc-10-b", "hevc-sizes",
     ];
 
@@ -306,6 +306,21 @@ public sealed class VideoHeadersTests
         untouched = new VideoHeaders(CudaVideoCodec.Av1);
         untouched.Read(good);
         Assert.Equal(reported, untouched.Apply(reported));
+    }
+
+    [Theory]
+    [InlineData(CudaVideoCodec.H264, 7)]
+    [InlineData(CudaVideoCodec.H264, 8)]
+    [InlineData(CudaVideoCodec.Hevc, 33 << 1)]
+    [InlineData(CudaVideoCodec.Hevc, 34 << 1)]
+    public void A_unit_that_ends_within_its_own_header_says_nothing(CudaVideoCodec codec, byte type)
+    {
+        VideoHeaders headers = new(codec);
+        headers.Read([0, 0, 1, type]);
+        headers.Read([0, 0, 1, type, 0]);
+        headers.Read([0, 0, 1, type, 0, 0, 1, type, 0, 0, 1]);
+        CudaVideoFormat reported = Reported(codec, 640, 368);
+        Assert.Equal(reported, headers.Apply(reported));
     }
 
     [Fact]

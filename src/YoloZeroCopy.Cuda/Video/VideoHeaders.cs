@@ -106,7 +106,10 @@ internal sealed class VideoHeaders(CudaVideoCodec codec)
     private BitReader UnitOf(ReadOnlySpan<byte> units)
     {
         int end = units.IndexOf("\0\0\u0001"u8);
-        return new BitReader(units[..(end < 0 ? units.Length : end)][Math.Min(codec == CudaVideoCodec.H264 ? 1 : 2, units.Length)..]);
+        ReadOnlySpan<byte> unit = end < 0 ? units : units[..end];
+
+        // The next start code may follow within the unit's own header.
+        return new BitReader(unit[Math.Min(codec == CudaVideoCodec.H264 ? 1 : 2, unit.Length)..]);
     }
 
     private void ReadH264Sequence(BitReader reader)

@@ -21,6 +21,8 @@ CROP = "_metadata=crop_left={}:crop_top={}:crop_right={}:crop_bottom={}"
 # sizes of the parts, bitstream filters: one for all parts, or one for each
 CLIPS = [
     ("h264-b-1080", X264, "yuv420p", 10, 3, 30, ["1920x1080"], None),
+    # Takes a device's decoders long, and a processor no longer than a smaller one.
+    ("h264-4k", X264, "yuv420p", 3, 0, 30, ["4096x2304"], None),
     ("h264-odd", X264, "yuv420p", 8, 0, 4, ["638x362"], None),
     ("h264-crop", X264, "yuv420p", 6, 2, 30, ["640x368"], "h264" + CROP.format(12, 6, 4, 2)),
     # The size of what is shown changes with the left and the top offset alone.
