@@ -1,4 +1,6 @@
+using System.Reflection;
 using YoloZeroCopy.Cuda;
+using YoloZeroCopy.Cuda.Interop;
 using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Tests;
@@ -111,6 +113,42 @@ public sealed class CudaLaneTests(CompiledSources sources)
             Assert.Equal((ofSmall + 1, ofLarge), (small.Enqueued, large.Enqueued));
             (await harness.Submit(new FrameFormat(PixelFormat.Gray8, 33, 32))).Dispose();
             Assert.Equal((ofSmall + 1, ofLarge + 1), (small.Enqueued, large.Enqueued));
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public async Task A_lone_frame_is_six_calls_to_queue_and_three_to_wait_and_nothing_of_the_result_stream()
+    {
+        DriverDouble driver = new(sources);
+        await using (CudaHarness harness = new(driver, new FakeCudaEngine()))
+        {
+            string[] functions = [.. typeof(DriverApi).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+                .Select(static field => field.Name).Where(static name => name.StartsWith("cu", StringComparison.Ordinal))];
+            Assert.Contains("cuStreamWaitEvent", functions);
+            (await harness.Submit()).Dispose();
+            const int Frames = 50;
+            long[] before = [.. functions.Select(driver.Calls)];
+            for (int frame = 0; frame < Frames; frame++)
+            {
+                (await harness.Submit()).Dispose();
+            }
+
+            Dictionary<string, double> calls = functions.Select((name, index) => (name, (driver.Calls(name) - before[index]) / (double)Frames))
+                .Where(static call => call.Item2 != 0).ToDictionary();
+            Assert.Equal(
+                new Dictionary<string, double>
+                {
+                    // The frame and its descriptor; uploaded and done.
+                    ["cuMemcpyHtoDAsync_v2"] = 2,
+                    ["cuEventRecord"] = 2,
+                    ["cuStreamWaitEvent"] = 1,
+                    ["cuGraphLaunch"] = 1,
+                    ["cuEventSynchronize"] = 2,
+                    ["cuEventElapsedTime"] = 1,
+                },
+                calls);
         }
 
         driver.AssertClean();
