@@ -1,0 +1,373 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace YoloZeroCopy;
+
+/// <summary>This node: the cameras that run here, and the loops that keep them as the plan says.</summary>
+internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
+{
+    // How long a plan must have stood before cameras move for it: all nodes know of a change by then, and none moves back what another has moved.
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Round = TimeSpan.FromSeconds(0.5);
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
+    // What a camera that moves waits for NATS to take its alarms.
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(1);
+    private const int CallsAtATime = 64;
+    private const int SendsAtATime = 32;
+
+    private readonly FleetOptions options;
+    private readonly IGrainFactory grains;
+    private readonly ISiloStatusOracle oracle;
+    private readonly FleetView view;
+    private readonly ConcurrentDictionary<string, CameraRun> runs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> called = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim changed = new(0, 1);
+    private long version = -1;
+
+    public FleetNode(
+        IOptions<FleetOptions> options, IGrainFactory grains, ISiloStatusOracle oracle, FleetView view, FleetStore store, FleetStreams streams,
+        ICameraRunner runner, ILogger<FleetNode> log)
+    {
+        (this.options, this.grains, this.oracle, this.view) = (options.Value, grains, oracle, view);
+        (Store, Streams, Runner, Log) = (store, streams, runner, log);
+        Alarms = new AlarmQueue(Path.Combine(this.options.DataFolder, Name), this.options.MaxQueuedAlarms, log);
+    }
+
+    public string Name => options.Node;
+
+    public FleetStore Store { get; }
+
+    public FleetStreams Streams { get; }
+
+    public ICameraRunner Runner { get; }
+
+    public AlarmQueue Alarms { get; }
+
+    public ILogger Log { get; }
+
+    public CameraRun Start(string camera, Action lost)
+    {
+        if (!view.Cameras.TryGetValue(camera, out FleetCamera? settings))
+        {
+            throw new OrleansException($"'{camera}' is not a camera of this fleet, as far as node '{Name}' knows.");
+        }
+
+        CameraRun run = new(this, settings, lost);
+        CameraRun? former = null;
+        _ = runs.AddOrUpdate(camera, run, (_, other) =>
+        {
+            former = other;
+            return run;
+        });
+        // Of an activation that Orleans has given up.
+        former?.TellLost();
+        return run;
+    }
+
+    public async Task StopAsync(CameraRun run, string reason, CancellationToken stop)
+    {
+        LogStop(Log, run.Camera.Id, run.Epoch, reason, null);
+        await run.StopAsync().ConfigureAwait(false);
+        long start = Stopwatch.GetTimestamp();
+        while (Streams.IsConnected && Alarms.HasOf(run.Camera.Id) && !stop.IsCancellationRequested && Stopwatch.GetElapsedTime(start) < FlushLimit)
+        {
+            await Task.Delay(20, CancellationToken.None).ConfigureAwait(false);
+        }
+
+        _ = runs.TryRemove(new(run.Camera.Id, run));
+    }
+
+    public void SiloStatusChangeNotification(SiloAddress updatedSilo, SiloStatus status)
+    {
+        try
+        {
+            _ = changed.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // Told already.
+        }
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        Alarms.Dispose();
+        changed.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _ = oracle.SubscribeToSiloStatusEvents(this);
+        _ = Streams.ConnectAsync();
+        await Task.WhenAll(
+            LoopAsync(Round, PlaceAsync, stoppingToken),
+            LoopAsync(TimeSpan.FromSeconds(1), CheckEpochsAsync, stoppingToken),
+            LoopAsync(ReportInterval, ReportAsync, stoppingToken),
+            LoopAsync(options.ResultInterval, SendResultsAsync, stoppingToken),
+            SendAlarmsAsync(stoppingToken)).ConfigureAwait(false);
+        _ = oracle.UnSubscribeFromSiloStatusEvents(this);
+    }
+
+    private async Task LoopAsync(TimeSpan period, Func<CancellationToken, Task> step, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            long start = Stopwatch.GetTimestamp();
+            try
+            {
+                await step(stop).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error)
+            {
+                LogStep(Log, step.Method.Name, error);
+            }
+
+            TimeSpan rest = period - Stopwatch.GetElapsedTime(start);
+            if (rest > TimeSpan.Zero)
+            {
+                try
+                {
+                    await (step == PlaceAsync ? changed.WaitAsync(rest, stop) : Task.Delay(rest, stop)).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// <summary>Makes the cameras run that are this node's by the plan, and moves those that are not.</summary>
+    private async Task PlaceAsync(CancellationToken stop)
+    {
+        try
+        {
+            long now = await Store.VersionAsync().ConfigureAwait(false);
+            if (now != version)
+            {
+                view.Set(await Store.CamerasAsync().ConfigureAwait(false), await Store.CapacitiesAsync().ConfigureAwait(false));
+                version = now;
+            }
+        }
+        catch (Exception error) when (FleetStore.IsAway(error))
+        {
+            // Cameras and capacities stay as they are until Redis is back.
+        }
+
+        view.Update();
+        FleetPlan plan = view.Plan;
+        TimeSpan age = DateTimeOffset.UtcNow - view.Since;
+        List<(string Camera, Func<ICameraGrain, Task> Call)> calls = [];
+        foreach ((string camera, string node) in plan.NodeOf)
+        {
+            if (node == Name && !runs.ContainsKey(camera) && !view.IsWithAnother(camera, Name))
+            {
+                calls.Add((camera, static grain => grain.RunAsync()));
+            }
+        }
+
+        foreach ((string camera, CameraRun run) in runs)
+        {
+            if (!plan.NodeOf.TryGetValue(camera, out string? node))
+            {
+                calls.Add((camera, static grain => grain.EndAsync()));
+            }
+            else if (!view.Cameras.TryGetValue(camera, out FleetCamera? settings) || settings != run.Camera)
+            {
+                // Its settings were changed: it ends, and is run anew in the next round.
+                calls.Add((camera, static grain => grain.EndAsync()));
+            }
+            else if (node != Name && age > Settled && Streams.IsConnected)
+            {
+                // Who takes it over must know from NATS what was raised: while NATS is away it stays.
+                calls.Add((camera, static grain => grain.MoveAsync()));
+            }
+        }
+
+        if (calls.Count == 0)
+        {
+            return;
+        }
+
+        // Each call has its own time: one that hangs, on a node that has just died, holds up no other camera.
+        await Parallel.ForEachAsync(calls, new ParallelOptions { MaxDegreeOfParallelism = CallsAtATime, CancellationToken = stop }, async (call, cancelled) =>
+        {
+            if (called.TryAdd(call.Camera, true))
+            {
+                Task calling = CallAsync(call.Camera, call.Call);
+                _ = await Task.WhenAny(calling, Task.Delay(200, cancelled)).ConfigureAwait(false);
+            }
+        }).ConfigureAwait(false);
+    }
+
+    private async Task CallAsync(string camera, Func<ICameraGrain, Task> call)
+    {
+        try
+        {
+            await call(grains.GetGrain<ICameraGrain>(camera)).WaitAsync(CallLimit).ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            // Nodes come and go; the next round calls again.
+            LogCall(Log, camera, error.Message, null);
+        }
+        finally
+        {
+            _ = called.TryRemove(camera, out _);
+        }
+    }
+
+    /// <summary>Ends cameras that another node has taken over while nothing was sent.</summary>
+    private async Task CheckEpochsAsync(CancellationToken stop)
+    {
+        CameraRun[] all = [.. runs.Values.Where(static run => run.Epoch != 0)];
+        if (all.Length == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            long[] epochs = await Store.EpochsAsync([.. all.Select(static run => run.Camera.Id)]).ConfigureAwait(false);
+            for (int index = 0; index < all.Length; index++)
+            {
+                if (epochs[index] > all[index].Epoch)
+                {
+                    all[index].TellLost();
+                }
+            }
+        }
+        catch (Exception error) when (FleetStore.IsAway(error))
+        {
+            // Whoever took one over is told apart by NATS, too.
+        }
+    }
+
+    private async Task ReportAsync(CancellationToken stop)
+    {
+        try
+        {
+            await Store.ReportAsync(Report()).ConfigureAwait(false);
+        }
+        catch (Exception error) when (FleetStore.IsAway(error))
+        {
+            // The page says how old a report is.
+        }
+    }
+
+    public NodeReport Report() => new(
+        Name, DateTimeOffset.UtcNow, options.HasGpu, $"{options.Address}:{options.SiloPort}",
+        view.Capacities.GetValueOrDefault(Name, options.HasGpu ? options.Capacity : 0), Alarms.Count, Alarms.Dropped, Environment.WorkingSet,
+        Streams.IsConnected, [.. runs.Values.Select(static run => run.Report).OrderBy(static camera => camera.Id, StringComparer.Ordinal)]);
+
+    private Task SendResultsAsync(CancellationToken stop) => Streams.IsConnected
+        ? Parallel.ForEachAsync(
+            runs.Values, new ParallelOptions { MaxDegreeOfParallelism = SendsAtATime, CancellationToken = stop },
+            static (run, _) => new ValueTask(run.SendResultAsync()))
+        : Task.CompletedTask;
+
+    /// <summary>Sends alarms, each camera's in order, until NATS has them.</summary>
+    private async Task SendAlarmsAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                IReadOnlyList<QueuedAlarm> waiting = Alarms.Waiting;
+                bool isDone = false;
+                if (waiting.Count > 0 && Streams.IsConnected)
+                {
+                    bool[] sent = await Task.WhenAll(waiting.GroupBy(static alarm => alarm.Message.Camera).Take(SendsAtATime)
+                        .Select(camera => SendAlarmsOfAsync(camera, stop))).ConfigureAwait(false);
+                    isDone = sent.Any(static any => any);
+                }
+
+                if (!isDone)
+                {
+                    await Alarms.WaitAsync(TimeSpan.FromSeconds(0.25), stop).ConfigureAwait(false);
+                }
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error)
+            {
+                LogStep(Log, nameof(SendAlarmsAsync), error);
+                await Task.Delay(250, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <returns>Whether any of them is done with.</returns>
+    private async Task<bool> SendAlarmsOfAsync(IEnumerable<QueuedAlarm> alarms, CancellationToken stop)
+    {
+        bool any = false;
+        foreach (QueuedAlarm alarm in alarms)
+        {
+            try
+            {
+                if (alarm.Chain is { } chain && !await chain.SendAsync(alarm.Message, stop).ConfigureAwait(false))
+                {
+                    alarm.Chain = null;
+                    if (runs.TryGetValue(alarm.Message.Camera, out CameraRun? run) && run.Alarms == chain)
+                    {
+                        run.TellLost();
+                    }
+                }
+
+                // Raised by an owner that another one has followed: that one knows whether it is still new.
+                if (alarm.Chain is null && !await HandInAsync(alarm.Message).ConfigureAwait(false))
+                {
+                    return any;
+                }
+
+                Alarms.Remove(alarm);
+                any = true;
+            }
+            catch (Exception error) when (FleetStreams.IsAway(error, stop))
+            {
+                return any;
+            }
+        }
+
+        return any;
+    }
+
+    private async Task<bool> HandInAsync(FleetMessage alarm)
+    {
+        if (!view.Cameras.ContainsKey(alarm.Camera))
+        {
+            // Of a camera that was removed meanwhile, or not read from Redis yet.
+            return version >= 0;
+        }
+
+        try
+        {
+            return await grains.GetGrain<ICameraGrain>(alarm.Camera).TakeInAsync(alarm.Key!, alarm.Text!, alarm.At).WaitAsync(CallLimit)
+                .ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is OrleansException or TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(10, LogLevel.Error, "{Step} failed, and is done again.")]
+    private static partial void LogStep(ILogger log, string step, Exception error);
+
+    [LoggerMessage(12, LogLevel.Debug, "Camera {Camera} stops in epoch {Epoch}: {Reason}")]
+    private static partial void LogStop(ILogger log, string camera, long epoch, string reason, Exception? error);
+
+    [LoggerMessage(11, LogLevel.Information, "Camera {Camera} cannot be called now: {Problem}")]
+    private static partial void LogCall(ILogger log, string camera, string problem, Exception? error);
+}
