@@ -2,7 +2,7 @@ using Fleet;
 using YoloZeroCopy;
 
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-IConfiguration settings = builder.Configuration;
+ConfigurationManager settings = builder.Configuration;
 
 // Real cameras where a model is given, simulated ones where none is.
 YoloDetector detector;
