@@ -1,10 +1,11 @@
+using System.Diagnostics;
 using YoloZeroCopy.Cuda;
 using YoloZeroCopy.Cuda.Tests;
 
 namespace YoloZeroCopy.Gpu.Tests;
 
 /// <summary>nvJPEG on the device, beside the JPEG decoder of the processor.</summary>
-public sealed class GpuJpegTests : IDisposable
+public sealed class GpuJpegTests(ITestOutputHelper output) : IDisposable
 {
     // Inverse transform and colours are rounded otherwise than libjpeg does it; chroma of fewer samples is also enlarged otherwise.
     private const int LargestDifference = 4;
@@ -59,6 +60,55 @@ public sealed class GpuJpegTests : IDisposable
         {
             byte[] jpeg = JpegPictures.Get(name);
             Assert.Equal(DecodedJpeg.Of(context, decoder, jpeg).Pixels, DecodedJpeg.Of(context, other, jpeg).Pixels);
+        }
+    }
+
+    [GpuJpegTheory]
+    [InlineData(CudaJpegBackend.Automatic)]
+    public async Task Cameras_that_were_expected_come_and_go_and_the_pool_allocates_nothing(CudaJpegBackend backend)
+    {
+        const int Cameras = 4;
+        byte[] file = TestData.ReadJpegs().First().File;
+        PictureInfo info = PictureFile.ReadInfo(file);
+        CudaJpegDecoderOptions held = new() { Backend = backend, MaxFramesHeld = ExpectedDecoders.CameraFramesHeld };
+        ExpectedDecoders expected = new() { Count = Cameras, Width = info.Width, Height = info.Height, JpegDecoder = held };
+        foreach (ExpectedDecoders[]? decoders in (ExpectedDecoders[]?[])[null, [expected]])
+        {
+            await using YoloDetector detector = YoloDetector.Open(GpuModels.PixelProbe(folder, OnnxType.Float), new DetectorOptions
+            {
+                Device = Device.Cuda(),
+                MaxBatch = 1,
+                Slots = 1,
+                SlotBytes = 4096,
+                ExpectedDecoders = decoders,
+            });
+            CudaBlockPool pool = detector.DecoderMemory!;
+            using CudaContext context = CudaDevice.Get(0).OpenContext();
+            long free = (long)context.GetMemoryInfo().FreeBytes;
+            List<double> first = [];
+            for (int turn = 0; turn < 10; turn++)
+            {
+                CudaJpegDecoder[] cameras = [.. Enumerable.Range(0, Cameras).Select(_ => Open(context, held with { Memory = pool }))];
+                foreach (CudaJpegDecoder camera in cameras)
+                {
+                    long begun = Stopwatch.GetTimestamp();
+                    CudaJpegFrame[] frames = [.. Enumerable.Range(0, held.MaxFramesHeld).Select(_ => camera.Decode(file))];
+                    first.Add(Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
+                    Array.ForEach(frames, frame => camera.Release(frame.Token));
+                    Assert.InRange(camera.Memory!.UsedBytes, 1, camera.Memory.MaxBytes);
+                }
+
+                Array.ForEach(cameras, static camera => camera.Dispose());
+            }
+
+            CudaBlockStatistics end = pool.Statistics;
+            first.Sort();
+            output.WriteLine(FormattableString.Invariant(
+                $"{(decoders is null ? "not expected" : "expected")}: {end}; {held.MaxFramesHeld} pictures of a new camera {first[first.Count / 2]:F2} ms in the median, ")
+                + FormattableString.Invariant($"{first[^1]:F2} at most; the device has {(free - (long)context.GetMemoryInfo().FreeBytes) / 1048576.0:F1} MiB less free"));
+            Assert.Equal(0, end.UsedBytes);
+            Assert.Equal(decoders is null ? Cameras * held.MaxFramesHeld : 0, end.Misses);
+            Assert.Equal(decoders is null ? 0 : end.ReservedBytes, end.KeptBytes);
         }
     }
 

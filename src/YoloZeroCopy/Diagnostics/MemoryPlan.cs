@@ -129,7 +129,7 @@ public sealed class MemoryPlan
         if (problem is not null)
         {
             throw new InsufficientMemoryException(
-                $"{problem}. Fewer Lanes or Slots, a smaller MaxBatch or a smaller SlotBytes need less:{Environment.NewLine}{this}");
+                $"{problem}. Fewer Lanes, Slots or ExpectedDecoders, a smaller MaxBatch or a smaller SlotBytes need less:{Environment.NewLine}{this}");
         }
     }
 
