@@ -24,6 +24,9 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     private bool isDone;
     private bool isStarting;
 
+    // Whichever lane a batch goes to. Set when all are prepared.
+    private bool mayTakeOver;
+
     /// <summary>Whether no lane is given a further batch, by any thread. Guarded by the gate.</summary>
     public bool IsDone => isDone && !isStarting;
 
@@ -64,10 +67,10 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     /// A lane is done: the batch that its thread is to begin now with <see cref="Begin"/>; null where there is none, or where the dispatcher does it.
     /// Frames may have been dropped, which are to be answered. Called with the gate held.
     /// </summary>
-    public LaneBatch? TakeOver(Lane lane)
+    public LaneBatch? TakeOver()
     {
         LaneBatch? batch = null;
-        if (!isStarting && !isDone && lane.StartsOnAnyThread && batcher.GoesAt <= batcher.Now)
+        if (!isStarting && !isDone && mayTakeOver && batcher.GoesAt <= batcher.Now)
         {
             batch = batcher.Fill(out _);
             isStarting = batch is not null;
@@ -181,6 +184,8 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
             {
                 lane.Prepare(steps);
             }
+
+            mayTakeOver = Array.TrueForAll(lanes, static lane => lane.StartsOnAnyThread);
         }
         catch (Exception error)
         {

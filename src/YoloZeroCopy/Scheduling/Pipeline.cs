@@ -337,7 +337,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                 batcher.FailWaiting(ClosedError);
             }
 
-            next = dispatcher.TakeOver(batch.Lane);
+            next = dispatcher.TakeOver();
         }
 
         if (cause is not null)

@@ -67,6 +67,56 @@ public sealed class WakeUpTests
     }
 
     [Fact]
+    public async Task A_lane_that_needs_the_dispatcher_gets_no_batch_from_the_thread_that_ended_another_lanes()
+    {
+        const int Frames = 400;
+        ConcurrentDictionary<int, int> starters = [];
+        BlockingCollection<LaneBatch> started = [];
+        FakeLane bound = new((lane, batch) =>
+        {
+            _ = starters.AddOrUpdate(Environment.CurrentManagedThreadId, 1, static (_, count) => count + 1);
+            started.Add(batch);
+        })
+        {
+            NeedsDispatcher = true,
+        };
+        FakeLane free = new((_, batch) => started.Add(batch));
+        await using PipelineHarness harness = new([bound, free], slots: 64, maxBatch: 1);
+        Thread device = new(() =>
+        {
+            // Both lanes are busy whenever one ends.
+            for (int done = 0; done < Frames; done += 2)
+            {
+                LaneBatch[] two = [started.Take(), started.Take()];
+                Array.ForEach(two, FakeLane.Finish);
+            }
+        });
+        device.Start();
+        List<ValueTask<DetectionResult>> pending = [];
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            ValueTask<DetectionResult> one;
+            while (!harness.TrySubmit(out one))
+            {
+                (await pending[0]).Dispose();
+                pending.RemoveAt(0);
+            }
+
+            pending.Add(one);
+        }
+
+        foreach (ValueTask<DetectionResult> frame in pending)
+        {
+            (await frame).Dispose();
+        }
+
+        Assert.True(device.Join(Patience));
+        Assert.DoesNotContain(device.ManagedThreadId, starters.Keys);
+        Assert.Single(starters);
+        Assert.Equal(Frames, bound.Started + free.Started);
+    }
+
+    [Fact]
     public async Task A_batch_that_nobody_may_begin_here_and_now_is_the_dispatchers()
     {
         // Of frames that come while a lane's thread begins a batch, none is left lying when that thread is through.
