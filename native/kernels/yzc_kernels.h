@@ -146,17 +146,18 @@ enum yzc_layer_options {
 
 // The only parameter of the layers' kernels, by value. Addresses are multiples of 16; steps are vectors of 16 bytes, 8 halves, from pixel to pixel.
 struct yzc_layer_params {
-    uint64_t input;         // Device address of the first channel of the first pixel. yzc_attention_f16: of the queries.
+    uint64_t input;         // Device address of the first channel of the first pixel. yzc_attention_f16: of the queries. yzc_stem_f16: of
+                            // yzc_picture[grid z], aligned to 16 bytes.
     uint64_t second;        // What is added. yzc_max_pool_chain_f16: the second result. yzc_attention_f16: the keys.
     uint64_t third;         // yzc_max_pool_chain_f16: the third result. yzc_attention_f16: the values.
     uint64_t output;
-    uint64_t weights;       // yzc_depthwise_*: [kernel height, kernel width, channels].
-    uint64_t bias;          // yzc_depthwise_*: [channels].
+    uint64_t weights;       // yzc_depthwise_*: [kernel height, kernel width, channels]. yzc_stem_f16: [channels, 3, 3, 4].
+    uint64_t bias;          // [channels].
     int32_t input_step;
     int32_t second_step;    // Not of yzc_max_pool_chain_f16, all of whose results have output_step.
     int32_t third_step;     // yzc_attention_f16.
     int32_t output_step;
-    int32_t vectors;        // Of a pixel: channels / 8. yzc_attention_f16: of a head's values.
+    int32_t vectors;        // Of a pixel: channels / 8; of yzc_stem_f16 an even number. yzc_attention_f16: of a head's values.
     int32_t key_vectors;    // yzc_attention_f16: of a head's queries and keys.
     int32_t height;         // Of the input.
     int32_t width;
@@ -191,6 +192,9 @@ enum yzc_limits {
     YZC_SUPPRESS_THREADS = 1024,
     YZC_SILU_THREADS = 256,
     YZC_SILU_VECTORS = 2,        // Of 16 bytes, a thread.
+    YZC_STEM_COLUMNS = 32,       // Cells of a block, 256 on nine warps: two rounds of two pixels a thread are all the pixels that they see.
+    YZC_STEM_ROWS = 8,
+    YZC_STEM_THREADS = 288,
     YZC_LAYER_THREADS = 256,
     YZC_POOL_TILE = 20,          // Cells of a tile's side: an input of 640 has one at stride 32.
     YZC_DEPTHWISE_STRIP = 4,     // Pixels side by side of a thread of yzc_depthwise_3x3_f16;

@@ -16,7 +16,7 @@ public sealed class GpuOpeningTests
 
     // What a detector of YOLOv8 asks for.
     private static readonly string[] Kernels =
-        ["yzc_preprocess_f16_last", "yzc_scan_head_f16", "yzc_suppress", "yzc_max_pool_chain_f16", "yzc_upsample_f16"];
+        ["yzc_stem_f16", "yzc_scan_head_f16", "yzc_suppress", "yzc_max_pool_chain_f16", "yzc_upsample_f16"];
 
     [GpuFact]
     public void Parts_of_a_first_opening()

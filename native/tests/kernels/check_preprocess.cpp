@@ -191,6 +191,21 @@ struct frame_size {
     int width, height, padding;
 };
 
+// Frames of noise on the device; the pictures get their addresses.
+std::vector<std::unique_ptr<buffer>> upload_noise(device& device, std::mt19937& random, std::vector<yzc_picture>& pictures)
+{
+    std::vector<std::unique_ptr<buffer>> frames;
+    for (yzc_picture& picture : pictures) {
+        bytes frame(frame_bytes(picture));
+        fill(frame, random);
+        frames.push_back(std::make_unique<buffer>(device, frame));
+        picture.frame = frames.back()->address;
+        picture.chroma = picture.frame + (uint64_t)picture.frame_height * picture.stride;
+    }
+
+    return frames;
+}
+
 void run_batch(device& device, tally& tally, std::mt19937& random, int width, int height, element_type type, std::vector<yzc_picture> pictures, const std::string& what)
 {
     std::vector<std::unique_ptr<buffer>> frames;
@@ -223,6 +238,124 @@ void run_batch(device& device, tally& tally, std::mt19937& random, int width, in
     }
 
     tally.add(different == 0, what + ": " + std::to_string(different) + " bytes differ, the first at " + std::to_string(first));
+}
+
+float to_float(uint16_t half)
+{
+    int exponent = half >> 10 & 31;
+    float value = std::ldexp((float)((half & 1023) + (exponent == 0 ? 0 : 1024)), (exponent == 0 ? 1 : exponent) - 25);
+    return exponent == 31 ? NAN : (half & 0x8000) != 0 ? -value : value;
+}
+
+// A half of less than 16 in magnitude, often with the last bit set.
+uint16_t random_half(std::mt19937& random, int least_exponent, int most_exponent)
+{
+    int exponent = least_exponent + (int)(random() % (unsigned)(most_exponent - least_exponent + 1));
+    return (uint16_t)((random() & 1) << 15 | (unsigned)(exponent + 15) << 10 | (random() & 1023));
+}
+
+// The tensor that yzc_preprocess_f16_last makes, convolved in double precision, against both in one.
+void run_stem(device& device, tally& tally, std::mt19937& random, int width, int height, int channels, bool silu, std::vector<yzc_picture> pictures, const std::string& what)
+{
+    int count = (int)pictures.size();
+    int output_width = (width - 1) / 2 + 1;
+    int output_height = (height - 1) / 2 + 1;
+    int step = channels + 8;    // A buffer with others' channels beside.
+    std::vector<std::unique_ptr<buffer>> frames = upload_noise(device, random, pictures);
+    std::vector<uint16_t> weights((size_t)channels * 36), bias((size_t)channels);
+    for (size_t i = 0; i < weights.size(); i++) {
+        weights[i] = i % 4 == 3 ? (uint16_t)0 : random_half(random, -5, -1);
+    }
+
+    for (uint16_t& value : bias) {
+        value = random_half(random, -4, 0);
+    }
+
+    buffer descriptors(device, pictures), device_weights(device, weights), device_bias(device, bias);
+    buffer tensor(device, (size_t)count * width * height * 8), output(device, (size_t)count * output_width * output_height * step * 2);
+    output.fill(0xCD);
+    yzc_preprocess_params preprocess = { descriptors.address, tensor.address, width, height };
+    device.launch("yzc_preprocess_f16_last", preprocess_grid(width, height, count), &preprocess);
+    yzc_layer_params params = {};
+    params.input = descriptors.address;
+    params.output = output.address;
+    params.weights = device_weights.address;
+    params.bias = device_bias.address;
+    params.output_step = step / 8;
+    params.vectors = channels / 8;
+    params.width = width;
+    params.height = height;
+    params.output_width = output_width;
+    params.output_height = output_height;
+    params.options = silu ? YZC_SILU : 0;
+    auto tiles = [](int size, int tile) { return (size + tile - 1) / tile; };
+    grid grid = { tiles(output_width, YZC_STEM_COLUMNS), tiles(output_height, YZC_STEM_ROWS), count, YZC_STEM_THREADS };
+    device.launch("yzc_stem_f16", grid, &params);
+    std::vector<uint16_t> pixels = tensor.read<uint16_t>(), got = output.read<uint16_t>();
+    std::vector<float> levels(pixels.size()), factors(weights.size());
+    std::transform(pixels.begin(), pixels.end(), levels.begin(), to_float);
+    std::transform(weights.begin(), weights.end(), factors.begin(), to_float);
+    size_t different = 0, touched = 0;
+    for (int picture = 0; picture < count; picture++) {
+        for (int y = 0; y < output_height; y++) {
+            for (int x = 0; x < output_width; x++) {
+                const uint16_t* cell = &got[(((size_t)picture * output_height + y) * output_width + x) * step];
+                for (int channel = 0; channel < channels; channel++) {
+                    double sum = to_float(bias[channel]);
+                    for (int k = 0; k < 9; k++) {
+                        int from_y = 2 * y - 1 + k / 3, from_x = 2 * x - 1 + k % 3;
+                        if (from_y >= 0 && from_y < height && from_x >= 0 && from_x < width) {
+                            const float* level = &levels[(((size_t)picture * height + from_y) * width + from_x) * 4];
+                            const float* factor = &factors[(size_t)channel * 36 + k * 4];
+                            sum += (double)level[0] * factor[0] + (double)level[1] * factor[1] + (double)level[2] * factor[2];
+                        }
+                    }
+
+                    double wanted = silu ? sum / (1 + std::exp(-sum)) : sum;
+
+                    // Half a unit of the last place for rounding, and what a sum of 28 floats, an exponential and a reciprocal may be off.
+                    double unit = std::ldexp(1.0, std::max(std::ilogb(wanted), -14) - 10);
+                    different += !(std::abs(to_float(cell[channel]) - wanted) <= 0.51 * unit + 4e-6);
+                }
+
+                touched += std::count(cell + channels, cell + step, 0xCDCD) != 8;
+            }
+        }
+    }
+
+    tally.add(different == 0 && touched == 0, what + ": " + std::to_string(different) + " halves differ, " + std::to_string(touched) + " beside them were written");
+}
+
+void check_stem(device& device, const options& options, tally& tally, std::mt19937& random)
+{
+    std::vector<std::pair<int, int>> inputs = options.quick ? std::vector<std::pair<int, int>> { { 96, 64 }, { 33, 47 }, { 2, 1 } }
+                                                            : std::vector<std::pair<int, int>> { { 640, 640 }, { 416, 320 }, { 33, 47 }, { 2, 1 } };
+    for (auto [width, height] : inputs) {
+        for (int channels : { 16, 48, 80 }) {
+            if (channels > 16 && (options.quick ? width == 96 : width == 640)) {
+                continue;
+            }
+
+            std::vector<yzc_picture> pictures;
+            for (int format = YZC_BGR24; format <= YZC_RGB_PLANAR; format++) {
+                // One is enlarged, one exactly halved, the others are not.
+                int times = format % 3;
+                yzc_picture picture = letterbox(format, times == 0 ? 17 : times * width, times == 0 ? 29 : times * height, width, height);
+                picture.stride = row_bytes(format, picture.frame_width) + 2 * format;
+                set_colour(picture, format % 4);
+                pictures.push_back(picture);
+                if (format == YZC_NV12 && times != 2) {
+                    picture = letterbox(format, 2 * width, 2 * height, width, height);
+                    picture.stride = row_bytes(format, picture.frame_width);
+                    set_colour(picture, 2);
+                    pictures.push_back(picture);
+                }
+            }
+
+            run_stem(device, tally, random, width, height, channels, channels != 48, pictures,
+                "stem " + std::to_string(width) + "x" + std::to_string(height) + " to " + std::to_string(channels) + " channels");
+        }
+    }
 }
 
 }
@@ -262,4 +395,6 @@ void check_preprocess(device& device, const options& options, tally& tally)
             run_batch(device, tally, random, width, height, type, mixed, "preprocess mixed batch type " + std::to_string(type));
         }
     }
+
+    check_stem(device, options, tally, random);
 }

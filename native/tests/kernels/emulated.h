@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#define YZC_KERNEL(name, threads) extern "C" void name
+#define YZC_KERNEL(name, ...) extern "C" void name
 #define YZC_DEVICE [[maybe_unused]] static inline
 #define YZC_DEVICE_MEMBER inline
 #define YZC_SHARED static
@@ -169,6 +169,8 @@ YZC_DEVICE int round_even(float value) { return (int)std::nearbyint(value); }
 YZC_DEVICE int round_down(float value) { return (int)std::floor(value); }
 YZC_DEVICE float approximate_exp2(float value) { return std::exp2(value); }
 YZC_DEVICE float approximate_reciprocal(float value) { return 1 / value; }
+YZC_DEVICE float quick_exp2(float value) { return approximate_exp2(value); }
+YZC_DEVICE float quick_reciprocal(float value) { return approximate_reciprocal(value); }
 YZC_DEVICE float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
 YZC_DEVICE float magnitude(float a) { return std::fabs(a); }
 YZC_DEVICE float larger(float a, float b) { return std::fmax(a, b); }

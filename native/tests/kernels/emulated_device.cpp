@@ -4,6 +4,7 @@
 #include "../../kernels/decode.cu"
 #include "../../kernels/activation.cu"
 #include "../../kernels/layers.cu"
+#include "../../kernels/stem.cu"
 #include "launches.h"
 
 #include <cstdio>
@@ -248,6 +249,7 @@ private:
         { "yzc_silu_f16", yzc_silu_f16 },
     };
     const std::map<std::string, void (*)(yzc_layer_params)> layer_kernels {
+        { "yzc_stem_f16", yzc_stem_f16 },
         { "yzc_copy_f16", yzc_copy_f16 },
         { "yzc_add_f16", yzc_add_f16 },
         { "yzc_upsample_f16", yzc_upsample_f16 },

@@ -40,6 +40,10 @@ internal abstract class InferenceEngine : IDisposable
     /// <summary>How pictures lie in the input tensor.</summary>
     public virtual InputLayout InputLayout => InputLayout.ChannelsFirst;
 
+    /// <summary>Whether contexts can read pictures where they lie, without a tensor: <see cref="EngineContext.Enqueue(ulong)"/>. The same at every input
+    /// size.</summary>
+    public virtual bool TakesPictures => false;
+
     /// <summary>Bytes of what a context takes for one picture.</summary>
     public int InputBytes => InputLayout == InputLayout.ChannelsLast4
         ? checked(LayerNetwork.InputChannels * Model.InputWidth * Model.InputHeight * sizeof(ushort))
@@ -127,12 +131,12 @@ internal abstract class EngineContext : IDisposable
 {
     /// <summary>
     /// Why the runs of this context neither are replays of a CUDA graph nor can be captured into one; null when they are or can, and on the CPU. A
-    /// run without a graph is right, too, but <see cref="Enqueue"/> may wait for the stream.
+    /// run without a graph is right, too, but <see cref="Enqueue()"/> may wait for the stream.
     /// </summary>
     public virtual string? GraphFallbackReason => null;
 
     /// <summary>
-    /// Whether the caller may capture <see cref="Enqueue"/> into a CUDA graph of its own, with what comes before and after it on the stream. That
+    /// Whether the caller may capture <see cref="Enqueue()"/> into a CUDA graph of its own, with what comes before and after it on the stream. That
     /// graph is launched by the caller and destroyed before this context.
     /// </summary>
     public virtual bool CanCapture => false;
@@ -140,6 +144,12 @@ internal abstract class EngineContext : IDisposable
     /// <summary>Runs the model on the bound tensors: at once on the CPU, in order on the context's stream on a GPU.</summary>
     /// <exception cref="InferenceException">The engine failed; the message is the runtime's own.</exception>
     public abstract void Enqueue();
+
+    /// <summary>Runs the model on pictures: preprocessing is part of its first layer, and the input tensor is neither written nor read.</summary>
+    /// <param name="pictures">Device address of a batch of <see cref="KernelPicture"/>, aligned to 16 bytes.</param>
+    /// <exception cref="InferenceException">The engine failed; the message is the runtime's own.</exception>
+    /// <exception cref="NotSupportedException">The engine does not say <see cref="InferenceEngine.TakesPictures"/>.</exception>
+    public virtual void Enqueue(ulong pictures) => throw new NotSupportedException("The engine takes a tensor.");
 
     public abstract void Dispose();
 }

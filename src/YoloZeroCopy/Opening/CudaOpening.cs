@@ -312,9 +312,8 @@ internal static class CudaOpening
             {
                 // The driver compiles these while cuDNN compiles its own.
                 DecodeKernels decode = new(CudnnEngine.HalfHead(sized[^1].Head), Opening.DecodingOf(options));
-                string preprocess = PreprocessKernel.NameOf(models[^1].Info.InputType, InputLayout.ChannelsLast4);
                 IEnumerable<string> layers = sized.SelectMany(static one => CudnnBinding.KernelsOf(one.Network)).Distinct();
-                device.Kernels.Begin([.. layers, preprocess, decode.ScanName, decode.RankName]);
+                device.Kernels.Begin([.. layers, decode.ScanName, decode.RankName]);
                 CudnnEngineOptions engineOptions = CudnnOptions(models[^1], options, steps);
                 if (CudnnEngine.TryOpen(sized, device.Context, device.Kernels, engineOptions, out reason) is CudnnEngine own)
                 {

@@ -39,6 +39,9 @@ public sealed class LayerArchitectureTests
         {
             LayerLoweringTests.CheckPlaces(network);
             Assert.InRange(difference, 0, 2e-3f);
+
+            // YOLOv5 begins with six by six.
+            Assert.Equal(name.StartsWith("yolov5", StringComparison.Ordinal), LayerKernels.StemOf(network) is null);
             Assert.Equal(expected, string.Join(
                 ", ", network.Layers.GroupBy(static layer => layer.GetType().Name[..^"Layer".Length])
                     .OrderBy(static group => group.Key, StringComparer.Ordinal).Select(static group => $"{group.Count()} {group.Key}")));

@@ -26,6 +26,8 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
         {
             Assert.Contains("cuDNN 9.19.0 in half precision", detector.Device, StringComparison.Ordinal);
             Assert.Contains("68 layers in half precision", detector.GraphChanges, StringComparison.Ordinal);
+            Assert.Contains("in one with preprocessing", detector.GraphChanges, StringComparison.Ordinal);
+            Assert.Null(detector.Inspection.Cuda?.Preprocess);
             Assert.Contains(
                 detector.Memory.Entries,
                 static entry =>

@@ -113,9 +113,18 @@ internal static class CudaParts
         using EngineLane lane = new(device.Context, engine, batch);
         double run = SoloTime.Measure(device.Context, lane.Stream, settings.Detector.WaitMode, repeats, _ => lane.Launch(), stop).Device;
         using KernelBenchmark kernels = new(device.Context, engine, settings.Format, Opening.DecodingOf(settings.Detector));
-        double preprocess = kernels.Preprocess(batch, repeats, stop);
         (double decode, double scan, _) = kernels.Decode(batch, repeats, stop);
         LayerTime[] layers = EngineProfile.Replay(device.Context, lane, repeats, stop);
+        KernelClass[] preprocessing = [];
+        if (lane.Context is CudnnContext { Stem: StemStep stem })
+        {
+            layers[0] = new LayerTime(stem.Label.Kind, stem.Label.Size, kernels.Stem(stem, lane.Stream, batch, repeats, stop));
+        }
+        else
+        {
+            preprocessing = [new KernelClass("preprocessing", 1, kernels.Preprocess(batch, repeats, stop))];
+        }
+
         KernelClass[] named = [];
         string? problem = null;
         try
@@ -132,7 +141,7 @@ internal static class CudaParts
             batch,
             run,
             [
-                new KernelClass("preprocessing", 1, preprocess),
+                .. preprocessing,
                 .. layers.Length > 0 ? EngineProfile.ByKind(layers) : EngineProfile.ByKind(named),
                 new KernelClass("decoding", 1, scan),
                 new KernelClass("suppression", 1, Math.Max(0, decode - scan)),

@@ -53,15 +53,8 @@ internal sealed unsafe class KernelBenchmark : IDisposable
         long frameStep = CudaLaneMemory.Align(format.ByteCount);
         long tensorBytes = CudaLaneMemory.Align((long)batch * engine.InputBytes);
         int sets = SetsFor((batch * frameStep) + tensorBytes);
-        using CudaDeviceMemory frames = new(context, (nuint)(sets * batch * frameStep));
+        using CudaDeviceMemory frames = Frames(sets * batch);
         using CudaDeviceMemory tensors = new(context, (nuint)(sets * tensorBytes));
-        byte[] noise = new byte[format.ByteCount];
-        new Random(4).NextBytes(noise);
-        for (int index = 0; index < sets * batch; index++)
-        {
-            Upload(frames.Address.Value + (ulong)(index * frameStep), noise);
-        }
-
         using CudaDeviceMemory pictures = Pictures(sets * batch, index => frames.Address.Value + (ulong)(index * frameStep));
         CudaKernel kernel = kernels.Get(PreprocessKernel.NameOf(model.InputType, engine.InputLayout));
         KernelGrid grid = PreprocessKernel.GridOf(model.InputWidth, model.InputHeight, batch);
@@ -71,6 +64,22 @@ internal sealed unsafe class KernelBenchmark : IDisposable
             set => Launch(kernel, grid, new PreprocessParameters(
                 PictureOf(pictures, set * batch), tensors.Address.Value + (ulong)(set * tensorBytes), model.InputWidth, model.InputHeight)),
             stop);
+    }
+
+    /// <summary>Median microseconds of preprocessing in one launch with the engine's first layer.</summary>
+    /// <param name="first">The launch.</param>
+    /// <param name="on">The stream that it is bound to.</param>
+    /// <param name="batch">Its batch.</param>
+    /// <param name="repeats">Replays of the graph.</param>
+    /// <param name="stop">Ends it.</param>
+    public double Stem(StemStep first, CudaStream on, int batch, int repeats, CancellationToken stop)
+    {
+        long frameStep = CudaLaneMemory.Align(format.ByteCount);
+        int sets = SetsFor(batch * frameStep);
+        using CudaDeviceMemory frames = Frames(sets * batch);
+        using CudaDeviceMemory pictures = Pictures(sets * batch, index => frames.Address.Value + (ulong)(index * frameStep));
+        return GraphTime.Measure(
+            context, on, LaunchesOf(sets), repeats, launch => first.Enqueue(PictureOf(pictures, launch % sets * batch)), stop);
     }
 
     /// <summary>Median microseconds of decoding and suppression for a batch, and of decoding alone, and the candidates that the kernels found in its
@@ -136,13 +145,38 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     /// <summary>Bytes of the parts of a picture's output: the maps of a head, or the one tensor.</summary>
     private int[] PartBytes() => engine.Head is DetectionHead head ? [.. head.Maps.Select(head.MapBytes)] : [model.OutputBytes];
 
+    /// <summary>Frames of noise.</summary>
+    private CudaDeviceMemory Frames(int count)
+    {
+        long step = CudaLaneMemory.Align(format.ByteCount);
+        CudaDeviceMemory frames = new(context, (nuint)(count * step));
+        try
+        {
+            byte[] noise = new byte[format.ByteCount];
+            new Random(4).NextBytes(noise);
+            for (int index = 0; index < count; index++)
+            {
+                Upload(frames.Address.Value + (ulong)(index * step), noise);
+            }
+
+            return frames;
+        }
+        catch
+        {
+            frames.Dispose();
+            throw;
+        }
+    }
+
     private static int SetsFor(long setBytes) => (int)Math.Clamp((Footprint + setBytes - 1) / setBytes, 2, MostSets);
 
     private static ulong PictureOf(CudaDeviceMemory pictures, int index) => pictures.Address.Value
         + ((ulong)index * (ulong)Unsafe.SizeOf<KernelPicture>());
 
-    private double Time(int sets, int repeats, Action<int> queue, CancellationToken stop) => GraphTime.Measure(
-        context, stream, (LeastLaunches + sets - 1) / sets * sets, repeats, launch => queue(launch % sets), stop);
+    private static int LaunchesOf(int sets) => (LeastLaunches + sets - 1) / sets * sets;
+
+    private double Time(int sets, int repeats, Action<int> queue, CancellationToken stop) =>
+        GraphTime.Measure(context, stream, LaunchesOf(sets), repeats, launch => queue(launch % sets), stop);
 
     private CudaDeviceMemory Pictures(int count, Func<int, ulong> addressOf)
     {

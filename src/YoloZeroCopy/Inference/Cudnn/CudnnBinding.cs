@@ -66,10 +66,19 @@ internal sealed class CudnnBinding
         }
     }
 
-    /// <summary>Names of the kernels of <see cref="LayerKernels"/> that a network needs.</summary>
+    /// <summary>What takes the first step's place where pictures are read instead of the input; null where nothing can.</summary>
+    public StemStep? Stem() => LayerKernels.StemOf(network) is ConvolutionLayer first
+        ? new StemStep(LabelOf(first), LayerKernels.Stem(first, ViewOf, batch, weights), kernels, stream)
+        : null;
+
+    /// <summary>Names of the library's kernels that a network needs from frames to its maps.</summary>
     public static IEnumerable<string> KernelsOf(LayerNetwork network) =>
         Launches(network, tensor => LayerView.Of(tensor, network.Buffers[tensor.Buffer], address: 0), batch: 1, weights: 0)
-            .Select(static step => step.Launch?.Kernel).OfType<string>().Distinct();
+            .Select(static step => step.Launch?.Kernel).OfType<string>()
+            .Append(LayerKernels.StemOf(network) is null
+                ? PreprocessKernel.NameOf(TensorElementType.Float16, InputLayout.ChannelsLast4)
+                : LayerKernels.StemName)
+            .Distinct();
 
     /// <summary>The layers in order, each with the launch of a kernel of ours; a convolution has none. A chain of pools is its first layer.</summary>
     private static IEnumerable<(Layer Layer, LayerLaunch? Launch)> Launches(

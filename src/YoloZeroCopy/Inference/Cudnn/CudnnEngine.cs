@@ -95,8 +95,12 @@ internal sealed class CudnnEngine : InferenceEngine
     public override InputLayout InputLayout => InputLayout.ChannelsLast4;
 
     /// <inheritdoc/>
+    public override bool TakesPictures => LayerKernels.StemOf(network) is not null;
+
+    /// <inheritdoc/>
     public override string GraphChanges =>
-        $"the end of the head is decoded by the library; {network.Layers.Length} layers in half precision with channels last";
+        $"the end of the head is decoded by the library; {network.Layers.Length} layers in half precision with channels last"
+            + (TakesPictures ? ", the first of them in one with preprocessing" : "");
 
     /// <inheritdoc/>
     public override string Description => $"cuDNN {library.Version} in half precision on CUDA device {context.Device.Ordinal} ({library.Path})";
@@ -369,7 +373,7 @@ internal sealed class CudnnEngine : InferenceEngine
             CudnnBinding binding = new(
                 network, plans, kernels, workspace, handle, root.weights.Address.Value, batch, (ulong)input, (ulong)output, queue);
             binding.AddSteps(steps);
-            return new CudnnContext([.. steps], () =>
+            return new CudnnContext([.. steps], binding.Stem(), () =>
             {
                 steps.ForEach(static step => step.Dispose());
                 release();

@@ -35,6 +35,22 @@ internal sealed class KernelStep(StepLabel label, CudaKernel kernel, CUstream st
     }
 }
 
+/// <summary>The first step, and preprocessing with it: <see cref="LayerKernels.Stem"/>.</summary>
+/// <param name="label">The step whose place it takes.</param>
+/// <param name="launch">The launch, without pictures.</param>
+/// <param name="kernels">Where its kernel comes from.</param>
+/// <param name="stream">The stream.</param>
+internal sealed class StemStep(StepLabel label, LayerLaunch launch, KernelSet kernels, CUstream stream)
+{
+    private readonly CudaKernel kernel = kernels.Get(launch.Kernel);
+
+    public StepLabel Label => label with { Kind = $"preprocessing, {label.Kind}" };
+
+    /// <summary>Queues a run on pictures: the device address of a batch of <see cref="KernelPicture"/>. Allocates nothing.</summary>
+    public void Enqueue(ulong pictures) => kernel.Launch(
+        stream, new CudaSize(launch.Grid.X, launch.Grid.Y, launch.Grid.Z), new CudaSize(launch.Grid.Threads), launch.Parameters with { Input = pictures });
+}
+
 /// <summary>What a step is, in words.</summary>
 /// <param name="Kind">Its kind: <c>convolution 3x3</c>.</param>
 /// <param name="Size">Channels in and out, and the size of what it writes: <c>16 to 32 channels, 160x160</c>.</param>

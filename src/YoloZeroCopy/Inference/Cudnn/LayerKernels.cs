@@ -13,10 +13,16 @@ internal static class LayerKernels
     /// <summary>Most pictures of a launch: what the second dimension of a grid can hold.</summary>
     public const int MaxBatch = 65_535;
 
+    /// <summary>Name of the kernel of <see cref="Stem"/>.</summary>
+    public const string StemName = "yzc_stem_f16";
+
     /// <summary>Side of the windows of <see cref="MaxPoolChain"/>.</summary>
     public const int ChainWindow = 5;
 
     // As in yzc_kernels.h; a test compares.
+    internal const int StemColumns = 32;
+    internal const int StemRows = 8;
+    internal const int StemThreads = 288;
     internal const int Threads = 256;
     internal const int PoolTile = 20;
     internal const int DepthwiseStrip = 4;
@@ -29,7 +35,7 @@ internal static class LayerKernels
     /// <summary>Names of the kernels.</summary>
     public static ImmutableArray<string> Names { get; } =
     [
-        "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16", "yzc_depthwise_f16",
+        StemName, "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16", "yzc_depthwise_f16",
         "yzc_depthwise_3x3_f16", "yzc_depthwise_5x5_f16", "yzc_depthwise_7x7_f16",
         "yzc_depthwise_3x3_stride_2_f16", "yzc_depthwise_5x5_stride_2_f16", "yzc_depthwise_7x7_stride_2_f16",
     ];
@@ -37,6 +43,46 @@ internal static class LayerKernels
     /// <summary>Whether there is a kernel for a layer.</summary>
     public static bool Has(Layer layer) => layer is MaxPoolLayer or UpsampleLayer or CopyLayer or AddLayer or PoolLayer or DepthwiseLayer
         || (layer is AttentionLayer attention && HeadVectors(attention.Key, attention) != 0 && HeadVectors(attention.Value, attention) != 0);
+
+    /// <summary>
+    /// The first layer of a network, where <see cref="Stem"/> can do it: a convolution of 3 by 3 that moves by two and alone reads the input; null else.
+    /// </summary>
+    public static ConvolutionLayer? StemOf(LayerNetwork network) =>
+        network.Layers[0] is ConvolutionLayer { Input.Buffer: 0, Kernel: (3, 3), Stride: (2, 2), Padding: (1, 1), Added: null } first
+            && LayerNetwork.Padded(first.Output.Channels) % (2 * LayerNetwork.ChannelMultiple) == 0
+            && network.Layers.Skip(1).SelectMany(static layer => layer.Inputs).All(static input => input.Buffer != 0)
+                ? first
+                : null;
+
+    /// <summary>Preprocessing and the layer of <see cref="StemOf"/> in one launch: frames are read and the input's tensor is not written.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="viewOf">Where a tensor lies; of the input, only its size counts.</param>
+    /// <param name="batch">Pictures.</param>
+    /// <param name="weights">Device address of the network's weights.</param>
+    /// <returns>The launch, but for the device address of the batch's <see cref="KernelPicture"/> array: <see cref="LayerParameters.Input"/>.</returns>
+    public static LayerLaunch Stem(ConvolutionLayer layer, Func<LayerTensor, LayerView> viewOf, int batch, ulong weights)
+    {
+        LayerView input = viewOf(layer.Input);
+        LayerView output = viewOf(layer.Output);
+        ThrowIfUnfit(output);
+        return new LayerLaunch(
+            StemName,
+            new KernelGrid(
+                (output.Width + StemColumns - 1) / StemColumns, (output.Height + StemRows - 1) / StemRows, Checked(batch), StemThreads),
+            new LayerParameters
+            {
+                Output = output.Address,
+                Weights = weights + (ulong)layer.WeightsAt,
+                Bias = weights + (ulong)layer.BiasAt,
+                OutputStep = output.StepVectors,
+                Vectors = output.Vectors,
+                Height = input.Height,
+                Width = input.Width,
+                OutputHeight = output.Height,
+                OutputWidth = output.Width,
+                Options = layer.Activation == LayerActivation.Silu ? LayerOptions.Silu : LayerOptions.None,
+            });
+    }
 
     /// <summary>A layer of which <see cref="Has"/> is true.</summary>
     /// <param name="layer">The layer.</param>

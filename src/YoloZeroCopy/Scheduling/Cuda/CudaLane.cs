@@ -505,11 +505,19 @@ internal sealed unsafe class CudaLane : Lane
     private void Enqueue(BatchBucket bucket, EngineContext context, CudaStream on, bool withResults)
     {
         (int size, EngineAtSize sized) = (bucket.Size, bucket.Sized);
-        KernelGrid grid = PreprocessKernel.GridOf(sized.Width, sized.Height, size);
-        device.Preprocess.Launch(
-            on, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads),
-            new PreprocessParameters(memory.Pictures, compute.Input, sized.Width, sized.Height));
-        context.Enqueue();
+        if (device.Preprocess is CudaKernel preprocess)
+        {
+            KernelGrid grid = PreprocessKernel.GridOf(sized.Width, sized.Height, size);
+            preprocess.Launch(
+                on, new CudaSize(grid.X, grid.Y, grid.Z), new CudaSize(grid.Threads),
+                new PreprocessParameters(memory.Pictures, compute.Input, sized.Width, sized.Height));
+            context.Enqueue();
+        }
+        else
+        {
+            context.Enqueue(memory.Pictures);
+        }
+
         sized.Decode.LaunchScan(on, device.Scan, ParametersOf(sized.Decode), size);
         if (withResults)
         {

@@ -21,7 +21,7 @@ internal sealed class CudaSharedResources : IDisposable
         Model = engine.Model;
         Sizes = EngineAtSize.AllOf(engine, decoding);
         DecoderMemory = new CudaBlockPool(context, MaxIdleDecoderBytes);
-        Preprocess = kernels.Get(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
+        Preprocess = engine.TakesPictures ? null : kernels.Get(PreprocessKernel.NameOf(Model.InputType, engine.InputLayout));
         Scan = kernels.Get(Decode.ScanName);
         Rank = kernels.Get(Decode.RankName);
         try
@@ -63,7 +63,8 @@ internal sealed class CudaSharedResources : IDisposable
     /// <summary>Decoding at the largest input size. The others have the same kernels.</summary>
     public DecodeKernels Decode => Sizes[^1].Decode;
 
-    public CudaKernel Preprocess { get; }
+    /// <summary>Null where the engine reads pictures.</summary>
+    public CudaKernel? Preprocess { get; }
 
     public CudaKernel Scan { get; }
 

@@ -55,6 +55,51 @@ public sealed class LayerKernelsTests
     }
 
     [Fact]
+    public void The_first_layer_takes_pictures_where_it_alone_reads_the_input_and_the_kernel_fits()
+    {
+        LayerTensor input = new(0, 0, 3);
+        LayerTensor output = new(1, 16, 32);
+        ConvolutionLayer first = new(input, output, (3, 3), (2, 2), (1, 1), 256, 8192, LayerActivation.Silu, null);
+        MaxPoolLayer second = new(output, new LayerTensor(2, 0, 32), 5);
+        Assert.Same(first, StemOf(first, second));
+        LayerLaunch launch = LayerKernels.Stem(
+            first, tensor => LayerView.Of(tensor, tensor.Buffer == 0 ? new LayerBuffer(4, 50, 131) : new LayerBuffer(64, 25, 66), 4096), 7, 1 << 20);
+
+        // Tiles of 32 by 8 cells.
+        Assert.Equal(("yzc_stem_f16", new KernelGrid(3, 4, 7, 288)), (launch.Kernel, launch.Grid));
+        Assert.Equal(
+            new LayerParameters
+            {
+                Output = 4096 + 32,
+                Weights = (1 << 20) + 256,
+                Bias = (1 << 20) + 8192,
+                OutputStep = 8,
+                Vectors = 4,
+                Height = 50,
+                Width = 131,
+                OutputHeight = 25,
+                OutputWidth = 66,
+                Options = LayerOptions.Silu,
+            },
+            launch.Parameters);
+        Layer[] others =
+        [
+            first with { Kernel = (6, 6), Padding = (2, 2) }, first with { Stride = (1, 1) }, first with { Stride = (2, 1) },
+            first with { Padding = (0, 0) }, first with { Added = output }, first with { Output = output with { Channels = 24 } },
+            first with { Input = output },
+        ];
+        Assert.All(others, other => Assert.Null(StemOf(other, second)));
+        Assert.Null(StemOf(second, first));
+        Assert.Null(StemOf(first, new CopyLayer(input, output)));
+
+        static ConvolutionLayer? StemOf(params Layer[] layers)
+        {
+            using LayerNetwork network = new() { Buffers = [], Layers = [.. layers], Outputs = [], Weights = ModelBytes.Allocate(1) };
+            return LayerKernels.StemOf(network);
+        }
+    }
+
+    [Fact]
     public void A_tensor_lies_where_its_channels_begin()
     {
         LayerView view = LayerView.Of(new LayerTensor(3, 64, 30), new LayerBuffer(128, 20, 10), 4096);

@@ -168,7 +168,7 @@ public sealed class CudaLaneTests(CompiledSources sources)
         Assert.Equal((32 + 8 + 2) * (64 + 8) * 2, engine.OutputBytes);
         await using (CudaHarness harness = new(driver, engine))
         {
-            Assert.Equal("yzc_preprocess_f16_last", harness.Shared.Preprocess.Name);
+            Assert.Equal("yzc_preprocess_f16_last", harness.Shared.Preprocess?.Name);
             Assert.Equal("yzc_scan_head_f16", harness.Shared.Scan.Name);
             (await harness.Submit()).Dispose();
         }
