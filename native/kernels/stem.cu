@@ -47,9 +47,11 @@ struct stem {
     {
     }
 
-    // Once for each column and row of the tile, not for each pixel.
-    YZC_DEVICE_MEMBER void locate_all(const yzc_picture& picture) const
+    // Once for each column and row of the tile, not for each pixel. A barrier for the block. True: the tile sees nothing but padding, as nearly half of all
+    // do of frames wider than the input.
+    YZC_DEVICE_MEMBER bool locate_all(const yzc_picture& picture) const
     {
+        bool sees_other = false;
         int i = thread_index();
         if (i < Columns) {
             int x = 2 * first_column - 1 + i;
@@ -57,6 +59,7 @@ struct stem {
             shared.columns[i] = x < 0 || x >= params.width ? location { Beyond, 0, 0 }
                 : column < 0 || column >= picture.resized_width ? location { InPadding, 0, 0 }
                                                                 : column_of(picture, column);
+            sees_other = i < Columns - 1 && shared.columns[i].first == Beyond;
         }
 
         // Another warp's.
@@ -71,7 +74,10 @@ struct stem {
             }
 
             shared.rows[i] = y < 0 || y >= params.height ? location { Beyond, 0, 0 } : from;
+            sees_other = shared.rows[i].first != InPadding;
         }
+
+        return !block_any(sees_other);
     }
 
     YZC_DEVICE_MEMBER void load(const yzc_picture& picture) const
@@ -119,14 +125,17 @@ struct stem {
 
     // A row of the tile: products of 16 cells by 16 channels, of 8 words at a time, which are four pixels. The columns of a product are ordered so that a lane
     // has four channels side by side: channel 4 (c / 2) + 2 j + c % 2 is column c of product j.
+    // In padding all cells are the same: one product has them.
+    template <bool AllPadding>
     YZC_DEVICE_MEMBER void multiply(int row, int channels) const
     {
+        constexpr int Products = AllPadding ? 1 : RowProducts;
         int group = lane_index() / 4;
         int pair = lane_index() % 4;
         uint64_t from = params.weights + 4ull * (uint64_t)((16 * channels + 4 * (group / 2) + group % 2) * ChannelWords + pair);
         uint64_t bias = params.bias + 2ull * (uint64_t)(16 * channels + 4 * pair);
         uint32_t weights[3][2][2];
-        float sums[RowProducts][2][4];
+        float sums[Products][2][4];
 #pragma unroll
         for (int j = 0; j < 2; j++) {
 #pragma unroll
@@ -138,22 +147,25 @@ struct stem {
 
             uint32_t two = read32(bias + 4ull * (uint64_t)j);
 #pragma unroll
-            for (int i = 0; i < RowProducts; i++) {
+            for (int i = 0; i < Products; i++) {
                 sums[i][j][0] = sums[i][j][2] = half_to_float(two & 0xFFFF);
                 sums[i][j][1] = sums[i][j][3] = half_to_float(two >> 16);
             }
         }
 
+        constexpr int Level = (int)Padding;
+        uint64_t padding = to_halves({ Level, Level, Level });
+        uint32_t constant = (uint32_t)(pair % 2 == 0 ? padding : padding >> 32);
         const uint32_t* words = (const uint32_t*)shared.pixels + (2 * row * Columns + 2 * group) * Words + pair;
 #pragma unroll
         for (int ky = 0; ky < 3; ky++) {
 #pragma unroll
             for (int s = 0; s < 2; s++) {
 #pragma unroll
-                for (int i = 0; i < RowProducts; i++) {
+                for (int i = 0; i < Products; i++) {
                     int at = (ky * Columns + 2 * Cells * i) * Words + 4 * s;
-                    uint32_t upper = words[at];
-                    uint32_t lower = words[at + Cells * Words];
+                    uint32_t upper = AllPadding ? constant : words[at];
+                    uint32_t lower = AllPadding ? constant : words[at + Cells * Words];
 #pragma unroll
                     for (int j = 0; j < 2; j++) {
                         warp_multiply_add(sums[i][j], upper, lower, weights[ky][s][j]);
@@ -165,14 +177,17 @@ struct stem {
         bool has_silu = (params.options & YZC_SILU) != 0;
         int pixels = params.output_height * params.output_width;
         uint64_t cells = at(params.output, params.output_step, pixels, block_z(), (first_row + row) * params.output_width, 2 * channels) + 8ull * (uint64_t)pair;
+        uint64_t result = 0;
 #pragma unroll
         for (int i = 0; i < 2 * RowProducts; i++) {
             int x = first_column + Cells / 2 * i + group;
-            uint64_t result = 0;
+            if (i == 0 || !AllPadding) {
+                result = 0;
 #pragma unroll
-            for (int k = 0; k < 4; k++) {
-                float sum = sums[i / 2][k / 2][2 * (i % 2) + k % 2];
-                result |= (uint64_t)float_to_half(has_silu ? quick_silu(sum) : sum) << 16 * k;
+                for (int k = 0; k < 4; k++) {
+                    float sum = sums[AllPadding ? 0 : i / 2][k / 2][2 * (i % 2) + k % 2];
+                    result |= (uint64_t)float_to_half(has_silu ? quick_silu(sum) : sum) << 16 * k;
+                }
             }
 
             if (x < params.output_width) {
@@ -184,15 +199,24 @@ struct stem {
     YZC_DEVICE_MEMBER void run() const
     {
         const yzc_picture picture = read_picture(params.input, block_z());
-        locate_all(picture);
-        block_sync();
+        if (locate_all(picture)) {
+            multiply_all<true>();
+            return;
+        }
+
         load(picture);
         block_sync();
+        multiply_all<false>();
+    }
+
+    template <bool AllPadding>
+    YZC_DEVICE_MEMBER void multiply_all() const
+    {
         int row = warp_index();
         if (row < YZC_STEM_ROWS && first_row + row < params.output_height) {
 #pragma unroll 1
             for (int channels = 0; channels < params.vectors / 2; channels++) {
-                multiply(row, channels);
+                multiply<AllPadding>(row, channels);
             }
         }
     }

@@ -328,11 +328,11 @@ void run_stem(device& device, tally& tally, std::mt19937& random, int width, int
 
 void check_stem(device& device, const options& options, tally& tally, std::mt19937& random)
 {
-    std::vector<std::pair<int, int>> inputs = options.quick ? std::vector<std::pair<int, int>> { { 96, 64 }, { 33, 47 }, { 2, 1 } }
+    std::vector<std::pair<int, int>> inputs = options.quick ? std::vector<std::pair<int, int>> { { 160, 64 }, { 33, 47 }, { 2, 1 } }
                                                             : std::vector<std::pair<int, int>> { { 640, 640 }, { 416, 320 }, { 33, 47 }, { 2, 1 } };
     for (auto [width, height] : inputs) {
         for (int channels : { 16, 48, 80 }) {
-            if (channels > 16 && (options.quick ? width == 96 : width == 640)) {
+            if (channels > 16 && (options.quick ? width == 160 : width == 640)) {
                 continue;
             }
 
@@ -352,6 +352,10 @@ void check_stem(device& device, const options& options, tally& tally, std::mt199
                 }
             }
 
+            // Tiles that see nothing but padding.
+            yzc_picture wide = letterbox(YZC_RGB24, 2 * width, height / 4 + 1, width, height);
+            wide.stride = row_bytes(YZC_RGB24, wide.frame_width);
+            pictures.push_back(wide);
             run_stem(device, tally, random, width, height, channels, channels != 48, pictures,
                 "stem " + std::to_string(width) + "x" + std::to_string(height) + " to " + std::to_string(channels) + " channels");
         }
