@@ -47,6 +47,7 @@ internal static class Tool
             InfoCommand.Create(),
             PlanCommand.Create(),
             BenchCommand.Create(),
+            ServeCommand.Create(),
             DoctorCommand.Create(),
             BuildCommand.Create(),
             OptimizeCommand.Create(),

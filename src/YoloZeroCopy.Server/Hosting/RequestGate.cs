@@ -1,0 +1,57 @@
+using Microsoft.AspNetCore.Http;
+
+namespace YoloZeroCopy.Server;
+
+/// <summary>Lets so many requests to infer be open at once, and gives each a time for its bytes. Before anything of them is read.</summary>
+internal sealed class RequestGate(DetectionServerOptions options, ServerMetrics metrics)
+{
+    private const string Infer = "/infer";
+    private static readonly object ReceiveKey = new();
+
+    /// <summary>Middleware.</summary>
+    public async Task CheckAsync(HttpContext context, RequestDelegate next)
+    {
+        string path = context.Request.Path.Value ?? "";
+        bool isStream = path == $"/{InferenceMethods.Service}/ModelStreamInfer";
+        if (!isStream && path != $"/{InferenceMethods.Service}/ModelInfer" && !path.EndsWith(Infer, StringComparison.Ordinal)
+            && !path.EndsWith(RestEndpoints.Detect, StringComparison.Ordinal))
+        {
+            await next(context).ConfigureAwait(false);
+            return;
+        }
+
+        if (!metrics.TryOpen(options.MaxRequests))
+        {
+            await Answers.RefuseAsync(context, new RequestException(
+                Refusal.Overloaded, $"{options.MaxRequests} requests are open, as many as may be.", TimeSpan.FromSeconds(1))).ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            if (isStream)
+            {
+                await next(context).ConfigureAwait(false);
+                return;
+            }
+
+            using CancellationTokenSource receiving = new(options.ReceiveTimeout);
+            using CancellationTokenRegistration abort = receiving.Token.UnsafeRegister(static context => ((HttpContext)context!).Abort(), context);
+            context.Items[ReceiveKey] = receiving;
+            await next(context).ConfigureAwait(false);
+        }
+        finally
+        {
+            metrics.Closed();
+        }
+    }
+
+    /// <summary>All bytes of the request are there: from here on it waits for the model, and not for its sender.</summary>
+    public static void Received(HttpContext context)
+    {
+        if (context.Items.TryGetValue(ReceiveKey, out object? value) && value is CancellationTokenSource receiving)
+        {
+            receiving.CancelAfter(Timeout.InfiniteTimeSpan);
+        }
+    }
+}
