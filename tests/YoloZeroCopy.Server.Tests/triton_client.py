@@ -2,6 +2,7 @@
 
 Prints one line for each part that it did; ends with an error where an answer is not what it should be. The picture's boxes are the ones that every way must bring.
 """
+import base64
 import os
 import queue
 import sys
@@ -37,6 +38,20 @@ metadata = client.get_model_metadata(model)
 assert [tensor.name for tensor in metadata.inputs] == ["picture", "image"], metadata
 assert "statistics" in client.get_server_metadata().extensions
 print("health and metadata")
+
+# Of CUDA only the handle is Triton's client's affair: a program that has the memory gives it, as HEX:HEIGHTxWIDTH.
+if "YZC_CUDA_FRAME" in os.environ:
+    handle, frame = os.environ["YZC_CUDA_FRAME"].split(":")
+    shape = [int(side) for side in frame.split("x")] + [3]
+    size = int(np.prod(shape))
+    client.register_cuda_shared_memory("device", base64.b64encode(bytes.fromhex(handle)), 0, size)
+    assert client.get_cuda_shared_memory_status().regions["device"].byte_size == size
+    on_device = triton.InferInput("image", shape, "UINT8")
+    on_device.set_shared_memory("device", size)
+    print(f"infer in CUDA shared memory: {len(found(client.infer(model, [on_device]))[0])} detections")
+    client.unregister_cuda_shared_memory("device")
+    print(refused(client.infer, model, [on_device]))
+    sys.exit()
 
 with open(picture, "rb") as file:
     data = file.read()
@@ -93,19 +108,7 @@ finally:
     shm.destroy_shared_memory_region(region_in)
     shm.destroy_shared_memory_region(region_out)
 
-# CUDA shared memory: with a handle where the environment gives one, as a program of CUDA's that lives meanwhile does.
-handle = os.environ.get("YZC_CUDA_HANDLE")
-if handle is None:
-    print("CUDA shared memory without a device:", refused(client.register_cuda_shared_memory, "device", b"0" * 64, 0, 1 << 20))
-else:
-    frame = [int(side) for side in os.environ["YZC_CUDA_FRAME"].split("x")]
-    size = int(np.prod(frame))
-    client.register_cuda_shared_memory("device", bytes.fromhex(handle), 0, size)
-    assert client.get_cuda_shared_memory_status().regions["device"].byte_size == size
-    on_device = triton.InferInput("image", frame, "UINT8")
-    on_device.set_shared_memory("device", size)
-    print(f"infer in CUDA shared memory: {len(found(client.infer(model, [on_device]))[0])} detections")
-    client.unregister_cuda_shared_memory("device")
+print("CUDA shared memory without a device:", refused(client.register_cuda_shared_memory, "device", b"0" * 64, 0, 1 << 20))
 
 # A stream: every frame is answered, in order.
 answers = queue.Queue()

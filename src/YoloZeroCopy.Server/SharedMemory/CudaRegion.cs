@@ -69,6 +69,7 @@ internal sealed unsafe class CudaRegion : SharedRegion
     public override void Write(long offset, ReadOnlySpan<byte> source)
     {
         ThrowIfNotWithin(offset, source.Length);
+        context.MakeCurrent();
         fixed (byte* bytes = source)
         {
             stream.CopyToDevice(memory.Address.Offset((ulong)offset), bytes, (nuint)source.Length);
