@@ -1,10 +1,7 @@
-using System.Net;
-using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -15,8 +12,8 @@ using YoloZeroCopy.Server;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// Serves the models of a folder to clients in any language, over gRPC and REST of the Open Inference Protocol v2 with Triton's extensions. Requests of
-/// all clients meet in the pipeline of their model's detector.
+/// Serves the models of a folder to clients in any language, over gRPC and REST of the Open Inference Protocol v2 with Triton's extensions. Requests
+/// of all clients meet in the pipeline of their model's detector.
 /// </summary>
 /// <remarks>
 /// Any thread. A detector that meets an error that it cannot go on after is opened again; only the requests that were in it are lost. After a sticky
@@ -37,6 +34,7 @@ public sealed class DetectionServer : IAsyncDisposable
     private readonly ModelRepository models;
     private readonly SharedRegions regions;
     private readonly ServerMetrics metrics;
+    private readonly Inference inference;
     private readonly PrometheusText prometheus;
     private readonly Breaking breaking = new();
     private readonly ILogger logger;
@@ -62,11 +60,13 @@ public sealed class DetectionServer : IAsyncDisposable
         });
         if (options.ExportMetrics)
         {
-            _ = builder.Services.AddOpenTelemetry().WithMetrics(static metrics => metrics.AddMeter(PrometheusText.LibraryMeter, ServerMetrics.Name).AddOtlpExporter());
+            _ = builder.Services.AddOpenTelemetry().WithMetrics(
+                static metrics => metrics.AddMeter(PrometheusText.LibraryMeter, ServerMetrics.Name).AddOtlpExporter());
         }
 
         // The services that are made for calls find here what they work with.
-        _ = builder.Services.AddSingleton(_ => models!).AddSingleton(_ => regions!).AddSingleton(_ => inference!).AddSingleton(breaking).AddSingleton(options);
+        _ = builder.Services.AddSingleton(_ => models!).AddSingleton(_ => regions!).AddSingleton(_ => inference!).AddSingleton(breaking).AddSingleton(
+            options);
         _ = builder.Services.AddSingleton<InferenceService>().AddSingleton<HealthService>();
         app = builder.Build();
         logger = new QuietLogger(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(DetectionServer).FullName!));
@@ -84,8 +84,6 @@ public sealed class DetectionServer : IAsyncDisposable
         _ = app.MapGrpcService<InferenceService>();
         _ = app.MapGrpcService<HealthService>();
     }
-
-    private readonly Inference inference;
 
     /// <summary>Where REST, metrics and probes are.</summary>
     public Uri HttpAddress { get; private set; } = null!;
@@ -165,7 +163,8 @@ public sealed class DetectionServer : IAsyncDisposable
         await app.StartAsync(cancellationToken).ConfigureAwait(false);
 
         // In the order in which they were named.
-        Uri[] addresses = [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Select(static one => new Uri(one))];
+        Uri[] addresses =
+            [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Select(static one => new Uri(one))];
         (HttpAddress, GrpcAddress) = (addresses[0], addresses[1]);
         ServerLog.Serving(logger, HttpAddress.ToString(), GrpcAddress.ToString());
         opening = Task.Run(() => models.OpenAsync(breaking.Draining), CancellationToken.None);

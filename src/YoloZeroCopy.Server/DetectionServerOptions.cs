@@ -1,10 +1,12 @@
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 
 namespace YoloZeroCopy;
 
-/// <summary>How a <see cref="DetectionServer"/> serves. The defaults are for clients on this machine; every number is checked, and all of them together, when it starts.</summary>
+/// <summary>How a <see cref="DetectionServer"/> serves. The defaults are for clients on this machine; every number is checked, and all of them
+/// together, when it starts.</summary>
 /// <remarks>Copied when it starts: what is changed later changes no server.</remarks>
 public sealed record DetectionServerOptions
 {
@@ -28,7 +30,8 @@ public sealed record DetectionServerOptions
     /// <summary>Port of REST, metrics and probes; 0 takes a free one.</summary>
     public int HttpPort { get; set; } = 8000;
 
-    /// <summary>Port of gRPC, another than <see cref="HttpPort"/>: without TLS, the two versions of HTTP cannot share one. 0 takes a free one.</summary>
+    /// <summary>Port of gRPC, another than <see cref="HttpPort"/>: without TLS, the two versions of HTTP cannot share one. 0 takes a free
+    /// one.</summary>
     public int GrpcPort { get; set; } = 8001;
 
     /// <summary>Certificate with its private key, for TLS on both ports; null for none. It stays the caller's.</summary>
@@ -39,7 +42,8 @@ public sealed record DetectionServerOptions
     /// </summary>
     public string? Token { get; set; }
 
-    /// <summary>Whether other addresses than this machine's own may be listened at without TLS or without a token, as behind a proxy that has both.</summary>
+    /// <summary>Whether other addresses than this machine's own may be listened at without TLS or without a token, as behind a proxy that has
+    /// both.</summary>
     public bool AllowInsecure { get; set; }
 
     /// <summary>Whether clients may load and unload models of the folder.</summary>
@@ -71,7 +75,8 @@ public sealed record DetectionServerOptions
 
     /// <summary>
     /// How long a request may wait for the model before it is computed. Where it would be longer by what is queued and by how fast the pipeline is
-    /// now, the request is refused at once, with a hint when to try again; one that is found to have waited longer when its turn comes is refused then.
+    /// now, the request is refused at once, with a hint when to try again; one that is found to have waited longer when its turn comes is refused
+    /// then.
     /// </summary>
     public TimeSpan MaxQueueAge { get; set; } = TimeSpan.FromSeconds(1);
 
@@ -93,6 +98,10 @@ public sealed record DetectionServerOptions
     /// <summary>Opens a model, for tests.</summary>
     internal Func<string, DetectorOptions, CancellationToken, Task<YoloDetector>> Open { get; set; } =
         static (path, options, cancellationToken) => YoloDetector.OpenAsync(path, options, progress: null, cancellationToken);
+
+    /// <summary>For people, without the token: <c>models of /models at 127.0.0.1:8000 (REST) and 8001 (gRPC)</c>.</summary>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"models of {ModelFolder} at {Address}:{HttpPort} (REST) and {GrpcPort} (gRPC)");
 
     /// <summary>A copy, checked.</summary>
     internal DetectionServerOptions Checked()
@@ -135,21 +144,24 @@ public sealed record DetectionServerOptions
         if (Token is not null && (Token.Length < MinTokenLength || Token.Any(static letter => letter is <= ' ' or > '~')))
         {
             throw new ArgumentException(
-                $"{nameof(Token)} has {Token.Length} characters; {MinTokenLength} or more that are printable ASCII without spaces are wanted.", nameof(Token));
+                $"{nameof(Token)} has {Token.Length} characters; {MinTokenLength} or more that are printable ASCII without spaces are wanted.",
+                    nameof(Token));
         }
 
         bool isLocal = IPAddress.IsLoopback(Address);
         if (!isLocal && !AllowInsecure && (Certificate is null || Token is null))
         {
             throw new ArgumentException(
-                $"{nameof(Address)} is {Address}, where other machines reach it: that needs a {nameof(Certificate)} and a {nameof(Token)}, or {nameof(AllowInsecure)}.",
+                $"{nameof(Address)} is {Address}, where other machines reach it: that needs a {nameof(Certificate)} and a "
+                    + $"{nameof(Token)}, or {nameof(AllowInsecure)}.",
                 nameof(Address));
         }
 
         if (SharedMemory && !isLocal)
         {
             throw new ArgumentException(
-                $"{nameof(SharedMemory)} is for clients on this machine, and {nameof(Address)} is {Address}; listen at this machine's own.", nameof(SharedMemory));
+                $"{nameof(SharedMemory)} is for clients on this machine, and {nameof(Address)} is {Address}; listen at this machine's own.",
+                    nameof(SharedMemory));
         }
 
         if (SharedMemory && !OperatingSystem.IsLinux())
@@ -160,18 +172,21 @@ public sealed record DetectionServerOptions
         if (Detector.Overflow != OverflowPolicy.Wait)
         {
             throw new ArgumentException(
-                $"{nameof(DetectorOptions.Overflow)} is {Detector.Overflow}; a server answers every request: {OverflowPolicy.Wait} is wanted.", nameof(Detector));
+                $"{nameof(DetectorOptions.Overflow)} is {Detector.Overflow}; a server answers every request: {OverflowPolicy.Wait} is wanted.",
+                    nameof(Detector));
         }
 
         if (Detector.MaxFrameAge != TimeSpan.Zero)
         {
-            throw new ArgumentException($"{nameof(DetectorOptions.MaxFrameAge)} is given by {nameof(MaxQueueAge)}, and must be zero.", nameof(Detector));
+            throw new ArgumentException(
+                $"{nameof(DetectorOptions.MaxFrameAge)} is given by {nameof(MaxQueueAge)}, and must be zero.", nameof(Detector));
         }
 
         if (Detector.MaxBatchDelay >= MaxQueueAge)
         {
             throw new ArgumentException(
-                $"{nameof(DetectorOptions.MaxBatchDelay)} is {Detector.MaxBatchDelay}, and {nameof(MaxQueueAge)} is {MaxQueueAge}: batches must not wait so long.",
+                $"{nameof(DetectorOptions.MaxBatchDelay)} is {Detector.MaxBatchDelay}, and {nameof(MaxQueueAge)} is "
+                    + $"{MaxQueueAge}: batches must not wait so long.",
                 nameof(Detector));
         }
     }

@@ -11,6 +11,7 @@ public class PackageContentTests(PackedPackages packages)
     [InlineData("YoloZeroCopy")]
     [InlineData("YoloZeroCopy.Cuda")]
     [InlineData("YoloZeroCopy.Extensions.Hosting")]
+    [InlineData("YoloZeroCopy.Server")]
     [InlineData("YoloZeroCopy.Tracking")]
     [InlineData("YoloZeroCopy.Video")]
     public void Library_package_holds_these_files_and_no_other(string id)

@@ -38,7 +38,7 @@ public partial class PackageMetadataTests(PackedPackages packages)
         Assert.All(
             metadata.Descendants().Where(static element => element.Name.LocalName == "dependency"),
             static dependency => Assert.Matches(
-                "^(YoloZeroCopy|Google[.]Protobuf$|SkiaSharp|HarfBuzzSharp|Microsoft[.]Extensions[.])", dependency.Attribute("id")!.Value));
+                "^(YoloZeroCopy|Google[.]Protobuf$|Grpc[.]AspNetCore[.]Server$|OpenTelemetry[.]|SkiaSharp|HarfBuzzSharp|Microsoft[.]Extensions[.])", dependency.Attribute("id")!.Value));
     });
 
     [Fact]

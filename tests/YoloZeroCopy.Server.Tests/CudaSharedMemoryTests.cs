@@ -8,7 +8,8 @@ using YoloZeroCopy.Server.Protocol;
 
 namespace YoloZeroCopy.Server.Tests;
 
-/// <summary>Frames and results in device memory of another process, on the stand-in driver, which maps 4,096 bytes for any handle of its own.</summary>
+/// <summary>Frames and results in device memory of another process, on the stand-in driver, which maps 4,096 bytes for any handle of its
+/// own.</summary>
 public sealed class CudaSharedMemoryTests(CompiledSources sources, ITestOutputHelper output) : IClassFixture<CompiledSources>
 {
     [Fact]
@@ -17,11 +18,13 @@ public sealed class CudaSharedMemoryTests(CompiledSources sources, ITestOutputHe
         await using TestServer server = await StartAsync();
         byte[] handle = new byte[CudaIpc.HandleBytes];
         Assert.Contains("has 4096 bytes", (await Refused(server, "device", handle, 0, 4097)).Status.Detail, StringComparison.Ordinal);
-        Assert.Contains("cuIpcOpenMemHandle", (await Refused(server, "device", new byte[64], 0, 4096, mark: false)).Status.Detail, StringComparison.Ordinal);
+        Assert.Contains(
+            "cuIpcOpenMemHandle", (await Refused(server, "device", new byte[64], 0, 4096, mark: false)).Status.Detail, StringComparison.Ordinal);
         Assert.Contains("64 bytes", (await Refused(server, "device", new byte[63], 0, 4096, mark: false)).Status.Detail, StringComparison.Ordinal);
         Assert.Contains("CUDA device 3", (await Refused(server, "device", handle, 3, 4096)).Status.Detail, StringComparison.Ordinal);
         await RegisterAsync(server, "device", handle, 0, 4096);
-        CudaSharedMemoryStatusResponse status = await server.Grpc.CallAsync<CudaSharedMemoryStatusRequest, CudaSharedMemoryStatusResponse>("CudaSharedMemoryStatus", new());
+        CudaSharedMemoryStatusResponse status = await server.Grpc.CallAsync<CudaSharedMemoryStatusRequest,
+            CudaSharedMemoryStatusResponse>("CudaSharedMemoryStatus", new());
         Assert.Equal(4096u, status.Regions["device"].ByteSize);
 
         // The stand-in finds nothing in frames; that it was asked of them where they lie is what its counts say.
@@ -53,7 +56,9 @@ public sealed class CudaSharedMemoryTests(CompiledSources sources, ITestOutputHe
         using HttpResponseMessage unregistered = await server.Http.PostAsync("/v2/cudasharedmemory/region/device/unregister", null);
         Assert.Equal(HttpStatusCode.OK, unregistered.StatusCode);
         await Task.WhenAll(open).ContinueWith(static _ => { }, TaskScheduler.Default);
-        Assert.All(open, static one => Assert.True(one.IsCompletedSuccessfully || one.Exception!.InnerException is RpcException { StatusCode: StatusCode.NotFound or StatusCode.InvalidArgument }));
+        Assert.All(open, static one => Assert.True(
+            one.IsCompletedSuccessfully
+            || one.Exception!.InnerException is RpcException { StatusCode: StatusCode.NotFound or StatusCode.InvalidArgument }));
         Assert.Equal("", StandInMisuse());
     }
 
@@ -102,5 +107,6 @@ public sealed class CudaSharedMemoryTests(CompiledSources sources, ITestOutputHe
     }
 
     private static unsafe string StandInMisuse() => System.Runtime.InteropServices.Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)
-        System.Runtime.InteropServices.NativeLibrary.GetExport(System.Runtime.InteropServices.NativeLibrary.Load(CudaDriver.Library), "yzc_misuse"))())!;
+        System.Runtime.InteropServices.NativeLibrary.GetExport(
+            System.Runtime.InteropServices.NativeLibrary.Load(CudaDriver.Library), "yzc_misuse"))())!;
 }

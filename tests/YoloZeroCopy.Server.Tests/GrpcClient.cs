@@ -30,17 +30,19 @@ internal sealed class GrpcClient : IDisposable
     };
 
     public async Task<TResponse> CallAsync<TRequest, TResponse>(
-        string method, TRequest request, TimeSpan? deadline = null, CancellationToken cancellationToken = default, string service = "inference.GRPCInferenceService")
+        string method, TRequest request, TimeSpan? deadline = null, string service = "inference.GRPCInferenceService",
+            CancellationToken cancellationToken = default)
         where TRequest : class, IMessage<TRequest>, new()
         where TResponse : class, IMessage<TResponse>, new()
     {
         CallOptions options = new(Headers, deadline is TimeSpan time ? DateTime.UtcNow + time : null, cancellationToken);
-        using AsyncUnaryCall<TResponse> call = invoker.AsyncUnaryCall(Method<TRequest, TResponse>(MethodType.Unary, method, service), null, options, request);
+        using AsyncUnaryCall<TResponse> call =
+            invoker.AsyncUnaryCall(Method<TRequest, TResponse>(MethodType.Unary, method, service), null, options, request);
         return await call;
     }
 
     public Task<ModelInferResponse> InferAsync(ModelInferRequest request, TimeSpan? deadline = null, CancellationToken cancellationToken = default) =>
-        CallAsync<ModelInferRequest, ModelInferResponse>("ModelInfer", request, deadline, cancellationToken);
+        CallAsync<ModelInferRequest, ModelInferResponse>("ModelInfer", request, deadline, cancellationToken: cancellationToken);
 
     public AsyncDuplexStreamingCall<ModelInferRequest, ModelStreamInferResponse> Stream() => invoker.AsyncDuplexStreamingCall(
         Method<ModelInferRequest, ModelStreamInferResponse>(MethodType.DuplexStreaming, "ModelStreamInfer", "inference.GRPCInferenceService"),

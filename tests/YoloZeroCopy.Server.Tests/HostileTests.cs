@@ -18,7 +18,7 @@ public sealed class HostileTests(ITestOutputHelper output)
     {
         await using TestServer server = await StartAsync();
         using CancellationTokenSource ending = new();
-        Task<int>[] honest = [HonestAsync(server, ending.Token, overGrpc: true), HonestAsync(server, ending.Token, overGrpc: false)];
+        Task<int>[] honest = [HonestAsync(server, overGrpc: true, ending.Token), HonestAsync(server, overGrpc: false, ending.Token)];
         byte[] rest = Rest();
         byte[] message = GrpcMessage();
         byte[] raw = RawHttp2(message);
@@ -40,7 +40,8 @@ public sealed class HostileTests(ITestOutputHelper output)
         })));
         ending.Cancel();
         int[] served = await Task.WhenAll(honest);
-        output.WriteLine($"{Mutations} damaged requests, {answered} of them answered; beside them {served[0]} and {served[1]} honest ones, all answered as they should be");
+        output.WriteLine($"{Mutations} damaged requests, {answered} of them answered; beside them {served[0]} and {served[1]} "
+            + $"honest ones, all answered as they should be");
         Assert.All(served, static count => Assert.True(count > 0));
         await server.UntilQuietAsync();
         Assert.True(server.Server.IsReady);
@@ -64,7 +65,7 @@ public sealed class HostileTests(ITestOutputHelper output)
         }
 
         using CancellationTokenSource ending = new();
-        Task<int> honest = HonestAsync(server, ending.Token, overGrpc: true);
+        Task<int> honest = HonestAsync(server, overGrpc: true, ending.Token);
 
         // Those of REST have begun a request, and are cut off by the time that it may take.
         byte[] buffer = new byte[4096];
@@ -124,7 +125,7 @@ public sealed class HostileTests(ITestOutputHelper output)
         configure?.Invoke(options);
     });
 
-    private static async Task<int> HonestAsync(TestServer server, CancellationToken ending, bool overGrpc)
+    private static async Task<int> HonestAsync(TestServer server, bool overGrpc, CancellationToken ending)
     {
         int served = 0;
         byte[] png = PictureFile.EncodePng(Enumerable.Repeat((byte)4, 32 * 16 * 3).ToArray(), new FrameFormat(PixelFormat.Bgr24, 32, 16));
@@ -133,11 +134,13 @@ public sealed class HostileTests(ITestOutputHelper output)
         {
             if (overGrpc)
             {
-                Assert.Equal([new Detection(1, 0.5f, 0, 0, 32, 16)], TestServer.Found(await grpc.InferAsync(GrpcClient.Frame("echo", 4))));
+                Assert.Equal([new Detection(1, 0.5f, 0, 0, 32, 16)],
+                    TestServer.Found(await grpc.InferAsync(GrpcClient.Frame("echo", 4), cancellationToken: CancellationToken.None)));
             }
             else
             {
-                using HttpResponseMessage response = await server.Http.PostAsync("/v2/models/echo/detect", new ByteArrayContent(png), CancellationToken.None);
+                using HttpResponseMessage response =
+                    await server.Http.PostAsync("/v2/models/echo/detect", new ByteArrayContent(png), CancellationToken.None);
                 Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             }
 
@@ -150,7 +153,8 @@ public sealed class HostileTests(ITestOutputHelper output)
     private static byte[] Rest()
     {
         const string Json = """{"id":"x","inputs":[{"name":"image","datatype":"UINT8","shape":[2,4,3],"parameters":{"binary_data_size":24,"pixel_format":"rgb24"}}],"outputs":[{"name":"boxes"}]}""";
-        string head = $"POST /v2/models/echo/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {Json.Length + 24}\r\nInference-Header-Content-Length: {Json.Length}\r\n\r\n";
+        string head = $"POST /v2/models/echo/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: "
+            + $"{Json.Length + 24}\r\nInference-Header-Content-Length: {Json.Length}\r\n\r\n";
         return [.. Encoding.ASCII.GetBytes(head + Json), .. new byte[24]];
     }
 
@@ -166,14 +170,17 @@ public sealed class HostileTests(ITestOutputHelper output)
     /// <summary>A call as the bytes of a connection: preface, settings, a header block without compression, the message.</summary>
     private static byte[] RawHttp2(byte[] message)
     {
-        byte[] headers = [.. Header(":method", "POST"), .. Header(":scheme", "http"), .. Header(":path", "/inference.GRPCInferenceService/ModelInfer"),
+        byte[] headers =
+            [.. Header(":method", "POST"), .. Header(":scheme", "http"), .. Header(":path", "/inference.GRPCInferenceService/ModelInfer"),
             .. Header(":authority", "127.0.0.1"), .. Header("content-type", "application/grpc"), .. Header("te", "trailers")];
         byte[] data = [0, .. BigEndian(message.Length), .. message];
         return [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, []), .. Frame(1, 4, 1, headers), .. Frame(0, 1, 1, data)];
 
         static byte[] BigEndian(int value) => [(byte)(value >> 24), (byte)(value >> 16), (byte)(value >> 8), (byte)value];
-        static byte[] Header(string name, string value) => [0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length, .. Encoding.ASCII.GetBytes(value)];
-        static byte[] Frame(byte type, byte flags, int stream, byte[] payload) => [.. BigEndian(payload.Length)[1..], type, flags, .. BigEndian(stream), .. payload];
+        static byte[] Header(string name, string value) =>
+            [0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length, .. Encoding.ASCII.GetBytes(value)];
+        static byte[] Frame(byte type, byte flags, int stream, byte[] payload) =>
+            [.. BigEndian(payload.Length)[1..], type, flags, .. BigEndian(stream), .. payload];
     }
 
     private static byte[] Mutate(byte[] original, Random random)
@@ -240,7 +247,8 @@ public sealed class HostileTests(ITestOutputHelper output)
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new ByteArrayContent([0, (byte)(message.Length >> 24), (byte)(message.Length >> 16), (byte)(message.Length >> 8), (byte)message.Length, .. message]),
+            Content = new ByteArrayContent(
+                [0, (byte)(message.Length >> 24), (byte)(message.Length >> 16), (byte)(message.Length >> 8), (byte)message.Length, .. message]),
         };
         call.Content.Headers.ContentType = new("application/grpc");
         call.Headers.TE.Add(new("trailers"));
@@ -248,7 +256,9 @@ public sealed class HostileTests(ITestOutputHelper output)
         _ = await response.Content.ReadAsByteArrayAsync();
 
         // One of the protocol's answers, and never that something unexpected was met.
-        string status = (response.TrailingHeaders.TryGetValues("grpc-status", out IEnumerable<string>? values) ? values : response.Headers.GetValues("grpc-status")).Single();
+        string status = (
+            response.TrailingHeaders.TryGetValues("grpc-status", out IEnumerable<string>? values) ? values
+            : response.Headers.GetValues("grpc-status")).Single();
         Assert.Contains(status, (string[])["0", "3", "5", "7"]);
         return true;
     }

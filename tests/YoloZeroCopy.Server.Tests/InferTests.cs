@@ -32,7 +32,8 @@ public sealed class InferTests
         }
 
         await using DetectionServer server = await DetectionServer.StartAsync(
-            new DetectionServerOptions { ModelFolder = folder.Path, HttpPort = 0, GrpcPort = 0, Detector = detector, MaxQueueAge = TestServer.Patience });
+            new DetectionServerOptions { ModelFolder = folder.Path, HttpPort = 0, GrpcPort = 0, Detector = detector,
+                MaxQueueAge = TestServer.Patience });
         await server.Opened;
         using HttpClient http = new() { BaseAddress = server.HttpAddress };
         using GrpcClient grpc = new(server.GrpcAddress);
@@ -41,7 +42,12 @@ public sealed class InferTests
         Assert.Equal(expected.Length, detected.GetProperty("detections").GetArrayLength());
         Assert.Equal(expected[0].Score, detected.GetProperty("detections")[0].GetProperty("score").GetSingle());
 
-        ModelInferRequest request = new() { ModelName = "conveyor", Inputs = { Picture(1) }, RawInputContents = { ByteString.CopyFrom(Elements(picture)) } };
+        ModelInferRequest request = new()
+        {
+            ModelName = "conveyor",
+            Inputs = { Picture(1) },
+            RawInputContents = { ByteString.CopyFrom(Elements(picture)) },
+        };
         Assert.Equal(expected, TestServer.Found(await grpc.InferAsync(request)));
         request.RawInputContents.Clear();
         request.Inputs[0].Contents = new InferTensorContents { BytesContents = { ByteString.CopyFrom(picture) } };
@@ -49,7 +55,8 @@ public sealed class InferTests
 
         // The same pixels as a tensor.
         byte[] pixels = PictureFile.Read(Beside("0.jpg"), out FrameFormat format, PixelFormat.Rgb24);
-        request.Inputs[0] = new ModelInferRequest.Types.InferInputTensor { Name = "image", Datatype = "UINT8", Shape = { 1, format.Height, format.Width, 3 } };
+        request.Inputs[0] =
+            new ModelInferRequest.Types.InferInputTensor { Name = "image", Datatype = "UINT8", Shape = { 1, format.Height, format.Width, 3 } };
         request.RawInputContents.Add(ByteString.CopyFrom(pixels));
         Assert.Equal(expected, TestServer.Found(await grpc.InferAsync(request)));
     }
@@ -60,7 +67,8 @@ public sealed class InferTests
         await using TestServer server = await TestServer.StartAsync();
         foreach ((string format, long[] shape, int width, int height) in new (string, long[], int, int)[]
         {
-            ("rgb24", [16, 32, 3], 32, 16), ("Bgra32", [1, 16, 32, 4], 32, 16), ("gray8", [16, 32], 32, 16), ("Nv12", [24, 32], 32, 16), ("nv12", [1, 5, 32], 32, 3),
+            ("rgb24", [16, 32, 3], 32, 16), ("Bgra32", [1, 16, 32, 4], 32, 16), ("gray8", [16, 32], 32, 16), ("Nv12", [24, 32], 32, 16),
+                ("nv12", [1, 5, 32], 32, 3),
             ("RgbPlanar", [3, 16, 32], 32, 16), ("BayerRggb8", [16, 32], 32, 16),
         })
         {
@@ -72,7 +80,8 @@ public sealed class InferTests
         foreach ((string format, long[] shape) in new (string, long[])[]
         {
             ("rgb24", [16, 32]), ("rgb24", [16, 32, 4]), ("rgb24", [2, 2, 16, 32, 3]), ("nv12", [22, 32]), ("nv12", [24, 31]), ("p010", [24, 32]),
-            ("rgb24", [0, 32, 3]), ("rgb24", [-1, 32, 3]), ("rgb24", [long.MaxValue, 32, 3]), ("rgb24", [33, 1, 1, 3]), ("rgb24", [8193, 1, 3]), ("sepia", [16, 32, 3]),
+            ("rgb24", [0, 32, 3]), ("rgb24", [-1, 32, 3]), ("rgb24", [long.MaxValue, 32, 3]), ("rgb24", [33, 1, 1, 3]), ("rgb24", [8193, 1, 3]),
+                ("sepia", [16, 32, 3]),
         })
         {
             ModelInferRequest request = Tensor(format, shape);
@@ -117,7 +126,8 @@ public sealed class InferTests
         string data = $"[[{string.Join(',', Enumerable.Repeat("[4,0,0]", 6))}]]";
         JsonElement answer = await JsonAsync(await server.Http.PostAsync(Path, Text(
             $$"""{"id":"a","extra":{"x":[1]},"inputs":[{"data":{{data}},"name":"image","datatype":"UINT8","shape":[1,6,3]}],"outputs":[{"name":"counts"},{"name":"classes"},{"name":"detections"}]}""")));
-        Assert.Equal(("echo", "1", "a"), (answer.GetProperty("model_name").GetString(), answer.GetProperty("model_version").GetString(), answer.GetProperty("id").GetString()));
+        Assert.Equal(("echo", "1", "a"),
+            (answer.GetProperty("model_name").GetString(), answer.GetProperty("model_version").GetString(), answer.GetProperty("id").GetString()));
         JsonElement outputs = answer.GetProperty("outputs");
         Assert.Equal(1, outputs[0].GetProperty("data")[0].GetInt32());
         Assert.Equal([1, -1, -1, -1, -1, -1, -1, -1, -1, -1], outputs[1].GetProperty("data").EnumerateArray().Select(value => value.GetInt32()));
@@ -200,10 +210,12 @@ public sealed class InferTests
         while (await stream.ResponseStream.MoveNext(CancellationToken.None))
         {
             ModelStreamInferResponse answer = stream.ResponseStream.Current;
-            answers.Add($"{answer.InferResponse.Id} {(answer.ErrorMessage.Length > 0 ? "error" : answer.InferResponse.Parameters["status"].StringParam)}");
+            answers.Add($"{answer.InferResponse.Id} "
+                + $"{(answer.ErrorMessage.Length > 0 ? "error" : answer.InferResponse.Parameters["status"].StringParam)}");
             if (answer.ErrorMessage.Length == 0)
             {
-                Assert.Equal(answer.InferResponse.Parameters["status"].StringParam == "Completed" ? 1 : 0, TestServer.Found(answer.InferResponse).Length);
+                Assert.Equal(
+                    answer.InferResponse.Parameters["status"].StringParam == "Completed" ? 1 : 0, TestServer.Found(answer.InferResponse).Length);
             }
         }
 

@@ -1,10 +1,7 @@
-using System.Diagnostics;
 using System.Net;
-using System.Net.Http.Json;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text.Json;
 using Google.Protobuf;
 using Grpc.Core;
 using YoloZeroCopy.Server.Protocol;
@@ -104,7 +101,8 @@ public sealed class LimitTests
 
         // None that was answered had waited for longer than allowed before its turn.
         DetectorStatistics statistics = server.Detectors[0].Statistics;
-        Assert.True(statistics.QueueTime / statistics.FramesSubmitted < TimeSpan.FromMilliseconds(200), $"{statistics.QueueTime} for {statistics.FramesSubmitted}");
+        Assert.True(statistics.QueueTime / statistics.FramesSubmitted < TimeSpan.FromMilliseconds(200),
+            $"{statistics.QueueTime} for {statistics.FramesSubmitted}");
         await server.UntilQuietAsync();
         Assert.Single(TestServer.Found(await server.Grpc.InferAsync(GrpcClient.Frame("slow"))));
     }
@@ -113,7 +111,8 @@ public sealed class LimitTests
     public async Task Who_does_not_wait_any_more_holds_nothing()
     {
         using Gate gate = new();
-        await using TestServer server = await TestServer.StartAsync(new Dictionary<string, DetectFunction> { ["gate"] = gate.Detect }, static options =>
+        await using TestServer server =
+            await TestServer.StartAsync(new Dictionary<string, DetectFunction> { ["gate"] = gate.Detect }, static options =>
         {
             options.Detector.Lanes = 1;
             options.Detector.Slots = 2;
@@ -122,7 +121,8 @@ public sealed class LimitTests
         await TestServer.UntilAsync(() => gate.Entered == 1);
 
         // By a deadline of gRPC, by one of the protocol, by going away: one in a slot, the others waiting for one.
-        Assert.Equal(StatusCode.DeadlineExceeded, (await server.Grpc.RefusedAsync(GrpcClient.Frame("gate"), TimeSpan.FromMilliseconds(100))).StatusCode);
+        Assert.Equal(
+            StatusCode.DeadlineExceeded, (await server.Grpc.RefusedAsync(GrpcClient.Frame("gate"), TimeSpan.FromMilliseconds(100))).StatusCode);
         ModelInferRequest timed = GrpcClient.Frame("gate");
         timed.Parameters["timeout"] = new InferParameter { Int64Param = 50_000 };
         Assert.Equal(StatusCode.DeadlineExceeded, (await server.Grpc.RefusedAsync(timed)).StatusCode);
@@ -231,7 +231,8 @@ public sealed class LimitTests
             Assert.Equal(named, error.ParamName);
         }
 
-        await using DetectionServer one = await DetectionServer.StartAsync(new DetectionServerOptions { ModelFolder = folder.Path, HttpPort = 0, GrpcPort = 0 });
+        await using DetectionServer one =
+            await DetectionServer.StartAsync(new DetectionServerOptions { ModelFolder = folder.Path, HttpPort = 0, GrpcPort = 0 });
         _ = await Assert.ThrowsAsync<IOException>(() => DetectionServer.StartAsync(
             new DetectionServerOptions { ModelFolder = folder.Path, HttpPort = one.HttpAddress.Port, GrpcPort = 0 }));
     }

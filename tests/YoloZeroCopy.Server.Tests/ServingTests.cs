@@ -29,7 +29,8 @@ public sealed class ServingTests
         await using (server)
         {
             Assert.Equal((true, false, false), await HealthAsync(server));
-            Assert.Equal("LOADING", (await server.Grpc.CallAsync<RepositoryIndexRequest, RepositoryIndexResponse>("RepositoryIndex", new())).Models[0].State);
+            Assert.Equal(
+                "LOADING", (await server.Grpc.CallAsync<RepositoryIndexRequest, RepositoryIndexResponse>("RepositoryIndex", new())).Models[0].State);
             Assert.Equal(StatusCode.Unavailable, (await server.Grpc.RefusedAsync(GrpcClient.Frame("gate"))).StatusCode);
             opens.SetResult();
             await server.Server.Opened;
@@ -57,7 +58,8 @@ public sealed class ServingTests
     {
         using Gate gate = new();
         await using TestServer server = await TestServer.StartAsync(
-            new Dictionary<string, DetectFunction> { ["gate"] = gate.Detect }, static options => options.DrainTimeout = TimeSpan.FromMilliseconds(200));
+            new Dictionary<string, DetectFunction> { ["gate"] = gate.Detect }, static options =>
+                options.DrainTimeout = TimeSpan.FromMilliseconds(200));
         Task<RpcException> open = server.Grpc.RefusedAsync(GrpcClient.Frame("gate"));
         using AsyncDuplexStreamingCall<ModelInferRequest, ModelStreamInferResponse> stream = server.Grpc.Stream();
         await stream.RequestStream.WriteAsync(GrpcClient.Frame("gate"));
@@ -80,8 +82,10 @@ public sealed class ServingTests
         await using TestServer server = await TestServer.StartAsync();
         ServerMetadataResponse metadata = await server.Grpc.CallAsync<ServerMetadataRequest, ServerMetadataResponse>("ServerMetadata", new());
         Assert.Equal(["binary_tensor_data", "statistics"], metadata.Extensions);
-        ModelMetadataResponse model = await server.Grpc.CallAsync<ModelMetadataRequest, ModelMetadataResponse>("ModelMetadata", new() { Name = "echo" });
-        Assert.Equal(["picture BYTES -1", "image UINT8 -1,-1,-1,3"], model.Inputs.Select(one => $"{one.Name} {one.Datatype} {string.Join(',', one.Shape)}"));
+        ModelMetadataResponse model = await server.Grpc.CallAsync<ModelMetadataRequest,
+            ModelMetadataResponse>("ModelMetadata", new() { Name = "echo" });
+        Assert.Equal(
+            ["picture BYTES -1", "image UINT8 -1,-1,-1,3"], model.Inputs.Select(one => $"{one.Name} {one.Datatype} {string.Join(',', one.Shape)}"));
         Assert.Equal("boxes FP32 -1,10,4", $"{model.Outputs[0].Name} {model.Outputs[0].Datatype} {string.Join(',', model.Outputs[0].Shape)}");
         JsonElement rest = await server.Http.GetFromJsonAsync<JsonElement>("/v2/models/echo");
         Assert.Equal("onnxruntime_onnx", rest.GetProperty("platform").GetString());
@@ -90,8 +94,10 @@ public sealed class ServingTests
 
         _ = await server.Grpc.InferAsync(GrpcClient.Frame("echo"));
         _ = await server.Grpc.RefusedAsync(new ModelInferRequest { ModelName = "echo" });
-        ModelStatistics statistics = (await server.Grpc.CallAsync<ModelStatisticsRequest, ModelStatisticsResponse>("ModelStatistics", new())).ModelStats.Single();
-        Assert.Equal((1u, 1u, 1u), (statistics.InferenceStats.Success.Count, statistics.InferenceStats.Fail.Count, statistics.BatchStats.Single().BatchSize));
+        ModelStatistics statistics =
+            (await server.Grpc.CallAsync<ModelStatisticsRequest, ModelStatisticsResponse>("ModelStatistics", new())).ModelStats.Single();
+        Assert.Equal(
+            (1u, 1u, 1u), (statistics.InferenceStats.Success.Count, statistics.InferenceStats.Fail.Count, statistics.BatchStats.Single().BatchSize));
         Assert.True(statistics.InferenceStats.Success.Ns > 0);
         rest = await server.Http.GetFromJsonAsync<JsonElement>("/v2/models/echo/stats");
         Assert.Equal(1, rest.GetProperty("model_stats")[0].GetProperty("inference_count").GetInt32());
@@ -191,7 +197,8 @@ public sealed class ServingTests
     public async Task A_detector_that_faults_loses_what_was_in_it_and_is_opened_again()
     {
         IReadOnlyList<Detection> Faulting(ReadOnlySpan<byte> pixels, FrameFormat format) =>
-            pixels[0] == 255 ? throw new DetectorFaultedException(new InvalidOperationException("the device is gone")) : TestServer.Echo(pixels, format);
+            pixels[0] == 255 ? throw new DetectorFaultedException(new InvalidOperationException("the device is gone"))
+                : TestServer.Echo(pixels, format);
         await using TestServer server = await TestServer.StartAsync(
             new Dictionary<string, DetectFunction> { ["one"] = Faulting, ["two"] = Faulting });
         Task<ModelInferResponse> other = server.Grpc.InferAsync(GrpcClient.Frame("two"));
@@ -218,7 +225,8 @@ public sealed class ServingTests
     {
         bool live = (await server.Grpc.CallAsync<ServerLiveRequest, ServerLiveResponse>("ServerLive", new())).Live;
         bool ready = (await server.Grpc.CallAsync<ServerReadyRequest, ServerReadyResponse>("ServerReady", new())).Ready;
-        HealthCheckResponse probe = await server.Grpc.CallAsync<HealthCheckRequest, HealthCheckResponse>("Check", new(), service: "grpc.health.v1.Health");
+        HealthCheckResponse probe = await server.Grpc.CallAsync<HealthCheckRequest,
+            HealthCheckResponse>("Check", new(), service: "grpc.health.v1.Health");
         Assert.Equal(live, (await server.Http.GetAsync("/v2/health/live")).IsSuccessStatusCode);
         Assert.Equal(ready, (await server.Http.GetAsync("/v2/health/ready")).IsSuccessStatusCode);
         return (live, ready, probe.Status == HealthCheckResponse.Types.ServingStatus.Serving);
@@ -236,5 +244,6 @@ public sealed class ServingTests
         : server.Grpc.CallAsync<RepositoryModelUnloadRequest, RepositoryModelUnloadResponse>("RepositoryModelUnload", new() { ModelName = name });
 
     private sealed class StickyException() : Cuda.CudaException(
-        "The device met an illegal address.", Cuda.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, nameof(Cuda.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS), "cuMemcpyHtoDAsync");
+        "The device met an illegal address.", Cuda.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, nameof(Cuda.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS),
+            "cuMemcpyHtoDAsync");
 }

@@ -30,7 +30,8 @@ public sealed class SharedMemoryTests
         Place(request.Outputs[1].Parameters, "answers", FrameBytes + 96, 160);
         ModelInferResponse response = await server.Grpc.InferAsync(request);
         Assert.Equal(("answers", 160, 2, 0), (response.Outputs[1].Parameters["shared_memory_region"].StringParam,
-            response.Outputs[1].Parameters["shared_memory_byte_size"].Int64Param, response.RawOutputContents.Count, response.RawOutputContents[1].Length));
+            response.Outputs[1].Parameters["shared_memory_byte_size"].Int64Param, response.RawOutputContents.Count,
+                response.RawOutputContents[1].Length));
         Assert.Equal([0f, 0f, Width, Height], MemoryMarshal.Cast<byte, float>(memory.Read(FrameBytes + 96, 16)).ToArray());
 
         // The same over REST, where regions are listed, too.
@@ -96,12 +97,15 @@ public sealed class SharedMemoryTests
         {
             foreach ((string key, ulong offset, ulong bytes) in new (string, ulong, ulong)[]
             {
-                ("", 0, 1), ("/", 0, 1), ("..", 0, 1), ("/../etc/passwd", 0, 1), ("/a/b", 0, 1), ("/nobody", 0, 1), (link, 0, 1), (new string('x', 256), 0, 1), ("/a\0b", 0, 1),
-                (memory.Key, 0, FrameBytes + 1), (memory.Key, FrameBytes, 1), (memory.Key, ulong.MaxValue, 2), (memory.Key, 2, ulong.MaxValue), (memory.Key, 0, 0),
+                ("", 0, 1), ("/", 0, 1), ("..", 0, 1), ("/../etc/passwd", 0, 1), ("/a/b", 0, 1), ("/nobody", 0, 1), (link, 0, 1),
+                    (new string('x', 256), 0, 1), ("/a\0b", 0, 1),
+                (memory.Key, 0, FrameBytes + 1), (memory.Key, FrameBytes, 1), (memory.Key, ulong.MaxValue, 2), (memory.Key, 2, ulong.MaxValue),
+                    (memory.Key, 0, 0),
             })
             {
                 RpcException error = await Assert.ThrowsAsync<RpcException>(() => RegisterAsync(server, "region", key, offset, bytes));
-                Assert.Equal((StatusCode.InvalidArgument, false), (error.StatusCode, error.Status.Detail.Contains("did not expect", StringComparison.Ordinal)));
+                Assert.Equal((StatusCode.InvalidArgument, false),
+                    (error.StatusCode, error.Status.Detail.Contains("did not expect", StringComparison.Ordinal)));
             }
         }
         finally
@@ -112,7 +116,8 @@ public sealed class SharedMemoryTests
         await RegisterAsync(server, "region", memory.Key, 0, FrameBytes);
         RpcException twice = await Assert.ThrowsAsync<RpcException>(() => RegisterAsync(server, "region", memory.Key, 0, 1));
         Assert.Contains("already", twice.Status.Detail, StringComparison.Ordinal);
-        foreach ((long offset, long bytes) in new (long, long)[] { (1, FrameBytes), (0, FrameBytes + 1), (long.MaxValue, FrameBytes), (0, long.MaxValue), (-1, FrameBytes), (0, 100) })
+        foreach ((long offset, long bytes) in new (
+            long, long)[] { (1, FrameBytes), (0, FrameBytes + 1), (long.MaxValue, FrameBytes), (0, long.MaxValue), (-1, FrameBytes), (0, 100) })
         {
             Assert.Equal(StatusCode.InvalidArgument, (await server.Grpc.RefusedAsync(InShared("region", offset, bytes))).StatusCode);
         }
@@ -139,7 +144,8 @@ public sealed class SharedMemoryTests
         server.Grpc.CallAsync<SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse>(
             "SystemSharedMemoryRegister", new() { Name = name, Key = key, Offset = offset, ByteSize = bytes });
 
-    private static Task RegisterAsync(TestServer server, string name, string key, int offset, int bytes) => RegisterAsync(server, name, key, (ulong)offset, (ulong)bytes);
+    private static Task RegisterAsync(TestServer server, string name, string key, int offset, int bytes) =>
+        RegisterAsync(server, name, key, (ulong)offset, (ulong)bytes);
 
     private static ModelInferRequest InShared(string region, long offset, long bytes)
     {

@@ -37,7 +37,8 @@ internal sealed class TestServer : IAsyncDisposable
     public static Task<TestServer> StartAsync(Action<DetectionServerOptions>? configure = null, bool waits = true) =>
         StartAsync(new Dictionary<string, DetectFunction> { ["echo"] = Echo }, configure, waits);
 
-    public static async Task<TestServer> StartAsync(Dictionary<string, DetectFunction> models, Action<DetectionServerOptions>? configure = null, bool waits = true)
+    public static async Task<TestServer> StartAsync(
+        Dictionary<string, DetectFunction> models, Action<DetectionServerOptions>? configure = null, bool waits = true)
     {
         TempFolder folder = new();
         foreach (string name in models.Keys)
@@ -55,7 +56,8 @@ internal sealed class TestServer : IAsyncDisposable
             Detector = new DetectorOptions { Device = Device.Cpu, SlotBytes = 1 << 20, Slots = 8, MaxDetections = 10 },
             Open = (path, options, _) =>
             {
-                YoloDetector detector = YoloDetector.FromFunction(ModelInfo.OfClasses("bolt", "nut", "washer"), models[Path.GetFileNameWithoutExtension(path)], options);
+                YoloDetector detector =
+                    YoloDetector.FromFunction(ModelInfo.OfClasses("bolt", "nut", "washer"), models[Path.GetFileNameWithoutExtension(path)], options);
                 lock (detectors)
                 {
                     detectors.Add(detector);

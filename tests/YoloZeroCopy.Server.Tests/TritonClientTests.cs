@@ -34,7 +34,8 @@ public sealed class TritonClientTests(ITestOutputHelper output)
     internal static async Task<string> RunAsync(Uri address, string model, string? cudaFrame = null)
     {
         ProcessStartInfo start = new(
-            "/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "triton_client.py"), address.Authority, model, Path.Combine(AppContext.BaseDirectory, "0.jpg")])
+            "/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "triton_client.py"), address.Authority, model,
+                Path.Combine(AppContext.BaseDirectory, "0.jpg")])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -27,7 +27,8 @@ internal static class ServeCommand
         HelpName = "ADDRESS",
     };
 
-    private static readonly Option<int> HttpPort = Options.Integer("--http-port", "Port of REST, metrics and probes; 0 takes a free one.", 0, 65535, Default.HttpPort);
+    private static readonly Option<int> HttpPort =
+        Options.Integer("--http-port", "Port of REST, metrics and probes; 0 takes a free one.", 0, 65535, Default.HttpPort);
     private static readonly Option<int> GrpcPort = Options.Integer("--grpc-port", "Port of gRPC; 0 takes a free one.", 0, 65535, Default.GrpcPort);
 
     private static readonly Option<string?> CertificateFile = new("--certificate")
@@ -44,7 +45,10 @@ internal static class ServeCommand
         HelpName = "FILE",
     };
 
-    private static readonly Option<bool> Insecure = new("--insecure") { Description = "Listen at other addresses without TLS or without a token, as behind a proxy that has both." };
+    private static readonly Option<bool> Insecure = new("--insecure")
+    {
+        Description = "Listen at other addresses without TLS or without a token, as behind a proxy that has both.",
+    };
     private static readonly Option<bool> ModelControl = new("--model-control") { Description = "Let clients load and unload models of the folder." };
 
     private static readonly Option<bool> SharedMemory = new("--shared-memory")
@@ -53,12 +57,14 @@ internal static class ServeCommand
     };
 
     private static readonly Option<double> QueueAge = Options.Seconds(
-        "--max-queue-age", "How long a request may wait for the model; more is refused with a hint when to try again.", 0.001, 3600, Default.MaxQueueAge.TotalSeconds);
+        "--max-queue-age", "How long a request may wait for the model; more is refused with a hint when to try again.", 0.001, 3600,
+            Default.MaxQueueAge.TotalSeconds);
 
     private static readonly Option<double> Drain = Options.Seconds(
         "--drain", "How long open requests have when the server ends (SIGTERM, Ctrl-C).", 0, 3600, Default.DrainTimeout.TotalSeconds);
 
-    private static readonly Option<int> Requests = Options.Integer("--max-requests", "Requests that may be open at once.", 1, 65536, Default.MaxRequests);
+    private static readonly Option<int> Requests =
+        Options.Integer("--max-requests", "Requests that may be open at once.", 1, 65536, Default.MaxRequests);
 
     private static readonly Option<int> RequestMegabytes = Options.Integer(
         "--max-request-mib", "Most MiB of one request.", 1, 1024, Default.MaxRequestBytes >> 20);
@@ -75,10 +81,13 @@ internal static class ServeCommand
     {
         Command command = new(
             "serve",
-            "Serves models to clients in any language, over gRPC and REST of the Open Inference Protocol v2 with Triton's extensions. Ends on SIGTERM and "
-                + "Ctrl-C, when what is open is answered. Metrics go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, too. Exit codes: see `yzc --help`.")
+            "Serves models to clients in any language, over gRPC and REST of the Open Inference Protocol v2 with "
+                + "Triton's extensions. Ends on SIGTERM and "
+                + "Ctrl-C, when what is open is answered. Metrics go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT "
+                + "names, too. Exit codes: see `yzc --help`.")
         {
-            Models, Listen, HttpPort, GrpcPort, CertificateFile, Key, TokenFile, Insecure, ModelControl, SharedMemory, QueueAge, Drain, Requests, RequestMegabytes,
+            Models, Listen, HttpPort, GrpcPort, CertificateFile, Key, TokenFile, Insecure, ModelControl, SharedMemory, QueueAge, Drain, Requests,
+                RequestMegabytes,
             Frame, Batch, Lanes, Threads, Device, Precision, HostCode,
         };
         command.SetAction(RunAsync);
@@ -181,7 +190,8 @@ internal static class ServeCommand
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            throw new CliException(ExitCode.WrongArguments, string.Create(CultureInfo.InvariantCulture, $"--certificate: {error.Message}"), innerException: error);
+            throw new CliException(
+                ExitCode.WrongArguments, string.Create(CultureInfo.InvariantCulture, $"--certificate: {error.Message}"), innerException: error);
         }
     }
 }

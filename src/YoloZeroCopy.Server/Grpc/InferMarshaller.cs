@@ -16,7 +16,8 @@ internal static class InferMarshaller
     private const uint LengthDelimited = 2;
 
     public static Marshaller<InferMessage> Instance { get; } = new(
-        static (_, _) => throw new NotSupportedException("A server reads requests, and writes none."), static context => Read(context.PayloadAsReadOnlySequence()));
+        static (_, _) => throw new NotSupportedException("A server reads requests, and writes none."), static context =>
+            Read(context.PayloadAsReadOnlySequence()));
 
     /// <exception cref="RpcException">It is no such message.</exception>
     internal static InferMessage Read(ReadOnlySequence<byte> payload)

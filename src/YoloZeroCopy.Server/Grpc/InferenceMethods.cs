@@ -23,8 +23,10 @@ internal static class InferenceMethods
         Unary(binder, "ServerMetadata", ServerMetadataRequest.Parser, ServerMetadataResponse.Parser, service is null ? null : service.ServerMetadata);
         Unary(binder, "ModelReady", ModelReadyRequest.Parser, ModelReadyResponse.Parser, service is null ? null : service.ModelReady);
         Unary(binder, "ModelMetadata", ModelMetadataRequest.Parser, ModelMetadataResponse.Parser, service is null ? null : service.ModelMetadata);
-        Unary(binder, "ModelStatistics", ModelStatisticsRequest.Parser, ModelStatisticsResponse.Parser, service is null ? null : service.ModelStatistics);
-        Unary(binder, "RepositoryIndex", RepositoryIndexRequest.Parser, RepositoryIndexResponse.Parser, service is null ? null : service.RepositoryIndex);
+        Unary(binder, "ModelStatistics", ModelStatisticsRequest.Parser, ModelStatisticsResponse.Parser, service is null ? null
+            : service.ModelStatistics);
+        Unary(binder, "RepositoryIndex", RepositoryIndexRequest.Parser, RepositoryIndexResponse.Parser, service is null ? null
+            : service.RepositoryIndex);
         Unary(
             binder,
             "RepositoryModelLoad",
@@ -106,7 +108,8 @@ internal static class InferenceMethods
             if (context.PayloadLength > MaxRequestBytes)
             {
                 throw new RpcException(new Status(
-                    StatusCode.InvalidArgument, $"The request has {context.PayloadLength} bytes; up to {MaxRequestBytes} are taken where there are no tensors."));
+                    StatusCode.InvalidArgument,
+                        $"The request has {context.PayloadLength} bytes; up to {MaxRequestBytes} are taken where there are no tensors."));
             }
 
             try

@@ -35,7 +35,8 @@ internal class InferenceService(
     public virtual Task<RepositoryIndexResponse> RepositoryIndex(RepositoryIndexRequest request, ServerCallContext context) =>
         Answer(() => ModelDescriptions.Index(models.Models, request.Ready));
 
-    public virtual Task<RepositoryModelLoadResponse> RepositoryModelLoad(RepositoryModelLoadRequest request, ServerCallContext context) => AnswerAsync(async () =>
+    public virtual Task<RepositoryModelLoadResponse> RepositoryModelLoad(RepositoryModelLoadRequest request, ServerCallContext context) =>
+        AnswerAsync(async () =>
     {
         if (request.Parameters.Count > 0)
         {
@@ -46,13 +47,15 @@ internal class InferenceService(
         return new RepositoryModelLoadResponse();
     });
 
-    public virtual Task<RepositoryModelUnloadResponse> RepositoryModelUnload(RepositoryModelUnloadRequest request, ServerCallContext context) => AnswerAsync(async () =>
+    public virtual Task<RepositoryModelUnloadResponse> RepositoryModelUnload(RepositoryModelUnloadRequest request, ServerCallContext context) =>
+        AnswerAsync(async () =>
     {
         await models.FindToControl(request.ModelName, isNew: false).UnloadAsync(context.CancellationToken).ConfigureAwait(false);
         return new RepositoryModelUnloadResponse();
     });
 
-    public virtual Task<SystemSharedMemoryStatusResponse> SystemSharedMemoryStatus(SystemSharedMemoryStatusRequest request, ServerCallContext context) => Answer(() =>
+    public virtual Task<SystemSharedMemoryStatusResponse> SystemSharedMemoryStatus(
+        SystemSharedMemoryStatusRequest request, ServerCallContext context) => Answer(() =>
     {
         SystemSharedMemoryStatusResponse response = new();
         foreach (SystemRegion region in regions.List<SystemRegion>(request.Name))
@@ -69,7 +72,8 @@ internal class InferenceService(
         return response;
     });
 
-    public virtual Task<SystemSharedMemoryRegisterResponse> SystemSharedMemoryRegister(SystemSharedMemoryRegisterRequest request, ServerCallContext context) => Answer(() =>
+    public virtual Task<SystemSharedMemoryRegisterResponse> SystemSharedMemoryRegister(
+        SystemSharedMemoryRegisterRequest request, ServerCallContext context) => Answer(() =>
     {
         regions.Register(request);
         return new SystemSharedMemoryRegisterResponse();
@@ -82,7 +86,8 @@ internal class InferenceService(
         return new SystemSharedMemoryUnregisterResponse();
     });
 
-    public virtual Task<CudaSharedMemoryStatusResponse> CudaSharedMemoryStatus(CudaSharedMemoryStatusRequest request, ServerCallContext context) => Answer(() =>
+    public virtual Task<CudaSharedMemoryStatusResponse> CudaSharedMemoryStatus(CudaSharedMemoryStatusRequest request, ServerCallContext context) =>
+        Answer(() =>
     {
         CudaSharedMemoryStatusResponse response = new();
         foreach (CudaRegion region in regions.List<CudaRegion>(request.Name))
@@ -98,7 +103,8 @@ internal class InferenceService(
         return response;
     });
 
-    public virtual Task<CudaSharedMemoryRegisterResponse> CudaSharedMemoryRegister(CudaSharedMemoryRegisterRequest request, ServerCallContext context) => Answer(() =>
+    public virtual Task<CudaSharedMemoryRegisterResponse> CudaSharedMemoryRegister(
+        CudaSharedMemoryRegisterRequest request, ServerCallContext context) => Answer(() =>
     {
         regions.Register(request);
         return new CudaSharedMemoryRegisterResponse();

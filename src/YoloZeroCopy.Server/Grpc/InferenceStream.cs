@@ -5,11 +5,12 @@ using YoloZeroCopy.Server.Protocol;
 
 namespace YoloZeroCopy.Server;
 
-/// <summary>A stream of frames of one client: a source of its own in the model's detector, with its order, queue and policy. Every frame is answered, in order,
-/// also one that was dropped or could not be read.</summary>
+/// <summary>A stream of frames of one client: a source of its own in the model's detector, with its order, queue and policy. Every frame is answered,
+/// in order, also one that was dropped or could not be read.</summary>
 /// <remarks>
 /// The first message says the model, and by parameters what becomes of frames that come too fast: <c>overflow</c>, <c>queue_capacity</c>,
-/// <c>max_age_ms</c>, <c>deadline_ms</c>, as in <see cref="SourceOptions"/>. Without them no frame is dropped, and the stream is read as fast as frames are done.
+/// <c>max_age_ms</c>, <c>deadline_ms</c>, as in <see cref="SourceOptions"/>. Without them no frame is dropped, and the stream is read as fast as
+/// frames are done.
 /// </remarks>
 internal sealed class InferenceStream(
     DetectionServerOptions options,
@@ -25,7 +26,8 @@ internal sealed class InferenceStream(
     // Frames of a stream that are on their way: what a client does not read holds up no more than these.
     private const int MaxOnWay = 16;
 
-    private readonly Channel<Frame> onWay = Channel.CreateBounded<Frame>(new BoundedChannelOptions(MaxOnWay) { SingleReader = true, SingleWriter = true });
+    private readonly Channel<Frame> onWay =
+        Channel.CreateBounded<Frame>(new BoundedChannelOptions(MaxOnWay) { SingleReader = true, SingleWriter = true });
     private ServedModel? model;
     private OpenModel? open;
     private FrameSource? source;

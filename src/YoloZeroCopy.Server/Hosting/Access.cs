@@ -29,7 +29,8 @@ internal sealed class Access(DetectionServerOptions options)
         }
 
         context.Response.Headers.WWWAuthenticate = "Bearer";
-        return Answers.RefuseAsync(context, new RequestException(Refusal.Unauthenticated, "The request has no valid token: Authorization: Bearer TOKEN is wanted."));
+        return Answers.RefuseAsync(
+            context, new RequestException(Refusal.Unauthenticated, "The request has no valid token: Authorization: Bearer TOKEN is wanted."));
     }
 
     // What orchestrators ask, who have no token.
@@ -37,7 +38,8 @@ internal sealed class Access(DetectionServerOptions options)
         or $"/{InferenceMethods.Service}/ServerLive" or $"/{InferenceMethods.Service}/ServerReady" or $"/{HealthService.Service}/Check";
 
     private static bool IsThisMachine(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
 
     private bool HasToken(HttpRequest request)
     {

@@ -54,7 +54,8 @@ internal sealed class ServerMetrics : IDisposable
     public void Closed() => Interlocked.Decrement(ref open);
 
     /// <summary>A request has its answer.</summary>
-    /// <param name="model">Its model; null where there is none of the name that it gave, which is no tag: clients would make as many as they like.</param>
+    /// <param name="model">Its model; null where there is none of the name that it gave, which is no tag: clients would make as many as they
+    /// like.</param>
     /// <param name="protocol">How it came.</param>
     /// <param name="outcome">How it ended.</param>
     /// <param name="arrivedAt"><see cref="Stopwatch"/> time at which it was there.</param>

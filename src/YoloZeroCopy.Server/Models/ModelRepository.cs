@@ -75,7 +75,8 @@ internal sealed class ModelRepository : IAsyncDisposable
     {
         if (!string.IsNullOrEmpty(version) && version != ModelDescriptions.Version)
         {
-            throw new RequestException(Refusal.NotFound, $"Model '{Echo(name)}' has no version '{Echo(version)}'; its one version is {ModelDescriptions.Version}.");
+            throw new RequestException(
+                Refusal.NotFound, $"Model '{Echo(name)}' has no version '{Echo(version)}'; its one version is {ModelDescriptions.Version}.");
         }
 
         return models.TryGetValue(name, out ServedModel? model) ? model : throw Unknown(name);
@@ -87,7 +88,8 @@ internal sealed class ModelRepository : IAsyncDisposable
     {
         if (!options.ModelControl)
         {
-            throw new RequestException(Refusal.Forbidden, "Clients of this server may not load and unload models; it was started without model control.");
+            throw new RequestException(
+                Refusal.Forbidden, "Clients of this server may not load and unload models; it was started without model control.");
         }
 
         if (isDraining)

@@ -4,7 +4,8 @@ using YoloZeroCopy.Server.Protocol;
 
 namespace YoloZeroCopy.Server;
 
-/// <summary>The frames of a request: where their bytes are, and what they are. Lengths and sizes are checked when it is made, against what was said and what is there.</summary>
+/// <summary>The frames of a request: where their bytes are, and what they are. Lengths and sizes are checked when it is made, against what was said
+/// and what is there.</summary>
 /// <remarks>Dispose it when the frames are in slots. Frames on a device hold their region by themselves.</remarks>
 internal sealed class FrameInput : IDisposable
 {
@@ -30,7 +31,8 @@ internal sealed class FrameInput : IDisposable
         if (message.Request.Inputs.Count != 1)
         {
             throw RequestException.Invalid(
-                $"The request has {message.Request.Inputs.Count} inputs; one is wanted: '{ModelDescriptions.Picture}' or '{ModelDescriptions.Image}'.");
+                $"The request has {message.Request.Inputs.Count} inputs; one is wanted: "
+                    + $"'{ModelDescriptions.Picture}' or '{ModelDescriptions.Image}'.");
         }
 
         ModelInferRequest.Types.InferInputTensor wanted = message.Request.Inputs[0];
@@ -104,7 +106,8 @@ internal sealed class FrameInput : IDisposable
 
         if (format.ByteCount > slotBytes)
         {
-            throw new RequestException(Refusal.TooLarge, $"A picture of {format} takes {format.ByteCount} bytes; this server has slots of {slotBytes}.");
+            throw new RequestException(
+                Refusal.TooLarge, $"A picture of {format} takes {format.ByteCount} bytes; this server has slots of {slotBytes}.");
         }
     }
 
@@ -116,7 +119,8 @@ internal sealed class FrameInput : IDisposable
         if ((!isPicture && given.Name != ModelDescriptions.Image) || given.Datatype != datatype)
         {
             throw RequestException.Invalid(
-                $"The input is '{ModelRepository.Echo(given.Name)}' of {ModelRepository.Echo(given.Datatype)}; '{ModelDescriptions.Picture}' of BYTES or "
+                $"The input is '{ModelRepository.Echo(given.Name)}' of {ModelRepository.Echo(given.Datatype)}; "
+                    + $"'{ModelDescriptions.Picture}' of BYTES or "
                     + $"'{ModelDescriptions.Image}' of UINT8 is wanted.");
         }
 
@@ -231,7 +235,8 @@ internal sealed class FrameInput : IDisposable
             uint length = elements.Length < sizeof(uint) ? uint.MaxValue : BinaryPrimitives.ReadUInt32LittleEndian(elements.Span);
             if (length > elements.Length - sizeof(uint))
             {
-                throw RequestException.Invalid("An element of the tensor of BYTES is longer than what is there; each stands behind its length in 4 bytes.");
+                throw RequestException.Invalid(
+                    "An element of the tensor of BYTES is longer than what is there; each stands behind its length in 4 bytes.");
             }
 
             Add(elements.Slice(sizeof(uint), (int)length), options, slotBytes);
@@ -260,7 +265,8 @@ internal sealed class FrameInput : IDisposable
         Span<byte> span = bytes.Span;
         for (int i = 0; i < span.Length; i++)
         {
-            span[i] = values[i] <= byte.MaxValue ? (byte)values[i] : throw RequestException.Invalid($"A value of the tensor is {values[i]}; 0 to 255 are wanted.");
+            span[i] = values[i] <= byte.MaxValue ? (byte)values[i]
+                : throw RequestException.Invalid($"A value of the tensor is {values[i]}; 0 to 255 are wanted.");
         }
 
         return bytes;

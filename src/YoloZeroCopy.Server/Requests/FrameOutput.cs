@@ -12,7 +12,8 @@ namespace YoloZeroCopy.Server;
 internal sealed class FrameOutput
 {
     private const int NoClass = -1;
-    private static readonly string[] Default = [ModelDescriptions.Boxes, ModelDescriptions.Scores, ModelDescriptions.Classes, ModelDescriptions.Counts];
+    private static readonly string[] Default =
+        [ModelDescriptions.Boxes, ModelDescriptions.Scores, ModelDescriptions.Classes, ModelDescriptions.Counts];
 
     private readonly int count;
     private readonly int most;
@@ -35,7 +36,8 @@ internal sealed class FrameOutput
     public static void Check(RepeatedField<ModelInferRequest.Types.InferRequestedOutputTensor> outputs)
     {
         // As many as there are, each once: a list of a million names would be as many tensors.
-        if (outputs.Count > Default.Length + 1 || outputs.Select(static output => output.Name).Distinct(StringComparer.Ordinal).Count() != outputs.Count)
+        if (outputs.Count > Default.Length + 1
+            || outputs.Select(static output => output.Name).Distinct(StringComparer.Ordinal).Count() != outputs.Count)
         {
             throw RequestException.Invalid("An output was asked for twice.");
         }
@@ -45,7 +47,8 @@ internal sealed class FrameOutput
             if (!Default.Contains(output.Name) && output.Name != ModelDescriptions.Text)
             {
                 throw RequestException.Invalid(
-                    $"There is no output '{ModelRepository.Echo(output.Name)}'; there are {string.Join(", ", Default)} and {ModelDescriptions.Text}.");
+                    $"There is no output '{ModelRepository.Echo(output.Name)}'; there are "
+                        + $"{string.Join(", ", Default)} and {ModelDescriptions.Text}.");
             }
         }
     }

@@ -5,7 +5,8 @@ namespace YoloZeroCopy.Server;
 /// <param name="Format">Layout of each, without padding.</param>
 internal readonly record struct FrameShape(int Count, FrameFormat Format)
 {
-    /// <summary>Reads a shape by the pixel format: rows and columns in front of the channels, those of NV12 with its chroma rows, or planes; each with or without a number of frames before it.</summary>
+    /// <summary>Reads a shape by the pixel format: rows and columns in front of the channels, those of NV12 with its chroma rows, or planes; each
+    /// with or without a number of frames before it.</summary>
     /// <exception cref="RequestException">The shape is none of such frames.</exception>
     public static FrameShape Of(IReadOnlyList<long> shape, PixelFormat pixelFormat, YuvColor color)
     {
@@ -43,7 +44,8 @@ internal readonly record struct FrameShape(int Count, FrameFormat Format)
             : isPlanar ? "[3, height, width]"
             : $"[height, width, {channels}]";
         throw RequestException.Invalid(
-            $"The tensor's shape is [{string.Join(", ", shape.Take(8))}]; for {pixelFormat} {wanted} is wanted, with or without a number of frames before it, "
+            $"The tensor's shape is [{string.Join(", ", shape.Take(8))}]; for {pixelFormat} {wanted} is wanted, with "
+                + $"or without a number of frames before it, "
                 + $"and sides of up to {FrameFormat.MaxSize} pixels.");
     }
 }

@@ -3,8 +3,8 @@ using YoloZeroCopy.Server.Protocol;
 
 namespace YoloZeroCopy.Server;
 
-/// <summary>Answers requests to infer, whichever way they came: their frames go into slots of the model's detector, where those of all clients meet in
-/// one pipeline and are batched.</summary>
+/// <summary>Answers requests to infer, whichever way they came: their frames go into slots of the model's detector, where those of all clients meet
+/// in one pipeline and are batched.</summary>
 internal sealed class Inference(DetectionServerOptions options, ModelRepository models, SharedRegions regions, ServerMetrics metrics)
 {
     /// <summary>Detects in the frames of a request.</summary>
@@ -67,7 +67,8 @@ internal sealed class Inference(DetectionServerOptions options, ModelRepository 
     }
 
     /// <summary>Counts a request that was answered.</summary>
-    public void Count(ServedModel model, string protocol, string outcome, long arrivedAt) => metrics.Answered(model.Name, protocol, outcome, arrivedAt);
+    public void Count(ServedModel model, string protocol, string outcome, long arrivedAt) =>
+        metrics.Answered(model.Name, protocol, outcome, arrivedAt);
 
     /// <summary>Counts a request that ended with an error, and says what its sender hears.</summary>
     public RequestException Refuse(Exception error, ServedModel? model, string protocol, long arrivedAt, CancellationToken sender)
@@ -90,7 +91,8 @@ internal sealed class Inference(DetectionServerOptions options, ModelRepository 
         TimeSpan retry = wait - options.MaxQueueAge;
         return new RequestException(
             Refusal.Overloaded,
-            FormattableString.Invariant($"The model's queue is {wait.TotalMilliseconds:F0} ms long; up to {options.MaxQueueAge.TotalMilliseconds:F0} ms are allowed."),
+            FormattableString.Invariant(
+                $"The model's queue is {wait.TotalMilliseconds:F0} ms long; up to {options.MaxQueueAge.TotalMilliseconds:F0} ms are allowed."),
             retry > TimeSpan.FromMilliseconds(1) ? retry : TimeSpan.FromMilliseconds(1));
     }
 
@@ -123,7 +125,8 @@ internal sealed class Inference(DetectionServerOptions options, ModelRepository 
 
         // Microseconds, as Triton's clients give it.
         long? microseconds = Parameters.Whole(message.Request.Parameters, "timeout");
-        TimeSpan left = microseconds is > 0 and < 3_600_000_000 ? TimeSpan.FromMicroseconds(microseconds.Value) - Stopwatch.GetElapsedTime(arrivedAt) : TimeSpan.MaxValue;
+        TimeSpan left = microseconds is > 0 and < 3_600_000_000 ? TimeSpan.FromMicroseconds(microseconds.Value) - Stopwatch.GetElapsedTime(arrivedAt)
+            : TimeSpan.MaxValue;
         using CancellationTokenSource? deadline = left == TimeSpan.MaxValue ? null : CancellationTokenSource.CreateLinkedTokenSource(sender);
         deadline?.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         CancellationToken cancellation = deadline?.Token ?? sender;

@@ -82,7 +82,8 @@ internal sealed class PooledBytes : IDisposable
         }
     }
 
-    private static RequestException TooLarge(int limit) => new(Refusal.TooLarge, $"The request has more than {limit} bytes, the most that this server takes.");
+    private static RequestException TooLarge(int limit) =>
+        new(Refusal.TooLarge, $"The request has more than {limit} bytes, the most that this server takes.");
 
     private void Grow(int wanted)
     {

@@ -72,7 +72,8 @@ internal static class InferJson
     }
 
     /// <summary>Writes a response, and gives the tensors that are to stand behind it.</summary>
-    public static List<ReadOnlyMemory<byte>> Write(IBufferWriter<byte> target, ModelInferResponse response, ModelInferRequest request, bool isAllBinary)
+    public static List<ReadOnlyMemory<byte>> Write(
+        IBufferWriter<byte> target, ModelInferResponse response, ModelInferRequest request, bool isAllBinary)
     {
         List<ReadOnlyMemory<byte>> behind = [];
         using Utf8JsonWriter json = new(target);
@@ -101,7 +102,8 @@ internal static class InferJson
 
             json.WriteEndArray();
             bool isShared = output.Parameters.Count > 0;
-            bool isBehind = !isShared && (index < request.Outputs.Count ? Parameters.Flag(request.Outputs[index].Parameters, BinaryWanted) ?? isBinary : isBinary);
+            bool isBehind = !isShared
+                && (index < request.Outputs.Count ? Parameters.Flag(request.Outputs[index].Parameters, BinaryWanted) ?? isBinary : isBinary);
             if (isShared || isBehind)
             {
                 json.WriteStartObject("parameters"u8);
@@ -213,7 +215,8 @@ internal static class InferJson
         {
             if (bytes > binary.Length || dataStart >= 0)
             {
-                throw RequestException.Invalid($"Input '{ModelRepository.Echo(input.Name)}' has {bytes} bytes behind the JSON, where {binary.Length} are left, and no data in it.");
+                throw RequestException.Invalid($"Input '{ModelRepository.Echo(input.Name)}' has {bytes} bytes behind the JSON, where "
+                    + $"{binary.Length} are left, and no data in it.");
             }
 
             message.Raw.Add(binary[..(int)bytes]);

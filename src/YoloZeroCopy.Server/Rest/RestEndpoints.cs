@@ -246,7 +246,8 @@ internal sealed class RestEndpoints(
             : throw RequestException.Invalid($"'{name}' must be a whole number from 0 on.");
     }
 
-    private static string Text(JsonElement from, string name) => from.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
+    private static string Text(JsonElement from, string name) => from.TryGetProperty(name, out JsonElement value)
+        && value.ValueKind == JsonValueKind.String
         ? value.GetString()!
         : throw RequestException.Invalid($"'{name}' must be a text.");
 
@@ -285,7 +286,8 @@ internal sealed class RestEndpoints(
         long arrivedAt = Stopwatch.GetTimestamp();
         string? header = context.Request.Headers[JsonLength];
         int jsonBytes = body.Memory.Length;
-        bool isValid = header is null || (int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out jsonBytes) && jsonBytes <= body.Memory.Length);
+        bool isValid = header is null
+            || (int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out jsonBytes) && jsonBytes <= body.Memory.Length);
 
         // Without any JSON it is a lone picture, and all of the answer is binary.
         bool isBare = header is not null && jsonBytes == 0;
@@ -355,7 +357,8 @@ internal sealed class RestEndpoints(
 
     private static void AddPicture(InferMessage message, PooledBytes body)
     {
-        message.Request.Inputs.Add(new ModelInferRequest.Types.InferInputTensor { Name = ModelDescriptions.Picture, Datatype = "BYTES", Shape = { 1 } });
+        message.Request.Inputs.Add(
+            new ModelInferRequest.Types.InferInputTensor { Name = ModelDescriptions.Picture, Datatype = "BYTES", Shape = { 1 } });
         message.Raw.Add(body.Memory);
     }
 

@@ -42,7 +42,8 @@ internal sealed class SystemRegion : SharedRegion
         catch (Exception error)
         {
             file.Dispose();
-            throw error as RequestException ?? RequestException.Invalid($"Shared memory '{ModelRepository.Echo(key)}' cannot be used: {error.Message}", error);
+            throw error as RequestException
+                ?? RequestException.Invalid($"Shared memory '{ModelRepository.Echo(key)}' cannot be used: {error.Message}", error);
         }
     }
 

@@ -24,7 +24,8 @@ internal static partial class PosixSharedMemory
         string name = key.StartsWith('/') ? key[1..] : key;
         if (name.Length is 0 or > MaxNameLength || name is "." or ".." || name.AsSpan().IndexOfAny('/', '\0') >= 0)
         {
-            throw RequestException.Invalid("The key is no name of shared memory: 1 to 255 characters without a slash, but for the first, are wanted.");
+            throw RequestException.Invalid(
+                "The key is no name of shared memory: 1 to 255 characters without a slash, but for the first, are wanted.");
         }
 
         // A link could lead out of the folder, and a pipe would be waited for.
