@@ -27,7 +27,6 @@ public sealed class DetectionServer : IAsyncDisposable
     private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan PingPause = TimeSpan.FromSeconds(20);
     private const int StreamsPerConnection = 128;
-    private const int BesideMessage = 1024;
 
     private readonly WebApplication app;
     private readonly DetectionServerOptions options;
@@ -136,7 +135,7 @@ public sealed class DetectionServer : IAsyncDisposable
         kestrel.AddServerHeader = false;
         KestrelServerLimits limits = kestrel.Limits;
         limits.MaxConcurrentConnections = options.MaxConnections;
-        limits.MaxRequestBodySize = options.MaxRequestBytes + BesideMessage;
+        limits.MaxRequestBodySize = options.MaxRequestBytes;
         limits.MinRequestBodyDataRate = new MinDataRate(LeastBytesPerSecond, Grace);
         limits.MinResponseDataRate = new MinDataRate(LeastBytesPerSecond, Grace);
         limits.RequestHeadersTimeout = HeadersTimeout;
@@ -194,8 +193,10 @@ public sealed class DetectionServer : IAsyncDisposable
         // Answers that are on their way go out; who does not take them is cut off.
         using CancellationTokenSource last = new(TimeSpan.FromSeconds(2));
         await app.StopAsync(last.Token).ConfigureAwait(false);
-        await opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // Ends an opening, too, between two of its steps.
         await models.DisposeAsync().ConfigureAwait(false);
+        await opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         regions.Dispose();
         prometheus.Dispose();
         metrics.Dispose();

@@ -27,7 +27,7 @@ public sealed class LimitTests
         using HttpResponseMessage rest = await server.Http.PostAsync("/v2/models/echo/detect", new ByteArrayContent(new byte[100_001]));
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, rest.StatusCode);
         RpcException tooLong = await server.Grpc.RefusedAsync(GrpcClient.Frame("echo", width: 200, height: 200));
-        Assert.Equal(StatusCode.ResourceExhausted, tooLong.StatusCode);
+        Assert.True(tooLong.StatusCode == StatusCode.ResourceExhausted, tooLong.ToString());
         foreach ((int width, int height, string reason) in new[] { (201, 16, "201x16"), (199, 151, "slots of 60000") })
         {
             RpcException error = await server.Grpc.RefusedAsync(GrpcClient.Frame("echo", width: width, height: height));

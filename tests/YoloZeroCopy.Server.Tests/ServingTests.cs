@@ -54,6 +54,24 @@ public sealed class ServingTests
     }
 
     [Fact]
+    public async Task It_ends_while_it_is_still_opening_models()
+    {
+        int opened = 0;
+        await using TestServer server = await TestServer.StartAsync(
+            new Dictionary<string, DetectFunction> { ["one"] = TestServer.Echo, ["two"] = TestServer.Echo },
+            options => options.Open = async (path, detector, cancellationToken) =>
+            {
+                _ = Interlocked.Increment(ref opened);
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+                throw new InvalidOperationException(path);
+            },
+            waits: false);
+        await TestServer.UntilAsync(() => Volatile.Read(ref opened) == 1);
+        await server.Server.StopAsync().WaitAsync(TestServer.Patience);
+        Assert.Equal(1, opened);
+    }
+
+    [Fact]
     public async Task What_is_open_for_longer_than_the_end_may_take_is_broken_off()
     {
         using Gate gate = new();

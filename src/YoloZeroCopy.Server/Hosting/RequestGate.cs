@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace YoloZeroCopy.Server;
 
@@ -12,8 +13,9 @@ internal sealed class RequestGate(DetectionServerOptions options, ServerMetrics 
     public async Task CheckAsync(HttpContext context, RequestDelegate next)
     {
         string path = context.Request.Path.Value ?? "";
+        bool isUnary = path == $"/{InferenceMethods.Service}/ModelInfer";
         bool isStream = path == $"/{InferenceMethods.Service}/ModelStreamInfer";
-        if (!isStream && path != $"/{InferenceMethods.Service}/ModelInfer" && !path.EndsWith(Infer, StringComparison.Ordinal)
+        if (!isStream && !isUnary && !path.EndsWith(Infer, StringComparison.Ordinal)
             && !path.EndsWith(RestEndpoints.Detect, StringComparison.Ordinal))
         {
             await next(context).ConfigureAwait(false);
@@ -25,6 +27,12 @@ internal sealed class RequestGate(DetectionServerOptions options, ServerMetrics 
             await Answers.RefuseAsync(context, new RequestException(
                 Refusal.Overloaded, $"{options.MaxRequests} requests are open, as many as may be.", TimeSpan.FromSeconds(1))).ConfigureAwait(false);
             return;
+        }
+
+        if (isUnary && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+        {
+            // gRPC has its own limit, of the message, and an answer for it.
+            size.MaxRequestBodySize = null;
         }
 
         try
