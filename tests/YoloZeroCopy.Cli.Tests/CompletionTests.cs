@@ -26,7 +26,7 @@ public sealed class CompletionTests
     {
         Assert.SkipUnless(File.Exists("/bin/bash"), "There is no bash.");
         const string Ask = "eval \"$(yzc completion bash)\"; COMP_LINE='yzc ' COMP_POINT=4; _yzc; echo \"${COMPREPLY[@]}\"";
-        Assert.Equal("--help --version bench build completion detect doctor info optimize plan quantize selftest\n",
+        Assert.Equal("--help --version bench build completion detect doctor info optimize plan quantize selftest serve\n",
             YzcProcess.RunShell(Ask).Succeeded().Output);
     }
 
