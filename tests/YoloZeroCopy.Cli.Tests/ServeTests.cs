@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using YoloZeroCopy.Tests;
 
 namespace YoloZeroCopy.Cli.Tests;
 
