@@ -104,7 +104,7 @@ run() {
     shift || true
     containers+=("$name")
     quietly podman run -d --name "$name" --read-only --read-only-tmpfs=false --tmpfs /tmp --cap-drop all --security-opt no-new-privileges \
-        --network host --cgroups disabled --ulimit nofile=10000:10000 --ulimit nproc=10000:10000 "${options[@]}" "$image" "$@"
+        --no-healthcheck --network host --cgroups disabled --ulimit nofile=10000:10000 --ulimit nproc=10000:10000 "${options[@]}" "$image" "$@"
 }
 
 # Another user, without rights, who can write nowhere but where he is to.
@@ -173,6 +173,7 @@ smoke_server() {
     echo "server: ended $(($(milliseconds) - start)) ms after SIGTERM; of 25 open requests $(grep -c 200 "$work/statuses") were answered, the rest refused"
 }
 
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 has_capacity() { [ "$(curl -s "http://127.0.0.1:$2/fleet" | jq '.capacity')" = "$1" ]; }
 
 # carries CAMERAS PORT...: so many see something, at these nodes together.
@@ -194,8 +195,8 @@ smoke_fleet() {
     processes+=($!)
     nats-server -js -sd "$work/nats" -a 127.0.0.1 -p "$nats" >/dev/null 2>&1 &
     processes+=($!)
-    until_true 30 answers "$redis"
-    until_true 30 answers "$nats"
+    until_true 30 listens "$redis"
+    until_true 30 listens "$nats"
     a=$(free_port)
     b=$(free_port)
     start=$(milliseconds)
