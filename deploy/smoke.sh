@@ -187,7 +187,13 @@ carries() {
 }
 
 smoke_fleet() {
-    local image=$1 redis nats start node other a b
+    local image=$1 source=simulated cameras=() redis nats start node a b
+    # Real ones where they can be: a file, on the sample's model.
+    if [ "$image" = fleet-video ]; then
+        source=/media/conveyor.mp4
+        cameras=(-e Detector__Model=/models/conveyor.onnx -v "$PWD/samples/model/conveyor.onnx:/models/conveyor.onnx:ro"
+            -v "$PWD/samples/media/conveyor.mp4:$source:ro")
+    fi
     redis=$(free_port)
     nats=$(free_port)
     mkdir -p "$work/redis" "$work/nats"
@@ -201,7 +207,7 @@ smoke_fleet() {
     b=$(free_port)
     start=$(milliseconds)
     for node in a b; do
-        run "$node" "$image" --tmpfs /data:mode=1777 -e "Fleet__Redis=127.0.0.1:$redis" -e "Fleet__Nats=nats://127.0.0.1:$nats" \
+        run "$node" "$image" "${cameras[@]}" --tmpfs /data:mode=1777 -e "Fleet__Redis=127.0.0.1:$redis" -e "Fleet__Nats=nats://127.0.0.1:$nats" \
             -e "Fleet__Node=$node" -e "Fleet__SiloPort=$(free_port)" -e "Urls=http://127.0.0.1:${!node}" -e Fleet__Capacity=8
         until_true 120 is_200 "http://127.0.0.1:${!node}/health"
         echo "$image: node $node healthy after $(($(milliseconds) - start)) ms"
@@ -210,7 +216,7 @@ smoke_fleet() {
     done
     until_true 60 has_capacity 16 "$a"
     for node in 0 1 2 3; do
-        is_200 -X PUT "http://127.0.0.1:$a/fleet/cameras/gate-$node" -H 'Content-Type: application/json' -d '{"source": "simulated"}' ||
+        is_200 -X PUT "http://127.0.0.1:$a/fleet/cameras/gate-$node" -H 'Content-Type: application/json' -d "{\"source\": \"$source\"}" ||
             fail "a camera is not taken"
     done
     until_true 60 carries 4 "$a" "$b"
