@@ -4,7 +4,7 @@ namespace MultiCamera.Tests.Outlets;
 internal static class Until
 {
     // Far more than anything here takes, on a busy machine too.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     public static async Task TrueAsync(Func<bool> condition, Func<string> state)
     {

@@ -12,7 +12,7 @@ namespace MultiCamera.Tests.Web;
 internal sealed partial class SiteProcess : IAsyncDisposable
 {
     // For a machine that does much else.
-    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     private readonly Process process;
     private readonly ConcurrentQueue<string> output = new();

@@ -15,7 +15,7 @@ public sealed class SiteProgramTests : IDisposable
     [Fact]
     public async Task Alarms_are_those_of_the_ground_truth_once_each()
     {
-        await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.Of(TestSettings.Belt("belt", everyFrame: true)));
+        await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.Light(null, TestSettings.Belt("belt", everyFrame: true)));
         JsonElement status = await site.WaitForAsync(
             "api/status", status => State(status, "belt") == "ended" && Detected(status, "belt") == 300);
         JsonElement[] alarms = [.. (await site.WaitForAsync("api/alarms", _ => true)).EnumerateArray()];
@@ -36,7 +36,7 @@ public sealed class SiteProgramTests : IDisposable
     {
         const string Outlets = """ "history": { "file": "history.db" }, "media": { "folder": "media", "clipSeconds": 2 }""";
         string[] ids;
-        string settings = TestSettings.With(Outlets, TestSettings.Belt("belt", everyFrame: true));
+        string settings = TestSettings.Light(Outlets, TestSettings.Belt("belt", everyFrame: true));
         await using (SiteProcess first = await SiteProcess.StartAsync(folder, settings))
         {
             _ = await first.WaitForAsync("api/status", status => State(status, "belt") == "ended" && Detected(status, "belt") == 300);

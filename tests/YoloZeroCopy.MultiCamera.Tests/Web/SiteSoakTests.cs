@@ -35,7 +35,7 @@ public sealed class SiteSoakTests(ITestOutputHelper output) : IDisposable
         // As in the unit for systemd.
         Dictionary<string, string> environment = new() { ["MALLOC_ARENA_MAX"] = "2" };
         await using SiteProcess site = await SiteProcess.StartAsync(folder, TestSettings.With(outlets, cameras), environment);
-        _ = await site.WaitForAsync("api/status", status => Each(status).All(camera => Number(camera, "detected") > 5));
+        _ = await site.WaitForAsync("api/status", status => Each(status).All(camera => Number(camera, "detected") > 0));
 
         List<double> memory = [];
         double oldest = 0;
