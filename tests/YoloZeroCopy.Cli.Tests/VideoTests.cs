@@ -24,12 +24,18 @@ public sealed class VideoTests : IDisposable
     [Fact]
     public async Task Every_frame_of_a_clip_has_its_line_and_its_picture()
     {
+        // The clip's first two groups of pictures.
+        const int Frames = 100;
+        string clip = inputs.File("conveyor.mp4");
+        YzcResult made = YzcProcess.RunShell(
+            $"'{Ffmpeg ?? "ffmpeg"}' -loglevel error -i '{SampleAssets.Clip}' -frames:v {Frames} -c copy '{clip}' < /dev/null");
+        Assert.True(made.ExitCode == 0, made.ToString());
         string output = inputs.File("annotated");
-        YzcResult result =
-            YzcProcess.Run("detect", "--model", inputs.Model, "--input", SampleAssets.Clip, "--json", "-", "--output", output).Succeeded();
+        YzcResult result = YzcProcess.Run("detect", "--model", inputs.Model, "--input", clip, "--json", "-", "--output", output).Succeeded();
         AssertNumbered(result.Lines);
-        (FrameFormat format, double rate, long frames) = await ReadThroughAsync(SampleAssets.Clip);
-        Assert.Equal(frames, result.Lines.Length);
+        Assert.Equal(Frames, result.Lines.Length);
+        (FrameFormat format, double rate, long frames) = await ReadThroughAsync(clip);
+        Assert.Equal(Frames, frames);
         (FrameFormat written, double writtenRate, long writtenFrames) = await ReadThroughAsync(Path.Combine(output, "conveyor.mp4"));
         Assert.Equal((format, frames), (written, writtenFrames));
         Assert.Equal(rate, writtenRate, 0.01);

@@ -2,7 +2,7 @@ using YoloZeroCopy;
 
 // Opens a detector on the CPU, keeps all of it busy for a while, and prints the bytes it had planned and those that became resident.
 // Arguments: ONNX Runtime's library, model, MaxBatch (0 for the default), Lanes and, where there are several, input sizes.
-const int Rounds = 3;
+const int Rounds = 2;
 DetectorOptions options = new()
 {
     Device = Device.Cpu,

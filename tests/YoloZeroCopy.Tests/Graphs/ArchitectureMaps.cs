@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
 using YoloZeroCopy.Onnx;
@@ -7,6 +8,16 @@ namespace YoloZeroCopy.Tests;
 /// <summary>The raw maps that a model gives for a picture of noise.</summary>
 internal static class ArchitectureMaps
 {
+    private static readonly ConcurrentDictionary<string, Lazy<float[]>> Known = [];
+
+    /// <summary>Those of a network in single precision, computed once for all tests.</summary>
+    public static float[] OfNetwork(string name) => Known.GetOrAdd(name, static name => new Lazy<float[]>(() =>
+    {
+        float[] maps = Of(ArchitectureHeadTests.PathOf(name), out TensorElementType type);
+        Assert.Equal(TensorElementType.Float32, type);
+        return maps;
+    })).Value;
+
     public static unsafe float[] Of(string path, out TensorElementType type)
     {
         const int Width = 320;
