@@ -1,6 +1,7 @@
 /*
  * A stand-in for libcuda.so.1 that plays one driver with one or more devices, without a GPU: work runs at once, on the host.
- * It keeps account of every object, so that a test can prove that nothing leaks; uses of what is gone are noted as misuse, not answered with a crash.
+ * It keeps account of every object, so that a test can prove that nothing leaks; uses of what is gone, or of what is another device's, are noted as
+ * misuse, not answered with a crash. Devices may take time for each graph, so that they differ in speed, and fault each by itself.
  * Tests steer it with the yzc_ functions at the end. Variants, chosen at compile time:
  *   YZC_DOUBLE_ONLY_11_8    lacks what came after CUDA 11.8
  *   YZC_DOUBLE_LACKS_GRAPHS lacks two functions that are required
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../layout/declared.h"
 #include "../layout/values.h"
@@ -20,7 +22,7 @@
 enum { YZC_VALUES(YZC_DECLARE) YZC_NEWER_VALUES(YZC_DECLARE) YZC_END };
 
 #define API __attribute__((visibility("default")))
-#define MAX_DEVICES 4
+#define MAX_DEVICES 8
 
 typedef int CUresult;
 
@@ -55,6 +57,7 @@ typedef struct object {
     int flags;
     int capturing, invalid, nodes;
     int recorded;
+    long long ready_at;                 /* When a stream, or an event, has passed, in nanoseconds; of devices that take time. */
     unsigned long long threshold;
     char *image;
     work_list works;                    /* What was captured. */
@@ -66,6 +69,8 @@ typedef struct {
     object *context;
     int retained;
     unsigned flags;
+    int sticky;
+    long long busy_until;
 } device_state;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -76,10 +81,9 @@ static __thread int depth;
 static char misuse[512];
 static long long misuses;
 static char *last_image;
-static int sticky;
 
 /* Settings and records. */
-static struct { char key[40]; long long value; } settings[64];
+static struct { char key[40]; long long value; } settings[128];
 static struct { char function[64]; int nth; int status; } failures[16];
 static struct { char function[64]; long long calls; } counts[128];
 static unsigned last_launch[8];
@@ -88,10 +92,19 @@ static work_list journal;
 
 static long long *setting(const char *key) {
     int i = 0;
-    while (i < 63 && settings[i].key[0] && strcmp(settings[i].key, key)) i++;
+    while (i < 127 && settings[i].key[0] && strcmp(settings[i].key, key)) i++;
     if (!settings[i].key[0]) snprintf(settings[i].key, sizeof settings[i].key, "%s", key);
     return &settings[i].value;
 }
+
+/* A setting of one device: that of the first has no number. */
+static long long *setting_of(const char *key, int device) {
+    char own[48];
+    snprintf(own, sizeof own, device ? "%s:%d" : "%s", key, device);
+    return setting(own);
+}
+
+static int current_device(void) { return depth && stack[depth - 1] ? stack[depth - 1]->device : -1; }
 
 static void note_misuse(const char *function, const char *what) {
     if (!misuses++) snprintf(misuse, sizeof misuse, "%s: %s", function, what);
@@ -104,7 +117,11 @@ static int enter(const char *function) {
     if (!counts[i].function[0]) snprintf(counts[i].function, sizeof counts[i].function, "%s", function);
     counts[i].calls++;
     for (int f = 0; f < 16; f++) {
-        if (failures[f].nth > 0 && !strcmp(failures[f].function, function) && --failures[f].nth == 0) return failures[f].status;
+        if (failures[f].nth <= 0) continue;
+        size_t length = strcspn(failures[f].function, "@");
+        int here = !failures[f].function[length] || atoi(failures[f].function + length + 1) == current_device();
+        int same = strlen(function) == length && !strncmp(failures[f].function, function, length);
+        if (same && here && --failures[f].nth == 0) return failures[f].status;
     }
     return 0;
 }
@@ -117,8 +134,9 @@ static void leave(int *unused) {
 #define ENTER                                                      \
     __attribute__((cleanup(leave))) int entered = enter(__func__); \
     if (entered) return entered
-#define HEALTHY \
-    if (sticky) return sticky
+#define HEALTHY                                                       \
+    int own = current_device();                                       \
+    if (devices[own < 0 ? 0 : own].sticky) return devices[own < 0 ? 0 : own].sticky
 #define CURRENT                                            \
     HEALTHY;                                               \
     object *current = depth ? stack[depth - 1] : NULL;     \
@@ -137,7 +155,8 @@ static object *make(kind_t kind, int device, void *address, size_t bytes) {
     return o;
 }
 
-static object *find(const char *function, kind_t kind, const void *handle) {
+/* An object, of whatever device. */
+static object *find_anywhere(const char *function, kind_t kind, const void *handle) {
     object *dead = NULL;
     for (object *o = objects; o; o = o->next) {
         if (o->kind == kind && o->address == handle) {
@@ -147,6 +166,14 @@ static object *find(const char *function, kind_t kind, const void *handle) {
     }
     note_misuse(function, dead ? "the object is gone" : "no such object");
     return NULL;
+}
+
+/* An object of the device whose context is current. */
+static object *find(const char *function, kind_t kind, const void *handle) {
+    object *o = find_anywhere(function, kind, handle);
+    int device = current_device();
+    if (o && device >= 0 && device != o->device) note_misuse(function, "the object is another device's");
+    return o;
 }
 
 static void add_work(work_list *list, work one) {
@@ -180,7 +207,10 @@ static object *inside(const void *address, size_t bytes) {
 
 static int on_device(const char *function, CUdeviceptr address, size_t bytes) {
     object *o = inside((void *)(uintptr_t)address, bytes);
-    if (o && (o->kind == MEMORY || o->kind == IPC)) return 1;
+    if (o && (o->kind == MEMORY || o->kind == IPC)) {
+        if (o->device != current_device()) note_misuse(function, "the memory is another device's");
+        return 1;
+    }
     note_misuse(function, "the range is not device memory");
     return 0;
 }
@@ -190,6 +220,7 @@ static void kill_all(int device) {
         if (o->device == device) o->alive = 0;
     }
     devices[device].context = NULL;
+    devices[device].sticky = 0;
 }
 
 static long long live(const char *kind) {
@@ -298,7 +329,7 @@ API CUresult cuDeviceGetPCIBusId(char *text, int length, int device) {
 
 API CUresult cuDevicePrimaryCtxRetain(void **context, int device) {
     ENTER;
-    if (sticky && devices[device].context) return sticky;
+    if (devices[device].sticky && devices[device].context) return devices[device].sticky;
     if (!devices[device].context) devices[device].context = make(CONTEXT, device, NULL, 0);
     devices[device].retained++;
     *context = devices[device].context;
@@ -317,7 +348,6 @@ API CUresult cuDevicePrimaryCtxRelease_v2(int device) {
             if (left) note_misuse(__func__, "objects are left in the context");
         }
         kill_all(device);
-        sticky = 0;
     }
     return 0;
 }
@@ -338,7 +368,6 @@ API CUresult cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active
 API CUresult cuDevicePrimaryCtxReset_v2(int device) {
     ENTER;
     kill_all(device);
-    sticky = 0;
     return 0;
 }
 
@@ -394,15 +423,17 @@ API CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
 
 /* Sets what is to happen: version, devices (besides the first; -1 is none), init, jit, not_ready (of so many questions), pending_event (a handle),
    foreign_context, fault (by the next kernel), sticky (at once), graph_with_error, no_mapping, no_concurrent_access (what the device lacks),
-   journal (work is written down). */
+   journal (work is written down), used (bytes of device memory), delay (nanoseconds that a graph takes). Fault, sticky, used and delay are a
+   device's: that of the first, and with ":1" behind it that of the second. */
 API void yzc_set(const char *key, long long value) {
     pthread_mutex_lock(&mutex);
-    if (!strcmp(key, "sticky")) sticky = (int)value;
+    if (!strncmp(key, "sticky", 6)) devices[key[6] ? atoi(key + 7) : 0].sticky = (int)value;
     else *setting(key) = value;
     pthread_mutex_unlock(&mutex);
 }
 
-/* Lets the nth call from now of a function answer a status, without an effect. 0 takes the order back. */
+/* Lets the nth call from now of a function answer a status, without an effect; with "@1" behind its name, of those where the second device is
+   current. 0 takes the order back. */
 API void yzc_fail(const char *function, int nth, int status) {
     pthread_mutex_lock(&mutex);
     int f = 0;

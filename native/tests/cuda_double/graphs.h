@@ -35,6 +35,12 @@ API CUresult cuGraphLaunch(object *exec, object *stream) {
     FIND(e, EXEC, exec);
     FIND(s, STREAM, stream);
     e->recorded++;
+    if (*setting_of("delay", s->device)) {
+        long long *busy = &devices[s->device].busy_until;
+        long long start = nanoseconds() > *busy ? nanoseconds() : *busy;
+        if (s->ready_at > start) start = s->ready_at;
+        s->ready_at = *busy = start + *setting_of("delay", s->device);
+    }
     for (size_t i = 0; i < e->works.count; i++) note_work(s, e->works.at[i]);
     return 0;
 }

@@ -4,7 +4,7 @@ API CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
     ENTER;
     CURRENT;
     *total = (size_t)1 << 30;
-    *free_bytes = *total - (size_t)*setting("used");
+    *free_bytes = *total - (size_t)*setting_of("used", current->device);
     return 0;
 }
 
@@ -13,13 +13,13 @@ static CUresult allocate(object **made, kind_t kind, int device, size_t bytes) {
     void *memory = NULL;
     if (posix_memalign(&memory, 4096, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
     *made = make(kind, device, memory, bytes);
-    *setting("used") += kind == MEMORY ? (long long)bytes : 0;
+    *setting_of("used", device) += kind == MEMORY ? (long long)bytes : 0;
     return 0;
 }
 
 static void give_back(object *o) {
     o->alive = 0;
-    *setting("used") -= o->kind == MEMORY ? (long long)o->bytes : 0;
+    *setting_of("used", o->device) -= o->kind == MEMORY ? (long long)o->bytes : 0;
     free(o->address);
     o->address = o;
 }

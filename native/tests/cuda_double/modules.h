@@ -96,7 +96,11 @@ API CUresult cuLaunchKernel(object *function, unsigned gx, unsigned gy, unsigned
     work one = {.kind = KERNEL, .name = f->image};
     if (parameters) memcpy(one.arguments, parameters[0], f->bytes < sizeof one.arguments ? f->bytes : sizeof one.arguments);
     note_work(s, one);
-    if (!captured(s) && *setting("fault")) sticky = (int)*setting("fault");
+    for (size_t i = 0; parameters && i < f->bytes / 8 && i < 5; i++) {
+        object *o = inside((void *)(uintptr_t)one.arguments[i], 1);
+        if (o && o->kind == MEMORY && o->device != s->device) note_misuse(__func__, "a parameter is in another device's memory");
+    }
+    if (!captured(s) && *setting_of("fault", s->device)) devices[s->device].sticky = (int)*setting_of("fault", s->device);
     return 0;
 }
 

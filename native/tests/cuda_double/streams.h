@@ -1,5 +1,22 @@
 /* Part of cuda_double.c: streams, events. */
 
+static long long nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return 1000000000LL * now.tv_sec + now.tv_nsec;
+}
+
+/* Waits without the lock, as the device goes on meanwhile. Answers what it met. */
+static CUresult wait_until(const object *o) {
+    while (!devices[o->device].sticky && nanoseconds() < o->ready_at) {
+        struct timespec pause = {0, 20000};
+        pthread_mutex_unlock(&mutex);
+        nanosleep(&pause, NULL);
+        pthread_mutex_lock(&mutex);
+    }
+    return devices[o->device].sticky;
+}
+
 API CUresult cuStreamCreateWithPriority(object **stream, unsigned flags, int priority) {
     ENTER;
     CURRENT;
@@ -22,7 +39,10 @@ API CUresult cuStreamWaitEvent(object *stream, object *event, unsigned flags) {
     CURRENT;
     (void)flags;
     FIND(s, STREAM, stream);
-    FIND(e, EVENT, event);
+    /* One of another device, too: work may wait across devices. */
+    object *e = find_anywhere(__func__, EVENT, event);
+    if (!e) return CUDA_ERROR_INVALID_HANDLE;
+    if (e->ready_at > s->ready_at) s->ready_at = e->ready_at;
     s->nodes += s->capturing;
     note_work(s, (work){.kind = WAIT, .object = e});
     return 0;
@@ -47,7 +67,7 @@ API CUresult cuStreamSynchronize(object *stream) {
         s->invalid = 1;
         return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     }
-    return 0;
+    return wait_until(s);
 }
 
 API CUresult cuStreamBeginCapture_v2(object *stream, int mode) {
@@ -108,6 +128,7 @@ API CUresult cuEventRecord(object *event, object *stream) {
     FIND(s, STREAM, stream);
     s->nodes += s->capturing;
     e->recorded = 1;
+    e->ready_at = s->ready_at;
     note_work(s, (work){.kind = RECORD, .object = e});
     return 0;
 }
@@ -117,6 +138,7 @@ API CUresult cuEventQuery(object *event) {
     CURRENT;
     FIND(e, EVENT, event);
     if (*setting("pending_event") == (long long)(uintptr_t)event) return CUDA_ERROR_NOT_READY;
+    if (nanoseconds() < e->ready_at) return CUDA_ERROR_NOT_READY;
     if (e->recorded && *setting("not_ready") > 0 && (*setting("not_ready"))--) return CUDA_ERROR_NOT_READY;
     note_work(NULL, (work){.kind = PASSED, .object = e});
     return 0;
@@ -126,6 +148,8 @@ API CUresult cuEventSynchronize(object *event) {
     ENTER;
     CURRENT;
     FIND(e, EVENT, event);
+    CUresult met = wait_until(e);
+    if (met) return met;
     note_work(NULL, (work){.kind = PASSED, .object = e});
     return 0;
 }

@@ -12,12 +12,10 @@ internal sealed class Counters
     public long QueueTicks;
     private StageTimes stages;
 
-    public void Add(in StageTimes times) => stages = new StageTimes(
-        stages.Compute + times.Compute, stages.Upload + times.Upload, stages.Preprocess + times.Preprocess, stages.Inference + times.Inference,
-            stages.Decode + times.Decode);
+    public void Add(in StageTimes times) => stages += times;
 
     public DetectorStatistics ToStatistics(
-        Batcher batcher, InputSizes sizes, FramePool pool, int pendingFrames, int externalFrames, Lane lane) => new()
+        Batcher batcher, InputSizes sizes, FramePool pool, int pendingFrames, int externalFrames, Lane[] lanes) => new()
         {
             FramesSubmitted = Frames.Submitted,
             FramesCompleted = Frames.Completed,
@@ -34,7 +32,8 @@ internal sealed class Counters
             BatchLimit = batcher.BatchLimit,
             BatchSizes = [.. batcher.BatchSizes],
             InputSizes = [.. sizes.All.Select((size, index) => batcher.Sizes[index].ToStatistics(size))],
-            MissingBatchSizes = lane.MissingBatchSizes,
+            MissingBatchSizes = lanes.Max(static lane => lane.MissingBatchSizes),
+            Devices = [.. batcher.Devices.ToArray().Select(static device => device.ToStatistics())],
             SlotsInUse = pool.SlotsInUse,
             SlotsRented = pool.SlotsRented,
             SlotCount = pool.SlotCount,
@@ -47,9 +46,9 @@ internal sealed class Counters
             ManagedBytes = ManagedBytes,
             QueueTime = Stopwatch.GetElapsedTime(0, QueueTicks),
             ComputeTime = Stopwatch.GetElapsedTime(0, stages.Compute),
-            UploadTime = lane.IsOnDevice ? Stopwatch.GetElapsedTime(0, stages.Upload) : null,
-            PreprocessTime = lane.IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Preprocess),
-            InferenceTime = lane.IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Inference),
-            DecodeTime = lane.IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Decode),
+            UploadTime = lanes[0].IsOnDevice ? Stopwatch.GetElapsedTime(0, stages.Upload) : null,
+            PreprocessTime = lanes[0].IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Preprocess),
+            InferenceTime = lanes[0].IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Inference),
+            DecodeTime = lanes[0].IsOnDevice ? null : Stopwatch.GetElapsedTime(0, stages.Decode),
         };
 }

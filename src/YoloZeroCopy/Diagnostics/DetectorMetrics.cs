@@ -74,7 +74,13 @@ internal sealed class DetectorMetrics : IDisposable
         Counter("yzc.frames.completed", "{frame}", "Frames with a result", static s => s.FramesCompleted);
         Counter("yzc.frames.failed", "{frame}", "Frames that ended in an error", static s => s.FramesFailed);
         Counter("yzc.frames.canceled", "{frame}", "Frames whose callers cancelled", static s => s.FramesCanceled);
-        Counter("yzc.batches", "{batch}", "Batches given to a lane", static s => s.Batches);
+        TryCreate(static () => Meter.CreateObservableCounter("yzc.batches", static () => All(Batches), "{batch}", "Batches given to a lane"));
+        TryCreate(static () => Meter.CreateObservableCounter(
+            "yzc.device.frames", static () => All(Frames), "{frame}", "Frames given to a device's lanes"));
+        TryCreate(static () => Meter.CreateObservableCounter(
+            "yzc.device.frames_lost", static () => All(FramesLost), "{frame}", "Frames that failed because their device did"));
+        TryCreate(static () => Meter.CreateObservableGauge(
+            "yzc.device.up", static () => All(Up), "{device}", "1 while a device works, 0 when it is lost"));
         Counter("yzc.host_copies", "{copy}", "Copies of frames on the host", static s => s.HostCopies);
         Counter("yzc.managed_allocations", "By", "Managed memory allocated by the detector's threads", static s => s.ManagedBytes);
         TryCreate(static () => Meter.CreateObservableCounter("yzc.frames.dropped", static () => All(Dropped), "{frame}", "Frames dropped, by cause"));
@@ -138,6 +144,18 @@ internal sealed class DetectorMetrics : IDisposable
         m.Measure(s.DroppedRemoved, "cause", "removed"),
     ];
 
+    private static IEnumerable<Measurement<long>> Batches(DetectorMetrics m, DetectorStatistics s) =>
+        s.Devices.Select(device => m.Of(s, device, device.Batches));
+
+    private static IEnumerable<Measurement<long>> Frames(DetectorMetrics m, DetectorStatistics s) =>
+        s.Devices.Select(device => m.Of(s, device, device.Frames));
+
+    private static IEnumerable<Measurement<long>> FramesLost(DetectorMetrics m, DetectorStatistics s) =>
+        s.Devices.Select(device => m.Of(s, device, device.FramesLost));
+
+    private static IEnumerable<Measurement<long>> Up(DetectorMetrics m, DetectorStatistics s) =>
+        s.Devices.Select(device => m.Of(s, device, device.Fault is null ? 1L : 0));
+
     private static IEnumerable<Measurement<long>> BySize(DetectorMetrics m, DetectorStatistics s)
     {
         for (int size = 1; size < s.BatchSizes.Length; size++)
@@ -151,8 +169,7 @@ internal sealed class DetectorMetrics : IDisposable
     {
         (string Stage, TimeSpan? Time)[] stages =
         [
-            ("queue", s.QueueTime), ("upload", s.UploadTime), ("compute", s.ComputeTime), ("preprocess", s.PreprocessTime),
-                ("inference", s.InferenceTime), ("decode", s.DecodeTime),
+            ("queue", s.QueueTime), ("preprocess", s.PreprocessTime), ("inference", s.InferenceTime), ("decode", s.DecodeTime),
         ];
         foreach ((string stage, TimeSpan? time) in stages)
         {
@@ -161,7 +178,21 @@ internal sealed class DetectorMetrics : IDisposable
                 yield return m.Measure(known.TotalSeconds, "stage", stage);
             }
         }
+
+        foreach (DeviceStatistics device in s.Devices)
+        {
+            yield return m.Of(s, device, device.ComputeTime.TotalSeconds, new KeyValuePair<string, object?>("stage", "compute"));
+            if (device.UploadTime is TimeSpan upload)
+            {
+                yield return m.Of(s, device, upload.TotalSeconds, new KeyValuePair<string, object?>("stage", "upload"));
+            }
+        }
     }
+
+    /// <summary>What belongs to one device; where the detector has one, that is the device as the detector was told.</summary>
+    private Measurement<T> Of<T>(DetectorStatistics all, DeviceStatistics one, T value, params ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        where T : struct =>
+        new(value, [detector, all.Devices.Length > 1 ? new("device", one.Device) : device, .. tags]);
 
     private Measurement<long> Measure(long value) => new(value, detector, device);
 

@@ -113,6 +113,9 @@ public sealed record DetectorStatistics
     /// </remarks>
     public TimeSpan ComputeTime { get; init; }
 
+    /// <summary>What each device did, in the order of their numbers; one entry where the detector has one device.</summary>
+    public ImmutableArray<DeviceStatistics> Devices { get; init; } = [];
+
     /// <summary>
     /// Time of batches on a device that is not <see cref="ComputeTime"/>: from the first copy until the last frame is there, and until the host has
     /// seen the results. Added up over batches; null on the CPU, which copies nothing.
@@ -127,6 +130,36 @@ public sealed record DetectorStatistics
 
     /// <summary>Time in decoding and NMS, added up over batches; null on CUDA, where only <see cref="ComputeTime"/> is known.</summary>
     public TimeSpan? DecodeTime { get; init; }
+}
+
+/// <summary>What one device of a detector did.</summary>
+public sealed record DeviceStatistics
+{
+    /// <summary>The device as metrics name it: <c>cpu</c>, <c>cuda:1</c>.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>Frames given to its lanes.</summary>
+    public long Frames { get; init; }
+
+    /// <summary>Batches that they were given in.</summary>
+    public long Batches { get; init; }
+
+    /// <summary>Batches that its lanes work on now.</summary>
+    public int BatchesInFlight { get; init; }
+
+    /// <summary>Frames that failed because the device did: those in its lanes, and those that lay on it and waited.</summary>
+    public long FramesLost { get; init; }
+
+    /// <summary>
+    /// The error that it cannot go on after; null while it works. The others go on, and where there is none the detector is faulted.
+    /// </summary>
+    public Exception? Fault { get; init; }
+
+    /// <summary>As <see cref="DetectorStatistics.ComputeTime"/>, of this device.</summary>
+    public TimeSpan ComputeTime { get; init; }
+
+    /// <summary>As <see cref="DetectorStatistics.UploadTime"/>, of this device.</summary>
+    public TimeSpan? UploadTime { get; init; }
 }
 
 /// <summary>What ran at one input size of a detector.</summary>

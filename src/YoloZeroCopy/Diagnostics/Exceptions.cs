@@ -66,6 +66,29 @@ public sealed class MediaException : YoloZeroCopyException
     public string Path { get; }
 }
 
+/// <summary>
+/// One device of a detector with several cannot be opened, or met an error that it cannot go on after; the others go on. Of a frame: it was on that
+/// device and is lost.
+/// </summary>
+/// <remarks>Where the last device fails, the detector is faulted: <see cref="DetectorFaultedException"/>.</remarks>
+public sealed class DeviceException : YoloZeroCopyException
+{
+    /// <summary>Reports a device that failed.</summary>
+    /// <param name="device">The device as metrics name it: <c>cuda:1</c>.</param>
+    /// <param name="cause">The error that stopped it.</param>
+    public DeviceException(string device, Exception cause)
+        : base($"Device {device} is lost: {cause?.Message}", cause) => Device = device;
+
+    internal DeviceException(string device, string message, Exception cause)
+        : base(message, cause) => Device = device;
+
+    /// <summary>The device as metrics name it: <c>cuda:1</c>.</summary>
+    public string Device { get; }
+
+    /// <summary>The error of an opening.</summary>
+    internal static DeviceException OfOpening(string device, Exception cause) => new(device, $"Device {device} cannot be opened: {cause.Message}", cause);
+}
+
 /// <summary>The detector met an error it cannot go on after. It can only be disposed; <see cref="Exception.InnerException"/> is the error.</summary>
 /// <remarks>After a sticky <see cref="YoloZeroCopy.Cuda.CudaException"/> no other detector of this process can use the device either: restart the
 /// process.</remarks>

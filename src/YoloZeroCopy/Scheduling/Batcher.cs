@@ -1,10 +1,11 @@
-using System.Diagnostics;
-
 namespace YoloZeroCopy;
 
 /// <summary>The frames that wait and the lanes that are idle: which frames go together, and when. Guarded by the pipeline's gate.</summary>
 internal sealed class Batcher
 {
+    // A device that is slower by less than a fifth is as good as another.
+    private const int LeastGain = 5;
+
     private readonly PipelineOptions options;
     private readonly FairQueue waiting;
     private readonly ResultOrder order;
@@ -12,23 +13,29 @@ internal sealed class Batcher
     private readonly TimeProvider clock;
     private readonly int slotCount;
     private readonly bool hasDelay;
-    private readonly Queue<LaneBatch> idle;
+    private readonly LaneDevice[] devices;
+    private readonly FrameKinds kinds;
     private readonly SizeLoad[] sizes;
+    private readonly int[] waitingOfKind;
     private readonly long[] batchSizes;
     private int mostWaiting;
     private bool hasExternal;
     private bool hasSources;
 
     /// <param name="options">How to run lanes.</param>
-    /// <param name="lanes">The lanes, all idle.</param>
+    /// <param name="devices">The devices, with their lanes.</param>
+    /// <param name="kinds">Kinds of frames.</param>
     /// <param name="waiting">Frames that wait, by source.</param>
     /// <param name="order">Hears of frames that end without a lane.</param>
     /// <param name="owners">Gets their memory.</param>
     /// <param name="clock">Time of frames.</param>
     /// <param name="slotCount">Slots of the detector.</param>
     public Batcher(
-        in PipelineOptions options, LaneBatch[] lanes, FairQueue waiting, ResultOrder order, FrameOwners owners, TimeProvider clock, int slotCount)
+        in PipelineOptions options, LaneDevice[] devices, FrameKinds kinds, FairQueue waiting, ResultOrder order, FrameOwners owners,
+        TimeProvider clock, int slotCount)
     {
+        this.devices = devices;
+        this.kinds = kinds;
         this.options = options;
         this.waiting = waiting;
         this.order = order;
@@ -36,17 +43,20 @@ internal sealed class Batcher
         this.clock = clock;
         this.slotCount = slotCount;
         hasDelay = options.MaxBatchDelay > TimeSpan.Zero;
-        idle = new Queue<LaneBatch>(lanes);
-        sizes = new SizeLoad[(options.Sizes ?? InputSizes.Usual).All.Length];
+        waitingOfKind = new int[kinds.Count];
+        sizes = new SizeLoad[kinds.Sizes.All.Length];
         for (int index = 0; index < sizes.Length; index++)
         {
-            sizes[index] = new SizeLoad(options, lanes.Length);
+            sizes[index] = new SizeLoad(options);
         }
 
         batchSizes = new long[options.MaxBatch + 1];
         mostWaiting = MostWaiting();
-        BatchLimit = sizes[0].Limit.WithinGoal;
+        BatchLimit = devices[0].LimitAt(0).WithinGoal;
     }
+
+    /// <summary>The devices.</summary>
+    public ReadOnlySpan<LaneDevice> Devices => devices;
 
     /// <summary>What is known of each input size.</summary>
     public ReadOnlySpan<SizeLoad> Sizes => sizes;
@@ -64,10 +74,36 @@ internal sealed class Batcher
     public int Waiting => waiting.Count;
 
     /// <summary>Batches that lanes work on.</summary>
-    public int InFlight { get; private set; }
+    public int InFlight
+    {
+        get
+        {
+            int sum = 0;
+            foreach (LaneDevice device in devices)
+            {
+                sum += device.InFlight;
+            }
 
-    /// <summary>Whether a lane is idle and a frame waits.</summary>
-    public bool HasWork => idle.Count > 0 && waiting.Count > 0;
+            return sum;
+        }
+    }
+
+    /// <summary>Whether a thread is about to begin a batch somewhere.</summary>
+    public bool IsStarting
+    {
+        get
+        {
+            foreach (LaneDevice device in devices)
+            {
+                if (device.IsStarting)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
 
     /// <summary>Whether nothing more comes, so that no batch waits for company.</summary>
     public bool IsEnding { get; set; }
@@ -75,29 +111,19 @@ internal sealed class Batcher
     /// <summary>Whether nothing waits, and nothing more comes.</summary>
     public bool IsOver => IsEnding && waiting.Count == 0;
 
-    /// <summary>When the batch that waits is to go: 0 for at once, the end of time where no lane is idle or nothing waits.</summary>
+    /// <summary>When the batch that waits is to go: 0 for at once, the end of time where no device is ready or nothing waits that it takes.</summary>
     /// <remarks>Greedy: a lone frame goes at once, unless the caller asked for a delay in the hope of company.</remarks>
     public long GoesAt
     {
         get
         {
-            if (!HasWork)
+            if (devices.Length == 1)
             {
-                return long.MaxValue;
+                return GoesAtOn(devices[0]);
             }
 
-            if (IsNoneAwaited)
-            {
-                return 0;
-            }
-
-            long earliest = long.MaxValue;
-            foreach (SizeLoad size in sizes)
-            {
-                earliest = Math.Min(earliest, size.GoesAt);
-            }
-
-            return earliest;
+            _ = DeviceFor(Now, out long at);
+            return at;
         }
     }
 
@@ -137,6 +163,7 @@ internal sealed class Batcher
         waiting.Add(frame);
         SizeLoad size = sizes[frame.SizeIndex];
         size.Waiting++;
+        waitingOfKind[frame.Kind]++;
         if (drops)
         {
             End(oldest!, FrameStatus.DroppedOldest);
@@ -152,22 +179,59 @@ internal sealed class Batcher
     }
 
     /// <summary>
-    /// Takes the frames of a batch, all of one input size, from the queue and drops those that are too old; null when none is left for a batch. Only
-    /// where <see cref="HasWork"/>.
+    /// The device that gets the batch which goes now; null where none goes. Of several that are ready, the one whose result comes first by what was
+    /// measured.
     /// </summary>
-    public LaneBatch? Fill(out bool dropped)
+    /// <param name="now">The time now.</param>
+    /// <param name="at">When one goes: 0 for at once, the end of time where nothing is known to go.</param>
+    public LaneDevice? DeviceFor(long now, out long at)
     {
-        LaneBatch batch = idle.Peek();
+        LaneDevice? best = null;
+        long shortest = long.MaxValue;
+        at = long.MaxValue;
+        foreach (LaneDevice device in devices)
+        {
+            long due = GoesAtOn(device);
+            if (due == long.MaxValue)
+            {
+                continue;
+            }
+
+            long wait = 0;
+            if (devices.Length > 1)
+            {
+                (int size, int count) = NextBatchOn(device);
+                wait = device.WaitFor(size, count);
+                due = Math.Max(due, IsLateOnlyOn(device, now) ? long.MaxValue : HeldUntil(device, wait, size, count, now));
+            }
+
+            at = Math.Min(at, due);
+            if (due <= now && (best is null || wait < shortest || (wait == shortest && device.InFlight < best.InFlight)))
+            {
+                (best, shortest) = (device, wait);
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>
+    /// Takes the frames of a batch, all of one input size, from the queue and drops those that are too old; null when none is left for a batch. Only
+    /// for a device that is ready, where something waits that it takes.
+    /// </summary>
+    public LaneBatch? Fill(LaneDevice device, out bool dropped)
+    {
+        LaneBatch batch = device.Idle;
         long now = clock.GetTimestamp();
         long dueAt = long.MaxValue;
         dropped = false;
-        uint may = SizesThatGo(now);
+        ulong may = KindsThatGo(device, now);
         waiting.BeginBatch(may);
         int most = options.MaxBatch;
         while (batch.Count < most && waiting.Next(may) is PendingFrame frame)
         {
-            (ServiceTimes times, BatchLimit limit) = (sizes[frame.SizeIndex].Times, sizes[frame.SizeIndex].Limit);
-            bool isLate = frame.DueAt < now + times.Of(1, now);
+            (ServiceTimes times, BatchLimit limit) = (device.TimesAt(frame.SizeIndex), device.LimitAt(frame.SizeIndex));
+            bool isLate = IsLate(frame, device, now);
             if (isLate || frame.IsTooOld(now))
             {
                 End(frame, isLate ? FrameStatus.DroppedLate : FrameStatus.DroppedTooOld);
@@ -194,8 +258,8 @@ internal sealed class Batcher
             }
 
             waiting.Take(frame);
-            sizes[frame.SizeIndex].Waiting--;
-            may = 1u << frame.SizeIndex;
+            Leave(frame);
+            may = kinds.OfSize(frame.SizeIndex) & kinds.On(device.Index);
             frame.DispatchedAt = now;
             batch.Add(frame);
         }
@@ -206,8 +270,9 @@ internal sealed class Batcher
         // The wait of those left over began when they came.
         for (int index = 0; index < sizes.Length; index++)
         {
-            sizes[index].WaitsSince = hasDelay ? waiting.WaitsSince(index) : 0;
-            sizes[index].Overflowed &= (may >> index & 1) == 0;
+            ulong ofSize = kinds.OfSize(index);
+            sizes[index].WaitsSince = hasDelay ? waiting.WaitsSince(ofSize) : 0;
+            sizes[index].Overflowed &= (may & ofSize) == 0;
         }
 
         if (batch.Count == 0)
@@ -215,23 +280,29 @@ internal sealed class Batcher
             return null;
         }
 
-        LaneBatch taken = idle.Dequeue();
-        Debug.Assert(ReferenceEquals(taken, batch), "Only one thread at a time takes idle lanes.");
-        InFlight++;
+        device.Begin(batch, now);
         Batches++;
         batchSizes[batch.Count]++;
         sizes[batch.SizeIndex].Count(batch.Count);
         return batch;
     }
 
-    /// <summary>A lane took so long for a batch, until now.</summary>
-    public void Measure(LaneBatch batch, long ticks, long now) => sizes[batch.SizeIndex].Measure(batch.Count, ticks, now);
-
-    /// <summary>A lane is done with its batch.</summary>
-    public void SetIdle(LaneBatch batch)
+    /// <summary>A device cannot go on: what waits and lies there fails, each with an exception of its own.</summary>
+    public void FailAtHome(LaneDevice device, Func<Exception> error)
     {
-        InFlight--;
-        idle.Enqueue(batch);
+        if (kinds.Count == sizes.Length)
+        {
+            return;
+        }
+
+        ulong own = kinds.OnlyOn(device.Index);
+        while (waiting.AnyOf(own) is PendingFrame frame)
+        {
+            frame.Error = error();
+            End(frame, frame.Status);
+        }
+
+        StopWaitIfEmpty();
     }
 
     /// <summary>A frame ends here without a lane.</summary>
@@ -240,7 +311,7 @@ internal sealed class Batcher
         if (frame.IsWaiting)
         {
             waiting.Remove(frame);
-            sizes[frame.SizeIndex].Waiting--;
+            Leave(frame);
         }
 
         frame.Status = status;
@@ -279,16 +350,116 @@ internal sealed class Batcher
 
     private bool IsNoneAwaited => !hasDelay || IsEnding || waiting.Count >= mostWaiting;
 
-    /// <summary>The input sizes whose batches go now, one bit each.</summary>
-    private uint SizesThatGo(long now)
+    private void Leave(PendingFrame frame)
     {
-        uint bits = 0;
-        for (int index = 0; index < sizes.Length; index++)
+        sizes[frame.SizeIndex].Waiting--;
+        waitingOfKind[frame.Kind]--;
+    }
+
+    /// <summary>Frames of a size that wait and that a device takes.</summary>
+    private int WaitingFor(LaneDevice device, int size) => kinds.Count == sizes.Length ? sizes[size].Waiting
+        : waitingOfKind[kinds.IndexOf(size, -1)] + waitingOfKind[kinds.IndexOf(size, device.Index)];
+
+    private long GoesAtOn(LaneDevice device)
+    {
+        long earliest = long.MaxValue;
+        if (!device.IsReady || waiting.Count == 0)
         {
-            bits |= sizes[index].GoesAt <= now ? 1u << index : 0;
+            return earliest;
         }
 
-        return bits == 0 || IsNoneAwaited ? ~0u : bits;
+        bool isNoneAwaited = IsNoneAwaited;
+        for (int index = 0; index < sizes.Length; index++)
+        {
+            int count = WaitingFor(device, index);
+            earliest = Math.Min(earliest, count > 0 && isNoneAwaited ? 0 : sizes[index].GoesAt(count, device.LimitAt(index)));
+        }
+
+        return earliest;
+    }
+
+    /// <summary>The kinds of frames that go to a device now.</summary>
+    private ulong KindsThatGo(LaneDevice device, long now)
+    {
+        ulong bits = 0;
+        for (int index = 0; index < sizes.Length; index++)
+        {
+            bits |= sizes[index].GoesAt(WaitingFor(device, index), device.LimitAt(index)) <= now ? kinds.OfSize(index) : 0;
+        }
+
+        return (bits == 0 || IsNoneAwaited ? FrameKinds.All : bits) & kinds.On(device.Index);
+    }
+
+    // Of what waits most likely.
+    private (int Size, int Frames) NextBatchOn(LaneDevice device)
+    {
+        int size = sizes.Length == 1 ? 0 : (waiting.Head(kinds.On(device.Index)) ?? waiting.Any!).SizeIndex;
+        return (size, Math.Clamp(WaitingFor(device, size), 1, options.MaxBatch));
+    }
+
+    /// <summary>Whether no device that may take a frame can make it in time.</summary>
+    private bool IsLate(PendingFrame frame, LaneDevice device, long now)
+    {
+        if (frame.DueAt >= now + device.TimesAt(frame.SizeIndex).Of(1, now))
+        {
+            return false;
+        }
+
+        foreach (LaneDevice other in devices)
+        {
+            bool may = other != device && other.Fault is null && frame.Home < 0;
+            if (may && frame.DueAt >= now + other.TimesAt(frame.SizeIndex).Of(1, now))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether the frame whose turn it is would be late on a device, and in time on another, which it is left for.</summary>
+    private bool IsLateOnlyOn(LaneDevice device, long now) => waiting.Head(kinds.On(device.Index)) is PendingFrame head
+        && head.DueAt < now + device.TimesAt(head.SizeIndex).Of(1, now) && !IsLate(head, device, now);
+
+    /// <summary>
+    /// Until when a device is passed over although it is ready, since a faster one is expected to have the same frames done before it would; 0 where
+    /// it is not.
+    /// </summary>
+    /// <remarks>
+    /// A device that takes longer by some time is worth waiting for another as long as that one becomes idle within this time; one that is overdue is
+    /// taken to need as long again as it is late. Where more waits than the faster ones can do meanwhile, where a queue overflows, or where frames
+    /// that wait take up half of the slots, every device has work to do.
+    /// </remarks>
+    private long HeldUntil(LaneDevice device, long wait, int size, int count, long now)
+    {
+        bool mustGo = wait == 0 || IsEnding || sizes[size].Overflowed || waitingOfKind[kinds.IndexOf(size, device.Index)] > 0;
+        if (mustGo)
+        {
+            return 0;
+        }
+
+        long until = 0;
+        double canWait = 0;
+        foreach (LaneDevice other in devices)
+        {
+            if (other == device || other.Fault is not null || other.IsReady)
+            {
+                continue;
+            }
+
+            long theirs = other.WaitFor(size, count);
+            long idleAt = other.HasIdleLane ? now : other.NextIdleAt;
+            long gain = wait - theirs;
+            if (theirs == 0 || idleAt == 0 || gain * LeastGain < wait || Math.Abs(now - idleAt) >= gain)
+            {
+                continue;
+            }
+
+            until = Math.Max(until, idleAt + gain);
+            canWait += options.MaxBatch * Math.Max(1, Math.Floor(other.LaneCount * (double)gain / theirs));
+        }
+
+        return waiting.Count <= Math.Min(canWait, hasExternal ? int.MaxValue : slotCount / 2) ? until : 0;
     }
 
     // More frames than queue or slots hold cannot come together, so nobody waits for them.

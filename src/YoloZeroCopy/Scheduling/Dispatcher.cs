@@ -6,6 +6,7 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// Waking a thread costs more processor time than all else of a batch. So where a batch ends and the next one can go, the thread that learnt of the
 /// end begins it (<see cref="TakeOver"/>): under load this one sleeps. It is woken only where a batch goes before it would wake up by itself.
+/// With several devices each has such a thread, which begins batches there and nowhere else, beside those of the others.
 /// </remarks>
 /// <param name="pipeline">Answers frames that were dropped on the way.</param>
 /// <param name="gate">The pipeline's gate.</param>
@@ -22,13 +23,9 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     // When the thread wakes up or looks again by itself; 0 while it is awake, or woken.
     private long sleepsUntil;
     private bool isDone;
-    private bool isStarting;
-
-    // Whichever lane a batch goes to. Set when all are prepared.
-    private bool mayTakeOver;
 
     /// <summary>Whether no lane is given a further batch, by any thread. Guarded by the gate.</summary>
-    public bool IsDone => isDone && !isStarting;
+    public bool IsDone => isDone && !batcher.IsStarting;
 
     /// <summary>Starts the thread and returns when every lane is prepared.</summary>
     /// <param name="steps">Told of every part of it, on the thread.</param>
@@ -55,7 +52,7 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     public void WakeIfDue()
     {
         // Whoever starts a batch looks again behind it.
-        long due = isStarting ? long.MaxValue : batcher.IsOver ? 0 : batcher.GoesAt;
+        long due = !batcher.IsOver ? batcher.GoesAt : batcher.IsStarting ? long.MaxValue : 0;
         if (due < sleepsUntil)
         {
             Volatile.Write(ref sleepsUntil, 0);
@@ -64,16 +61,17 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     }
 
     /// <summary>
-    /// A lane is done: the batch that its thread is to begin now with <see cref="Begin"/>; null where there is none, or where the dispatcher does it.
+    /// A lane of a device is done: the batch that its thread is to begin now with <see cref="Begin"/>; null where there is none, or where the dispatcher does it.
     /// Frames may have been dropped, which are to be answered. Called with the gate held.
     /// </summary>
-    public LaneBatch? TakeOver()
+    public LaneBatch? TakeOver(LaneDevice ended)
     {
         LaneBatch? batch = null;
-        if (!isStarting && !isDone && mayTakeOver && batcher.GoesAt <= batcher.Now)
+        // The lane that gets it may be bound to the dispatcher's thread, although the one that has ended is not.
+        if (!isDone && batcher.DeviceFor(batcher.Now, out _) is LaneDevice device && device == ended && device.Idle.Lane.StartsOnAnyThread)
         {
-            batch = batcher.Fill(out _);
-            isStarting = batch is not null;
+            batch = batcher.Fill(device, out _);
+            device.IsStarting = batch is not null;
         }
 
         WakeIfDue();
@@ -83,10 +81,11 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     /// <summary>Begins a batch that was taken over.</summary>
     public void Begin(LaneBatch batch)
     {
+        LaneDevice device = batch.Device;
         Start(batch);
         lock (gate)
         {
-            isStarting = false;
+            device.IsStarting = false;
             WakeIfDue();
         }
     }
@@ -113,12 +112,12 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
         bool dropped;
         lock (gate)
         {
-            if (batcher.GoesAt > batcher.Now)
+            if (batcher.DeviceFor(batcher.Now, out _) is not LaneDevice device)
             {
                 return false;
             }
 
-            batch = batcher.Fill(out dropped);
+            batch = batcher.Fill(device, out dropped);
         }
 
         if (dropped)
@@ -157,11 +156,12 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         while (NextBatch() is LaneBatch batch)
         {
+            LaneDevice device = batch.Device;
             Start(batch);
             long now = GC.GetAllocatedBytesForCurrentThread();
             lock (gate)
             {
-                isStarting = false;
+                device.IsStarting = false;
                 counters.ManagedBytes += now - allocated;
             }
 
@@ -184,8 +184,6 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
             {
                 lane.Prepare(steps);
             }
-
-            mayTakeOver = Array.TrueForAll(lanes, static lane => lane.StartsOnAnyThread);
         }
         catch (Exception error)
         {
@@ -213,12 +211,11 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
                     return null;
                 }
 
-                long goesAt = isStarting ? long.MaxValue : batcher.GoesAt;
                 long now = batcher.Now;
-                if (goesAt <= now)
+                if (batcher.DeviceFor(now, out long goesAt) is LaneDevice device)
                 {
-                    batch = batcher.Fill(out dropped);
-                    isStarting = batch is not null;
+                    batch = batcher.Fill(device, out dropped);
+                    device.IsStarting = batch is not null;
                 }
                 else
                 {

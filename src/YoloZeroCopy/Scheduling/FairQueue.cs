@@ -6,8 +6,8 @@ namespace YoloZeroCopy;
 /// is served. A source that had nothing to send is not paid for that time, but for the last moment. What a source has had is remembered while its
 /// queue is empty, which it is after every frame where only the newest is kept; a round robin whose deficit ends with the queue would forget there.
 /// Sources of a higher priority are served first. A batch takes one frame of each source first, and only then, with room left, further ones.
-/// A batch is of one input size. Sources that have no frame of it are passed over and keep their turn, so that the next batch is theirs. One that has
-/// gives it even where an earlier frame of its own is of another size, but for one batch only: after that the earlier frame goes first, or it might
+/// A batch is of some kinds of frames. Sources that have no frame of them are passed over and keep their turn, so that the next batch is theirs. One that has
+/// gives it even where an earlier frame of its own is of another kind, but for one batch only: after that the earlier frame goes first, or it might
 /// wait for ever.
 /// </remarks>
 internal sealed class FairQueue
@@ -25,7 +25,7 @@ internal sealed class FairQueue
     private int passedCount;
     private bool takesOneEach;
     private long batch;
-    private uint dueSizes;
+    private ulong dueKinds;
 
     // By priority, as sources of different ones do not share: the earliest turn that one may come back with, and the latest that one has had.
     private readonly double[] floor = new double[Priorities];
@@ -40,6 +40,23 @@ internal sealed class FairQueue
 
     /// <summary>A frame that waits; null when none does.</summary>
     public PendingFrame? Any => sourceCount == 0 ? null : heap[0].FirstWaiting;
+
+    /// <summary>A frame of these kinds that waits, of the source whose turn it is, where that has one; null where it has none.</summary>
+    public PendingFrame? Head(ulong kindBits) => sourceCount == 0 ? null : heap[0].FirstOf(kindBits);
+
+    /// <summary>A frame of these kinds that waits; null when none does. Looks at every source.</summary>
+    public PendingFrame? AnyOf(ulong kindBits)
+    {
+        foreach (SourceQueue source in heap.AsSpan(0, sourceCount))
+        {
+            if (source.FirstOf(kindBits) is PendingFrame frame)
+            {
+                return frame;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Makes room for so many sources, so that nothing else here allocates.</summary>
     public void Reserve(int sources)
@@ -87,18 +104,18 @@ internal sealed class FairQueue
         }
     }
 
-    /// <param name="sizeBits">Input sizes that may go now, one bit each; frames of the others wait for company.</param>
-    public void BeginBatch(uint sizeBits = ~0u)
+    /// <param name="kindBits">Kinds that may go now; frames of the others wait for company, or for a device.</param>
+    public void BeginBatch(ulong kindBits = FrameKinds.All)
     {
         batch++;
-        dueSizes = sizeBits;
+        dueKinds = kindBits;
         takesOneEach = true;
         isNew.AsSpan().Fill(true);
     }
 
     /// <summary>The frame whose turn it is in this batch; null when none waits.</summary>
-    /// <param name="sizeBits">Input sizes that it may be of, one bit each; in a batch they can only become fewer.</param>
-    public PendingFrame? Next(uint sizeBits = ~0u)
+    /// <param name="kindBits">Kinds that it may be of; in a batch they can only become fewer.</param>
+    public PendingFrame? Next(ulong kindBits = FrameKinds.All)
     {
         while (true)
         {
@@ -115,7 +132,7 @@ internal sealed class FairQueue
 
             SourceQueue source = heap[0];
             RaiseFloor(source);
-            if (Offer(source, sizeBits) is PendingFrame frame)
+            if (Offer(source, kindBits) is PendingFrame frame)
             {
                 return frame;
             }
@@ -163,13 +180,13 @@ internal sealed class FairQueue
         }
     }
 
-    /// <summary>Earliest time at which a frame that waits was submitted, of an input size; 0 when none waits. Looks at every source.</summary>
-    public long WaitsSince(int sizeIndex)
+    /// <summary>Earliest time at which a frame that waits was submitted, of some kinds; 0 when none waits. Looks at every source.</summary>
+    public long WaitsSince(ulong kindBits)
     {
         long since = 0;
         foreach (SourceQueue source in heap.AsSpan(0, sourceCount))
         {
-            if (source.FirstOf(1u << sizeIndex)?.SubmittedAt is long submitted)
+            if (source.FirstOf(kindBits)?.SubmittedAt is long submitted)
             {
                 since = since == 0 ? submitted : Math.Min(since, submitted);
             }
@@ -238,13 +255,13 @@ internal sealed class FairQueue
         }
     }
 
-    private PendingFrame? Offer(SourceQueue source, uint sizeBits)
+    private PendingFrame? Offer(SourceQueue source, ulong kindBits)
     {
         PendingFrame first = source.FirstWaiting!;
-        uint own = 1u << first.SizeIndex;
-        return (sizeBits & own) != 0 ? first
-            : first.PassedIn != 0 && first.PassedIn != batch && (dueSizes & own) != 0 ? null
-            : source.FirstOf(sizeBits);
+        ulong own = 1ul << first.Kind;
+        return (kindBits & own) != 0 ? first
+            : first.PassedIn != 0 && first.PassedIn != batch && (dueKinds & own) != 0 ? null
+            : source.FirstOf(kindBits);
     }
 
     private void BringBack(SourceQueue[] from, ref int count)

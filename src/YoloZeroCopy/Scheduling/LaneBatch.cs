@@ -17,6 +17,15 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
 
     public int Count { get; private set; }
 
+    /// <summary>The device of its lane.</summary>
+    public LaneDevice Device { get; set; } = null!;
+
+    /// <summary>Batches that were in flight on the device when this one was given to it.</summary>
+    public int Ahead { get; set; }
+
+    /// <summary>When it should be done, by what was measured; 0 where that is not known, and where it is idle.</summary>
+    public long ExpectedAt { get; set; }
+
     /// <summary>The input size of all its frames, as a place among the detector's.</summary>
     public int SizeIndex => frames[0].SizeIndex;
 
@@ -88,7 +97,7 @@ internal sealed class LaneBatch(Pipeline pipeline, Lane lane, int maxBatch)
         pipeline.OnBatchDone(this, times, AllocatedSinceLastBatch(), null);
     }
 
-    /// <summary>The lane cannot go on: these frames fail, and with them the detector.</summary>
+    /// <summary>The lane cannot go on: these frames fail, and with them its device, or the detector where it has no other.</summary>
     public void Fault(Exception cause) => pipeline.OnBatchDone(this, default, 0, cause);
 
     internal Span<PendingFrame> Frames => frames.AsSpan(0, Count);

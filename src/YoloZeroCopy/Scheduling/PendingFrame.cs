@@ -30,7 +30,7 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
 
     public bool IsWaiting { get; set; }
 
-    /// <summary>Number of the batch for which later frames of its source, of another input size, were taken before it; 0 for none.</summary>
+    /// <summary>Number of the batch for which later frames of its source, of another kind, were taken before it; 0 for none.</summary>
     public long PassedIn { get; set; }
 
     /// <summary>The frame has left the queue and the lanes; its result leaves when all earlier ones of its source have.</summary>
@@ -59,6 +59,12 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
 
     /// <summary>The input size that it gets, as a place among the detector's.</summary>
     public int SizeIndex { get; private set; }
+
+    /// <summary>The device that it lies on, as a place among the detector's; -1 where it may run on any.</summary>
+    public int Home { get; private set; }
+
+    /// <summary>What <see cref="FrameKinds"/> makes of both.</summary>
+    public int Kind { get; private set; }
 
     public int Source => Queue.Number;
 
@@ -109,9 +115,9 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         ModelInfo model, in FrameFormat format, ReadOnlySpan<Detection> detections, FrameStatus status, int source, long sequence, long capturedAt)
     {
         PendingFrame frame = new(pendingFrames: null, detections.Length) { givenModel = model };
-        SourceQueue queue = new(source, default, InputSizes.Usual);
+        SourceQueue queue = new(source, default, FrameKinds.Usual);
         long now = Stopwatch.GetTimestamp();
-        frame.Begin(slotIndex: 0, external: default, format, queue, sequence, now, capturedAt, activity: null, CancellationToken.None);
+        frame.Begin(slotIndex: 0, external: default, home: -1, format, queue, sequence, now, capturedAt, activity: null, CancellationToken.None);
         frame.ForgetMemory();
         frame.holders = 1;
         frame.Status = status;
@@ -125,7 +131,7 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
     /// Begins a new use. Called with the gate held, so that a late cancellation of the last use sees either that use or this one, never half of each.
     /// </summary>
     public void Begin(
-        int slotIndex, in ExternalFrame external, in FrameFormat format, SourceQueue queue, long sequence, long now, long capturedAt,
+        int slotIndex, in ExternalFrame external, int home, in FrameFormat format, SourceQueue queue, long sequence, long now, long capturedAt,
             Activity? activity, CancellationToken cancellationToken)
     {
         SlotIndex = slotIndex;
@@ -134,6 +140,8 @@ internal sealed class PendingFrame(PendingFramePool? pendingFrames, int maxDetec
         Format = format;
         Queue = queue;
         SizeIndex = queue.SizeIndexFor(format);
+        Home = home;
+        Kind = queue.KindOf(SizeIndex, home);
         PassedIn = 0;
         Sequence = sequence;
         SubmittedAt = now;

@@ -9,7 +9,7 @@ namespace YoloZeroCopy;
 /// others. Why no slot is lost, and every owner of a frame that lies elsewhere hears once: a frame holds its memory from submit until exactly one of
 /// three places gives it back (<see cref="FrameOwners.GiveBack(PendingFrame)"/>): the lane that has read it, <see cref="Batcher.End"/> when it leaves
 /// without one, or <see cref="OnBatchDone"/> for those its lane kept; what never became a frame
-/// <see cref="Submit(int, in ExternalFrame, in FrameFormat, int, long, CancellationToken)"/> itself gives back. Why results are in order: every frame
+/// <see cref="Submit(int, in ExternalFrame, int, in FrameFormat, int, long, CancellationToken)"/> itself gives back. Why results are in order: every frame
 /// enters its source's order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="ResultDelivery"/>).
 /// Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="ForeignCode"/> and <see cref="FrameOwners"/>.
 /// </remarks>
@@ -17,6 +17,8 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 {
     private readonly object gate = new();
     private readonly Lane[] lanes;
+    private readonly LaneDevice[] devices;
+    private readonly FrameKinds kinds;
     private readonly PipelineOptions options;
     private readonly TimeProvider clock;
     private readonly PendingFramePool pendingFrames;
@@ -33,6 +35,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     private IDisposable[] parts = [];
     private Exception? fault;
     private RunRecorder? recorder;
+
+    // Of a device that goes on, for questions that any of them can answer.
+    private volatile Lane anyLane;
 
     /// <summary>Starts the dispatcher and returns when every lane is prepared.</summary>
     /// <exception cref="Exception">What a lane's <see cref="Lane.Prepare"/> threw. The lanes and the pool remain the caller's then, and the
@@ -53,10 +58,15 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         pendingFrames.Fill(pool.SlotCount * 2);
         Warnings = pool.Warnings = new Warnings(options.Warning);
         owners = new FrameOwners(pool, Warnings);
+        anyLane = lanes[0];
+        int deviceCount = lanes.Max(static lane => lane.DeviceIndex) + 1;
+        kinds = new FrameKinds(Sizes, deviceCount);
         sources = new SourceTable(
-            waiting, new SourceSettings(options.Overflow, options.QueueCapacity, SourceSettings.Ticks(options.MaxFrameAge)), Sizes);
-        LaneBatch[] idle = [.. lanes.Select(lane => new LaneBatch(this, lane, options.MaxBatch))];
-        batcher = new Batcher(options, idle, waiting, order, owners, clock, pool.SlotCount);
+            waiting, new SourceSettings(options.Overflow, options.QueueCapacity, SourceSettings.Ticks(options.MaxFrameAge)), kinds);
+        devices = [.. Enumerable.Range(0, deviceCount).Select(index => new LaneDevice(
+            index, options, [.. lanes.Where(lane => lane.DeviceIndex == index).Select(lane => new LaneBatch(this, lane, options.MaxBatch))],
+            Sizes.All.Length, deviceCount > 1))];
+        batcher = new Batcher(options, devices, kinds, waiting, order, owners, clock, pool.SlotCount);
         foreign = new ForeignCode(options, lanes[0].IsOnDevice, Warnings);
         results = new ResultDelivery(gate, order, counters, foreign, clock, SignalIfDrained);
         shutdown = new Shutdown(BeginShutdown, Free);
@@ -141,14 +151,14 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             }
         }
 
-        return lanes[0].Register(address, byteCount);
+        return anyLane.Register(address, byteCount);
     }
 
     /// <exception cref="InvalidOperationException">The slot is stale.</exception>
     public ValueTask<DetectionResult> Submit(in FrameSlot slot, int source, long capturedAt, CancellationToken cancellationToken)
     {
         FrameFormat format = Pool.Submit(slot);
-        return Submit(slot.Index, external: default, format, source, capturedAt, cancellationToken);
+        return Submit(slot.Index, external: default, home: -1, format, source, capturedAt, cancellationToken);
     }
 
     /// <exception cref="ArgumentException">The frame cannot be read here; it was not taken, and its owner does not hear.</exception>
@@ -169,9 +179,10 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
         ExternalFrame taken = frame;
         Exception? refused = null;
+        int home = -1;
         try
         {
-            taken = lanes[0].Check(frame);
+            taken = anyLane.Check(frame, out home);
         }
         catch (Exception error) when (error is not ArgumentException)
         {
@@ -193,12 +204,13 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             return ValueTask.FromException<DetectionResult>(refused);
         }
 
-        return Submit(slotIndex: -1, taken, taken.Format, source, capturedAt, cancellationToken);
+        return Submit(slotIndex: -1, taken, home, taken.Format, source, capturedAt, cancellationToken);
     }
 
     [SuppressMessage("Reliability", "CA2012", Justification = "The value task is made here and handed to the caller.")]
     private ValueTask<DetectionResult> Submit(
-        int slotIndex, in ExternalFrame external, in FrameFormat format, int source, long capturedAt, CancellationToken cancellationToken)
+        int slotIndex, in ExternalFrame external, int home, in FrameFormat format, int source, long capturedAt,
+        CancellationToken cancellationToken)
     {
         // The memory is ours by now whatever happens: every way out gives it back.
         if (cancellationToken.IsCancellationRequested)
@@ -230,6 +242,10 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             {
                 closed = ClosedError();
             }
+            else if (home >= 0 && devices[home].Fault is Exception lost)
+            {
+                closed = new DeviceException(devices[home].Name, lost);
+            }
             else if (!TryFind(source, out queue, out closed))
             {
                 // Refused below, as by a closed detector.
@@ -242,7 +258,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
                 }
 
                 long now = clock.GetTimestamp();
-                frame.Begin(slotIndex, external, format, queue, counters.Frames.Submitted++, now, capturedAt, activity, cancellationToken);
+                frame.Begin(slotIndex, external, home, format, queue, counters.Frames.Submitted++, now, capturedAt, activity, cancellationToken);
                 queue.Record?.Submit();
                 order.Add(frame);
                 hasDrops = batcher.Add(frame);
@@ -300,19 +316,27 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     public void OnBatchDone(LaneBatch batch, in StageTimes times, long managedBytes, Exception? cause)
     {
         LaneBatch? next;
+        LaneDevice device = batch.Device;
+        bool isLoss = false;
         lock (gate)
         {
             long now = clock.GetTimestamp();
             if (cause is null)
             {
-                batcher.Measure(batch, now - batch.Frames[0].DispatchedAt, now);
+                device.Measure(batch, now - batch.Frames[0].DispatchedAt, now);
+            }
+            else
+            {
+                isLoss = device.Fault is null;
+                device.Fault ??= cause;
+                device.FramesLost += batch.Count;
             }
 
             foreach (PendingFrame frame in batch.Frames)
             {
                 if (cause is not null)
                 {
-                    frame.Error = new DetectorFaultedException(cause);
+                    frame.Error = LossOf(device, cause);
                 }
 
                 if (frame.Activity is not null)
@@ -327,22 +351,22 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
             }
 
             counters.Add(times);
+            device.Add(times);
             counters.ManagedBytes += managedBytes;
             counters.CutCandidates += batch.CutCandidates;
             batch.Clear();
-            batcher.SetIdle(batch);
+            device.SetIdle(batch);
             if (cause is not null)
             {
-                fault ??= cause;
-                batcher.FailWaiting(ClosedError);
+                Lose(device, cause);
             }
 
-            next = dispatcher.TakeOver();
+            next = dispatcher.TakeOver(device);
         }
 
-        if (cause is not null)
+        if (isLoss)
         {
-            Pool.Close(new DetectorFaultedException(cause));
+            TellOfLoss(device, cause!);
         }
 
         // Before results, which may run code of others: the device is to have work meanwhile.
@@ -358,7 +382,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
     {
         lock (gate)
         {
-            return counters.ToStatistics(batcher, Sizes, Pool, pendingFrames.InUse, owners.Held, lanes[0]);
+            return counters.ToStatistics(batcher, Sizes, Pool, pendingFrames.InUse, owners.Held, lanes);
         }
     }
 
@@ -380,7 +404,7 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         options.ThrowIfShorterThanDelay(settings.MaxAgeTicks, nameof(SourceOptions.MaxFrameAge));
         options.ThrowIfShorterThanDelay(settings.DeadlineTicks, nameof(SourceOptions.Deadline));
         int sizeIndex = settings.InputSize is ModelInputSize size ? Sizes.IndexOf(size, nameof(SourceOptions.InputSize)) : -1;
-        SourceQueue source = new(number, settings, Sizes, sizeIndex, new SourceRecord(clock.GetTimestamp()), deadlineMissed);
+        SourceQueue source = new(number, settings, kinds, sizeIndex, new SourceRecord(clock.GetTimestamp()), deadlineMissed);
         lock (gate)
         {
             if (IsClosed)
@@ -501,6 +525,40 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
 
         results.Run();
         return true;
+    }
+
+    private Exception LossOf(LaneDevice device, Exception cause) =>
+        devices.Length == 1 ? new DetectorFaultedException(cause) : new DeviceException(device.Name, cause);
+
+    /// <summary>A device cannot go on. The detector can for as long as it has another.</summary>
+    private void Lose(LaneDevice device, Exception cause)
+    {
+        if (Array.Find(devices, static one => one.Fault is null) is LaneDevice other)
+        {
+            anyLane = other.AnyLane;
+            batcher.FailAtHome(device, () =>
+            {
+                device.FramesLost++;
+                return LossOf(device, cause);
+            });
+            return;
+        }
+
+        fault ??= cause;
+        batcher.FailWaiting(ClosedError);
+    }
+
+    // Once for each device.
+    private void TellOfLoss(LaneDevice device, Exception cause)
+    {
+        if (FaultCause is not null)
+        {
+            Pool.Close(new DetectorFaultedException(cause));
+        }
+        else
+        {
+            Warnings.Say($"{new DeviceException(device.Name, cause).Message} The detector goes on with the other devices.");
+        }
     }
 
     // Guarded by the gate.

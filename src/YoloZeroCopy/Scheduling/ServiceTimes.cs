@@ -5,7 +5,9 @@ namespace YoloZeroCopy;
 /// What was not seen for a while is forgotten, so that a single hiccup is tried again and not believed for ever. Of a size that is not known, the
 /// next smaller and larger ones that are tell what it takes at least, and at most.
 /// </remarks>
-internal sealed class ServiceTimes(int maxBatch)
+/// <param name="maxBatch">Largest batch.</param>
+/// <param name="forgets">Whether what is old is forgotten.</param>
+internal sealed class ServiceTimes(int maxBatch, bool forgets = true)
 {
     private const int Memory = 4;
 
@@ -27,6 +29,18 @@ internal sealed class ServiceTimes(int maxBatch)
         for (int known = size; known > 0 && least == 0; known--)
         {
             least = IsKnown(known, now) ? ticks[known] : 0;
+        }
+
+        return least;
+    }
+
+    /// <summary>The same where only larger sizes are known: of their time at least what it has of their frames.</summary>
+    public long AtLeast(int size, long now)
+    {
+        long least = Of(size, now);
+        for (int larger = size + 1; larger <= maxBatch && least == 0; larger++)
+        {
+            least = IsKnown(larger, now) ? Math.Max(1, ticks[larger] * size / larger) : 0;
         }
 
         return least;
@@ -71,5 +85,5 @@ internal sealed class ServiceTimes(int maxBatch)
         return best;
     }
 
-    private bool IsKnown(int size, long now) => ticks[size] > 0 && now - measuredAt[size] <= StaleAfter;
+    private bool IsKnown(int size, long now) => ticks[size] > 0 && (!forgets || now - measuredAt[size] <= StaleAfter);
 }

@@ -5,16 +5,16 @@ namespace YoloZeroCopy;
 /// </summary>
 /// <param name="number">Its number.</param>
 /// <param name="settings">What it may have.</param>
-/// <param name="sizes">Input sizes that its frames may get.</param>
+/// <param name="kinds">Kinds of the detector's frames.</param>
 /// <param name="sizeIndex">The size of all its frames; -1 where each gets its own.</param>
 /// <param name="record">What is known of one that was added; null for one that only has a number.</param>
 /// <param name="deadlineMissed">Who is told of missed deadlines, never under the gate.</param>
 internal sealed class SourceQueue(
-    int number, in SourceSettings settings, InputSizes sizes, int sizeIndex = -1, SourceRecord? record = null,
+    int number, in SourceSettings settings, FrameKinds kinds, int sizeIndex = -1, SourceRecord? record = null,
     Action<DeadlineMiss>? deadlineMissed = null)
 {
-    // By the input size that they get.
-    private readonly FrameQueue[] waiting = new FrameQueue[sizes.All.Length];
+    // By their kind.
+    private readonly FrameQueue[] waiting = new FrameQueue[kinds.Count];
     private PendingFrame? oldest;
     private PendingFrame? newest;
 
@@ -29,7 +29,7 @@ internal sealed class SourceQueue(
     public int WaitingCount { get; private set; }
 
     /// <summary>The earliest of the frames that wait.</summary>
-    public PendingFrame? FirstWaiting => FirstOf(~0u);
+    public PendingFrame? FirstWaiting => FirstOf(FrameKinds.All);
 
     public bool IsFull => WaitingCount >= Settings.Capacity;
 
@@ -51,27 +51,30 @@ internal sealed class SourceQueue(
     public bool IsReady { get; set; }
 
     /// <summary>The input size that a frame gets.</summary>
-    public int SizeIndexFor(in FrameFormat format) => sizeIndex >= 0 ? sizeIndex : sizes.IndexFor(format);
+    public int SizeIndexFor(in FrameFormat format) => sizeIndex >= 0 ? sizeIndex : kinds.Sizes.IndexFor(format);
+
+    /// <inheritdoc cref="FrameKinds.IndexOf"/>
+    public int KindOf(int frameSize, int home) => kinds.IndexOf(frameSize, home);
 
     public void AddWaiting(PendingFrame frame)
     {
-        waiting[frame.SizeIndex].Add(frame);
+        waiting[frame.Kind].Add(frame);
         WaitingCount++;
     }
 
     public void RemoveWaiting(PendingFrame frame)
     {
-        waiting[frame.SizeIndex].Remove(frame);
+        waiting[frame.Kind].Remove(frame);
         WaitingCount--;
     }
 
-    /// <summary>The earliest frame that waits of some sizes, one bit each.</summary>
-    public PendingFrame? FirstOf(uint sizeBits)
+    /// <summary>The earliest frame that waits of some kinds.</summary>
+    public PendingFrame? FirstOf(ulong kindBits)
     {
         PendingFrame? found = null;
         for (int index = 0; index < waiting.Length; index++)
         {
-            if ((sizeBits >> index & 1) != 0)
+            if ((kindBits >> index & 1) != 0)
             {
                 found = Earlier(found, waiting[index].First);
             }

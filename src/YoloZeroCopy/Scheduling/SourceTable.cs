@@ -5,7 +5,7 @@ namespace YoloZeroCopy;
 /// One without frames on their way is kept as long as it has had more than others, or a source that comes and goes would always be served first.
 /// After that it may be forgotten, so that numbers which are never used again cost nothing. One that was added stays until it is removed.
 /// </remarks>
-internal sealed class SourceTable(FairQueue waiting, SourceSettings defaults, InputSizes sizes)
+internal sealed class SourceTable(FairQueue waiting, SourceSettings defaults, FrameKinds kinds)
 {
     private const int FewSources = 64;
 
@@ -22,7 +22,7 @@ internal sealed class SourceTable(FairQueue waiting, SourceSettings defaults, In
             return source;
         }
 
-        source = new SourceQueue(number, defaults, sizes);
+        source = new SourceQueue(number, defaults, kinds);
         Put(source);
         return source;
     }

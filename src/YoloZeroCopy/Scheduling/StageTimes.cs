@@ -9,4 +9,9 @@ namespace YoloZeroCopy;
 /// <param name="Preprocess">Preprocessing alone.</param>
 /// <param name="Inference">The engine alone.</param>
 /// <param name="Decode">Decoding alone.</param>
-internal readonly record struct StageTimes(long Compute, long Upload = 0, long Preprocess = 0, long Inference = 0, long Decode = 0);
+internal readonly record struct StageTimes(long Compute, long Upload = 0, long Preprocess = 0, long Inference = 0, long Decode = 0)
+{
+    public static StageTimes operator +(in StageTimes one, in StageTimes other) => new(
+        one.Compute + other.Compute, one.Upload + other.Upload, one.Preprocess + other.Preprocess, one.Inference + other.Inference,
+            one.Decode + other.Decode);
+}

@@ -26,6 +26,16 @@ internal sealed class FakeLane : Lane
     /// <summary>What <see cref="IsOnDevice"/> says. Such a lane takes frames on the device, too, and locks registered memory.</summary>
     public bool OnDevice { get; init; }
 
+    /// <summary>The device that it is of, of several.</summary>
+    public int Device { get; init; }
+
+    /// <summary>On which of several devices a frame in device memory lies.</summary>
+    public Func<ExternalFrame, int>? HomeOf { get; init; }
+
+    public override int DeviceIndex => Device;
+
+    public override string DeviceName => $"fake:{Device}";
+
     /// <summary>What <see cref="StartsOnAnyThread"/> says.</summary>
     public bool NeedsDispatcher { get; init; }
 
@@ -76,14 +86,15 @@ internal sealed class FakeLane : Lane
         return OnDevice ? new Registration(this) : null;
     }
 
-    public override ExternalFrame Check(in ExternalFrame frame)
+    public override ExternalFrame Check(in ExternalFrame frame, out int home)
     {
+        home = frame.IsOnDevice && HomeOf is not null ? HomeOf(frame) : -1;
         if (CheckError is not null)
         {
             throw CheckError;
         }
 
-        return OnDevice ? frame : base.Check(frame);
+        return OnDevice ? frame : base.Check(frame, out _);
     }
 
     /// <summary>Waits for the next batch that the dispatcher gave to this lane.</summary>

@@ -14,16 +14,16 @@ namespace YoloZeroCopy.Tests;
 public sealed class InterleavingTests
 {
     [Theory]
-    [InlineData(0, 800)]
-    [InlineData(10_000, 800)]
-    [InlineData(20_000, 800)]
-    public async Task Promises_hold(int firstSeed, int runs)
+    [InlineData(0, 800, false)]
+    [InlineData(10_000, 800, false)]
+    [InlineData(20_000, 800, true)]
+    public async Task Promises_hold(int firstSeed, int runs, bool hasDevices)
     {
         for (int seed = firstSeed; seed < firstSeed + runs; seed++)
         {
             try
             {
-                await new Run(seed).ExecuteAsync().WaitAsync(TimeSpan.FromSeconds(120));
+                await new Run(seed, hasDevices).ExecuteAsync().WaitAsync(TimeSpan.FromSeconds(120));
             }
             catch (Exception error)
             {
@@ -49,20 +49,24 @@ public sealed class InterleavingTests
         private int answered;
         private int seen;
 
-        public Run(int seed)
+        public Run(int seed, bool hasDevices)
         {
             random = new Random(seed);
             overflow = (OverflowPolicy)random.Next(3);
             synchronously = random.Next(3) == 0;
             faultAt = random.Next(10) == 0 ? random.Next(1, 20) : int.MaxValue;
             onDevice = random.Next(2) == 0;
-            FakeLane[] lanes = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => new FakeLane((_, batch) =>
+            int laneCount = hasDevices ? random.Next(2, 6) : random.Next(1, 4);
+            int devices = hasDevices ? random.Next(2, laneCount + 1) : 1;
+            FakeLane[] lanes = [.. Enumerable.Range(0, laneCount).Select(number => new FakeLane((_, batch) =>
             {
                 inFlight.Enqueue(batch);
                 started.Release();
             })
             {
                 OnDevice = onDevice,
+                Device = number % devices,
+                HomeOf = hasDevices ? frame => (int)((ulong)frame.Token % (ulong)devices) : null,
             })];
             harness = new PipelineHarness(
                 lanes,
@@ -357,6 +361,9 @@ public sealed class InterleavingTests
             catch (DetectorFaultedException)
             {
             }
+            catch (DeviceException)
+            {
+            }
             catch (ObjectDisposedException)
             {
             }
@@ -374,7 +381,7 @@ public sealed class InterleavingTests
         private static async Task AssertRefusedAsync(ValueTask<DetectionResult> frame)
         {
             Exception error = await Assert.ThrowsAnyAsync<Exception>(async () => (await frame).Dispose());
-            Assert.True(error is DetectorFaultedException or ObjectDisposedException
+            Assert.True(error is DetectorFaultedException or DeviceException or ObjectDisposedException
                 || error.Message.Contains("awaited before", StringComparison.Ordinal), error.ToString());
         }
 
@@ -386,7 +393,7 @@ public sealed class InterleavingTests
                 return first;
             }
 
-            Assert.True(await IsRefusedAsync(first) || second.Exception?.InnerException is DetectorFaultedException or ObjectDisposedException);
+            Assert.True(await IsRefusedAsync(first) || second.Exception?.InnerException is DetectorFaultedException or DeviceException or ObjectDisposedException);
             return second;
         }
 

@@ -119,13 +119,13 @@ public sealed class ManySourcesTests
     public async Task Numbers_that_are_used_once_are_forgotten()
     {
         FairQueue waiting = new();
-        SourceTable table = new(waiting, new SourceSettings(OverflowPolicy.Wait, 4, 0), InputSizes.Usual);
+        SourceTable table = new(waiting, new SourceSettings(OverflowPolicy.Wait, 4, 0), FrameKinds.Usual);
         for (int number = 0; number < 10_000; number++)
         {
             SourceQueue source = table.Get(number);
             Assert.Same(source, table.Get(number));
             PendingFrame frame = new(pendingFrames: null, maxDetections: 1);
-            frame.Begin(0, default, PipelineHarness.Format, source, number, now: 1, capturedAt: 1, activity: null, CancellationToken.None);
+            frame.Begin(0, default, -1, PipelineHarness.Format, source, number, now: 1, capturedAt: 1, activity: null, CancellationToken.None);
             waiting.Add(frame);
             waiting.BeginBatch();
             waiting.Take(waiting.Next()!);

@@ -14,6 +14,7 @@ internal sealed class VirtualSite : IAsyncDisposable
     private readonly Queue<LaneBatch> started = new();
     private readonly Func<int, TimeSpan> service;
     private readonly Func<int, TimeSpan>? serviceOfSize;
+    private readonly Func<int, int, TimeSpan?>? serviceOnDevice;
     private readonly PipelineHarness harness;
     private readonly List<Task> consumers = [];
     private readonly ConcurrentQueue<Answer> answers = new();
@@ -32,6 +33,12 @@ internal sealed class VirtualSite : IAsyncDisposable
     /// <param name="latencyGoal">The detector's goal.</param>
     /// <param name="sizes">The detector's input sizes.</param>
     /// <param name="serviceOfSize">Time that a lane takes for a batch of an input size, in place of the other; null for the other.</param>
+    /// <param name="devices">Devices, each with so many lanes.</param>
+    /// <param name="serviceOnDevice">
+    /// Time that a lane of a device takes for a batch of so many frames, in place of the others; null for a batch that never ends.
+    /// </param>
+    /// <param name="homeOf">The device that a frame in device memory lies on.</param>
+    /// <param name="warning">Hears warnings.</param>
     public VirtualSite(
         int lanes,
         int maxBatch,
@@ -43,13 +50,23 @@ internal sealed class VirtualSite : IAsyncDisposable
         TimeSpan maxBatchDelay = default,
         TimeSpan latencyGoal = default,
         InputSizes? sizes = null,
-        Func<int, TimeSpan>? serviceOfSize = null)
+        Func<int, TimeSpan>? serviceOfSize = null,
+        int devices = 1,
+        Func<int, int, TimeSpan?>? serviceOnDevice = null,
+        Func<ExternalFrame, int>? homeOf = null,
+        Action<string>? warning = null)
     {
         this.service = service;
         this.serviceOfSize = serviceOfSize;
+        this.serviceOnDevice = serviceOnDevice;
         harness = new PipelineHarness(
-            [.. Enumerable.Range(0, lanes).Select(_ => new FakeLane((_, batch) => started.Enqueue(batch)))],
-            slots, maxBatch, overflow, queueCapacity, maxFrameAge, maxBatchDelay, allowSynchronousContinuations: true, clock: clock,
+            [.. Enumerable.Range(0, devices * lanes).Select(number => new FakeLane((_, batch) => started.Enqueue(batch))
+            {
+                Device = number % devices,
+                HomeOf = homeOf,
+                OnDevice = homeOf is not null,
+            })],
+            slots, maxBatch, overflow, queueCapacity, maxFrameAge, maxBatchDelay, allowSynchronousContinuations: true, warning: warning, clock: clock,
             latencyGoal: latencyGoal, sizes: sizes);
     }
 
@@ -72,6 +89,15 @@ internal sealed class VirtualSite : IAsyncDisposable
 
     /// <summary>The input size of each, as its place among the detector's.</summary>
     public List<int> BatchSizes { get; } = [];
+
+    /// <summary>The device of each, and when it began.</summary>
+    public List<(int Device, TimeSpan At)> Places { get; } = [];
+
+    /// <summary>Batches that never end by themselves.</summary>
+    public List<LaneBatch> Stuck { get; } = [];
+
+    /// <summary>Told of each batch as it begins.</summary>
+    public Action<LaneBatch>? OnBatch { get; set; }
 
     public int Submitted { get; private set; }
 
@@ -119,6 +145,9 @@ internal sealed class VirtualSite : IAsyncDisposable
     /// <summary>Lets everything happen until a time.</summary>
     public void Run(TimeSpan until) => RunTicks(SourceSettings.Ticks(until));
 
+    /// <summary>Gives idle lanes what was submitted outside of an event.</summary>
+    public void Settle() => Dispatch();
+
     /// <summary>Lets all that is on its way end.</summary>
     public async Task DrainAsync()
     {
@@ -126,7 +155,15 @@ internal sealed class VirtualSite : IAsyncDisposable
         await Task.WhenAll(consumers).WaitAsync(TimeSpan.FromSeconds(120));
     }
 
-    public ValueTask DisposeAsync() => harness.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        foreach (LaneBatch batch in Stuck.Where(static batch => batch.Count > 0).Distinct())
+        {
+            FakeLane.Finish(batch);
+        }
+
+        return harness.DisposeAsync();
+    }
 
     private void RunTicks(long end)
     {
@@ -165,10 +202,21 @@ internal sealed class VirtualSite : IAsyncDisposable
         {
             while (started.TryDequeue(out LaneBatch? batch))
             {
+                OnBatch?.Invoke(batch);
                 BatchSizes.Add(batch.SizeIndex);
                 Assert.All(batch.Frames.ToArray(), frame => Assert.Equal(batch.SizeIndex, frame.SizeIndex));
                 batches.Add([.. batch.Frames.ToArray().Select(static frame => frame.Source)]);
-                At(Now + (serviceOfSize?.Invoke(batch.SizeIndex) ?? service(batch.Count)), () => FakeLane.Finish(batch));
+                Places.Add((batch.Device.Index, Now));
+                TimeSpan? time = serviceOnDevice is not null
+                    ? serviceOnDevice(batch.Device.Index, batch.Count) : serviceOfSize?.Invoke(batch.SizeIndex) ?? service(batch.Count);
+                if (time is TimeSpan known)
+                {
+                    At(Now + known, () => FakeLane.Finish(batch));
+                }
+                else
+                {
+                    Stuck.Add(batch);
+                }
             }
         }
 

@@ -75,6 +75,10 @@ internal sealed unsafe class CudaLane : Lane
 
     public override bool IsOnDevice => true;
 
+    public override int DeviceIndex => device.Index;
+
+    public override string DeviceName => device.Name;
+
     /// <summary>A graph can be launched from any thread to which the context is current; what the engine binds to its thread cannot.</summary>
     public override bool StartsOnAnyThread => startsOnAnyThread;
 
@@ -147,6 +151,12 @@ internal sealed unsafe class CudaLane : Lane
         this.batch = batch;
         failure = null;
         startedAt = Stopwatch.GetTimestamp();
+        if (device.IsOneOfSeveral)
+        {
+            // The dispatcher's thread begins batches on all devices.
+            device.Context.MakeCurrent();
+        }
+
         BatchBucket bucket = BucketFor(batch);
         bool isAlone = device.Results.IsIdle;
         TimelineBatch? moments = device.Timeline?.Next(this, batch);
@@ -199,7 +209,7 @@ internal sealed unsafe class CudaLane : Lane
         }
     }
 
-    public override ExternalFrame Check(in ExternalFrame frame) => DeviceFrames.Check(device.Context, frame);
+    public override ExternalFrame Check(in ExternalFrame frame, out int home) => DeviceFrames.Check(device, frame, out home);
 
     public override void Dispose()
     {

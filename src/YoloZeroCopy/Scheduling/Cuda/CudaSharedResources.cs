@@ -3,7 +3,7 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>What all lanes of a detector share on one CUDA device: context, streams for copies and results, kernels, and the two threads that wait for it.</summary>
+/// <summary>What all lanes of a detector on one CUDA device share: context, streams for copies and results, kernels, and the two threads that wait for it.</summary>
 internal sealed class CudaSharedResources : IDisposable
 {
     // Pictures of a few cameras that are gone, for those that come.
@@ -17,6 +17,8 @@ internal sealed class CudaSharedResources : IDisposable
     public CudaSharedResources(CudaContext context, KernelSet kernels, InferenceEngine engine, DecodingOptions decoding, WaitMode waitMode)
     {
         Context = context;
+        Name = Device.Cuda(context.Device.Ordinal).Name;
+        Devices = [this];
         WaitMode = waitMode;
         Model = engine.Model;
         Sizes = EngineAtSize.AllOf(engine, decoding);
@@ -41,6 +43,18 @@ internal sealed class CudaSharedResources : IDisposable
     }
 
     public CudaContext Context { get; }
+
+    /// <summary>The devices of the detector, by their numbers, with this one among them.</summary>
+    public IReadOnlyList<CudaSharedResources> Devices { get; private set; }
+
+    /// <summary>Its place among <see cref="Devices"/>.</summary>
+    public int Index { get; private set; }
+
+    /// <summary>Whether the detector has others.</summary>
+    public bool IsOneOfSeveral => Devices.Count > 1;
+
+    /// <summary>The device as metrics name it.</summary>
+    public string Name { get; }
 
     public WaitMode WaitMode { get; }
 
@@ -88,6 +102,15 @@ internal sealed class CudaSharedResources : IDisposable
 
     /// <summary>Records when batches are uploaded and computed, where somebody looks; null otherwise. Set and taken away between batches.</summary>
     public CudaTimeline? Timeline { get; set; }
+
+    /// <summary>Puts devices together that one detector has. Before their lanes are made.</summary>
+    public static void Join(IReadOnlyList<CudaSharedResources> devices)
+    {
+        for (int index = 0; index < devices.Count; index++)
+        {
+            (devices[index].Devices, devices[index].Index) = (devices, index);
+        }
+    }
 
     /// <summary>Makes the memory for the pool, so that lanes know what kind it is.</summary>
     public CudaFrameMemory AllocateSlots(TransferMode mode, long byteCount, NumaPlace place) =>

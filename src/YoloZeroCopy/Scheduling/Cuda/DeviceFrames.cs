@@ -9,9 +9,26 @@ namespace YoloZeroCopy;
 /// <remarks>Two to four short questions to the driver for each frame on the device; any thread, no allocation.</remarks>
 internal static class DeviceFrames
 {
+    /// <param name="device">A device of the detector that works.</param>
+    /// <param name="frame">The frame.</param>
+    /// <param name="home">The device that it lies on, where the detector has several and only that one can read it; else -1.</param>
     /// <returns>The frame, without its event where that has passed.</returns>
-    /// <exception cref="ArgumentException">The frame lies where the device cannot read it.</exception>
+    /// <exception cref="ArgumentException">The frame lies where the detector cannot read it.</exception>
     /// <exception cref="CudaException">The driver refused, such as a handle that is no event's.</exception>
+    public static ExternalFrame Check(CudaSharedResources device, in ExternalFrame frame, out int home)
+    {
+        home = -1;
+        CudaContext context = device.Context;
+        if (device.IsOneOfSeveral && frame.Memory is null)
+        {
+            home = HomeOf(device, frame);
+            context = device.Devices[home].Context;
+        }
+
+        return Check(context, frame);
+    }
+
+    /// <inheritdoc cref="Check(CudaSharedResources, in ExternalFrame, out int)"/>
     public static ExternalFrame Check(CudaContext context, in ExternalFrame frame)
     {
         if (frame.Memory is RegisteredMemory memory)
@@ -39,6 +56,30 @@ internal static class DeviceFrames
         }
 
         return frame.ReadyEvent != 0 && context.HasPassed(new CUevent(frame.ReadyEvent)) ? frame.Ready() : frame;
+    }
+
+    // What is on none of them is told as for one device.
+    private static int HomeOf(CudaSharedResources device, in ExternalFrame frame)
+    {
+        CudaPointerInfo info = device.Context.GetPointerInfo(frame.Address);
+        if (info.Kind is CudaPointerKind.Unknown or CudaPointerKind.Host)
+        {
+            return device.Index;
+        }
+
+        IReadOnlyList<CudaSharedResources> devices = device.Devices;
+        for (int index = 0; index < devices.Count; index++)
+        {
+            if (devices[index].Context.Device.Ordinal == info.DeviceOrdinal)
+            {
+                return index;
+            }
+        }
+
+        throw new ArgumentException(
+            $"The frame's device address 0x{frame.Address:X} lies on device {info.DeviceOrdinal}, and the detector runs on "
+                + $"{string.Join(", ", devices.Select(static one => one.Name))}; give the frame to a detector there, or copy it.",
+            nameof(frame));
     }
 
     private static void CheckRange(CudaContext context, in ExternalFrame frame, ulong address, int byteCount)
