@@ -7,6 +7,7 @@ internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
 {
     private readonly DeviceFrameTaker taker;
     private readonly CudaContext context;
+    private readonly DecoderDevice? device;
     private readonly CudaJpegDecoder decoder;
     private long damagedPictures;
 
@@ -18,22 +19,27 @@ internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
     /// <exception cref="CudaJpegException">nvJPEG does not start.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
     public DeviceMjpeg(YoloDetector detector, CudaJpegDecoderOptions options, DeviceFrameTaker taker)
-        : this(
-            DeviceVideo.OpenContext(detector), context => new CudaJpegDecoder(context, OptionsFor(detector, options)), taker)
+        : this(DeviceVideo.DeviceFor(detector), options, taker)
+    {
+    }
+
+    private DeviceMjpeg(DecoderDevice device, CudaJpegDecoderOptions options, DeviceFrameTaker taker)
+        : this(DeviceVideo.OpenContext(device), context => new CudaJpegDecoder(context, OptionsFor(device.Memory, options)), taker, device)
     {
     }
 
     /// <summary>The options as a detector's frames need them, with the memory that its decoders take over from each other.</summary>
-    internal static CudaJpegDecoderOptions OptionsFor(YoloDetector detector, CudaJpegDecoderOptions options) => options with
+    internal static CudaJpegDecoderOptions OptionsFor(CudaBlockPool? memory, CudaJpegDecoderOptions options) => options with
     {
         Layout = CudaJpegLayout.Bgr,
-        Memory = options.Memory ?? detector.DecoderMemory,
+        Memory = options.Memory ?? memory,
     };
 
     /// <summary>With a context of its own, for tests; it is disposed with this.</summary>
-    internal DeviceMjpeg(CudaContext context, Func<CudaContext, CudaJpegDecoder> make, DeviceFrameTaker taker)
+    internal DeviceMjpeg(CudaContext context, Func<CudaContext, CudaJpegDecoder> make, DeviceFrameTaker taker, DecoderDevice? device = null)
     {
         this.context = context;
+        this.device = device;
         this.taker = taker;
         try
         {
@@ -42,6 +48,7 @@ internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
         catch
         {
             context.Dispose();
+            device?.Dispose();
             throw;
         }
     }
@@ -104,5 +111,6 @@ internal sealed class DeviceMjpeg : IDeviceVideo, IFrameOwner
     {
         decoder.Dispose();
         context.Dispose();
+        device?.Dispose();
     }
 }

@@ -11,6 +11,7 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
 
     private readonly DeviceFrameTaker taker;
     private readonly CudaContext context;
+    private readonly DecoderDevice? device;
     private readonly CudaVideoDecoder decoder;
     private readonly (TimeSpan Timestamp, long ArrivedAt, bool IsShown)[] packets = new (TimeSpan, long, bool)[PacketsRemembered];
     private long packetCount;
@@ -24,14 +25,21 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
     /// <exception cref="NotSupportedException">The device does not decode this codec.</exception>
     /// <exception cref="CudaException">The driver refused.</exception>
     public DeviceVideo(YoloDetector detector, CudaVideoDecoderOptions options, DeviceFrameTaker taker)
-        : this(OpenContext(detector), (context, self) => new CudaVideoDecoder(context, options, self), taker)
+        : this(DeviceFor(detector), options, taker)
+    {
+    }
+
+    private DeviceVideo(DecoderDevice device, CudaVideoDecoderOptions options, DeviceFrameTaker taker)
+        : this(OpenContext(device), (context, self) => new CudaVideoDecoder(context, options, self), taker, device)
     {
     }
 
     /// <summary>With a context of its own, for tests; it is disposed with this.</summary>
-    internal DeviceVideo(CudaContext context, Func<CudaContext, ICudaVideoReceiver, CudaVideoDecoder> make, DeviceFrameTaker taker)
+    internal DeviceVideo(
+        CudaContext context, Func<CudaContext, ICudaVideoReceiver, CudaVideoDecoder> make, DeviceFrameTaker taker, DecoderDevice? device = null)
     {
         this.context = context;
+        this.device = device;
         this.taker = taker;
         try
         {
@@ -40,6 +48,7 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
         catch
         {
             context.Dispose();
+            device?.Dispose();
             throw;
         }
     }
@@ -89,12 +98,27 @@ internal sealed class DeviceVideo : IDeviceVideo, ICudaVideoReceiver, IFrameOwne
     {
         decoder.Dispose();
         context.Dispose();
+        device?.Dispose();
     }
 
-    internal static CudaContext OpenContext(YoloDetector detector) => detector.CudaOrdinal is int ordinal
-        ? CudaDevice.Get(ordinal).OpenContext()
+    /// <summary>The device that decodes for a detector: of several the one with the fewest decoders.</summary>
+    internal static DecoderDevice DeviceFor(YoloDetector detector) => detector.CudaOrdinal is not null
+        ? detector.TakeDecoderDevice()
         : throw new ArgumentException(
             $"A video is decoded on the GPU for a detector on CUDA; this one runs on {detector.Device}.", nameof(detector));
+
+    internal static CudaContext OpenContext(DecoderDevice device)
+    {
+        try
+        {
+            return CudaDevice.Get(device.Ordinal).OpenContext();
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
 
     // Of packets with one time, the first that was not asked for: it is shown first. Where none is known, the parser has made the time up.
     private long ArrivalOf(TimeSpan timestamp)

@@ -26,6 +26,9 @@ internal sealed unsafe class DriverDouble
 
     public CudaDevice Device => new(Api, 0);
 
+    /// <summary>One of several devices, as <c>Set("devices", n)</c> makes n more.</summary>
+    public CudaDevice DeviceAt(int ordinal) => new(Api, ordinal);
+
     public string Misuse => Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)Export("yzc_misuse"))())!;
 
     public string LastImage => Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)Export("yzc_last_image"))())!;
@@ -48,7 +51,9 @@ internal sealed unsafe class DriverDouble
         }
     }
 
-    /// <summary>Lets the nth call from now of a function answer a status; 0 takes the order back.</summary>
+    /// <summary>
+    /// Lets the nth call from now of a function answer a status, with "@1" behind its name of those on the second device; 0 takes the order back.
+    /// </summary>
     public void Fail(string function, CUresult status, int nth = 1)
     {
         fixed (byte* text = Text(function))

@@ -230,6 +230,8 @@ API CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes
     CURRENT;
     FIND(s, STREAM, stream);
     if (!on_device(__func__, to, bytes)) return CUDA_ERROR_INVALID_VALUE;
+    object *locked = inside(from, 1);
+    if (locked && locked->device != s->device && !(locked->flags & 1)) note_misuse(__func__, "the host memory is locked for another device only");
     if (!captured(s)) memcpy((void *)(uintptr_t)to, from, bytes);
     note_work(s, (work){.kind = COPY_UP, .object = from, .arguments = {to}});
     return 0;

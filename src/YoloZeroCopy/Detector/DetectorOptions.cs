@@ -13,6 +13,12 @@ public record DetectorOptions
     /// <summary>Device to run on.</summary>
     public Device Device { get; set; } = Device.Auto;
 
+    /// <summary>
+    /// Of several devices, whether those that cannot be opened are left out: <see cref="Warning"/> and <see cref="YoloDetector.Device"/> say which, and
+    /// why. Off by default: opening is refused then, and the exception names the device.
+    /// </summary>
+    public bool AllowMissingDevices { get; set; }
+
     /// <summary>Largest number of frames in one run of the model; 0 takes what the model is fixed to, else 8 on CUDA and 1 on the CPU.</summary>
     public int MaxBatch { get; set; }
 
@@ -32,7 +38,7 @@ public record DetectorOptions
     /// </summary>
     public TimeSpan LatencyGoal { get; set; }
 
-    /// <summary>Batches in flight at once; 0 chooses for the device: six on CUDA, one for every four <see cref="Threads"/> on the CPU.</summary>
+    /// <summary>Batches in flight at once, on each of several devices; 0 chooses for the device: six on CUDA, one for every four <see cref="Threads"/> on the CPU.</summary>
     public int Lanes { get; set; }
 
     /// <summary>

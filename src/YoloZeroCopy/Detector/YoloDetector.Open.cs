@@ -22,6 +22,7 @@ public sealed partial class YoloDetector
     /// </exception>
     /// <exception cref="CudaUnavailableException">A CUDA device was asked for, and there is no usable driver or device.</exception>
     /// <exception cref="CudaException">The driver refused something.</exception>
+    /// <exception cref="DeviceException">One of several devices cannot be opened (<see cref="DetectorOptions.AllowMissingDevices"/>).</exception>
     /// <exception cref="InsufficientMemoryException">
     /// The machine or the device has less memory than <see cref="Memory"/> would say; the message holds the plan.
     /// </exception>
@@ -150,9 +151,13 @@ public sealed partial class YoloDetector
         return Task.Factory.StartNew(() => Open(source, options, steps), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    private static YoloDetector Open(ModelSource source, DetectorOptions options, OpeningSteps steps) => DeviceChoice.Run(
-        source,
-        options,
-        (ordinal, why) => CudaOpening.Open(source, options, ordinal, why, steps),
-        why => CpuOpening.Open(source, options, why, steps));
+    private static YoloDetector Open(ModelSource source, DetectorOptions options, OpeningSteps steps)
+    {
+        int[] ordinals = options.Device.CudaOrdinals();
+        return ordinals.Length > 1 ? CudaDevicesOpening.Open(source, options, ordinals, CudaDevice.Get, steps) : DeviceChoice.Run(
+            source,
+            options,
+            (ordinal, why) => CudaOpening.Open(source, options, ordinal, why, steps),
+            why => CpuOpening.Open(source, options, why, steps));
+    }
 }

@@ -29,7 +29,7 @@ public sealed partial class YoloDetector : IDetector
         Pipeline pipeline, InferenceEngine? engine, IDisposable[] resources, ModelInfo model, string? name, string deviceName, string device,
             MemoryPlan memory)
     {
-        Inspection = new DetectorInspection(pipeline, engine, resources.OfType<CudaSharedResources>().FirstOrDefault());
+        Inspection = new DetectorInspection(pipeline, engine, [.. resources.OfType<CudaSharedResources>()]);
         Model = pipeline.Model = model;
         Name = name ?? Interlocked.Increment(ref opened).ToString(CultureInfo.InvariantCulture);
         Device = device;
@@ -90,15 +90,40 @@ public sealed partial class YoloDetector : IDetector
     /// <summary>What the detector has done so far. Allocates; not for every frame.</summary>
     public DetectorStatistics Statistics => pipeline.Snapshot();
 
-    /// <summary>Number of the CUDA device that the detector runs on, for those who give it frames in device memory; null on the CPU.</summary>
+    /// <summary>
+    /// Number of the CUDA device that the detector runs on, of several the first, for those who give it frames in device memory; null on the CPU.
+    /// </summary>
     public int? CudaOrdinal => Inspection.Cuda?.Context.Device.Ordinal;
+
+    /// <summary>Numbers of the CUDA devices that the detector runs on, in rising order, those that are lost among them; empty on the CPU.</summary>
+    public ImmutableArray<int> CudaOrdinals => [.. Inspection.Devices.Select(static device => device.Context.Device.Ordinal)];
 
     /// <summary>
     /// Device memory for decoders whose frames this detector gets (<see cref="CudaJpegDecoderOptions.Memory"/>), so that sources that come and go take
-    /// it over from each other; null on the CPU. What <see cref="DetectorOptions.ExpectedDecoders"/> asks for is there from the opening on, and up to 256
+    /// it over from each other, of several devices on the first; null on the CPU. What <see cref="DetectorOptions.ExpectedDecoders"/> asks for is there from the opening on, and up to 256
     /// MiB more are kept while no decoder uses them. The detector disposes it.
     /// </summary>
     public CudaBlockPool? DecoderMemory => Inspection.Cuda?.DecoderMemory;
+
+    /// <summary>
+    /// The device for one decoder more: of several that work, the one that fewest are on. Its frames then run there, as frames on a device do, so that
+    /// decoders share out the devices.
+    /// </summary>
+    /// <returns>The device; the caller disposes it when the decoder is disposed.</returns>
+    /// <exception cref="InvalidOperationException">The detector does not run on CUDA.</exception>
+    public DecoderDevice TakeDecoderDevice()
+    {
+        CudaSharedResources? best = null;
+        foreach (CudaSharedResources device in Inspection.Devices)
+        {
+            bool isBetter = best is null || Volatile.Read(ref device.Decoders) < Volatile.Read(ref best.Decoders);
+            best = isBetter && !pipeline.IsLost(device.Index) ? device : best;
+        }
+
+        best ??= Inspection.Cuda;
+        return best is not null ? new DecoderDevice(best) : throw new InvalidOperationException(
+            $"The detector runs on {Device}, which decodes nothing; open it with Device.Cuda(n).");
+    }
 
     /// <summary>What is wrong and throws nothing is told here.</summary>
     internal Warnings Warnings => pipeline.Warnings;

@@ -48,8 +48,11 @@ public sealed class MemoryPlan
     /// <summary>What memory there was when it was made.</summary>
     public MemoryBudget Budget { get; internal set; }
 
-    /// <summary>Whether it fits into <see cref="Budget"/>.</summary>
-    public bool IsWithinBudget => Fits(Budget);
+    /// <summary>The plan of each device, where the detector has several: there each must fit by itself. Empty for one.</summary>
+    public ImmutableArray<MemoryPlan> Devices { get; private init; } = [];
+
+    /// <summary>Whether it fits into <see cref="Budget"/>; of several devices, whether each does.</summary>
+    public bool IsWithinBudget => Devices.IsEmpty ? Fits(Budget) : Devices.All(static device => device.IsWithinBudget);
 
     /// <summary>
     /// Bytes by which the device's free memory fell while the detector was opened, its CUDA context left out; null in a plan of what is not opened,
@@ -131,6 +134,28 @@ public sealed class MemoryPlan
             throw new InsufficientMemoryException(
                 $"{problem}. Fewer Lanes, Slots or ExpectedDecoders, a smaller MaxBatch or a smaller SlotBytes need less:{Environment.NewLine}{this}");
         }
+    }
+
+    /// <summary>The plans of several devices, which share the slots, as one.</summary>
+    internal static MemoryPlan OfDevices(IReadOnlyList<(string Name, MemoryPlan Plan)> devices)
+    {
+        MemoryPlan first = devices[0].Plan;
+        return new MemoryPlan(
+        [
+            .. first.Entries.Where(static entry => entry.Item == MemoryItem.Slots),
+            .. devices.SelectMany(static one => one.Plan.Entries.Where(static entry => entry.Item != MemoryItem.Slots)
+                .Select(entry => entry with { Basis = $"{one.Name}: {entry.Basis}" })),
+        ])
+        {
+            Lanes = devices.Sum(static one => one.Plan.Lanes),
+            MaxBatch = first.MaxBatch,
+            Slots = first.Slots,
+            SlotBytes = first.SlotBytes,
+            InputSizes = first.InputSizes,
+            Devices = [.. devices.Select(static one => one.Plan)],
+            Budget = first.Budget with { DeviceBytes = devices.Sum(static one => one.Plan.Budget.DeviceBytes) },
+            TakenDeviceBytes = devices.Sum(static one => one.Plan.TakenDeviceBytes),
+        };
     }
 
     /// <summary>The plan with an entry more, or another one of the same kind.</summary>

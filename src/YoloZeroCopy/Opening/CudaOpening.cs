@@ -36,16 +36,10 @@ internal static class CudaOpening
 
             string deviceName = Device.Cuda(device.Ordinal).Name;
             InferenceEngine engine = opened.Engine;
-            if (layout.Buckets.Intersect(engine.LaterBatches).ToArray() is { Length: > 0 } later)
-            {
-                running.Shared.Later = new LaterBuckets(
-                    running.Shared, engine, running.Lanes, later, running.Pipeline.Warnings, options.CompileAfter);
-            }
-
+            CompileLater(opened, layout, running.Shared, running.Lanes, running.Pipeline, options.CompileAfter);
             string graphs = running.Shared.GraphFallback is string fallback ? $", {fallback}" : "";
             string description = $"{deviceName}, {device.Name}, {engine.Description}{graphs}{transfer.Text}{layout.Shrunk}{why}";
-            IDisposable[] resources =
-                [.. running.Computes, .. Existing(opened.Operators), running.Shared, opened.Device.Kernels, opened.Device.Context];
+            IDisposable[] resources = ResourcesOf(opened, running.Shared, running.Computes);
             return new YoloDetector(
                 running.Pipeline, engine, resources, engine.Model, options.Name, deviceName, description, plan.On(description));
         }
@@ -67,24 +61,41 @@ internal static class CudaOpening
     private static CudaPipeline Assemble(
         OpenedEngine opened, DetectorOptions options, CudaLayout layout, NumaPlace place, List<IDisposable?> made, OpeningSteps? steps)
     {
-        (InferenceEngine engine, CudaContext context) = (opened.Engine, opened.Device.Context);
+        CudaSharedResources shared = Share(opened, options, layout, made, steps);
+        FramePool pool = new(
+            layout.SlotCount, options.SlotBytes, byteCount => shared.AllocateSlots(options.TransferMode, byteCount, place));
+        made.Add(pool);
+        (CudaComputeStream[] computes, CudaLane[] lanes) = MakeLanes(shared, layout, made);
+        Pipeline pipeline = Start(opened.Device.Context, pool, lanes, options, layout, steps);
+        shared.GraphFallback = GraphFallbackOf(lanes);
+        return new CudaPipeline(shared, computes, lanes, pool, pipeline);
+    }
+
+    /// <summary>Makes what the lanes on a device share.</summary>
+    internal static CudaSharedResources Share(
+        OpenedEngine opened, DetectorOptions options, CudaLayout layout, List<IDisposable?> made, OpeningSteps? steps)
+    {
+        InferenceEngine engine = opened.Engine;
         if (engine.LaterBatches.Contains(layout.Buckets[^1]))
         {
             // There is no memory for the batches that it is compiled for.
             engine.CompileLater(layout.Buckets[^1], isBehind: false, (done, total) => Tell(steps, done, total));
         }
 
-        CudaSharedResources shared = new(context, opened.Device.Kernels, engine, Opening.DecodingOf(options), options.WaitMode);
+        CudaSharedResources shared = new(opened.Device.Context, opened.Device.Kernels, engine, Opening.DecodingOf(options), options.WaitMode);
         made.Add(shared);
         shared.Reserve(options.ExpectedDecoders ?? []);
+        return shared;
+    }
+
+    /// <summary>Makes the lanes on a device.</summary>
+    internal static (CudaComputeStream[] Computes, CudaLane[] Lanes) MakeLanes(CudaSharedResources shared, CudaLayout layout, List<IDisposable?> made)
+    {
         CudaLaneSizes sizes = layout.Sizes;
-        FramePool pool = new(
-            layout.SlotCount, options.SlotBytes, byteCount => shared.AllocateSlots(options.TransferMode, byteCount, place));
-        made.Add(pool);
         CudaComputeStream[] computes = new CudaComputeStream[layout.ComputeCount];
         for (int number = 0; number < computes.Length; number++)
         {
-            computes[number] = new CudaComputeStream(context, sizes);
+            computes[number] = new CudaComputeStream(shared.Context, sizes);
             made.Add(computes[number]);
         }
 
@@ -95,10 +106,22 @@ internal static class CudaOpening
             made.Add(lanes[number]);
         }
 
-        Pipeline pipeline = Start(context, pool, lanes, options, layout, steps);
-        shared.GraphFallback = GraphFallbackOf(lanes);
-        return new CudaPipeline(shared, computes, lanes, pool, pipeline);
+        return (computes, lanes);
     }
+
+    /// <summary>Compiles what opening left behind the first frames.</summary>
+    internal static void CompileLater(
+        OpenedEngine opened, CudaLayout layout, CudaSharedResources shared, CudaLane[] lanes, Pipeline pipeline, TimeSpan after)
+    {
+        if (layout.Buckets.Intersect(opened.Engine.LaterBatches).ToArray() is { Length: > 0 } later)
+        {
+            shared.Later = new LaterBuckets(shared, opened.Engine, lanes, later, pipeline.Warnings, after);
+        }
+    }
+
+    /// <summary>What is disposed behind the engine.</summary>
+    internal static IDisposable[] ResourcesOf(OpenedEngine opened, CudaSharedResources shared, CudaComputeStream[] computes) =>
+        [.. computes, .. Existing(opened.Operators), shared, opened.Device.Kernels, opened.Device.Context];
 
     /// <summary>The transfer mode that is asked for or, where that is left to us, the one that this engine is fastest with.</summary>
     private static TransferChoice ChooseTransfer(
@@ -216,12 +239,12 @@ internal static class CudaOpening
         return layout.Plan.On($"a device that is not asked, {engineName}{layout.Shrunk}");
     }
 
-    private static OnnxRuntimeCudaOptions RuntimeOptions(DetectorOptions options, int deviceOrdinal) => new()
+    internal static OnnxRuntimeCudaOptions RuntimeOptions(DetectorOptions options, int deviceOrdinal) => new()
     {
         LibraryPath = options.OnnxRuntimePath,
         DeviceOrdinal = deviceOrdinal,
         Sizes = options.AskedSizes,
-        HalfPrecision = options.RewriteGraph && options.Precision != Precision.Single,
+        HalfPrecision = MakesHalf(options),
     };
 
     private static Pipeline Start(
@@ -249,7 +272,7 @@ internal static class CudaOpening
 
     private static IDisposable[] Existing(IDisposable? resource) => resource is null ? [] : [resource];
 
-    private static void ThrowIfNotDecodable(ModelInfo model, DetectorOptions options)
+    internal static void ThrowIfNotDecodable(ModelInfo model, DetectorOptions options)
     {
         if (model.ClassCount > DecodeKernels.ClassLimit)
         {
@@ -268,7 +291,7 @@ internal static class CudaOpening
     /// <summary>Compute streams of a detector with so many lanes.</summary>
     public static int ComputesOf(int laneCount) => (laneCount + LanesPerCompute - 1) / LanesPerCompute;
 
-    private static string? GraphFallbackOf(CudaLane[] lanes)
+    internal static string? GraphFallbackOf(CudaLane[] lanes)
     {
         string? reason = lanes.Select(static lane => lane.GraphFallbackReason).FirstOrDefault(static reason => reason is not null);
         string partly = lanes.Any(static lane => lane.HasGraphs) ? "partly " : "";
@@ -280,6 +303,15 @@ internal static class CudaOpening
         ModelSource source, DetectorOptions options, Func<CudaDevice> getDevice, List<IDisposable?> made, OpeningSteps steps)
     {
         steps.Begin(OpeningStep.ReadModel);
+        DeviceStart start = StartDevice(source, options, getDevice);
+        made.Add(start);
+        using CudaModelRead read = CudaModelRead.Of(source, options);
+        return OpenOn(source, options, read, start, made, steps);
+    }
+
+    /// <summary>Lets a device get ready.</summary>
+    internal static DeviceStart StartDevice(ModelSource source, DetectorOptions options, Func<CudaDevice> getDevice)
+    {
         bool isTensorRt = ModelFile.IsTensorRt(source);
         if (isTensorRt)
         {
@@ -287,50 +319,44 @@ internal static class CudaOpening
             _ = TensorRtPlanFile.Read(source);
         }
 
-        bool mayBeCudnn = !isTensorRt && options.RewriteGraph && options.Precision != Precision.Single;
-        DeviceStart start = new(getDevice, mayBeCudnn ? CudnnSearch.ForThisProcess(options.CudnnPath) : null);
-        made.Add(start);
-        return isTensorRt ? OpenTensorRt(source, options, start, made, steps) : OpenOnnx(source, options, start, made, steps);
+        bool mayBeCudnn = !isTensorRt && MakesHalf(options);
+        return new DeviceStart(getDevice, mayBeCudnn ? CudnnSearch.ForThisProcess(options.CudnnPath) : null);
     }
 
+    /// <summary>Whether a model may be made half precision.</summary>
+    internal static bool MakesHalf(DetectorOptions options) => options.RewriteGraph && options.Precision != Precision.Single;
+
+    /// <summary>Loads a model that was read into an engine on a device that gets ready.</summary>
+    internal static OpenedEngine OpenOn(
+        ModelSource source, DetectorOptions options, CudaModelRead read, DeviceStart start, List<IDisposable?> made, OpeningSteps steps) =>
+        read.IsTensorRt ? OpenTensorRt(source, options, start, made, steps) : OpenOnnx(source, options, read, start, made, steps);
+
     private static OpenedEngine OpenOnnx(
-        ModelSource source, DetectorOptions options, DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
+        ModelSource source, DetectorOptions options, CudaModelRead read, DeviceStart start, List<IDisposable?> made, OpeningSteps steps)
     {
         OnnxRuntimeCudaOptions runtimeOptions = RuntimeOptions(options, options.Device.IsCuda ? options.Device.CudaOrdinal : 0);
-        if (!runtimeOptions.HalfPrecision)
+        if (read.Models.IsEmpty)
         {
             return OpenOnnxRuntime(source, options, runtimeOptions, () => FinishLoading(start, steps), made);
         }
 
-        OnnxRuntimeModel[] models = OnnxRuntimeModel.OpenAll(source, runtimeOptions.LibraryPath, runtimeOptions.Sizes);
-        ThrowIfNotDecodable(models[^1].Info, options);
-        SizedNetwork[]? sized = CudnnEngine.TryRead(models, out string? reason);
-        try
+        string? reason = read.Reason;
+        DeviceParts device = FinishLoading(start, steps);
+        if (read.Layers is SizedNetwork[] sized)
         {
-            DeviceParts device = FinishLoading(start, steps);
-            if (sized is not null)
+            // The driver compiles these while cuDNN compiles its own.
+            DecodeKernels decode = new(CudnnEngine.HalfHead(sized[^1].Head), Opening.DecodingOf(options));
+            IEnumerable<string> layers = sized.SelectMany(static one => CudnnBinding.KernelsOf(one.Network)).Distinct();
+            device.Kernels.Begin([.. layers, decode.ScanName, decode.RankName]);
+            CudnnEngineOptions engineOptions = CudnnOptions(read.Models[^1], options, steps);
+            if (CudnnEngine.TryOpen(sized, device.Context, device.Kernels, engineOptions, out reason) is CudnnEngine own)
             {
-                // The driver compiles these while cuDNN compiles its own.
-                DecodeKernels decode = new(CudnnEngine.HalfHead(sized[^1].Head), Opening.DecodingOf(options));
-                IEnumerable<string> layers = sized.SelectMany(static one => CudnnBinding.KernelsOf(one.Network)).Distinct();
-                device.Kernels.Begin([.. layers, decode.ScanName, decode.RankName]);
-                CudnnEngineOptions engineOptions = CudnnOptions(models[^1], options, steps);
-                if (CudnnEngine.TryOpen(sized, device.Context, device.Kernels, engineOptions, out reason) is CudnnEngine own)
-                {
-                    made.Add(own);
-                    return new OpenedEngine(own, device, null);
-                }
+                made.Add(own);
+                return new OpenedEngine(own, device, null);
             }
+        }
 
-            return OpenOnnxRuntime(source, options, runtimeOptions with { Because = reason }, () => device, made);
-        }
-        finally
-        {
-            foreach (SizedNetwork one in sized ?? [])
-            {
-                one.Network.Dispose();
-            }
-        }
+        return OpenOnnxRuntime(source, options, runtimeOptions with { Because = reason }, () => device, made);
     }
 
     private static OpenedEngine OpenOnnxRuntime(
@@ -406,7 +432,7 @@ internal static class CudaOpening
     /// <param name="Engine">The engine.</param>
     /// <param name="Device">What it is on.</param>
     /// <param name="Operators">Kernels of ours in ONNX Runtime, where it runs the model.</param>
-    private readonly record struct OpenedEngine(InferenceEngine Engine, DeviceParts Device, OnnxRuntimeOperators? Operators)
+    internal readonly record struct OpenedEngine(InferenceEngine Engine, DeviceParts Device, OnnxRuntimeOperators? Operators)
     {
         /// <summary>What the process may have; what it has taken for its context belongs to the plan.</summary>
         public MemoryBudget BudgetFor(DetectorOptions options) =>

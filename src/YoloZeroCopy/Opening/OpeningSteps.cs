@@ -18,6 +18,9 @@ internal sealed class OpeningSteps(IProgress<OpeningProgress>? progress, Cancell
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     public void Advance() => Report(current with { Done = current.Done + 1 });
 
+    /// <summary>The same for threads beside the one that opens: they tell nothing, and end when the caller cancels.</summary>
+    public OpeningSteps WithoutProgress() => new(progress: null, cancellationToken);
+
     private void Report(OpeningProgress next)
     {
         current = next;

@@ -16,6 +16,14 @@ internal static class Planning
                 nameof(site));
         }
 
+        if (site.DeviceBytes is null && options.Device.CudaOrdinals() is { Length: > 1 } ordinals)
+        {
+            throw new ArgumentException(
+                $"A plan is for one device, and {nameof(options.Device)} names {ordinals.Length} ({options.Device}). Plan each with its share of the "
+                    + "streams; an open detector has the plan of each.",
+                nameof(options));
+        }
+
         DetectorOptions sized = Sized(options, site);
         if (site.DeviceBytes is long deviceBytes)
         {

@@ -386,6 +386,15 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         }
     }
 
+    /// <summary>Whether a device of several has met an error that it cannot go on after.</summary>
+    public bool IsLost(int deviceIndex)
+    {
+        lock (gate)
+        {
+            return devices[deviceIndex].Fault is not null;
+        }
+    }
+
     public SourceStatistics Snapshot(SourceQueue source)
     {
         lock (gate)
@@ -527,8 +536,9 @@ internal sealed class Pipeline : IAsyncDisposable, IDisposable
         return true;
     }
 
-    private Exception LossOf(LaneDevice device, Exception cause) =>
-        devices.Length == 1 ? new DetectorFaultedException(cause) : new DeviceException(device.Name, cause);
+    // With the last device the detector is lost.
+    private Exception LossOf(LaneDevice device, Exception cause) => Array.Exists(devices, static one => one.Fault is null)
+        ? new DeviceException(device.Name, cause) : new DetectorFaultedException(cause);
 
     /// <summary>A device cannot go on. The detector can for as long as it has another.</summary>
     private void Lose(LaneDevice device, Exception cause)

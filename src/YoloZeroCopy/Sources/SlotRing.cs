@@ -16,6 +16,7 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     private readonly HubSource source;
     private readonly RegisteredMemory? registered;
     private readonly CudaDeviceMemory? device;
+    private readonly DecoderDevice? place;
     private readonly Memory<byte> memory;
     private readonly int step;
     private readonly FrameFormat[] formats;
@@ -59,7 +60,18 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
 
         if (onDevice)
         {
-            device = new CudaDeviceMemory(detector.Inspection.Cuda!.Context, (nuint)(bytes - Page));
+            // Of several devices one that a decoder would get.
+            place = detector.TakeDecoderDevice();
+            try
+            {
+                device = new CudaDeviceMemory(place.Context, (nuint)(bytes - Page));
+            }
+            catch
+            {
+                place.Dispose();
+                throw;
+            }
+
             return;
         }
 
@@ -255,6 +267,7 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
         }
 
         device?.Dispose();
+        place?.Dispose();
     }
 
     private bool IsRented(in SourceSlot slot) => isRented[slot.Index] && tokens[slot.Index] == slot.Token;

@@ -321,7 +321,7 @@ public sealed class CudnnOpeningTests(CompiledSources sources) : IDisposable
                 driver.Device.OpenContext(),
                 context => new CudaJpegDecoder(
                     context, jpeg.Api,
-                    DeviceMjpeg.OptionsFor(detector, new CudaJpegDecoderOptions { MaxFramesHeld = ExpectedDecoders.CameraFramesHeld })),
+                    DeviceMjpeg.OptionsFor(detector.DecoderMemory, new CudaJpegDecoderOptions { MaxFramesHeld = ExpectedDecoders.CameraFramesHeld })),
                 DeviceFrameTakers.To(detector, source, (in DeviceFrame _, ValueTask<DetectionResult> result) => results.Add(result.AsTask())));
         }
 

@@ -173,7 +173,7 @@ public sealed class SeveralDevicesTests(ITestOutputHelper output)
         await site.DrainAsync();
         Assert.Equal("second", site.Harness.Pipeline.FaultCause!.Message);
         Assert.Equal(
-            [typeof(DeviceException), typeof(DeviceException), typeof(DetectorFaultedException)],
+            [typeof(DeviceException), typeof(DetectorFaultedException), typeof(DetectorFaultedException)],
             site.Answers.OrderBy(static answer => answer.Source).Select(static answer => answer.Error!.GetType()));
         _ = Assert.Throws<DetectorFaultedException>(() => site.Harness.Pool.TryRent(PipelineHarness.Format, out _));
     }

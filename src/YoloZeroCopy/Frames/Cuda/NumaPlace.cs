@@ -17,6 +17,9 @@ internal sealed class NumaPlace(int? node, Func<int, IDisposable?> tryPrefer)
         : isRefused ? FormattableString.Invariant($", not placed: the system does not let this process prefer the device's NUMA node {number}")
         : FormattableString.Invariant($", on the device's NUMA node {number}");
 
+    /// <summary>No node in particular.</summary>
+    public static NumaPlace Anywhere { get; } = new(null, static _ => null);
+
     public static NumaPlace Of(string pciBusId) => Of(pciBusId, SystemFiles.OfThisMachine, ThreadMemoryPolicy.TryPrefer);
 
     /// <param name="pciBusId">Address of the device, as the driver writes it: <c>0000:3B:00.0</c>.</param>

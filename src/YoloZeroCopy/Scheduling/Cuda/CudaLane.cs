@@ -98,6 +98,19 @@ internal sealed unsafe class CudaLane : Lane
     /// <summary>Makes and captures every batch bucket of every input size that the engine is compiled for.</summary>
     public override void Prepare(OpeningSteps steps)
     {
+        try
+        {
+            PrepareBuckets(steps);
+        }
+        catch (Exception error) when (
+            device.IsOneOfSeveral && error is CudaException or InferenceException or OutOfMemoryException)
+        {
+            throw DeviceException.OfOpening(device.Name, error);
+        }
+    }
+
+    private void PrepareBuckets(OpeningSteps steps)
+    {
         device.Context.MakeCurrent();
         device.CopyStream.Fill(new CUdeviceptr(memory.Frames), 0, (nuint)sizes.DeviceBytes);
         device.CopyStream.Synchronize();

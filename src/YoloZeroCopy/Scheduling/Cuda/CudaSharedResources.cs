@@ -9,6 +9,9 @@ internal sealed class CudaSharedResources : IDisposable
     // Pictures of a few cameras that are gone, for those that come.
     private const long MaxIdleDecoderBytes = 256L << 20;
 
+    // Decoders whose frames lie on the device.
+    internal int Decoders;
+
     /// <param name="context">The device's context.</param>
     /// <param name="kernels">Where kernels come from; it lives longer.</param>
     /// <param name="engine">The engine.</param>

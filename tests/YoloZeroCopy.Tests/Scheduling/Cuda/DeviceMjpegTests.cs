@@ -243,7 +243,7 @@ public sealed class DeviceMjpegTests
 
     private DeviceMjpeg Decode(YoloDetector detector, int source = 0) => new(
         driver.Device.OpenContext(),
-        context => new CudaJpegDecoder(context, jpeg.Api, DeviceMjpeg.OptionsFor(detector, new CudaJpegDecoderOptions())),
+        context => new CudaJpegDecoder(context, jpeg.Api, DeviceMjpeg.OptionsFor(detector.DecoderMemory, new CudaJpegDecoderOptions())),
         DeviceFrameTakers.To(detector, source, Receive));
 
     private void Receive(in DeviceFrame frame, ValueTask<DetectionResult> result) => frames.Add((frame.Timestamp, frame.Format, result));
