@@ -23,6 +23,7 @@ internal static class SuiteRun
     [
         ("pool", [typeof(FramePoolBenchmarks), typeof(ContendedPoolBenchmarks)]),
         ("dispatcher", [typeof(PipelineBenchmarks)]),
+        ("devices", [typeof(DeviceBenchmarks)]),
         ("completion", [typeof(CompletionBenchmarks)]),
         ("preprocessing", [typeof(PreprocessingBenchmarks)]),
         ("decoding", [typeof(DecodingBenchmarks), typeof(EndToEndDecodingBenchmarks)]),

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace YoloZeroCopy;
 
-/// <summary>Healthy while the detector takes frames, degraded until it is open, unhealthy when it failed or is faulted.</summary>
+/// <summary>
+/// Healthy while the detector takes frames, degraded until it is open and when it has lost one of several devices, unhealthy when it failed or is
+/// faulted.
+/// </summary>
 internal sealed class DetectorHealthCheck(DetectorService service) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -23,7 +26,7 @@ internal sealed class DetectorHealthCheck(DetectorService service) : IHealthChec
     private static HealthCheckResult Healthy(YoloDetector detector)
     {
         DetectorStatistics statistics = detector.Statistics;
-        return HealthCheckResult.Healthy($"Detector '{detector.Name}' is open on {detector.Device}.", new Dictionary<string, object>
+        Dictionary<string, object> data = new()
         {
             ["submitted"] = statistics.FramesSubmitted,
             ["completed"] = statistics.FramesCompleted,
@@ -31,7 +34,18 @@ internal sealed class DetectorHealthCheck(DetectorService service) : IHealthChec
             ["failed"] = statistics.FramesFailed,
             ["slots_in_use"] = statistics.SlotsInUse,
             ["slots"] = statistics.SlotCount,
-        });
+        };
+        DeviceStatistics[] lost = [.. statistics.Devices.Where(static device => device.Fault is not null)];
+        foreach (DeviceStatistics device in lost)
+        {
+            data[$"lost_on_{device.Device}"] = device.FramesLost;
+        }
+
+        return lost.Length == 0
+            ? HealthCheckResult.Healthy($"Detector '{detector.Name}' is open on {detector.Device}.", data)
+            : HealthCheckResult.Degraded(
+                $"Detector '{detector.Name}' goes on without {string.Join(", ", lost.Select(static device => $"{device.Device} ({device.Fault!.Message})"))}.",
+                lost[0].Fault, data);
     }
 
     private HealthCheckResult Unhealthy(HealthCheckContext context, string description) =>

@@ -23,6 +23,8 @@ internal static class FaultChildren
             "fault-compiling" => FaultWhileOpeningAsync(subject, folder, OpeningStep.CompileKernels),
             "fault-preparing" => FaultWhileOpeningAsync(subject, folder, OpeningStep.PrepareLanes),
             "after-fault" => RunAfterFaultAsync(subject),
+            "fault-device-0" => FaultOneOfTwoAsync(folder, device: 0),
+            "fault-device-1" => FaultOneOfTwoAsync(folder, device: 1),
             _ => throw new ArgumentException($"There is no child '{name}'.", nameof(name)),
         };
     }
@@ -90,6 +92,65 @@ internal static class FaultChildren
         Console.WriteLine($"auto: {chosen.Device}");
         Assert.StartsWith("cpu, ", chosen.Device, StringComparison.Ordinal);
         await Feed.RunAsync(chosen, frames: 10, inFlight: 4);
+    }
+
+    /// <summary>The kernel runs on one of two devices: its frames are lost, and the other's come as before. The slots are those of device 0.</summary>
+    private static async Task FaultOneOfTwoAsync(ModelFolder folder, int device)
+    {
+        YoloDetector detector = YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions
+        {
+            Device = Device.Cuda(0, 1),
+            MaxBatch = 4,
+            Lanes = 2,
+            SlotBytes = 64 * 1024,
+            Warning = static text => Console.WriteLine($"warning: {text}"),
+        });
+        await Feed.RunAsync(detector, frames: 200, inFlight: 16, tolerance: 1e-3f);
+        OwnThread.Run("fault", () =>
+        {
+            using CudaContext context = CudaDevice.Get(device).OpenContext();
+            context.MakeCurrent();
+            using FaultingKernel kernel = new(context);
+            kernel.Run();
+        });
+        int lost = 0;
+        for (int turn = 0; turn < 1000 && detector.Statistics.Devices[device].Fault is null; turn++)
+        {
+            List<Task<DetectionResult>> frames = [];
+            for (int frame = 0; frame < 16; frame++)
+            {
+                frames.Add((await Feed.SubmitGrayAsync(detector, 1)).AsTask());
+            }
+
+            foreach (Task<DetectionResult> frame in frames)
+            {
+                try
+                {
+                    using DetectionResult result = await frame.WaitAsync(Feed.Limit);
+                    Feed.AssertBrightness(result, 1, 1e-3f);
+                }
+                catch (DeviceException error)
+                {
+                    Console.WriteLine($"a frame: {error.Message}");
+                    Assert.Equal(Device.Cuda(device).Name, error.Device);
+                    lost++;
+                }
+                catch (InferenceException wrong)
+                {
+                    Console.WriteLine($"a frame failed alone: {wrong.Message}");
+                }
+            }
+        }
+
+        DetectorStatistics statistics = detector.Statistics;
+        Console.WriteLine($"{lost} frames lost; {string.Join(", ", statistics.Devices.Select(static one => $"{one.Device} {one.Frames} frames, {one.FramesLost} lost"))}");
+        Assert.NotNull(statistics.Devices[device].Fault);
+        Assert.Null(statistics.Devices[1 - device].Fault);
+        Assert.Equal(lost, statistics.Devices[device].FramesLost);
+        Assert.Null(detector.Fault);
+        await Feed.RunAsync(detector, frames: 1000, inFlight: 16, tolerance: 1e-3f);
+        Console.WriteLine("a thousand frames right on the other device");
+        await DisposeAsync(detector);
     }
 
     private static async Task RunAfterFaultAsync(FaultSubject subject)

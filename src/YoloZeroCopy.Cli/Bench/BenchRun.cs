@@ -143,6 +143,11 @@ internal static class BenchRun
         // What follows runs the pipeline, too, in other ways.
         LatencyHistogram latency = pipeline.Latency.Copy();
         List<IReportSection> sections = [];
+        if (after.Devices.Length > 1)
+        {
+            sections.Add(new DevicesSection(after.Devices, fps, engineFrames / engineTime.TotalSeconds));
+        }
+
         if (device is not null)
         {
             sections.Add(DeviceSection.Of(device.Context, options.WaitMode, deviceBytes, frames));

@@ -34,8 +34,8 @@ internal static class Options
     public static Option<Device> Device()
     {
         Option<Device> option =
-            Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N. Default: auto.", "NAME", OptionParsing.TryDevice);
-        option.CompletionSources.Add("auto", "cpu", "cuda");
+            Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N, several as cuda:0,1 or cuda:all. Default: auto.", "NAME", OptionParsing.TryDevice);
+        option.CompletionSources.Add("auto", "cpu", "cuda", "cuda:all");
         return option;
     }
 

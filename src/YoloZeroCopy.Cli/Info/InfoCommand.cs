@@ -87,6 +87,11 @@ internal static class InfoCommand
         lines.Add("batch", BatchOf(model));
         lines.Add("names", string.Create(CultureInfo.InvariantCulture, $"{model.ClassCount}: {string.Join(", ", model.Names)}"));
         lines.Add("device", detector.Device);
+        foreach (DeviceStatistics device in detector.Statistics.Devices.Where(static device => device.Fault is not null))
+        {
+            lines.Add("lost", $"{device.Device}: {device.Fault!.Message}");
+        }
+
         lines.Add("graph", detector.GraphChanges);
         int missing = detector.Statistics.MissingBatchSizes;
         string later = missing == 0 ? "" : FormattableString.Invariant($"; left to compile while frames run: {missing} of the batch sizes");
@@ -122,6 +127,16 @@ internal static class InfoCommand
 
             json.WriteEndArray();
             json.WriteString("device"u8, detector.Device);
+            json.WriteStartArray("devices"u8);
+            foreach (DeviceStatistics device in detector.Statistics.Devices)
+            {
+                json.WriteStartObject();
+                json.WriteString("device"u8, device.Device);
+                json.WriteString("fault"u8, device.Fault?.Message);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
             json.WriteString("graph_changes"u8, detector.GraphChanges);
             times.Write(json);
             json.WriteNumber("missing_batch_sizes"u8, detector.Statistics.MissingBatchSizes);

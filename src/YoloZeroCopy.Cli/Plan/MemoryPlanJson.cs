@@ -33,6 +33,21 @@ internal static class MemoryPlanJson
         }
 
         json.WriteEndArray();
+        if (!plan.Devices.IsEmpty)
+        {
+            json.WriteStartArray("devices"u8);
+            foreach (MemoryPlan device in plan.Devices)
+            {
+                json.WriteStartObject();
+                json.WriteString("device"u8, device.Device);
+                json.WriteNumber("device_bytes"u8, device.DeviceBytes);
+                WriteNumber(json, "free_bytes"u8, device.Budget.DeviceBytes);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
         json.WriteNumber("device_bytes"u8, plan.DeviceBytes);
         json.WriteNumber("host_bytes"u8, plan.HostBytes);
         json.WriteNumber("total_bytes"u8, plan.TotalBytes);

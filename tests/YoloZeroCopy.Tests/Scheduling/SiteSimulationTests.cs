@@ -33,6 +33,42 @@ public sealed class SiteSimulationTests(ITestOutputHelper output)
         Assert.InRange(fair.Least, (share * 0.95) - 0.5, double.MaxValue);
     }
 
+    [Fact]
+    public async Task Cameras_are_served_by_more_devices_as_by_one()
+    {
+        Row? one = null;
+        foreach (int devices in (int[])[1, 2, 4, 8])
+        {
+            Row row = await SimulateDevicesAsync(devices);
+            output.WriteLine($"| {devices} | {row}");
+            one ??= row;
+            Assert.InRange(row.Rate, one.Value.Rate * devices * 0.99, double.MaxValue);
+            Assert.InRange(row.AgeP99, 0, one.Value.AgeP99 * 1.05);
+            Assert.InRange(row.Least, one.Value.Least - 0.5, double.MaxValue);
+        }
+    }
+
+    // 550 cameras for each device, which is 96 % of what it can do.
+    private static async Task<Row> SimulateDevicesAsync(int devices)
+    {
+        const int Rate = 25;
+        TimeSpan end = TimeSpan.FromSeconds(1);
+        int cameras = 550 * devices;
+        await using VirtualSite site = new(
+            lanes: 8, maxBatch: 8, slots: FramePool.MaxSlotCount, static _ => default, OverflowPolicy.DropOldest, queueCapacity: 1, devices: devices,
+            serviceOnDevice: static (_, count) => TimeSpan.FromMilliseconds(1.18 + (3.27 * (count - 1) / 7)));
+        Random random = new(7);
+        for (int camera = 0; camera < cameras; camera++)
+        {
+            site.Camera(
+                camera, TimeSpan.FromSeconds(0.001 + (random.NextDouble() / Rate)), TimeSpan.FromSeconds(1d / Rate), end, tag: camera);
+        }
+
+        site.Run(end);
+        await site.DrainAsync();
+        return RowOf(site, cameras, end);
+    }
+
     private static async Task<Row> SimulateAsync(int rate, int rateOfTwenty, bool isFair)
     {
         await using VirtualSite site = new(
@@ -48,21 +84,26 @@ public sealed class SiteSimulationTests(ITestOutputHelper output)
 
         site.Run(End);
         await site.DrainAsync();
+        return RowOf(site, Cameras, End);
+    }
+
+    private static Row RowOf(VirtualSite site, int cameras, TimeSpan end)
+    {
         VirtualSite.Answer[] done = [.. site.Answers.Where(static answer => answer.Status == FrameStatus.Completed)];
         TimeSpan[] ages = [.. done.Select(static answer => answer.Age).Order()];
-        int[] shares = new int[Cameras];
+        int[] shares = new int[cameras];
         foreach (VirtualSite.Answer answer in done)
         {
             shares[answer.Tag]++;
         }
 
         return new Row(
-            done.Length / End.TotalSeconds,
-            done.Count(static answer => answer.Age <= Fresh) / End.TotalSeconds,
+            done.Length / end.TotalSeconds,
+            done.Count(static answer => answer.Age <= Fresh) / end.TotalSeconds,
             ages[ages.Length / 2].TotalMilliseconds,
             ages[ages.Length * 99 / 100].TotalMilliseconds,
-            shares.Min() / End.TotalSeconds,
-            shares.Max() / End.TotalSeconds);
+            shares.Min() / end.TotalSeconds,
+            shares.Max() / end.TotalSeconds);
     }
 
     private readonly record struct Row(double Rate, double Goodput, double AgeP50, double AgeP99, double Least, double Most)

@@ -45,9 +45,15 @@ internal sealed class RunWatch
         pipeline = detector.Inspection.Pipeline;
     }
 
-    /// <exception cref="InvalidOperationException">Somebody else watches this detector.</exception>
+    /// <exception cref="InvalidOperationException">Somebody else watches this detector, or it runs on several devices.</exception>
     public static Task<LatencyReport> RunAsync(YoloDetector detector, WatchOptions options, CancellationToken cancellation)
     {
+        if (detector.Inspection.Devices.Count > 1)
+        {
+            throw new InvalidOperationException(
+                $"Detector '{detector.Name}' runs on several devices, and a watch looks at one. Open it on one of them (Device.Cuda(n)) to watch it.");
+        }
+
         RunWatch watch = new(detector, options, cancellation);
         if (!watch.pipeline.TryRecord(watch.recorder))
         {
