@@ -48,10 +48,13 @@ public readonly record struct Device
         : name == AllCudaName ? [.. Enumerable.Range(0, CudaDriver.DeviceCount)]
         : [.. name![CudaPrefix.Length..].Split(',').Select(static text => int.Parse(text, CultureInfo.InvariantCulture))];
 
+    /// <summary>CUDA device 0.</summary>
+    public static Device Cuda() => Cuda(0);
+
     /// <summary>A CUDA device.</summary>
     /// <param name="ordinal">Number of the device, from 0, as the driver counts those that it shows to this process.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative number.</exception>
-    public static Device Cuda(int ordinal = 0)
+    public static Device Cuda(int ordinal)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(ordinal);
         return new Device(string.Create(CultureInfo.InvariantCulture, $"{CudaPrefix}{ordinal}"), ordinal);
