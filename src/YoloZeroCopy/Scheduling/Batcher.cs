@@ -201,7 +201,7 @@ internal sealed class Batcher
             if (devices.Length > 1)
             {
                 (int size, int count) = NextBatchOn(device);
-                wait = device.WaitFor(size, count);
+                wait = device.WaitFor(size, count, now);
                 due = Math.Max(due, IsLateOnlyOn(device, now) ? long.MaxValue : HeldUntil(device, wait, size, count, now));
             }
 
@@ -428,14 +428,21 @@ internal sealed class Batcher
     /// <remarks>
     /// A device that takes longer by some time is worth waiting for another as long as that one becomes idle within this time; one that is overdue is
     /// taken to need as long again as it is late. Where more waits than the faster ones can do meanwhile, where a queue overflows, or where frames
-    /// that wait take up half of the slots, every device has work to do.
+    /// that wait take up half of the slots, every device has work to do. What was measured is forgotten after two seconds, so that a device which was
+    /// slow once is tried again.
     /// </remarks>
     private long HeldUntil(LaneDevice device, long wait, int size, int count, long now)
     {
-        bool mustGo = wait == 0 || IsEnding || sizes[size].Overflowed || waitingOfKind[kinds.IndexOf(size, device.Index)] > 0;
+        bool mustGo = IsEnding || sizes[size].Overflowed || waitingOfKind[kinds.IndexOf(size, device.Index)] > 0;
         if (mustGo)
         {
             return 0;
+        }
+
+        if (wait == 0)
+        {
+            // Nothing is known of it, or not any more: one batch at a time goes there to see, where another device is known to work.
+            return device.InFlight > 0 && IsAnotherKnown(device, size, count, now) ? long.MaxValue : 0;
         }
 
         long until = 0;
@@ -447,7 +454,7 @@ internal sealed class Batcher
                 continue;
             }
 
-            long theirs = other.WaitFor(size, count);
+            long theirs = other.WaitFor(size, count, now);
             long idleAt = other.HasIdleLane ? now : other.NextIdleAt;
             long gain = wait - theirs;
             if (theirs == 0 || idleAt == 0 || gain * LeastGain < wait || Math.Abs(now - idleAt) >= gain)
@@ -460,6 +467,19 @@ internal sealed class Batcher
         }
 
         return waiting.Count <= Math.Min(canWait, hasExternal ? int.MaxValue : slotCount / 2) ? until : 0;
+    }
+
+    private bool IsAnotherKnown(LaneDevice device, int size, int count, long now)
+    {
+        foreach (LaneDevice other in devices)
+        {
+            if (other != device && other.Fault is null && other.WaitFor(size, count, now) != 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     // More frames than queue or slots hold cannot come together, so nobody waits for them.

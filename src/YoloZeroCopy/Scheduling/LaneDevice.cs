@@ -42,7 +42,7 @@ internal sealed class LaneDevice
             waits[size] = new ServiceTimes[lanes.Length];
             for (int ahead = 0; ahead < lanes.Length; ahead++)
             {
-                waits[size][ahead] = new ServiceTimes(options.MaxBatch, forgets: false);
+                waits[size][ahead] = new ServiceTimes(options.MaxBatch);
             }
         }
 
@@ -87,8 +87,18 @@ internal sealed class LaneDevice
 
     public BatchLimit LimitAt(int sizeIndex) => limits[sizeIndex];
 
-    /// <summary>Ticks until the result of a batch that it were given now, at least, as measured; 0 where nothing is known.</summary>
-    public long WaitFor(int sizeIndex, int batchFrames) => WaitFor(sizeIndex, batchFrames, Math.Min(InFlight, lanes.Length - 1));
+    /// <summary>Ticks until the result of a batch that it were given now, at least, as measured lately; 0 where nothing is known.</summary>
+    public long WaitFor(int sizeIndex, int batchFrames, long now)
+    {
+        // Of fewer batches ahead what they take at least.
+        long wait = 0;
+        for (int known = Math.Min(InFlight, lanes.Length - 1); known >= 0 && wait == 0; known--)
+        {
+            wait = waits[sizeIndex][known].AtLeast(batchFrames, now);
+        }
+
+        return wait;
+    }
 
     /// <summary>When its next lane becomes idle, by what is measured; 0 where that is not known.</summary>
     public long NextIdleAt
@@ -112,7 +122,7 @@ internal sealed class LaneDevice
         batch.Ahead = InFlight;
         if (waits.Length > 0)
         {
-            long expected = WaitFor(batch.SizeIndex, batch.Count);
+            long expected = WaitFor(batch.SizeIndex, batch.Count, now);
             batch.ExpectedAt = expected == 0 ? 0 : now + expected;
         }
 
@@ -153,16 +163,4 @@ internal sealed class LaneDevice
         ComputeTime = Stopwatch.GetElapsedTime(0, stages.Compute),
         UploadTime = AnyLane.IsOnDevice ? Stopwatch.GetElapsedTime(0, stages.Upload) : null,
     };
-
-    // Of fewer batches ahead what they take at least.
-    private long WaitFor(int sizeIndex, int batchFrames, int ahead)
-    {
-        long wait = 0;
-        for (int known = ahead; known >= 0 && wait == 0; known--)
-        {
-            wait = waits[sizeIndex][known].AtLeast(batchFrames, 0);
-        }
-
-        return wait;
-    }
 }

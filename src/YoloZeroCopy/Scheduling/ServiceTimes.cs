@@ -5,9 +5,7 @@ namespace YoloZeroCopy;
 /// What was not seen for a while is forgotten, so that a single hiccup is tried again and not believed for ever. Of a size that is not known, the
 /// next smaller and larger ones that are tell what it takes at least, and at most.
 /// </remarks>
-/// <param name="maxBatch">Largest batch.</param>
-/// <param name="forgets">Whether what is old is forgotten.</param>
-internal sealed class ServiceTimes(int maxBatch, bool forgets = true)
+internal sealed class ServiceTimes(int maxBatch)
 {
     private const int Memory = 4;
 
@@ -85,5 +83,5 @@ internal sealed class ServiceTimes(int maxBatch, bool forgets = true)
         return best;
     }
 
-    private bool IsKnown(int size, long now) => ticks[size] > 0 && (!forgets || now - measuredAt[size] <= StaleAfter);
+    private bool IsKnown(int size, long now) => ticks[size] > 0 && now - measuredAt[size] <= StaleAfter;
 }
