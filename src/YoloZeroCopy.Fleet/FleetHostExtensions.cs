@@ -70,6 +70,8 @@ public static class FleetHostExtensions
 #pragma warning disable ORLEANSEXP003 // Said to be experimental. The default one loses entries for a moment when nodes come and go, and cameras then start twice.
         _ = silo.AddDistributedGrainDirectory();
 #pragma warning restore ORLEANSEXP003
+        // It would keep cameras of a dead node from starting for 22 s, lest that node lives: epochs see to this here.
+        _ = silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = TimeSpan.Zero);
         _ = silo.UseRedisClustering(redis => redis.ConfigurationOptions = FleetStore.Configuration(options.Redis));
         _ = silo.UseSiloMetadata(new Dictionary<string, string>
         {

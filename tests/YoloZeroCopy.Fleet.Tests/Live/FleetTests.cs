@@ -2,7 +2,7 @@ using System.Net;
 
 namespace YoloZeroCopy.Tests.Live;
 
-/// <summary>Nodes that are killed, told to stop and added, with fewer cameras and more time than the proofs.</summary>
+/// <summary>Nodes that are killed, told to stop and added, with fewer cameras and more time than <see cref="FleetProofs"/>.</summary>
 public class FleetTests
 {
     private const int Cameras = 40;

@@ -138,6 +138,53 @@ internal sealed class LiveFleet : IAsyncDisposable
         return shares;
     }
 
+    /// <summary>Waits until each node has its share of cameras, within a tenth, by capacities that are equal.</summary>
+    /// <returns>When.</returns>
+    public async Task<DateTimeOffset> BalancedAsync(int cameras)
+    {
+        Dictionary<string, int> shares = [];
+        double fair = cameras / (double)nodes.Count;
+        await Until.TrueAsync(
+            async () =>
+            {
+                shares = await SharesAsync([.. nodes]);
+                return shares.Values.Sum() == cameras && shares.Values.All(share => Math.Abs(share - fair) <= Math.Ceiling(fair / 10));
+            },
+            () => string.Join(' ', shares));
+        DateTimeOffset at = DateTimeOffset.UtcNow;
+        await RunningAsync(cameras, at, [.. nodes]);
+        return at;
+    }
+
+    public string[] OwnedBy(NodeProcess node, int cameras) =>
+        [.. Enumerable.Range(0, cameras).Select(Name).Where(camera => Watcher.Of(camera).Owner == node.Name)];
+
+    public Dictionary<string, long> Epochs(int cameras) =>
+        Enumerable.Range(0, cameras).Select(Name).ToDictionary(static camera => camera, camera => Watcher.Of(camera).Epoch);
+
+    /// <summary>Seconds until the last of some cameras had a frame of its new owner, as NATS has it.</summary>
+    public double LastFirstFrame(string[] cameras, DateTimeOffset since) =>
+        cameras.Select(camera => (Watcher.Of(camera).FirstFrameAt - since).TotalSeconds).DefaultIfEmpty().Max();
+
+    /// <summary>Seconds until the last of some cameras was taken over.</summary>
+    public double LastTaken(string[] cameras, DateTimeOffset since) =>
+        cameras.Select(camera => (Watcher.Of(camera).TakenAt - since).TotalSeconds).DefaultIfEmpty().Max();
+
+    /// <summary>Frames of each camera, as the nodes say.</summary>
+    public async Task<Dictionary<string, long>> FramesAsync()
+    {
+        Dictionary<string, long> frames = new(StringComparer.Ordinal);
+        foreach (NodeProcess node in nodes)
+        {
+            foreach (CameraReport camera in (await node.ReportAsync())?.Cameras ?? [])
+            {
+                frames[camera.Id] = camera.Frames;
+            }
+        }
+
+        return frames;
+    }
+
     /// <summary>The ground truth: incidents of a camera that began in a time.</summary>
     public IEnumerable<long> Incidents(string camera, DateTimeOffset from, DateTimeOffset until)
     {

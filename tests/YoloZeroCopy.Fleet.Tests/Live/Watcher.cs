@@ -107,6 +107,9 @@ internal sealed class CameraLog
     /// <summary>When the owner's first frame was known.</summary>
     public DateTimeOffset FirstFrameAt { get; private set; }
 
+    /// <summary>When the owner took it over.</summary>
+    public DateTimeOffset TakenAt { get; private set; }
+
     public string? Add(string stream, FleetMessage message, DateTimeOffset at)
     {
         lock (gate)
@@ -119,6 +122,11 @@ internal sealed class CameraLog
             }
 
             epochs[stream] = message.Epoch;
+            if (message.Kind == FleetMessage.OwnerKind)
+            {
+                TakenAt = at;
+            }
+
             if (message.Kind != FleetMessage.ResultKind)
             {
                 return null;
