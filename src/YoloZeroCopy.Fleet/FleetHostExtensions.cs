@@ -51,11 +51,14 @@ public static class FleetHostExtensions
         _ = services.AddSingleton<FleetStreams>();
         _ = services.AddSingleton<FleetView>();
         _ = services.AddSingleton<FleetNode>();
-        _ = services.AddSingleton(static provider => new FleetCameras(provider.GetRequiredService<FleetStore>(), provider.GetRequiredService<FleetView>()));
+        _ = services.AddSingleton(static provider => new FleetCameras(
+            provider.GetRequiredService<FleetStore>(), provider.GetRequiredService<FleetView>()));
         services.AddPlacementDirector<PlanPlacement, PlanPlacementDirector>();
         // What it says of every probe and message that fails while nodes come and go would hide the rest.
         _ = builder.Logging.AddFilter("Orleans", LogLevel.Error);
         _ = builder.Logging.AddFilter("Polly", LogLevel.Error);
+        // Hosted services stop in the opposite order: placement, then Orleans, and with it the cameras, then what sends their alarms.
+        _ = services.AddHostedService<AlarmSender>();
         builder.UseOrleans(silo => Configure(silo, options));
         _ = services.AddHostedService(static provider => provider.GetRequiredService<FleetNode>());
         return builder;
@@ -67,7 +70,8 @@ public static class FleetHostExtensions
         _ = silo.Configure<SiloOptions>(own => own.SiloName = options.Node);
         // No client from outside connects to Orleans: there is no gateway.
         _ = silo.ConfigureEndpoints(IPAddress.Parse(options.Address), options.SiloPort, gatewayPort: 0, listenOnAnyHostAddress: false);
-#pragma warning disable ORLEANSEXP003 // Said to be experimental. The default one loses entries for a moment when nodes come and go, and cameras then start twice.
+        // The default one loses entries for a moment when nodes come and go, and cameras then start twice.
+#pragma warning disable ORLEANSEXP003 // Said to be experimental.
         _ = silo.AddDistributedGrainDirectory();
 #pragma warning restore ORLEANSEXP003
         // It would keep cameras of a dead node from starting for 22 s, lest that node lives: epochs see to this here.

@@ -40,7 +40,7 @@ internal sealed class CameraGrain(FleetNode node) : Grain, ICameraGrain
     {
         if (run is not null)
         {
-            await node.StopAsync(run, reason.ToString(), cancellationToken).ConfigureAwait(true);
+            await node.EndAsync(run, reason.ToString(), cancellationToken).ConfigureAwait(true);
         }
     }
 

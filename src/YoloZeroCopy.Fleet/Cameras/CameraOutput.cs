@@ -80,7 +80,8 @@ public sealed class CameraOutput
 
             FleetResult result = new(
                 frames, Math.Round((frames - framesBefore) / Math.Max(0.001, since.TotalSeconds), 2), Math.Round(age.TotalMilliseconds, 2),
-                Math.Round(maxAge.TotalMilliseconds, 2), newest[..newestCount]);
+                Math.Round(maxAge.TotalMilliseconds, 2),
+                [.. newest[..newestCount].Select(static one => (float[])[one.ClassId, one.Score, one.X1, one.Y1, one.X2, one.Y2])]);
             maxAge = default;
             return result;
         }

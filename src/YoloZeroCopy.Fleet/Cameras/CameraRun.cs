@@ -24,6 +24,7 @@ internal sealed partial class CameraRun
     private readonly CancellationTokenSource stop = new();
     private readonly Lock gate = new();
     private readonly Queue<string> recent = new();
+    private readonly long began = Stopwatch.GetTimestamp();
     private readonly Task task;
     private SubjectChain? results;
     private bool hasResults;
@@ -44,6 +45,9 @@ internal sealed partial class CameraRun
     }
 
     public FleetCamera Camera { get; }
+
+    /// <summary>Time since it came here.</summary>
+    public TimeSpan Age => Stopwatch.GetElapsedTime(began);
 
     public CameraOutput Output { get; }
 
@@ -214,7 +218,7 @@ internal sealed partial class CameraRun
             }
 
             retry = Stopwatch.GetElapsedTime(start) > TimeSpan.FromSeconds(10) ? FirstRetry : retry;
-            await Task.Delay(retry).ConfigureAwait(false);
+            await Task.Delay(retry, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             retry = retry * 2 < LastRetry ? retry * 2 : LastRetry;
         }
     }

@@ -4,7 +4,7 @@ namespace YoloZeroCopy;
 
 /// <summary>How it stands with a camera on its node.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<FleetCameraState>))]
-public enum FleetCameraState
+internal enum FleetCameraState
 {
     /// <summary>It takes its epoch from Redis, and its subjects in NATS over.</summary>
     TakingOver,

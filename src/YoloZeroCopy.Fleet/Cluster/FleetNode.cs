@@ -11,6 +11,10 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
 {
     // How long a plan must have stood before cameras move for it: all nodes know of a change by then, and none moves back what another has moved.
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(2);
+    // A camera that has just come is not moved for balance: the node that it came from, going, knew earlier than this one that it goes.
+    private static readonly TimeSpan Young = TimeSpan.FromSeconds(8);
+    // What a node that stops gives its cameras to be elsewhere; Orleans ends what is left.
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
@@ -27,6 +31,7 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
     private readonly ConcurrentDictionary<string, bool> called = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim changed = new(0, 1);
     private long version = -1;
+    private string? diskProblem;
 
     public FleetNode(
         IOptions<FleetOptions> options, IGrainFactory grains, ISiloStatusOracle oracle, FleetView view, FleetStore store, FleetStreams streams,
@@ -34,7 +39,7 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
     {
         (this.options, this.grains, this.oracle, this.view) = (options.Value, grains, oracle, view);
         (Store, Streams, Runner, Log) = (store, streams, runner, log);
-        Alarms = new AlarmQueue(Path.Combine(this.options.DataFolder, Name), this.options.MaxQueuedAlarms, log);
+        Alarms = new AlarmQueue(Path.Combine(this.options.DataFolder, Name), this.options.MaxQueuedAlarms);
     }
 
     public string Name => options.Node;
@@ -68,7 +73,7 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
         return run;
     }
 
-    public async Task StopAsync(CameraRun run, string reason, CancellationToken stop)
+    public async Task EndAsync(CameraRun run, string reason, CancellationToken stop)
     {
         LogStop(Log, run.Camera.Id, run.Epoch, reason, null);
         await run.StopAsync().ConfigureAwait(false);
@@ -87,9 +92,9 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
         {
             _ = changed.Release();
         }
-        catch (SemaphoreFullException)
+        catch (Exception error) when (error is SemaphoreFullException or ObjectDisposedException)
         {
-            // Told already.
+            // Told already, or nobody is there to be told.
         }
     }
 
@@ -100,6 +105,27 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
         changed.Dispose();
     }
 
+    /// <summary>Moves all cameras to other nodes, while Orleans still runs here.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        view.Leave(Name);
+        if (view.Capacities.Count > 0)
+        {
+            long start = Stopwatch.GetTimestamp();
+            foreach (string camera in runs.Keys)
+            {
+                _ = CallAsync(camera, static grain => grain.MoveAsync());
+            }
+
+            while (!runs.IsEmpty && Stopwatch.GetElapsedTime(start) < LeaveLimit && !cancellationToken.IsCancellationRequested)
+            {
+                await Task.Delay(20, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+
+        await base.StopAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         _ = oracle.SubscribeToSiloStatusEvents(this);
@@ -108,8 +134,8 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
             LoopAsync(Round, PlaceAsync, stoppingToken),
             LoopAsync(TimeSpan.FromSeconds(1), CheckEpochsAsync, stoppingToken),
             LoopAsync(ReportInterval, ReportAsync, stoppingToken),
-            LoopAsync(options.ResultInterval, SendResultsAsync, stoppingToken),
-            SendAlarmsAsync(stoppingToken)).ConfigureAwait(false);
+            LoopAsync(TimeSpan.FromSeconds(0.5), HandInAsync, stoppingToken),
+            LoopAsync(options.ResultInterval, SendResultsAsync, stoppingToken)).ConfigureAwait(false);
         _ = oracle.UnSubscribeFromSiloStatusEvents(this);
     }
 
@@ -186,7 +212,7 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
                 // Its settings were changed: it ends, and is run anew in the next round.
                 calls.Add((camera, static grain => grain.EndAsync()));
             }
-            else if (node != Name && age > Settled && Streams.IsConnected)
+            else if (node != Name && age > Settled && run.Age > Young && Streams.IsConnected)
             {
                 // Who takes it over must know from NATS what was raised: while NATS is away it stays.
                 calls.Add((camera, static grain => grain.MoveAsync()));
@@ -254,6 +280,13 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
 
     private async Task ReportAsync(CancellationToken stop)
     {
+        string? problem = Alarms.Problem;
+        if (problem is not null && diskProblem is null)
+        {
+            LogDisk(Log, problem, null);
+        }
+
+        diskProblem = problem;
         try
         {
             await Store.ReportAsync(Report()).ConfigureAwait(false);
@@ -275,23 +308,23 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
             static (run, _) => new ValueTask(run.SendResultAsync()))
         : Task.CompletedTask;
 
-    /// <summary>Sends alarms, each camera's in order, until NATS has them.</summary>
-    private async Task SendAlarmsAsync(CancellationToken stop)
+    /// <summary>Sends alarms, each camera's in order, until NATS has them. Ends after Orleans does, so that those of cameras that stop are sent.</summary>
+    public async Task SendAlarmsAsync(CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
             try
             {
-                IReadOnlyList<QueuedAlarm> waiting = Alarms.Waiting;
-                bool isDone = false;
-                if (waiting.Count > 0 && Streams.IsConnected)
+                int before = Alarms.Count;
+                if (before > 0 && Streams.IsConnected)
                 {
-                    bool[] sent = await Task.WhenAll(waiting.GroupBy(static alarm => alarm.Message.Camera).Take(SendsAtATime)
-                        .Select(camera => SendAlarmsOfAsync(camera, stop))).ConfigureAwait(false);
-                    isDone = sent.Any(static any => any);
+                    await Parallel.ForEachAsync(
+                        Alarms.Waiting.Where(static alarm => alarm.Chain is not null).GroupBy(static alarm => alarm.Message.Camera),
+                        new ParallelOptions { MaxDegreeOfParallelism = SendsAtATime, CancellationToken = stop },
+                        (camera, cancelled) => new ValueTask(SendAlarmsOfAsync(camera, cancelled))).ConfigureAwait(false);
                 }
 
-                if (!isDone)
+                if (Alarms.Count >= before)
                 {
                     await Alarms.WaitAsync(TimeSpan.FromSeconds(0.25), stop).ConfigureAwait(false);
                 }
@@ -308,62 +341,74 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
         }
     }
 
-    /// <returns>Whether any of them is done with.</returns>
-    private async Task<bool> SendAlarmsOfAsync(IEnumerable<QueuedAlarm> alarms, CancellationToken stop)
+    private async Task SendAlarmsOfAsync(IEnumerable<QueuedAlarm> alarms, CancellationToken stop)
     {
-        bool any = false;
         foreach (QueuedAlarm alarm in alarms)
         {
             try
             {
-                if (alarm.Chain is { } chain && !await chain.SendAsync(alarm.Message, stop).ConfigureAwait(false))
+                SubjectChain chain = alarm.Chain!;
+                if (await chain.SendAsync(alarm.Message, stop).ConfigureAwait(false))
                 {
-                    alarm.Chain = null;
-                    if (runs.TryGetValue(alarm.Message.Camera, out CameraRun? run) && run.Alarms == chain)
-                    {
-                        run.TellLost();
-                    }
+                    Alarms.Remove(alarm);
+                    continue;
                 }
 
-                // Raised by an owner that another one has followed: that one knows whether it is still new.
-                if (alarm.Chain is null && !await HandInAsync(alarm.Message).ConfigureAwait(false))
+                // The one that owns the camera now knows whether this is new.
+                alarm.Chain = null;
+                if (runs.TryGetValue(alarm.Message.Camera, out CameraRun? run) && run.Alarms == chain)
                 {
-                    return any;
+                    run.TellLost();
                 }
-
-                Alarms.Remove(alarm);
-                any = true;
             }
             catch (Exception error) when (FleetStreams.IsAway(error, stop))
             {
-                return any;
+                return;
             }
         }
-
-        return any;
     }
 
-    private async Task<bool> HandInAsync(FleetMessage alarm)
+    /// <summary>Hands alarms that an owner raised, which another one has followed, to that one.</summary>
+    private async Task HandInAsync(CancellationToken stop)
     {
-        if (!view.Cameras.ContainsKey(alarm.Camera))
+        if (version < 0)
         {
-            // Of a camera that was removed meanwhile, or not read from Redis yet.
-            return version >= 0;
+            // Which cameras there are is not known yet.
+            return;
         }
 
-        try
+        IEnumerable<QueuedAlarm> refused = Alarms.Waiting.Where(static alarm => alarm.Chain is null);
+        foreach (IGrouping<string, QueuedAlarm> camera in refused.GroupBy(static alarm => alarm.Message.Camera))
         {
-            return await grains.GetGrain<ICameraGrain>(alarm.Camera).TakeInAsync(alarm.Key!, alarm.Text!, alarm.At).WaitAsync(CallLimit)
-                .ConfigureAwait(false);
-        }
-        catch (Exception error) when (error is OrleansException or TimeoutException)
-        {
-            return false;
+            stop.ThrowIfCancellationRequested();
+            foreach (QueuedAlarm alarm in camera)
+            {
+                FleetMessage message = alarm.Message;
+                try
+                {
+                    // Of a camera that was removed it is of use to nobody.
+                    if (view.Cameras.ContainsKey(message.Camera) && !await grains.GetGrain<ICameraGrain>(message.Camera)
+                        .TakeInAsync(message.Key!, message.Text!, message.At).WaitAsync(CallLimit, stop).ConfigureAwait(false))
+                    {
+                        break;
+                    }
+                }
+                catch (Exception error) when (error is OrleansException or TimeoutException)
+                {
+                    // It runs nowhere now; the next round tries again.
+                    break;
+                }
+
+                Alarms.Remove(alarm);
+            }
         }
     }
 
     [LoggerMessage(10, LogLevel.Error, "{Step} failed, and is done again.")]
     private static partial void LogStep(ILogger log, string step, Exception error);
+
+    [LoggerMessage(13, LogLevel.Error, "The folder for alarms cannot be written; they are kept in memory only: {Problem}")]
+    private static partial void LogDisk(ILogger log, string problem, Exception? error);
 
     [LoggerMessage(12, LogLevel.Debug, "Camera {Camera} stops in epoch {Epoch}: {Reason}")]
     private static partial void LogStop(ILogger log, string camera, long epoch, string reason, Exception? error);

@@ -11,7 +11,7 @@ namespace YoloZeroCopy;
 /// <param name="MemoryBytes">Its working set.</param>
 /// <param name="HasNats">Whether it is connected to NATS.</param>
 /// <param name="Cameras">The cameras that it runs.</param>
-public sealed record NodeReport(
+internal sealed record NodeReport(
     string Node, DateTimeOffset At, bool HasGpu, string Address, int Capacity, int QueuedAlarms, long DroppedAlarms, long MemoryBytes, bool HasNats,
     IReadOnlyList<CameraReport> Cameras);
 
@@ -23,4 +23,4 @@ public sealed record NodeReport(
 /// <param name="Frames">Frames that were detected in since it was taken over.</param>
 /// <param name="AgeMs">Milliseconds from the capture of its newest frame until it was handled; null before the first.</param>
 /// <param name="SinceMs">Milliseconds since its newest frame was handled; null before the first.</param>
-public sealed record CameraReport(string Id, long Epoch, FleetCameraState State, string? Problem, long Frames, double? AgeMs, double? SinceMs);
+internal sealed record CameraReport(string Id, long Epoch, FleetCameraState State, string? Problem, long Frames, double? AgeMs, double? SinceMs);

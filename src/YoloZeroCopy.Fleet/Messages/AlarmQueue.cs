@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Microsoft.Extensions.Logging;
 
 namespace YoloZeroCopy;
 
@@ -9,14 +8,13 @@ namespace YoloZeroCopy;
 /// Each alarm is a line of the file, written before anything else is done with it and handed to the system, which keeps it when the process is killed; at
 /// a loss of power the last seconds may be missing. The file is emptied when NATS has all, and written anew where it has grown long meanwhile.
 /// </remarks>
-internal sealed partial class AlarmQueue : IDisposable
+internal sealed class AlarmQueue : IDisposable
 {
     // Bytes of sent alarms in the file, from which on it is written anew.
     private const long Slack = 4 << 20;
 
     private readonly string path;
     private readonly int limit;
-    private readonly ILogger log;
     private readonly Lock gate = new();
     private readonly LinkedList<QueuedAlarm> waiting = [];
     private readonly SemaphoreSlim signal = new(0, 1);
@@ -25,12 +23,12 @@ internal sealed partial class AlarmQueue : IDisposable
 
     /// <exception cref="IOException">Another process has the folder.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
-    public AlarmQueue(string folder, int limit, ILogger log)
+    public AlarmQueue(string folder, int limit)
     {
-        (this.limit, this.log) = (limit, log);
+        this.limit = limit;
         _ = Directory.CreateDirectory(folder);
         path = Path.Combine(folder, "alarms.jsonl");
-        file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         using (StreamReader reader = new(file, Encoding.UTF8, leaveOpen: true))
         {
             while (reader.ReadLine() is { } line)
@@ -64,6 +62,9 @@ internal sealed partial class AlarmQueue : IDisposable
 
     public long Dropped { get; private set; }
 
+    /// <summary>Why alarms are kept in memory only; null where they are on disk.</summary>
+    public string? Problem { get; private set; }
+
     public void Add(FleetMessage message, SubjectChain chain)
     {
         byte[] body = JsonSerializer.SerializeToUtf8Bytes(message, FleetJson.Default.FleetMessage);
@@ -88,11 +89,12 @@ internal sealed partial class AlarmQueue : IDisposable
         }
     }
 
+    /// <summary>Whether alarms of a camera wait that its owner here can still send.</summary>
     public bool HasOf(string camera)
     {
         lock (gate)
         {
-            return waiting.Any(alarm => alarm.Message.Camera == camera);
+            return waiting.Any(alarm => alarm.Chain is not null && alarm.Message.Camera == camera);
         }
     }
 
@@ -144,12 +146,13 @@ internal sealed partial class AlarmQueue : IDisposable
                 file.Write(body);
                 file.WriteByte((byte)'\n');
                 file.Flush();
+                Problem = null;
             }
         }
         catch (IOException error)
         {
             // A full disk: the alarm is kept in memory, and sent from there.
-            LogDisk(log, path, error);
+            Problem = error.Message;
         }
     }
 
@@ -168,7 +171,7 @@ internal sealed partial class AlarmQueue : IDisposable
         }
         catch (IOException error)
         {
-            LogDisk(log, path, error);
+            Problem = error.Message;
         }
     }
 
@@ -183,9 +186,6 @@ internal sealed partial class AlarmQueue : IDisposable
             // Told already.
         }
     }
-
-    [LoggerMessage(1, LogLevel.Error, "{Path} cannot be written; alarms are kept in memory only.")]
-    private static partial void LogDisk(ILogger log, string path, Exception error);
 }
 
 /// <summary>An alarm in the queue. Its chain is null where it was raised in an earlier life of this process.</summary>

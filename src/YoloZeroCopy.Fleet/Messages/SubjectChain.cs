@@ -1,6 +1,7 @@
 namespace YoloZeroCopy;
 
-/// <summary>The messages of one camera on one subject, of which each names the one before it: NATS takes none of an owner that another one has followed.</summary>
+/// <summary>The messages of one camera on one subject, of which each names the one before it: NATS takes none of an owner that another one has
+/// followed.</summary>
 /// <remarks>One call at a time.</remarks>
 internal sealed class SubjectChain(FleetStreams streams, string stream, string subject, string camera, string node, long epoch)
 {

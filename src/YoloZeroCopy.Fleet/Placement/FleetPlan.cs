@@ -7,8 +7,8 @@ namespace YoloZeroCopy;
 /// <remarks>
 /// A camera's node is the one with the highest score, -capacity / ln(hash of both), so that a node that comes takes cameras from the others, and one that
 /// goes leaves its own to them, each in proportion to capacity, and no other camera moves. Chance would give one node some per cent more than its share:
-/// a node that has 5 % more takes no further camera, which goes to its next one. Rendezvous hashing: Thaler and Ravishankar, 1998; limits after
-/// Mirrokni, Thorup and Zadimoghaddam, 2018.
+/// a node that has 5 % more (or its share, rounded up) takes no further camera, which goes to its next one. Rendezvous hashing: Thaler and Ravishankar,
+/// 1998; limits after Mirrokni, Thorup and Zadimoghaddam, 2018.
 /// </remarks>
 internal sealed class FleetPlan
 {
@@ -37,7 +37,7 @@ internal sealed class FleetPlan
         FleetPlan plan = new(total);
         double wanted = Math.Min(all.Count, total);
         Node[] nodes = [.. capacities.Where(static node => node.Value > 0).OrderBy(static node => node.Key, StringComparer.Ordinal).Select(node =>
-            new Node(node.Key, Hash(node.Key), node.Value, Math.Min(node.Value, (int)Math.Ceiling(Above * wanted * node.Value / total))))];
+            new Node(node.Key, Hash(node.Key), node.Value, Room(node.Value, wanted * node.Value / total)))];
         foreach (FleetCamera camera in all)
         {
             ulong hash = Hash(camera.Id);
@@ -67,6 +67,8 @@ internal sealed class FleetPlan
 
         return plan;
     }
+
+    private static int Room(int capacity, double share) => Math.Min(capacity, (int)Math.Max(Math.Ceiling(share), Math.Floor(Above * share)));
 
     // FNV-1a; the same in every process, which string.GetHashCode is not.
     private static ulong Hash(string name)

@@ -17,6 +17,7 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
     private readonly Lock gate = new();
     private IReadOnlyDictionary<string, FleetCamera>? found;
     private DateTimeOffset joined;
+    private string? leaving;
     private IReadOnlyDictionary<string, FleetCamera> cameras = new Dictionary<string, FleetCamera>();
     private Dictionary<string, int> changed = [];
     private State state = new([], [], FleetPlan.Empty, FleetPlan.Empty, DateTimeOffset.UtcNow);
@@ -80,6 +81,16 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
             : now.Before.NodeOf.TryGetValue(camera, out string? other) && other != node && now.Silos.ContainsKey(other);
     }
 
+    /// <summary>Plans without this node, before the others know.</summary>
+    public void Leave(string node)
+    {
+        lock (gate)
+        {
+            leaving = node;
+            Update(isForced: true);
+        }
+    }
+
     public SiloAddress? SiloOf(string camera)
     {
         State now = Volatile.Read(ref state);
@@ -106,7 +117,7 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
         {
             // It comes a moment after the node.
             ImmutableDictionary<string, string> known = metadata.GetSiloMetadata(silo).Metadata;
-            if (!known.TryGetValue(NodeKey, out string? name) || known.GetValueOrDefault(GpuKey) != bool.TrueString)
+            if (!known.TryGetValue(NodeKey, out string? name) || name == leaving || known.GetValueOrDefault(GpuKey) != bool.TrueString)
             {
                 continue;
             }

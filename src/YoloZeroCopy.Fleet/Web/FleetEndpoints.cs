@@ -12,8 +12,7 @@ public static class FleetEndpoints
     /// Maps the page and its interface: <c>GET /</c>, <c>GET /fleet</c> (nodes, cameras, ages), <c>GET /fleet/node</c> (this node, without Redis),
     /// <c>GET /fleet/cameras</c>, <c>PUT</c> and <c>DELETE /fleet/cameras/{id}</c>, <c>PUT /fleet/nodes/{node}</c> with <c>{"capacity": 20}</c>.
     /// </summary>
-    /// <param name="endpoints">The application, on which <see cref="FleetHostExtensions.AddYoloFleet{TRunner}(Microsoft.Extensions.Hosting.IHostApplicationBuilder, Action{FleetOptions})"/>
-    /// was called.</param>
+    /// <param name="endpoints">An application that is a node.</param>
     /// <returns>All of them, for rights and limits: whoever reaches them can add and remove cameras.</returns>
     public static IEndpointConventionBuilder MapYoloFleet(this IEndpointRouteBuilder endpoints)
     {
@@ -72,7 +71,8 @@ public static class FleetEndpoints
         catch (Exception error) when (FleetStore.IsAway(error))
         {
             return Results.Problem(
-                $"Redis cannot be reached: {error.Message}", statusCode: StatusCodes.Status503ServiceUnavailable, title: "Cameras run on, and cannot be changed now");
+                $"Redis cannot be reached: {error.Message}", statusCode: StatusCodes.Status503ServiceUnavailable,
+                title: "Cameras run on, and cannot be changed now");
         }
     }
 

@@ -52,7 +52,9 @@ public class FleetProofs
             DateTimeOffset woken = DateTimeOffset.UtcNow;
             node.Wake();
             await node.ExitAsync();
-            Figure($"paused 20 s: {owned.Length} cameras elsewhere after {seconds:F2} s; woken, it ended itself after {(DateTimeOffset.UtcNow - woken).TotalSeconds:F2} s, and NATS took {fleet.Watcher.Violations.Count} messages of it");
+            Figure(
+                $"paused 20 s: {owned.Length} cameras elsewhere after {seconds:F2} s; woken, it ended itself after "
+                + $"{(DateTimeOffset.UtcNow - woken).TotalSeconds:F2} s, and NATS took {fleet.Watcher.Violations.Count} messages of it");
             node.Start();
             await fleet.TogetherAsync([.. fleet.Nodes]);
             await fleet.BalancedAsync(60);
@@ -77,7 +79,9 @@ public class FleetProofs
             await fleet.RunningAsync(60, told, others);
             double seconds = fleet.LastFirstFrame(owned, told);
             await node.ExitAsync();
-            Figure($"SIGTERM: {owned.Length} cameras elsewhere after {seconds:F2} s, process ended after {(DateTimeOffset.UtcNow - told).TotalSeconds:F2} s");
+            Figure(
+                $"SIGTERM: {owned.Length} cameras elsewhere after {seconds:F2} s, process ended after "
+                + $"{(DateTimeOffset.UtcNow - told).TotalSeconds:F2} s");
             node.Start();
             await fleet.TogetherAsync([.. fleet.Nodes]);
             await fleet.BalancedAsync(60);
@@ -99,7 +103,10 @@ public class FleetProofs
         await Task.Delay(TimeSpan.FromSeconds(15));
         Dictionary<string, int> shares = await LiveFleet.SharesAsync([.. fleet.Nodes]);
         Dictionary<string, long> after = fleet.Epochs(60);
-        Figure($"a node comes: shares {string.Join(' ', shares.Values)} {seconds:F1} s after its process was started; {after.Count(camera => camera.Value > epochs[camera.Key])} cameras moved, at most {after.Max(camera => camera.Value - epochs[camera.Key])} times");
+        Figure(
+            $"a node comes: shares {string.Join(' ', shares.Values)} {seconds:F1} s after its process was started; "
+            + $"{after.Count(camera => camera.Value > epochs[camera.Key])} cameras moved, at most "
+            + $"{after.Max(camera => camera.Value - epochs[camera.Key])} times");
 
         epochs = fleet.Epochs(60);
         DateTimeOffset changed = DateTimeOffset.UtcNow;
@@ -107,7 +114,9 @@ public class FleetProofs
         await Task.Delay(TimeSpan.FromSeconds(15));
         shares = await LiveFleet.SharesAsync([.. fleet.Nodes]);
         after = fleet.Epochs(60);
-        Figure($"its capacity is doubled: shares {string.Join(' ', shares.Values)}; {after.Count(camera => camera.Value > epochs[camera.Key])} cameras moved, at most {after.Max(camera => camera.Value - epochs[camera.Key])} times");
+        Figure(
+            $"its capacity is doubled: shares {string.Join(' ', shares.Values)}; {after.Count(camera => camera.Value > epochs[camera.Key])} "
+            + $"cameras moved, at most {after.Max(camera => camera.Value - epochs[camera.Key])} times");
         Assert.True(after.All(camera => camera.Value - epochs[camera.Key] <= 1));
         Figure($"a node comes: {await fleet.CheckAlarmsAsync(60, begin, DateTimeOffset.UtcNow)} alarms, each once");
     }
@@ -137,7 +146,10 @@ public class FleetProofs
         DateTimeOffset back = DateTimeOffset.UtcNow;
         await fleet.RunningAsync(60, back, [.. fleet.Nodes]);
         int alarms = await fleet.CheckAlarmsAsync(60, begin, back, Bounded);
-        Figure($"{name} away for 30 s: cameras ran on with {least:F1} frames/s and more of 5, {queued} alarms waited, all {alarms} were there {(DateTimeOffset.UtcNow - back).TotalSeconds:F1} s after it was back, each once; {fleet.Epochs(60).Count(camera => camera.Value != epochs[camera.Key])} cameras moved");
+        Figure(
+            $"{name} away for 30 s: cameras ran on with {least:F1} frames/s and more of 5, {queued} alarms waited, all {alarms} were there "
+            + $"{(DateTimeOffset.UtcNow - back).TotalSeconds:F1} s after it was back, each once; "
+            + $"{fleet.Epochs(60).Count(camera => camera.Value != epochs[camera.Key])} cameras moved");
         Assert.True(least > 1);
         Assert.All(fleet.Nodes, static node => Assert.True(node.IsThere));
         // What was away does its part again.
@@ -160,13 +172,18 @@ public class FleetProofs
         Dictionary<string, long> after = await fleet.FramesAsync();
         double[] rates = [.. after.Select(camera => (camera.Value - before.GetValueOrDefault(camera.Key)) / seconds)];
         double cores = fleet.Nodes.Zip(used, (node, time) => (node.ProcessorTime() - time).TotalSeconds / seconds).Sum();
-        Figure($"1,000 cameras on 3 nodes: {rates.Sum():F0} frames/s, each camera {rates.Min():F2} to {rates.Max():F2} of 2; {cores:F2} cores, {string.Join(' ', fleet.Nodes.Select(node => node.Megabytes().ToString("F0", CultureInfo.InvariantCulture)))} MB; shares {string.Join(' ', (await LiveFleet.SharesAsync([.. fleet.Nodes])).Values)}");
+        Figure(
+            $"1,000 cameras on 3 nodes: {rates.Sum():F0} frames/s, each camera {rates.Min():F2} to {rates.Max():F2} of 2; {cores:F2} cores, "
+            + $"{string.Join(' ', fleet.Nodes.Select(node => node.Megabytes().ToString("F0", CultureInfo.InvariantCulture)))} MB; shares "
+            + $"{string.Join(' ', (await LiveFleet.SharesAsync([.. fleet.Nodes])).Values)}");
         NodeProcess dead = fleet.Nodes[1];
         string[] owned = fleet.OwnedBy(dead, 1000);
         DateTimeOffset killed = DateTimeOffset.UtcNow;
         dead.Kill();
         await fleet.RunningAsync(1000, killed, fleet.Nodes[0], fleet.Nodes[2]);
-        Figure($"1,000 cameras, a node killed: {owned.Length} cameras elsewhere after {fleet.LastFirstFrame(owned, killed):F2} s (by results that come every 5 s), taken over after {fleet.LastTaken(owned, killed):F2} s");
+        Figure(
+            $"1,000 cameras, a node killed: {owned.Length} cameras elsewhere after {fleet.LastFirstFrame(owned, killed):F2} s (by results that "
+            + $"come every 5 s), taken over after {fleet.LastTaken(owned, killed):F2} s");
         Figure($"1,000 cameras: {await fleet.CheckAlarmsAsync(1000, begin, DateTimeOffset.UtcNow, Bounded)} alarms, each once");
     }
 
@@ -253,10 +270,14 @@ public class FleetProofs
         string acts = string.Join(", ", done.OrderBy(static act => act.Key).Select(static act => $"{act.Value} x {act.Key}"));
         double[] early = [.. memory.Where(sample => sample.At < length.TotalSeconds / 2).Select(static sample => sample.Megabytes)];
         double[] late = [.. memory.Where(sample => sample.At >= length.TotalSeconds / 2).Select(static sample => sample.Megabytes)];
-        Figure($"chaos, seed {seed}, {length.TotalSeconds:F0} s: {acts}; longest time without an owner {longest:F1} s ({camera} at {at:HH:mm:ss}); largest node {early.Max():F0} MB in the first half, {late.Max():F0} in the second");
+        Figure(
+            $"chaos, seed {seed}, {length.TotalSeconds:F0} s: {acts}; longest time without an owner {longest:F1} s ({camera} at {at:HH:mm:ss}); "
+            + $"largest node {early.Max():F0} MB in the first half, {late.Max():F0} in the second");
         try
         {
-            Figure($"chaos: {await fleet.CheckAlarmsAsync(60, begin, end, Bounded)} alarms, each once; NATS took {fleet.Watcher.Violations.Count} messages of former owners");
+            Figure(
+                $"chaos: {await fleet.CheckAlarmsAsync(60, begin, end, Bounded)} alarms, each once; NATS took {fleet.Watcher.Violations.Count} "
+                + "messages of former owners");
         }
         catch
         {
@@ -264,7 +285,9 @@ public class FleetProofs
             throw;
         }
 
-        Assert.True(longest < 15, $"{camera} had no owner for {longest:F1} s from {at:HH:mm:ss.f}\n{trace}\n{string.Join('\n', fleet.Nodes.Select(node => node.Said(camera)))}");
+        Assert.True(longest < 15,
+            $"{camera} had no owner for {longest:F1} s from "
+            + $"{at:HH:mm:ss.f}\n{trace}\n{string.Join('\n', fleet.Nodes.Select(node => node.Said(camera)))}");
     }
 
     private static async Task<LiveFleet> ThreeAsync(int cameras, double fps = 5, double period = 20, double visible = 15, double resultSeconds = 0.25)

@@ -40,25 +40,15 @@ internal sealed class NodeProcess : IDisposable
     {
         IsPaused = false;
         process?.Dispose();
-        ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, "Fleet"))
+        Dictionary<string, string> all = new(environment, StringComparer.Ordinal)
         {
-            RedirectStandardOutput = true, RedirectStandardError = true,
+            ["Fleet__Node"] = Name,
+            ["Fleet__SiloPort"] = $"{SiloPort}",
+            ["Urls"] = $"{Client.BaseAddress}",
+            // A node that Orleans ends leaves no core file.
+            ["DOTNET_DbgEnableMiniDump"] = "0",
         };
-        foreach ((string key, string value) in environment)
-        {
-            start.Environment[key] = value;
-        }
-
-        start.Environment["Fleet__Node"] = Name;
-        start.Environment["Fleet__SiloPort"] = $"{SiloPort}";
-        start.Environment["Urls"] = $"{Client.BaseAddress}";
-        // A node that Orleans ends leaves no core file.
-        start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
-        process = Process.Start(start)!;
-        process.OutputDataReceived += (_, line) => Take(line.Data);
-        process.ErrorDataReceived += (_, line) => Take(line.Data);
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
+        process = Child.Start(Path.Combine(AppContext.BaseDirectory, "Fleet"), [], all, Take);
     }
 
     /// <summary>What it says of itself; null while it does not answer.</summary>
@@ -134,15 +124,12 @@ internal sealed class NodeProcess : IDisposable
         kill.WaitForExit();
     }
 
-    private void Take(string? line)
+    private void Take(string line)
     {
-        if (line is not null)
+        output.Enqueue($"{DateTime.UtcNow:HH:mm:ss.fff} {line}");
+        while (output.Count > 5000)
         {
-            output.Enqueue($"{DateTime.UtcNow:HH:mm:ss.fff} {line}");
-            while (output.Count > 5000)
-            {
-                _ = output.TryDequeue(out _);
-            }
+            _ = output.TryDequeue(out _);
         }
     }
 }

@@ -44,11 +44,7 @@ internal sealed class ServerProcess : IDisposable
 
     public async Task StartAsync()
     {
-        process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-        process.ErrorDataReceived += (_, _) => { };
-        process.OutputDataReceived += (_, _) => { };
-        process.BeginErrorReadLine();
-        process.BeginOutputReadLine();
+        process = Child.Start(program, arguments, new Dictionary<string, string>(), static _ => { });
         await Until.TrueAsync(Answers, () => $"{program} on port {Port}; has exited: {process.HasExited}");
     }
 
