@@ -167,6 +167,7 @@ public class FleetProofs
         DateTimeOffset begin = DateTimeOffset.UtcNow;
         Dictionary<string, long> before = await fleet.FramesAsync();
         TimeSpan[] used = [.. fleet.Nodes.Select(static node => node.ProcessorTime())];
+        (TimeSpan redis, TimeSpan nats) = (fleet.Redis.ProcessorTime(), fleet.Nats.ProcessorTime());
         await Task.Delay(TimeSpan.FromSeconds(60));
         double seconds = (DateTimeOffset.UtcNow - begin).TotalSeconds;
         Dictionary<string, long> after = await fleet.FramesAsync();
@@ -176,6 +177,9 @@ public class FleetProofs
             $"1,000 cameras on 3 nodes: {rates.Sum():F0} frames/s, each camera {rates.Min():F2} to {rates.Max():F2} of 2; {cores:F2} cores, "
             + $"{string.Join(' ', fleet.Nodes.Select(node => node.Megabytes().ToString("F0", CultureInfo.InvariantCulture)))} MB; shares "
             + $"{string.Join(' ', (await LiveFleet.SharesAsync([.. fleet.Nodes])).Values)}");
+        Figure(
+            $"1,000 cameras: Redis {(fleet.Redis.ProcessorTime() - redis).TotalSeconds / seconds:F3} cores, "
+            + $"NATS {(fleet.Nats.ProcessorTime() - nats).TotalSeconds / seconds:F3}");
         NodeProcess dead = fleet.Nodes[1];
         string[] owned = fleet.OwnedBy(dead, 1000);
         DateTimeOffset killed = DateTimeOffset.UtcNow;
@@ -185,6 +189,24 @@ public class FleetProofs
             $"1,000 cameras, a node killed: {owned.Length} cameras elsewhere after {fleet.LastFirstFrame(owned, killed):F2} s (by results that "
             + $"come every 5 s), taken over after {fleet.LastTaken(owned, killed):F2} s");
         Figure($"1,000 cameras: {await fleet.CheckAlarmsAsync(1000, begin, DateTimeOffset.UtcNow, Bounded)} alarms, each once");
+    }
+
+    [Theory]
+    [InlineData(1000, 3)]
+    [InlineData(10_000, 30)]
+    [InlineData(100_000, 300)]
+    public void A_plan_of_many_cameras(int cameras, int nodes)
+    {
+        SkipUnlessAsked();
+        FleetCamera[] all = [.. Enumerable.Range(0, cameras).Select(static number => new FleetCamera { Id = $"camera-{number}", Source = "s" })];
+        Dictionary<string, int> capacities = Enumerable.Range(0, nodes).ToDictionary(static node => $"node-{node}", static _ => 400);
+        _ = FleetPlan.Make(all, capacities);
+        long start = Stopwatch.GetTimestamp();
+        FleetPlan plan = FleetPlan.Make(all, capacities);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        int[] shares = [.. plan.NodeOf.Values.CountBy(static node => node).Select(static node => node.Value)];
+        Figure($"a plan of {cameras} cameras on {nodes} nodes: {seconds * 1000:F1} ms; shares {shares.Min()} to {shares.Max()}");
+        Assert.Empty(plan.Unplaced);
     }
 
     /// <summary>Kills, pauses, stops and starts of three nodes, of which one at least always runs.</summary>

@@ -48,6 +48,12 @@ internal sealed class ServerProcess : IDisposable
         await Until.TrueAsync(Answers, () => $"{program} on port {Port}; has exited: {process.HasExited}");
     }
 
+    public TimeSpan ProcessorTime()
+    {
+        process!.Refresh();
+        return process.TotalProcessorTime;
+    }
+
     public void Kill()
     {
         process!.Kill();
