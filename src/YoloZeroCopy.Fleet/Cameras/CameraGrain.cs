@@ -10,12 +10,14 @@ internal interface ICameraGrain : IGrainWithStringKey
     Task RunAsync();
 
     /// <summary>Moves it to the node that the plan names.</summary>
+    /// <param name="from">The node that it is to leave. A call that comes after it has moved finds it elsewhere, and must not move it again.</param>
     [AlwaysInterleave]
-    Task MoveAsync();
+    Task MoveAsync(string from);
 
-    /// <summary>Ends it here.</summary>
+    /// <summary>Ends it.</summary>
+    /// <param name="from">As of <see cref="MoveAsync"/>.</param>
     [AlwaysInterleave]
-    Task EndAsync();
+    Task EndAsync(string from);
 
     /// <summary>Takes an alarm of an earlier owner, which NATS did not take of it any more.</summary>
     /// <returns>False where that cannot be now.</returns>
@@ -46,15 +48,23 @@ internal sealed class CameraGrain(FleetNode node) : Grain, ICameraGrain
 
     public Task RunAsync() => Task.CompletedTask;
 
-    public Task MoveAsync()
+    public Task MoveAsync(string from)
     {
-        MigrateOnIdle();
+        if (from == node.Name)
+        {
+            MigrateOnIdle();
+        }
+
         return Task.CompletedTask;
     }
 
-    public Task EndAsync()
+    public Task EndAsync(string from)
     {
-        DeactivateOnIdle();
+        if (from == node.Name)
+        {
+            DeactivateOnIdle();
+        }
+
         return Task.CompletedTask;
     }
 

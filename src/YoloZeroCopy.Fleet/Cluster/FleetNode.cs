@@ -17,7 +17,7 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
     private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(3);
     // What a camera that moves waits for NATS to take its alarms.
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(1);
     private const int CallsAtATime = 64;
@@ -114,7 +114,7 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
             long start = Stopwatch.GetTimestamp();
             foreach (string camera in runs.Keys)
             {
-                _ = CallAsync(camera, static grain => grain.MoveAsync());
+                _ = CallAsync(camera, grain => grain.MoveAsync(Name));
             }
 
             while (!runs.IsEmpty && Stopwatch.GetElapsedTime(start) < LeaveLimit && !cancellationToken.IsCancellationRequested)
@@ -205,17 +205,17 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
         {
             if (!plan.NodeOf.TryGetValue(camera, out string? node))
             {
-                calls.Add((camera, static grain => grain.EndAsync()));
+                calls.Add((camera, grain => grain.EndAsync(Name)));
             }
             else if (!view.Cameras.TryGetValue(camera, out FleetCamera? settings) || settings != run.Camera)
             {
                 // Its settings were changed: it ends, and is run anew in the next round.
-                calls.Add((camera, static grain => grain.EndAsync()));
+                calls.Add((camera, grain => grain.EndAsync(Name)));
             }
             else if (node != Name && age > Settled && run.Age > Young && Streams.IsConnected)
             {
                 // Who takes it over must know from NATS what was raised: while NATS is away it stays.
-                calls.Add((camera, static grain => grain.MoveAsync()));
+                calls.Add((camera, grain => grain.MoveAsync(Name)));
             }
         }
 
