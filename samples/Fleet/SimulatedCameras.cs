@@ -62,7 +62,7 @@ internal sealed class SimulatedCameras(SourceHub hub, SimulationOptions options)
     }
 
     /// <summary>A camera's own part of the period, 0 to 1.</summary>
-    public static double Phase(string camera) => camera.Aggregate(17u, static (hash, letter) => (hash * 16777619u) ^ letter) % 1009 / 1009.0;
+    public static double Phase(string camera) => camera.Aggregate(17u, static (hash, letter) => (hash ^ letter) * 16777619u) % 1009 / 1009.0;
 
     private async Task ProduceAsync(SourceFeed feed, double phase, CancellationToken stop)
     {

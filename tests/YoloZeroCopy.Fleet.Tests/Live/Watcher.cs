@@ -122,7 +122,7 @@ internal sealed class CameraLog
             }
 
             epochs[stream] = message.Epoch;
-            if (message.Kind == FleetMessage.OwnerKind)
+            if (message.Kind == FleetMessage.OwnerKind && stream.EndsWith("-alarms", StringComparison.Ordinal))
             {
                 TakenAt = at;
             }
