@@ -195,9 +195,8 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
         List<(string Camera, Func<ICameraGrain, Task> Call)> calls = [];
         foreach ((string camera, string node) in plan.NodeOf)
         {
-            if (node == Name && !runs.ContainsKey(camera))
+            if (node == Name && !runs.ContainsKey(camera) && !view.IsWithAnother(camera, Name))
             {
-                // Nothing happens where it runs on another node, which will move it.
                 calls.Add((camera, static grain => grain.RunAsync()));
             }
         }

@@ -11,11 +11,16 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
     public const string GpuKey = "fleet.gpu";
     public const string CapacityKey = "fleet.capacity";
 
+    // How long a node waits for another one to hand a camera over, before it takes it.
+    private static readonly TimeSpan HandOver = TimeSpan.FromSeconds(5);
+
     private readonly Lock gate = new();
+    private IReadOnlyDictionary<string, FleetCamera>? found;
+    private DateTimeOffset joined;
     private string? leaving;
     private IReadOnlyDictionary<string, FleetCamera> cameras = new Dictionary<string, FleetCamera>();
     private Dictionary<string, int> changed = [];
-    private State state = new([], [], FleetPlan.Empty, DateTimeOffset.UtcNow);
+    private State state = new([], [], FleetPlan.Empty, FleetPlan.Empty, DateTimeOffset.UtcNow);
 
     public FleetPlan Plan => Volatile.Read(ref state).Plan;
 
@@ -43,6 +48,11 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
         lock (gate)
         {
             (cameras, changed) = (newCameras, newCapacities);
+            if (found is null)
+            {
+                (found, joined) = (newCameras, DateTimeOffset.UtcNow);
+            }
+
             Update(isForced: true);
         }
     }
@@ -54,6 +64,21 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
         {
             Update(isForced: false);
         }
+    }
+
+    /// <summary>Whether another node that is here has a camera, or may have, and will hand it over to this one.</summary>
+    public bool IsWithAnother(string camera, string node)
+    {
+        State now = Volatile.Read(ref state);
+        if (DateTimeOffset.UtcNow - now.Since > HandOver)
+        {
+            return false;
+        }
+
+        // A node that has just come does not know who had the cameras that were there before it.
+        return DateTimeOffset.UtcNow - joined < HandOver && found?.ContainsKey(camera) == true
+            ? oracle.GetApproximateSiloStatuses(onlyActive: true).Count > 1
+            : now.Before.NodeOf.TryGetValue(camera, out string? other) && other != node && now.Silos.ContainsKey(other);
     }
 
     /// <summary>Plans without this node, before the others know.</summary>
@@ -113,7 +138,7 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
         if (isForced || !AreEqual(now.Silos, silos) || !AreEqual(now.Capacities, capacities))
         {
             FleetPlan plan = FleetPlan.Make(cameras.Values, capacities);
-            Volatile.Write(ref state, new State(silos, capacities, plan, DateTimeOffset.UtcNow));
+            Volatile.Write(ref state, new State(silos, capacities, plan, now.Plan, DateTimeOffset.UtcNow));
         }
     }
 
@@ -122,5 +147,5 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
         one.Count == other.Count && one.All(entry => other.TryGetValue(entry.Key, out T? value) && value.Equals(entry.Value));
 
     private sealed record State(
-        Dictionary<string, SiloAddress> Silos, Dictionary<string, int> Capacities, FleetPlan Plan, DateTimeOffset Since);
+        Dictionary<string, SiloAddress> Silos, Dictionary<string, int> Capacities, FleetPlan Plan, FleetPlan Before, DateTimeOffset Since);
 }
