@@ -35,7 +35,7 @@ internal static class Options
     {
         Option<Device> option =
             Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N, several as cuda:0,1 or cuda:all. Default: auto.", "NAME", OptionParsing.TryDevice);
-        option.CompletionSources.Add("auto", "cpu", "cuda", "cuda:all");
+        option.CompletionSources.Add("auto", "cpu", "cuda");
         return option;
     }
 
