@@ -77,6 +77,8 @@ npp-1080p|12|model|--seconds 0.5 --single-frames 20 --quick --npp
 npp-4k|12|model|--seconds 0.5 --single-frames 20 --quick --npp --frame 3840x2160
 video-h264|75|h264|--batch 32 --seconds 2 --single-frames 20 --streams 1,7,32,64
 video-hevc|75|hevc|--batch 32 --seconds 2 --single-frames 20 --streams 1,7,32,64
+profile-onnxruntime-half|15|half|--batch 8 --precision single --profile $brief
+profile-onnxruntime-single|15|model|--batch 8 --precision single --profile $brief
 onnxruntime-batch8|35|half|--batch 8 --precision single $short
 onnxruntime-batch1|30|half|--batch 1 --precision single $short
 onnxruntime-batch32|45|half|--batch 32 --precision single $short

@@ -90,13 +90,10 @@ internal static class TableList
                     "on the device / engine only",
                     static file => file["external.device_fps"] / file["engine_only_fps"] is double ratio ? Numbers.Ratio(ratio) : null),
             ]),
-        new ListTable(
-            "gpu-kernels",
-            "share of all kernels' time",
-            "profile.classes",
-            [("batch 1", "gpu/profile-batch1"), ("batch 8", "gpu/profile-batch8"), ("batch 32", "gpu/profile-batch32")],
-            static (file, path) =>
-                file[path + ".share"] is double share ? $"{Numbers.Percent(100 * share)} ({file.Microseconds(path + ".us")})" : null),
+        KernelTable("gpu-kernels", ("batch 1", "gpu/profile-batch1"), ("batch 8", "gpu/profile-batch8"), ("batch 32", "gpu/profile-batch32")),
+        KernelTable(
+            "gpu-kernels-onnxruntime",
+            ("half precision", "gpu/profile-onnxruntime-half"), ("single precision", "gpu/profile-onnxruntime-single")),
         new BenchTable(
             "gpu-wait",
             [("Block", "gpu/batch8"), ("Yield", "gpu/wait-yield"), ("Spin", "gpu/wait-spin")],
@@ -148,6 +145,13 @@ internal static class TableList
         new GridTable("cpu-conveniences", "cpu/conveniences", "call"),
         new GridTable("cpu-results", "cpu/results", "reading 20 detections"),
     ];
+
+    private static ListTable KernelTable(string name, params (string Title, string File)[] columns) => new(
+        name,
+        "share of all kernels' time",
+        "profile.classes",
+        columns,
+        static (file, path) => file[path + ".share"] is double share ? $"{Numbers.Percent(100 * share)} ({file.Microseconds(path + ".us")})" : null);
 
     private static ItemTable NppTable(string name) => new(
         name,
