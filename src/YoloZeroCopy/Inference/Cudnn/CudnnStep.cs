@@ -44,7 +44,7 @@ internal sealed class StemStep(StepLabel label, LayerLaunch launch, KernelSet ke
 {
     private readonly CudaKernel kernel = kernels.Get(launch.Kernel);
 
-    public StepLabel Label => label with { Kind = $"preprocessing, {label.Kind}" };
+    public StepLabel Label => label with { Kind = "stem" };
 
     /// <summary>Queues a run on pictures: the device address of a batch of <see cref="KernelPicture"/>. Allocates nothing.</summary>
     public void Enqueue(ulong pictures) => kernel.Launch(
