@@ -10,7 +10,9 @@ if (settings["Detector:Model"] is { Length: > 0 } model)
 {
     detector = await YoloDetector.OpenAsync(model, new DetectorOptions
     {
-        Device = Device.Parse(settings["Detector:Device"] ?? "auto"), Slots = 1, MaxBatch = settings.GetValue("Detector:MaxBatch", 8),
+        Device = Device.Parse(settings["Detector:Device"] ?? "auto"),
+        Slots = 1,
+        MaxBatch = settings.GetValue("Detector:MaxBatch", 8),
     });
     _ = builder.Services.AddSingleton(new AlarmRule(settings["Detector:AlarmClass"] ?? detector.Model.NameOf(0)));
     _ = builder.AddYoloFleet<VideoCameras>(settings.GetSection("Fleet"));

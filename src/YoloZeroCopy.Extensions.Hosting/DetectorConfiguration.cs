@@ -41,6 +41,7 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.Precision)] = static (options, text) => options.Precision = Value<Precision>(text),
         [nameof(DetectorServiceOptions.Threads)] = static (options, text) => options.Threads = Whole<int>(text),
         [nameof(DetectorServiceOptions.WaitMode)] = static (options, text) => options.WaitMode = Value<WaitMode>(text),
+        [nameof(DetectorServiceOptions.AllowMissingDevices)] = static (options, text) => options.AllowMissingDevices = Bool(text),
         [nameof(DetectorServiceOptions.AllowSynchronousContinuations)] = static (options, text) => options.AllowSynchronousContinuations = Bool(text),
         [nameof(DetectorServiceOptions.MemoryMargin)] = static (options, text) => options.MemoryMargin = Number(text),
         [nameof(DetectorServiceOptions.ExpectedDecoders)] = static (options, text) =>

@@ -26,7 +26,8 @@ internal sealed class ServeProcess : IDisposable
         WriteCertificate();
         ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, "yzc"), OnHost(arguments))
         {
-            RedirectStandardError = true, RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
         };
         process = Process.Start(start)!;
         process.OutputDataReceived += (_, line) => Take(line.Data);

@@ -40,6 +40,7 @@ public sealed class DetectorConfigurationTests
         ["Precision"] = "half",
         ["Threads"] = "2",
         ["WaitMode"] = "Spin",
+        ["AllowMissingDevices"] = "true",
         ["AllowSynchronousContinuations"] = "true",
         ["MemoryMargin"] = "0.1",
         ["ShrinkToFit"] = "true",
@@ -114,6 +115,7 @@ public sealed class DetectorConfigurationTests
                 Precision = Precision.Half,
                 Threads = 2,
                 WaitMode = WaitMode.Spin,
+                AllowMissingDevices = true,
                 AllowSynchronousContinuations = true,
                 MemoryMargin = 0.1,
                 ShrinkToFit = true,
@@ -131,7 +133,7 @@ public sealed class DetectorConfigurationTests
     }
 
     [Theory]
-    [InlineData("Device", "tpu", "'auto', 'cpu' and 'cuda:0' are")]
+    [InlineData("Device", "tpu", "'auto', 'cpu', 'cuda:0', 'cuda:0,1' and 'cuda:all' are")]
     [InlineData("Overflow", "DropAll", "Wait, DropNewest, DropOldest")]
     [InlineData("Overflow", "1", "Wait, DropNewest, DropOldest")]
     [InlineData("WaitMode", "Block, Spin", "Block, Yield, Spin")]
@@ -167,7 +169,7 @@ public sealed class DetectorConfigurationTests
     }
 
     [Theory]
-    [InlineData("MaxBach", "4", "no option of a detector; there are AllowSynchronousContinuations, ClassAgnostic, ")]
+    [InlineData("MaxBach", "4", "no option of a detector; there are AllowMissingDevices, AllowSynchronousContinuations, ClassAgnostic, ")]
     [InlineData("Warning", "aloud", "no option of a detector")]
     [InlineData("MaxBatch", "four", "whole number")]
     [InlineData("MaxBatch", "99999999999", "whole number")]

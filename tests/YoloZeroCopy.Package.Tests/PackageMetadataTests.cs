@@ -38,7 +38,9 @@ public partial class PackageMetadataTests(PackedPackages packages)
         Assert.All(
             metadata.Descendants().Where(static element => element.Name.LocalName == "dependency"),
             static dependency => Assert.Matches(
-                "^(YoloZeroCopy|Google[.]Protobuf$|Grpc[.]AspNetCore[.]Server$|OpenTelemetry[.]|SkiaSharp|HarfBuzzSharp|Microsoft[.]Extensions[.])", dependency.Attribute("id")!.Value));
+                "^(YoloZeroCopy|Google[.]Protobuf$|Grpc[.]AspNetCore[.]Server$|Microsoft[.]Orleans[.]|NATS[.]Client[.]JetStream$|StackExchange[.]Redis$"
+                    + "|OpenTelemetry[.]|SkiaSharp|HarfBuzzSharp|Microsoft[.]Extensions[.])",
+                dependency.Attribute("id")!.Value));
     });
 
     [Fact]
@@ -103,7 +105,7 @@ public partial class PackageMetadataTests(PackedPackages packages)
                 <AllowUnsafeBlocks>true</AllowUnsafeBlocks>
                 <NuGetAudit>false</NuGetAudit>
               </PropertyGroup>
-              <ItemGroup>{references}<PackageReference Include="Microsoft.Extensions.DependencyInjection" Version="10.0.0" /></ItemGroup>
+              <ItemGroup>{references}<PackageReference Include="Microsoft.Extensions.DependencyInjection" Version="10.0.5" /></ItemGroup>
             </Project>
             """);
         DotnetProgram.Dotnet(folder, packages.Packages, "build").Succeeded();

@@ -32,8 +32,14 @@ public sealed class InferTests
         }
 
         await using DetectionServer server = await DetectionServer.StartAsync(
-            new DetectionServerOptions { ModelFolder = folder.Path, HttpPort = 0, GrpcPort = 0, Detector = detector,
-                MaxQueueAge = TestServer.Patience });
+            new DetectionServerOptions
+            {
+                ModelFolder = folder.Path,
+                HttpPort = 0,
+                GrpcPort = 0,
+                Detector = detector,
+                MaxQueueAge = TestServer.Patience
+            });
         await server.Opened;
         using HttpClient http = new() { BaseAddress = server.HttpAddress };
         using GrpcClient grpc = new(server.GrpcAddress);

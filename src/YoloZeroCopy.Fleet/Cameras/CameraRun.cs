@@ -93,8 +93,15 @@ internal sealed partial class CameraRun
             node.Alarms.Add(
                 new FleetMessage
                 {
-                    Kind = FleetMessage.AlarmKind, Camera = Camera.Id, Epoch = Epoch, Number = nextNumber++, Node = node.Name, At = at, Key = key,
-                    Text = text, Recent = [.. recent],
+                    Kind = FleetMessage.AlarmKind,
+                    Camera = Camera.Id,
+                    Epoch = Epoch,
+                    Number = nextNumber++,
+                    Node = node.Name,
+                    At = at,
+                    Key = key,
+                    Text = text,
+                    Recent = [.. recent],
                 },
                 Alarms);
             return true;
@@ -136,7 +143,12 @@ internal sealed partial class CameraRun
             (framesSent, sentAt) = (result.Frames, Stopwatch.GetTimestamp());
             FleetMessage message = new()
             {
-                Kind = FleetMessage.ResultKind, Camera = Camera.Id, Epoch = Epoch, Number = nextResult++, Node = node.Name, At = DateTimeOffset.UtcNow,
+                Kind = FleetMessage.ResultKind,
+                Camera = Camera.Id,
+                Epoch = Epoch,
+                Number = nextResult++,
+                Node = node.Name,
+                At = DateTimeOffset.UtcNow,
                 Result = result,
             };
             if (!await chain.SendAsync(message, stop.Token).ConfigureAwait(false))

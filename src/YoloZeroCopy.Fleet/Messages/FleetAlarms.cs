@@ -38,7 +38,8 @@ public sealed class FleetAlarms : IAsyncDisposable
                     streams.AlarmStream,
                     new NatsJSOrderedConsumerOpts
                     {
-                        DeliverPolicy = ConsumerConfigDeliverPolicy.ByStartSequence, OptStartSeq = last + 1,
+                        DeliverPolicy = ConsumerConfigDeliverPolicy.ByStartSequence,
+                        OptStartSeq = last + 1,
                     },
                     stop).ConfigureAwait(false);
                 await foreach (NatsJSMsg<byte[]> message in consumer.FetchAsync<byte[]>(

@@ -84,13 +84,17 @@ internal sealed class FleetStreams : IAsyncDisposable
             _ = await context.CreateOrUpdateStreamAsync(
                 new StreamConfig(AlarmStream, [AlarmSubject("*")])
                 {
-                    Storage = StreamConfigStorage.File, MaxAge = retention, DuplicateWindow = DuplicateWindow < retention ? DuplicateWindow : retention,
+                    Storage = StreamConfigStorage.File,
+                    MaxAge = retention,
+                    DuplicateWindow = DuplicateWindow < retention ? DuplicateWindow : retention,
                 },
                 stop).ConfigureAwait(false);
             _ = await context.CreateOrUpdateStreamAsync(
                 new StreamConfig(ResultStream, [ResultSubject("*")])
                 {
-                    Storage = StreamConfigStorage.File, MaxMsgsPerSubject = ResultsKept, DuplicateWindow = DuplicateWindow,
+                    Storage = StreamConfigStorage.File,
+                    MaxMsgsPerSubject = ResultsKept,
+                    DuplicateWindow = DuplicateWindow,
                 },
                 stop).ConfigureAwait(false);
             areMade = true;

@@ -30,7 +30,13 @@ internal sealed class SubjectChain(FleetStreams streams, string stream, string s
 
             FleetMessage taking = new()
             {
-                Kind = FleetMessage.OwnerKind, Camera = camera, Epoch = epoch, Number = 0, Node = node, At = DateTimeOffset.UtcNow, Recent = recent,
+                Kind = FleetMessage.OwnerKind,
+                Camera = camera,
+                Epoch = epoch,
+                Number = 0,
+                Node = node,
+                At = DateTimeOffset.UtcNow,
+                Recent = recent,
             };
             if (await streams.SendAsync(subject, taking, newest?.Sequence ?? 0, stop).ConfigureAwait(false) is { } sequence)
             {

@@ -13,7 +13,9 @@ internal static class Child
     {
         ProcessStartInfo start = new("/bin/sh", ["-c", Script, program, .. arguments])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         foreach ((string key, string value) in environment)
         {

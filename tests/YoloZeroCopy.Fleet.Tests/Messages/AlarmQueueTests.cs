@@ -79,6 +79,13 @@ public sealed class AlarmQueueTests : IDisposable
 
     private static FleetMessage Alarm(int number) => new()
     {
-        Kind = FleetMessage.AlarmKind, Camera = "gate", Epoch = 1, Number = number, Node = "a", At = DateTimeOffset.UnixEpoch, Key = $"{number}", Text = "text",
+        Kind = FleetMessage.AlarmKind,
+        Camera = "gate",
+        Epoch = 1,
+        Number = number,
+        Node = "a",
+        At = DateTimeOffset.UnixEpoch,
+        Key = $"{number}",
+        Text = "text",
     };
 }
