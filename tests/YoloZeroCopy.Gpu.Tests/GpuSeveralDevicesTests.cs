@@ -14,7 +14,7 @@ public sealed class GpuSeveralDevicesTests(ITestOutputHelper output) : IDisposab
     public async Task Both_find_the_same_and_each_has_its_share()
     {
         SkipUnlessTwo();
-        DetectorOptions options = new() { MaxBatch = 4, ScoreThreshold = 0.05f };
+        DetectorOptions options = new() { MaxBatch = 4, ScoreThreshold = 0.05f, SlotBytes = 3840 * 2160 * 3 };
         TestPicture[] pictures = TestData.ReadPictures();
         await using YoloDetector first = YoloDetector.Open(TestData.Model, options with { Device = Device.Cuda(0) });
         Detection[][] wanted = await Feed.DetectAllAsync(first, pictures);
