@@ -51,7 +51,7 @@ public sealed class GpuSharedFrameTests : IDisposable
         for (int round = 1; round <= 2; round++)
         {
             using Process producer =
-                Process.Start(Environment.ProcessPath!, ["--child", $"shared,{socket},Gray8,64,64,{(onDevice ? "device" : "levels")}"]);
+                Process.Start(Environment.ProcessPath!, ["--child", $"shared,{socket},Gray8,64,64,{(onDevice ? "device-fill" : "levels")}"]);
             long wanted = source.Statistics.FramesHandled + frames;
             Assert.True(SpinWait.SpinUntil(() => source.Statistics.FramesHandled >= wanted, 4 * Feed.Limit), "frames come");
             producer.Kill();

@@ -6,62 +6,78 @@ namespace YoloZeroCopy.Gpu.Tests;
 /// <summary>Producers of shared frames in processes of their own.</summary>
 internal static class SharedChildren
 {
-    /// <summary>Produces until the detector's process is gone: <c>shared,SOCKET,FORMAT,WIDTH,HEIGHT,WAY</c>, where WAY is what is written into each
-    /// frame: <c>nothing</c>, <c>all</c> of it, <c>levels</c>, its number as a gray level, or <c>device</c>, the same on the device.</summary>
+    /// <summary>
+    /// Produces until the detector's process is gone, or for ever with a last word <c>again</c>: <c>shared,SOCKET,FORMAT,WIDTH,HEIGHT,WAY</c>, where
+    /// WAY is what is written into each frame: <c>nothing</c>, <c>levels</c>, its number as a gray level, or one of <see cref="DeviceWriter"/>.
+    /// </summary>
     public static async Task RunAsync(string name)
     {
         string[] words = name.Split(',');
         FrameFormat format = new(
             Enum.Parse<PixelFormat>(words[2]), int.Parse(words[3], CultureInfo.InvariantCulture), int.Parse(words[4], CultureInfo.InvariantCulture));
-        try
+        bool isOnDevice = words[5].StartsWith("device", StringComparison.Ordinal);
+        using DeviceWriter? writer = isOnDevice ? new DeviceWriter(format, words[5]) : null;
+        bool goesOn = words is [.., "again"];
+        do
         {
-            using SharedProducer producer = await SharedProducer.ConnectAsync(words[1]);
-            if (words[5] == "device")
+            try
             {
-                await RunOnDeviceAsync(producer, format);
+                using SharedProducer producer = await SharedProducer.ConnectAsync(words[1]);
+                await (writer is null ? ProduceAsync(producer, format, words[5]) : ProduceAsync(producer, format, writer));
             }
-
-            for (int frame = 0; ; frame++)
+            catch (SharedFrameException error) when (error.Refusal == SharedFrameRefusal.None)
             {
-                using SharedSlot slot = await producer.RentAsync();
-                Write(slot.Span[..format.ByteCount], words[5], frame);
-                producer.Submit(slot, format, TimeSpan.FromMilliseconds(frame));
+                if (!goesOn)
+                {
+                    Console.WriteLine(error.Message);
+                }
+
+                await Task.Delay(5);
             }
         }
-        catch (SharedFrameException error) when (error.Refusal == SharedFrameRefusal.None)
-        {
-            Console.WriteLine(error.Message);
-        }
-    }
-
-    /// <summary>Writes a gray level on the device, and returns when it is there.</summary>
-    public static void Write(CudaStream stream, CUdeviceptr place, int frame, in FrameFormat format)
-    {
-        // An await may have gone on elsewhere.
-        stream.Context.MakeCurrent();
-        stream.Fill(place, (byte)(frame * 7), (nuint)format.ByteCount);
-        stream.Synchronize();
+        while (goesOn);
     }
 
     public static void Write(Span<byte> pixels, string way, int frame)
     {
-        if (way != "nothing")
+        if (way == "levels")
         {
-            pixels.Fill((byte)(way == "levels" ? frame * 7 : frame));
+            pixels.Fill((byte)(frame * 7));
         }
     }
 
-    private static async Task RunOnDeviceAsync(SharedProducer producer, FrameFormat format)
+    private static async Task ProduceAsync(SharedProducer producer, FrameFormat format, string way)
     {
-        using CudaContext context = CudaDevice.Get(0).OpenContext();
-        Assert.Equal(context.Device.Uuid, producer.DeviceUuid);
-        using CudaStream stream = new(context);
-        using CudaIpcMemory memory = new(context, producer.DeviceHandle.Span);
         for (int frame = 0; ; frame++)
         {
             using SharedSlot slot = await producer.RentAsync();
-            Write(stream, memory.Address.Offset((ulong)slot.DeviceOffset), frame, format);
+            Write(slot.Span[..format.ByteCount], way, frame);
             producer.Submit(slot, format, TimeSpan.FromMilliseconds(frame));
+        }
+    }
+
+    private static async Task ProduceAsync(SharedProducer producer, FrameFormat format, DeviceWriter writer)
+    {
+        Assert.Equal(writer.Context.Device.Uuid, producer.DeviceUuid);
+        using CudaIpcMemory memory = new(writer.Context, producer.DeviceHandle.Span);
+        List<SharedSlot> taken = [];
+        for (int frame = 0; ;)
+        {
+            SharedSlot slot = await producer.RentAsync();
+            do
+            {
+                taken.Add(slot);
+                writer.Queue(memory.Address.Offset((ulong)slot.DeviceOffset));
+            }
+            while (taken.Count < writer.AtOnce && producer.TryRent(out slot));
+
+            writer.Finish();
+            foreach (SharedSlot written in taken)
+            {
+                producer.Submit(written, format, TimeSpan.FromMilliseconds(frame++));
+            }
+
+            taken.Clear();
         }
     }
 }
