@@ -23,9 +23,9 @@ internal sealed class ManualTime : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         ManualTimer timer = new(this, () => callback(state));
-        timer.Change(dueTime, period);
         lock (gate)
         {
+            timer.Change(dueTime, period);
             timers.Add(timer);
         }
 
