@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,12 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAGIC = 0x46435A59, VERSION = 1, WANTS_RESULTS = 1 };
-enum { HELLO = 1, WELCOME, REFUSED, SLOT, FRAME, RESULT, WELCOME_ON_DEVICE };
-enum { MAX_SLOTS = 64, MAX_SIZE = 8192, MAX_STRIDE = 65536, MAX_DETECTIONS = 1024, RESULT_HEADER = 24 };
-enum { MAX_MESSAGE = RESULT_HEADER + MAX_DETECTIONS * (int)sizeof(yzc_detection) };
-enum { WELCOME_BYTES = 24, HANDLE_BYTES = 64 + 16 };
+enum { MAGIC = 0x46435A59, VERSION = 2, WANTS_RESULTS = 1 };
+enum { HELLO = 1, WELCOME, REFUSED, SLOT, FRAME, RESULT, WELCOME_ON_DEVICE, RINGS, BELL };
+enum { MAX_SLOTS = 64, MAX_SIZE = 8192, MAX_STRIDE = 65536, MAX_DETECTIONS = 1024 };
+enum { WELCOME_BYTES = 24, HANDLE_BYTES = 64 + 16, SHORT_BYTES = 16, BELL_BYTES = 4, FRAME_BYTES = 48, ANSWER_BYTES = 20 };
 enum { OF_DETECTOR, FREE, RENTED };
+
+/* The memory of the rings: README.md. */
+enum { FRAMES_WRITTEN = 0, DETECTOR_SLEEPS = 64, ANSWERS_WRITTEN = 128, PRODUCER_SLEEPS = 192 };
+enum { FRAMES_AT = 4096, FRAME_STEP = 64, ANSWERS_AT = 8192, ANSWER_STEP = 32, ANSWERS = 2 * MAX_SLOTS, RESULTS_AT = 12288 };
+enum { RESULT_BYTES = MAX_DETECTIONS * (int)sizeof(yzc_detection) };
 
 typedef struct {
     uint32_t generation;
@@ -33,6 +38,10 @@ struct yzc_frames {
     int socket;
     uint8_t *memory;
     size_t memory_bytes;
+    uint8_t *rings;
+    size_t rings_bytes;
+    uint32_t frames_written;
+    uint32_t answers_read;
     int is_on_device;
     uint8_t device_handle[HANDLE_BYTES];
     uint32_t count;
@@ -42,12 +51,13 @@ struct yzc_frames {
     yzc_result_handler handler;
     void *context;
     slot_state slots[MAX_SLOTS];
-    yzc_detection detections[MAX_DETECTIONS];
-    uint8_t message[MAX_MESSAGE + 1];
+    uint8_t message[WELCOME_BYTES + HANDLE_BYTES + 1];
 };
 
 _Static_assert(sizeof(yzc_detection) == 24, "a detection is six words");
 _Static_assert(sizeof(size_t) == 8, "64 bits");
+_Static_assert(sizeof(_Atomic uint32_t) == 4, "words that two processes share");
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "and that no lock guards");
 
 static void put32(uint8_t *to, uint32_t value)
 {
@@ -65,6 +75,11 @@ static uint32_t word(const uint8_t *message, int index)
 {
     const uint8_t *from = message + 4 * index;
     return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+}
+
+static _Atomic uint32_t *shared_word(const yzc_frames *frames, int at)
+{
+    return (_Atomic uint32_t *)(void *)(frames->rings + at);
 }
 
 static int64_t now_ms(void)
@@ -141,7 +156,7 @@ static int receive(int from, uint8_t *buffer, size_t bytes, int *file)
 
 static int refusal_of(const uint8_t *message, int length)
 {
-    if (length != 16 || word(message, 0) != REFUSED)
+    if (length != SHORT_BYTES || word(message, 0) != REFUSED)
         return 0;
     uint32_t reason = word(message, 3);
     return reason >= 1 && reason <= 5 ? -10 - (int)reason : YZC_FRAMES_FOREIGN;
@@ -156,31 +171,40 @@ static int send_all(int to, const uint8_t *message, size_t bytes)
     return sent == (ssize_t)bytes ? 0 : YZC_FRAMES_GONE;
 }
 
-/* Maps the memory: whose maker cannot shorten it, so that no write can fail. */
-static int map(yzc_frames *frames, int file)
+/* Maps memory of the detector's process, which cannot shorten it, so that no write can fail. */
+static int map(int file, size_t bytes, uint8_t **mapped)
 {
     int seals = fcntl(file, F_GET_SEALS);
     struct stat status;
     if (seals < 0 || (seals & (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)) != (F_SEAL_SHRINK | F_SEAL_GROW) || fstat(file, &status) != 0
-        || status.st_size < (off_t)frames->memory_bytes)
+        || status.st_size < (off_t)bytes)
         return YZC_FRAMES_FOREIGN;
-    void *memory = mmap(NULL, frames->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (memory == MAP_FAILED)
         return YZC_FRAMES_SYSTEM;
-    frames->memory = memory;
+    *mapped = memory;
     return 0;
+}
+
+/* Waits for one of the first messages: its length, or what went wrong. */
+static int await_message(yzc_frames *frames, int64_t deadline, int *file)
+{
+    *file = -1;
+    int code = wait_readable(frames->socket, deadline);
+    if (code != 0)
+        return code;
+    int length = receive(frames->socket, frames->message, sizeof frames->message, file);
+    if (length == 0)
+        return YZC_FRAMES_GONE;
+    code = length > 0 ? refusal_of(frames->message, length) : 0;
+    return code != 0 ? code : length;
 }
 
 static int take_welcome(yzc_frames *frames, int64_t deadline)
 {
     int file;
-    int code = wait_readable(frames->socket, deadline);
-    if (code != 0)
-        return code;
-    int length = receive(frames->socket, frames->message, sizeof frames->message, &file);
-    if (length <= 0)
-        return length == 0 ? YZC_FRAMES_GONE : length;
-    code = refusal_of(frames->message, length);
+    int length = await_message(frames, deadline, &file);
+    int code = length < 0 ? length : 0;
     if (code == 0) {
         frames->count = word(frames->message, 3);
         frames->bytes = word(frames->message, 4);
@@ -192,8 +216,23 @@ static int take_welcome(yzc_frames *frames, int64_t deadline)
         code = (frames->is_on_device || is_on_host) && word(frames->message, 1) == MAGIC && word(frames->message, 2) == VERSION
                 && frames->count >= 1 && frames->count <= MAX_SLOTS && frames->bytes >= 1 && frames->bytes <= frames->step
                 && frames->memory_bytes <= INT32_MAX
-            ? (frames->is_on_device ? 0 : map(frames, file))
+            ? (frames->is_on_device ? 0 : map(file, frames->memory_bytes, &frames->memory))
             : YZC_FRAMES_FOREIGN;
+    }
+    if (file >= 0)
+        close(file);
+    return code;
+}
+
+static int take_rings(yzc_frames *frames, int64_t deadline)
+{
+    int file;
+    int length = await_message(frames, deadline, &file);
+    int code = length < 0 ? length : 0;
+    if (code == 0) {
+        frames->rings_bytes = RESULTS_AT + (frames->handler ? frames->count * (size_t)RESULT_BYTES : 0);
+        code = length == SHORT_BYTES && word(frames->message, 0) == RINGS && file >= 0 ? map(file, frames->rings_bytes, &frames->rings)
+                                                                                       : YZC_FRAMES_FOREIGN;
     }
     if (file >= 0)
         close(file);
@@ -219,13 +258,14 @@ static int connect_to(yzc_frames *frames, const char *path, int64_t deadline)
             return errno == EAGAIN ? YZC_FRAMES_TIMEOUT : errno == ENOENT || errno == ECONNREFUSED ? YZC_FRAMES_GONE : YZC_FRAMES_SYSTEM;
         }
     }
-    uint8_t hello[16];
+    uint8_t hello[SHORT_BYTES];
     put32(hello, HELLO);
     put32(hello + 4, MAGIC);
     put32(hello + 8, VERSION);
     put32(hello + 12, frames->handler ? WANTS_RESULTS : 0);
     (void)send_all(frames->socket, hello, sizeof hello); /* who was cut off at once is told why */
-    return take_welcome(frames, deadline);
+    int code = take_welcome(frames, deadline);
+    return code != 0 ? code : take_rings(frames, deadline);
 }
 
 int yzc_frames_open(yzc_frames **frames, const char *path, int timeout_ms, yzc_result_handler handler, void *context)
@@ -261,54 +301,78 @@ static void finish(yzc_frames *frames, slot_state *slot, const yzc_result *resul
     }
 }
 
-static int take_result(yzc_frames *frames, slot_state *slot, int length)
+/* Takes an answer of the ring. Its words are looked at in a copy. */
+static int take_answer(yzc_frames *frames, const uint8_t *answer)
 {
-    const uint8_t *message = frames->message;
-    if (length < RESULT_HEADER || word(message, 3) > MAX_DETECTIONS
-        || (size_t)length != RESULT_HEADER + word(message, 3) * sizeof(yzc_detection) || !slot->is_submitted)
+    uint32_t index = word(answer, 1), count = word(answer, 3);
+    if (index >= frames->count || frames->slots[index].holder != OF_DETECTOR)
         return YZC_FRAMES_FOREIGN;
-    yzc_result result = {slot->timestamp_ns, 0, word(message, 4), word(message, 3), frames->detections};
-    for (uint32_t i = 0; i < result.count * 6; i++) {
-        uint32_t value = word(message + RESULT_HEADER, (int)i);
-        memcpy((uint8_t *)frames->detections + 4 * i, &value, sizeof value);
+    slot_state *slot = &frames->slots[index];
+    if (word(answer, 0) == RESULT && slot->is_submitted && frames->handler && count <= MAX_DETECTIONS) {
+        const void *found = frames->rings + RESULTS_AT + (size_t)index * RESULT_BYTES;
+        yzc_result result = {slot->timestamp_ns, 0, word(answer, 4), count, found};
+        finish(frames, slot, &result);
+        return 0;
     }
-    finish(frames, slot, &result);
-    return 0;
-}
-
-/* Takes a message that is there; a timeout where none is. */
-static int take_next(yzc_frames *frames)
-{
-    int file;
-    int length = receive(frames->socket, frames->message, sizeof frames->message, &file);
-    if (file >= 0)
-        close(file);
-    if (length <= 0)
-        return length == 0 ? YZC_FRAMES_GONE : length;
-    const uint8_t *message = frames->message;
-    int code = refusal_of(message, length);
-    if (code != 0)
-        return code;
-    if (length < 16 || word(message, 1) >= frames->count)
-        return YZC_FRAMES_FOREIGN;
-    slot_state *slot = &frames->slots[word(message, 1)];
-    if (slot->holder != OF_DETECTOR)
-        return YZC_FRAMES_FOREIGN;
-    if (word(message, 0) == RESULT)
-        return take_result(frames, slot, length);
-    if (word(message, 0) != SLOT || length != 16)
+    if (word(answer, 0) != SLOT)
         return YZC_FRAMES_FOREIGN;
     slot->holder = FREE;
-    slot->generation = word(message, 2);
-    yzc_result dropped = {slot->timestamp_ns, 1, 0, 0, frames->detections};
+    slot->generation = word(answer, 2);
+    yzc_result dropped = {slot->timestamp_ns, 1, 0, 0, NULL};
     finish(frames, slot, &dropped);
     return 0;
 }
 
-static int wait_next(yzc_frames *frames, int64_t deadline)
+/* Takes all answers that are there: how many, or an error. */
+static int take_answers(yzc_frames *frames)
 {
-    int code = wait_readable(frames->socket, deadline);
-    return code != 0 ? code : take_next(frames);
+    for (int taken = 0;; taken++) {
+        uint32_t left = atomic_load(shared_word(frames, ANSWERS_WRITTEN)) - frames->answers_read;
+        if (left == 0)
+            return taken;
+        uint8_t answer[ANSWER_BYTES];
+        memcpy(answer, frames->rings + ANSWERS_AT + frames->answers_read % ANSWERS * ANSWER_STEP, sizeof answer);
+        frames->answers_read++;
+        int code = left > ANSWERS ? YZC_FRAMES_FOREIGN : take_answer(frames, answer);
+        if (code != 0)
+            return code;
+    }
+}
+
+/* Takes the packets that are there: those that wake, and why this side was cut off. A timeout where no more are there. */
+static int take_packets(yzc_frames *frames)
+{
+    for (;;) {
+        int file;
+        int length = receive(frames->socket, frames->message, sizeof frames->message, &file);
+        if (file >= 0)
+            close(file);
+        if (length <= 0)
+            return length == 0 ? YZC_FRAMES_GONE : length;
+        int code = refusal_of(frames->message, length);
+        if (code != 0)
+            return code;
+        if (length != BELL_BYTES || word(frames->message, 0) != BELL)
+            return YZC_FRAMES_FOREIGN;
+    }
+}
+
+/* Waits for answers, and takes them: 0 where some came. */
+static int wait_for_answers(yzc_frames *frames, int64_t deadline)
+{
+    for (;;) {
+        /* Either the other side sees that this one sleeps, or this one sees the answer. */
+        atomic_store(shared_word(frames, PRODUCER_SLEEPS), 1);
+        int code = take_answers(frames);
+        if (code != 0)
+            return code < 0 ? code : 0;
+        code = wait_readable(frames->socket, deadline);
+        if (code != 0)
+            return code;
+        code = take_packets(frames);
+        if (code != YZC_FRAMES_TIMEOUT)
+            return code;
+    }
 }
 
 int yzc_frames_rent(yzc_frames *frames, int timeout_ms, yzc_slot *slot)
@@ -316,12 +380,8 @@ int yzc_frames_rent(yzc_frames *frames, int timeout_ms, yzc_slot *slot)
     if (!frames || !slot)
         return YZC_FRAMES_ARGUMENT;
     int64_t deadline = deadline_of(timeout_ms);
-    int code;
-    while ((code = take_next(frames)) == 0) {
-    }
-    if (code != YZC_FRAMES_TIMEOUT)
-        return code;
-    for (;;) {
+    int code = take_answers(frames);
+    while (code >= 0) {
         for (uint32_t i = 0; i < frames->count; i++) {
             if (frames->slots[i].holder == FREE) {
                 frames->slots[i].holder = RENTED;
@@ -330,10 +390,20 @@ int yzc_frames_rent(yzc_frames *frames, int timeout_ms, yzc_slot *slot)
                 return 0;
             }
         }
-        code = wait_next(frames, deadline);
-        if (code != 0)
-            return code;
+        code = wait_for_answers(frames, deadline);
     }
+    return code;
+}
+
+/* Wakes the detector's process. Where it reads none of these packets one is there for it already. */
+static int wake_detector(yzc_frames *frames)
+{
+    uint8_t bell[BELL_BYTES];
+    put32(bell, BELL);
+    if (send_all(frames->socket, bell, sizeof bell) == 0 || errno == EAGAIN || errno == EWOULDBLOCK)
+        return 0;
+    int code = take_packets(frames); /* it may have said why it went */
+    return code == YZC_FRAMES_TIMEOUT ? YZC_FRAMES_GONE : code;
 }
 
 static slot_state *rented(yzc_frames *frames, const yzc_slot *slot)
@@ -350,7 +420,7 @@ int yzc_frames_submit(yzc_frames *frames, const yzc_slot *slot, const yzc_format
     size_t bytes = format ? yzc_frames_bytes(format) : 0;
     if (!state || bytes == 0 || bytes > frames->bytes)
         return YZC_FRAMES_ARGUMENT;
-    uint8_t message[48];
+    uint8_t *message = frames->rings + FRAMES_AT + frames->frames_written % MAX_SLOTS * FRAME_STEP;
     put32(message, FRAME);
     put32(message + 4, slot->index);
     put32(message + 8, slot->generation);
@@ -361,14 +431,14 @@ int yzc_frames_submit(yzc_frames *frames, const yzc_slot *slot, const yzc_format
     put32(message + 28, format->color);
     put64(message + 32, captured_ns);
     put64(message + 40, timestamp_ns);
-    int code = send_all(frames->socket, message, sizeof message);
-    if (code != 0)
-        return code;
     state->holder = OF_DETECTOR;
     state->is_submitted = 1;
     state->timestamp_ns = timestamp_ns;
     frames->submitted++;
-    return 0;
+    atomic_store(shared_word(frames, FRAMES_WRITTEN), ++frames->frames_written);
+    return atomic_load(shared_word(frames, DETECTOR_SLEEPS)) && atomic_exchange(shared_word(frames, DETECTOR_SLEEPS), 0)
+        ? wake_detector(frames)
+        : 0;
 }
 
 int yzc_frames_return(yzc_frames *frames, const yzc_slot *slot)
@@ -385,10 +455,10 @@ int yzc_frames_drain(yzc_frames *frames, int timeout_ms)
     if (!frames)
         return YZC_FRAMES_ARGUMENT;
     int64_t deadline = deadline_of(timeout_ms);
-    int code = 0;
-    while (frames->submitted > 0 && code == 0)
-        code = wait_next(frames, deadline);
-    return code;
+    int code = take_answers(frames);
+    while (frames->submitted > 0 && code >= 0)
+        code = wait_for_answers(frames, deadline);
+    return code < 0 ? code : 0;
 }
 
 const uint8_t *yzc_frames_device_handle(const yzc_frames *frames)
@@ -407,6 +477,8 @@ void yzc_frames_close(yzc_frames *frames)
         return;
     if (frames->memory)
         munmap(frames->memory, frames->memory_bytes);
+    if (frames->rings)
+        munmap(frames->rings, frames->rings_bytes);
     if (frames->socket >= 0)
         close(frames->socket);
     free(frames);

@@ -79,8 +79,8 @@ int yzc_frames_open(yzc_frames **frames, const char *path, int timeout_ms, yzc_r
 /* Rents a slot: waits timeout_ms milliseconds for one, with 0 not at all, below 0 for ever. It is the caller's until it is submitted or returned. */
 int yzc_frames_rent(yzc_frames *frames, int timeout_ms, yzc_slot *slot);
 
-/* Hands a filled slot over. Never waits. captured_ns is CLOCK_MONOTONIC when the frame was captured, 0 for now; timestamp_ns the producer's
- * own clock. */
+/* Hands a filled slot over, which is gone then, also where this says that the detector's process is. Never waits. captured_ns is CLOCK_MONOTONIC
+ * when the frame was captured, 0 for now; timestamp_ns the producer's own clock. */
 int yzc_frames_submit(yzc_frames *frames, const yzc_slot *slot, const yzc_format *format, int64_t captured_ns, int64_t timestamp_ns);
 
 /* Gives a slot back unused. */
@@ -93,7 +93,7 @@ int yzc_frames_drain(yzc_frames *frames, int timeout_ms);
  * they are memory of the host. A frame is submitted when it is written, not when its writing is queued. Close the mapping before yzc_frames_close. */
 const uint8_t *yzc_frames_device_handle(const yzc_frames *frames);
 
-/* The socket, for a loop that polls: readable when yzc_frames_rent with 0 has something to do. */
+/* The socket, for a loop that polls: readable when yzc_frames_rent with 0, which has found nothing before, would find something. */
 int yzc_frames_socket(const yzc_frames *frames);
 
 /* Disconnects, and frees everything; null is nothing. What was submitted is still detected in. */

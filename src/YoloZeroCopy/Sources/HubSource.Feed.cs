@@ -83,30 +83,22 @@ public sealed partial class HubSource
         return feed.Ring = ring;
     }
 
-    /// <summary>Rents a slot of which it is not known yet what frame it will be for; the default value once the feed is closed.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    internal async ValueTask<SourceSlot> RentSharedAsync(SourceFeed feed)
+    /// <summary>Rents a slot of which it is not known yet what frame it will be for; false where none is free, or the feed is closed.</summary>
+    internal bool TryRentShared(SourceFeed feed, out SourceSlot slot)
     {
-        while (true)
+        lock (Gate)
         {
-            ValueTask<bool> change;
-            lock (Gate)
-            {
-                if (feed.IsClosed)
-                {
-                    return default;
-                }
+            slot = default;
+            return !feed.IsClosed && !feed.HasEnded && lost is null && !hasStopped && TryTake(feed.Ring!, default, out slot);
+        }
+    }
 
-                ThrowIfClosed(feed);
-                if (TryTake(feed.Ring!, default, out SourceSlot slot))
-                {
-                    return slot;
-                }
-
-                change = room.Arm();
-            }
-
-            _ = await change.ConfigureAwait(false);
+    /// <summary>Whoever frees a slot calls this from here on, and holds no lock.</summary>
+    internal void WhenFree(SlotRing slots, Action granting)
+    {
+        lock (Gate)
+        {
+            slots.Freed = granting;
         }
     }
 
@@ -116,7 +108,7 @@ public sealed partial class HubSource
         lock (Gate)
         {
             feed.IsClosed = true;
-            room.Wake();
+            feed.Ring!.Freed = null;
         }
     }
 

@@ -190,6 +190,7 @@ public sealed partial class HubSource
 
     private void Finish(in SubmittedFrame frame, bool isHandled)
     {
+        Action? freed;
         lock (Gate)
         {
             if (isHandled)
@@ -199,9 +200,11 @@ public sealed partial class HubSource
                 handled.Add(now - frame.CapturedAt, now);
             }
 
-            frame.Ring?.Leave((int)frame.Token);
+            freed = frame.Ring?.Leave((int)frame.Token);
             LeaveRoom();
         }
+
+        freed?.Invoke();
     }
 
     // What the detector cannot go on after ends the source, and what it cannot do for one frame does not.

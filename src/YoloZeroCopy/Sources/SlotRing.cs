@@ -109,6 +109,9 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     /// <summary>The device memory that another process writes; null where it is the host's.</summary>
     public CudaDeviceMemory? Device => device;
 
+    /// <summary>What the thread that frees a slot is to call, to grant it at once. Set and read with the gate held.</summary>
+    public Action? Freed { get; set; }
+
     /// <summary>The host memory that another process writes; null where the slots are written here, or on the device.</summary>
     public SharedMemory? Shared { get; }
 
@@ -157,12 +160,16 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     }
 
     /// <summary>One of a frame's two users lets go of it. With the gate held.</summary>
-    public void Leave(int index)
+    /// <returns>Null, or <see cref="Freed"/>: to be called when the gate is not held any more.</returns>
+    public Action? Leave(int index)
     {
-        if (--users[index] == 0)
+        if (--users[index] > 0)
         {
-            free[freeCount++] = index;
+            return null;
         }
+
+        free[freeCount++] = index;
+        return Freed;
     }
 
     /// <summary>Takes back what is rented and not submitted, and gives its number. With the gate held.</summary>
@@ -235,12 +242,14 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
 
     void IFrameOwner.OnFrameFree(long token)
     {
+        Action? freed;
         lock (source.Gate)
         {
-            Leave((int)token);
+            freed = Leave((int)token);
             source.WakeProducer();
         }
 
+        freed?.Invoke();
         if (device is not null)
         {
             FreeDeviceMemory();

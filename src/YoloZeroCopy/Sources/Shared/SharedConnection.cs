@@ -6,8 +6,9 @@ using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
 
-/// <summary>A producer in another process, while it is connected. It is not trusted: what it sends is looked at in a copy that it cannot
+/// <summary>A producer in another process, while it is connected. It is not trusted: what it tells is looked at in a copy that it cannot
 /// reach.</summary>
+/// <remarks>Nothing here waits for it but the task that takes its frames.</remarks>
 internal sealed class SharedConnection : IDisposable
 {
     private readonly Socket socket;
@@ -15,11 +16,13 @@ internal sealed class SharedConnection : IDisposable
     private readonly SlotRing slots;
     private readonly int slotBytes;
     private readonly bool wantsResults;
-    private readonly byte[] received = new byte[SharedMessage.FrameBytes + 1];
-    private readonly byte[] grant = new byte[SharedMessage.SlotBytes];
-    private readonly byte[] result;
+    private readonly SharedRings rings;
+    private readonly byte[] received = new byte[SharedMessage.BellBytes + 1];
+    private readonly byte[] frame = new byte[SharedMessage.FrameBytes];
+    private readonly byte[] answer = new byte[SharedMessage.AnswerBytes];
+    private readonly byte[] bell = new byte[SharedMessage.BellBytes];
 
-    // The producer's slots, by their numbers; the default value where it has not got one. Under the lock, as one task grants and another one takes.
+    // The producer's slots, by their numbers; the default value where it has not got one. Under the lock, as whoever frees a slot grants it.
     private readonly SourceSlot[] granted;
     private readonly Lock sync = new();
 
@@ -35,7 +38,8 @@ internal sealed class SharedConnection : IDisposable
         this.wantsResults = wantsResults;
         granted = new SourceSlot[slots.Count];
         generations = new uint[slots.Count];
-        result = wantsResults ? new byte[SharedMessage.MaxResultBytes] : [];
+        rings = SharedRings.Create(slots.Count, wantsResults, slots.User!.Value);
+        _ = SharedMessage.Write(bell, SharedMessage.Bell);
     }
 
     /// <summary>Tells a producer why it is cut off, if it can hear.</summary>
@@ -56,92 +60,135 @@ internal sealed class SharedConnection : IDisposable
             (uint)slots.Count, (uint)slotBytes, (uint)slots.SlotBytes);
         if (device is null)
         {
-            return SharedSystem.TrySend(socket, message, slots.Shared!.File);
+            return SharedSystem.TrySend(socket, message, slots.Shared!.File) && TrySendRings();
         }
 
         Span<byte> handle = message.AsSpan(SharedMessage.WelcomeBytes, CudaIpc.HandleBytes);
         device.GetIpcHandle(handle);
         _ = device.Context.Device.Uuid.TryWriteBytes(message.AsSpan(SharedMessage.WelcomeBytes + CudaIpc.HandleBytes), bigEndian: true, out _);
-        return socket.Send(message, SocketFlags.None, out _) == message.Length;
+        return socket.Send(message, SocketFlags.None, out _) == message.Length && TrySendRings();
     }
 
     /// <summary>Gives the producer slots and takes its frames, until it goes.</summary>
     /// <exception cref="SharedFrameException">It broke the protocol, and was told so.</exception>
     public async Task ServeAsync(CancellationToken stop)
     {
-        Task granting = GrantAsync(stop);
         try
         {
-            while (await ReceiveAsync(stop).ConfigureAwait(false) is int length and > 0)
+            feed.Source.WhenFree(slots, Grant);
+            Grant();
+
+            // Frames that came without a packet. Who sends more packets than frames would keep the detector's process busy for nothing.
+            long quiet = 0;
+            bool isBellDue = false;
+            while (true)
             {
-                SharedFrameRefusal refusal = Take(received.AsSpan(0, length));
-                if (refusal != SharedFrameRefusal.None)
+                int count = TakeAll();
+                quiet += count;
+                if (!isBellDue)
                 {
-                    Refuse(socket, refusal);
-                    throw new SharedFrameException($"The producer sent what it must not, and was cut off: {Words(refusal)}.", refusal);
+                    // It looks once more, and sleeps.
+                    rings.ToDetector.AskForWaking();
+                    isBellDue = true;
+                }
+                else if (count > 0)
+                {
+                    isBellDue = !rings.ToDetector.TryTakeBack();
+                }
+                else
+                {
+                    int length = await ReceiveAsync(stop).ConfigureAwait(false);
+                    if (length == 0)
+                    {
+                        return;
+                    }
+
+                    isBellDue = false;
+                    quiet += TakeAll() - 1;
+                    if (length != SharedMessage.BellBytes || SharedMessage.Word(received, 0) != SharedMessage.Bell || quiet < 0)
+                    {
+                        throw CutOff(SharedFrameRefusal.Message);
+                    }
                 }
             }
         }
         finally
         {
             feed.Source.Close(feed);
-            socket.Dispose();
-            await granting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Dispose();
         }
     }
 
-    /// <summary>Tells the producer what was found in the frame of a slot, where it wants to know. One at a time, before the slot is free.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask SendResultAsync(int slot, DetectionResult found)
+    /// <summary>Tells the producer what was found in the frame of a slot, where it wants to know: before the slot is free.</summary>
+    public void SendResult(int slot, DetectionResult found)
     {
-        if (wantsResults)
+        if (!wantsResults)
         {
-            try
-            {
-                await SendAsync(SharedMessage.WriteResult(result, slot, generations[slot], found.Detections), default).ConfigureAwait(false);
-            }
-            catch (Exception error) when (error is SocketException or ObjectDisposedException)
-            {
-                // It is gone, which is seen where its frames are received.
-            }
+            return;
         }
+
+        ReadOnlySpan<byte> sent = SharedMessage.BytesOf(found.Detections);
+        Answer(
+            SharedMessage.Result, slot, generations[slot], sent, (uint)Math.Min(found.Detections.Length, SharedMessage.MaxDetections),
+            (uint)found.Detections.Length);
     }
 
-    public void Dispose() => socket.Dispose();
+    public void Dispose()
+    {
+        rings.Dispose();
+        socket.Dispose();
+    }
 
     private static string Words(SharedFrameRefusal refusal) => refusal switch
     {
-        SharedFrameRefusal.Message => "a message of another length or kind than a frame's",
+        SharedFrameRefusal.Message => "a message of another length or kind than is due",
         SharedFrameRefusal.Slot => "a frame in a slot that is not its own, or not any more",
         _ => "a frame of no format, or larger than a slot",
     };
 
-    private async Task GrantAsync(CancellationToken stop)
+    // On whatever thread frees a slot, and at the beginning.
+    private void Grant()
     {
-        while (await feed.Source.RentSharedAsync(feed).ConfigureAwait(false) is SourceSlot slot && slot != default)
+        while (feed.Source.TryRentShared(feed, out SourceSlot slot))
         {
             lock (sync)
             {
                 granted[slot.Index] = slot;
             }
 
-            await SendAsync(SharedMessage.Write(grant, SharedMessage.Slot, (uint)slot.Index, (uint)slot.Token, 0), stop).ConfigureAwait(false);
+            Answer(SharedMessage.Slot, slot.Index, (uint)slot.Token);
         }
     }
 
-    // Without a wait where the producer reads what it is sent, and so without an allocation.
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken stop)
+    private void Answer(uint kind, int slot, uint generation, ReadOnlySpan<byte> result = default, uint count = 0, uint found = 0)
     {
-        _ = socket.Send(message.Span, SocketFlags.None, out SocketError error);
-        if (error == SocketError.WouldBlock)
+        bool wakes;
+        lock (sync)
         {
-            _ = await socket.SendAsync(message, SocketFlags.None, stop).ConfigureAwait(false);
+            _ = SharedMessage.Write(answer, kind, (uint)slot, generation, count, found);
+            wakes = rings.ToProducer.Write(answer, result, slot);
         }
-        else if (error != SocketError.Success)
+
+        if (wakes)
         {
-            throw new SocketException((int)error);
+            try
+            {
+                // Where it reads none of them there is one for it already. Where it is gone, that is seen where its frames are taken.
+                _ = socket.Send(bell, SocketFlags.None, out _);
+            }
+            catch (ObjectDisposedException)
+            {
+                // It was cut off meanwhile.
+            }
         }
+    }
+
+    private bool TrySendRings()
+    {
+        byte[] message = new byte[SharedMessage.RingsBytes];
+        _ = SharedMessage.Write(
+            message, SharedMessage.Rings, SharedMessage.Magic, SharedMessage.Version, (uint)SharedRings.BytesFor(slots.Count, wantsResults));
+        return SharedSystem.TrySend(socket, message, rings.File);
     }
 
     // A producer that was killed may have left a reset behind.
@@ -158,9 +205,32 @@ internal sealed class SharedConnection : IDisposable
         }
     }
 
+    /// <summary>Takes all frames that are there, and gives their number.</summary>
+    private int TakeAll()
+    {
+        int count = 0;
+        bool isBroken;
+        for (; rings.ToDetector.TryRead(frame, out isBroken); count++)
+        {
+            SharedFrameRefusal refusal = Take(frame);
+            if (refusal != SharedFrameRefusal.None)
+            {
+                throw CutOff(refusal);
+            }
+        }
+
+        return isBroken ? throw CutOff(SharedFrameRefusal.Message) : count;
+    }
+
+    private SharedFrameException CutOff(SharedFrameRefusal refusal)
+    {
+        Refuse(socket, refusal);
+        return new SharedFrameException($"The producer sent what it must not, and was cut off: {Words(refusal)}.", refusal);
+    }
+
     private SharedFrameRefusal Take(ReadOnlySpan<byte> message)
     {
-        if (message.Length != SharedMessage.FrameBytes || SharedMessage.Word(message, 0) != SharedMessage.Frame)
+        if (SharedMessage.Word(message, 0) != SharedMessage.Frame)
         {
             return SharedFrameRefusal.Message;
         }

@@ -29,7 +29,8 @@ internal sealed unsafe class SharedMemory : MemoryManager<byte>
 
     /// <summary>Makes memory for processes of a user.</summary>
     /// <exception cref="IOException">There is not so much.</exception>
-    public static SharedMemory Create(long byteCount, uint user) => Take(SharedSystem.CreateSealed(byteCount), byteCount, user);
+    public static SharedMemory Create(long byteCount, uint user, string name = "yzc-frames") =>
+        Take(SharedSystem.CreateSealed(byteCount, name), byteCount, user);
 
     /// <summary>Maps memory that another process made; the file is this object's, also where this throws.</summary>
     /// <exception cref="IOException">It is shorter than that, or not sealed: its maker could take it away under who writes.</exception>

@@ -4,11 +4,11 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>The messages of shared frames, as native/frames/yzc_frames.h describes them: little-endian words, one message to a packet.</summary>
+/// <summary>The messages of shared frames, as native/frames/README.md describes them: little-endian words.</summary>
 internal static class SharedMessage
 {
     public const uint Magic = 0x46435A59;
-    public const uint Version = 1;
+    public const uint Version = 2;
     public const uint WantsResults = 1;
 
     public const uint Hello = 1;
@@ -18,20 +18,23 @@ internal static class SharedMessage
     public const uint Frame = 5;
     public const uint Result = 6;
     public const uint WelcomeOnDevice = 7;
+    public const uint Rings = 8;
+    public const uint Bell = 9;
 
     public const int HelloBytes = 16;
     public const int WelcomeBytes = 24;
     public const int DeviceBytes = 16;
     public const int WelcomeOnDeviceBytes = WelcomeBytes + CudaIpc.HandleBytes + DeviceBytes;
     public const int RefusedBytes = 16;
-    public const int SlotBytes = 16;
+    public const int RingsBytes = 16;
+    public const int BellBytes = 4;
     public const int FrameBytes = 48;
-    public const int ResultHeaderBytes = 24;
+    public const int AnswerBytes = 20;
 
     /// <summary>Detections that go with one result; those of the highest score, where there are more.</summary>
     public const int MaxDetections = 1024;
 
-    public const int MaxResultBytes = ResultHeaderBytes + (MaxDetections * DetectionBytes);
+    public const int MaxResultBytes = MaxDetections * DetectionBytes;
 
     /// <summary>Most slots that a producer is given.</summary>
     public const int MaxSlots = 64;
@@ -54,7 +57,7 @@ internal static class SharedMessage
         return buffer.AsMemory(0, 4 * words.Length);
     }
 
-    public static ReadOnlyMemory<byte> WriteFrame(
+    public static ReadOnlySpan<byte> WriteFrame(
         byte[] buffer, int slot, uint generation, in FrameFormat format, long capturedAt, long timestamp)
     {
         _ = Write(
@@ -62,27 +65,10 @@ internal static class SharedMessage
             (uint)format.Color);
         BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(32), capturedAt);
         BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(40), timestamp);
-        return buffer.AsMemory(0, FrameBytes);
+        return buffer.AsSpan(0, FrameBytes);
     }
 
-    public static ReadOnlyMemory<byte> WriteResult(byte[] buffer, int slot, uint generation, ReadOnlySpan<Detection> detections)
-    {
-        ReadOnlySpan<Detection> sent = detections[..Math.Min(detections.Length, MaxDetections)];
-        _ = Write(buffer, Result, (uint)slot, generation, (uint)sent.Length, (uint)detections.Length, 0);
-        MemoryMarshal.AsBytes(sent).CopyTo(buffer.AsSpan(ResultHeaderBytes));
-        return buffer.AsMemory(0, ResultHeaderBytes + (sent.Length * DetectionBytes));
-    }
-
-    /// <summary>The detections of a result whose length is right; null where it is not.</summary>
-    public static bool TryReadResult(ReadOnlySpan<byte> message, out ReadOnlySpan<Detection> detections)
-    {
-        detections = default;
-        if (message.Length < ResultHeaderBytes || message.Length != ResultHeaderBytes + ((long)Word(message, 3) * DetectionBytes))
-        {
-            return false;
-        }
-
-        detections = MemoryMarshal.Cast<byte, Detection>(message[ResultHeaderBytes..]);
-        return true;
-    }
+    /// <summary>The detections that go with a result, as bytes.</summary>
+    public static ReadOnlySpan<byte> BytesOf(ReadOnlySpan<Detection> detections) =>
+        MemoryMarshal.AsBytes(detections[..Math.Min(detections.Length, MaxDetections)]);
 }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using YoloZeroCopy.Cuda;
 using YoloZeroCopy.Interop;
@@ -23,21 +24,30 @@ public sealed class SharedProducer : IDisposable
     private readonly SharedMemory? memory;
     private readonly int slotStep;
     private readonly SharedResultHandler? results;
-    private readonly byte[] received = new byte[SharedMessage.MaxResultBytes + 1];
+    private readonly SharedRings rings;
+    private readonly byte[] received = new byte[SharedMessage.RefusedBytes + 1];
+    private readonly byte[] answer = new byte[SharedMessage.AnswerBytes];
     private readonly byte[] message = new byte[SharedMessage.FrameBytes];
+    private readonly byte[] bell = new byte[SharedMessage.BellBytes];
+    private readonly Detection[] detections;
     private readonly Slot[] slots;
     private readonly int[] free;
     private int freeCount;
     private int submittedCount;
     private long rentings;
+    private volatile bool isDisposed;
 
-    private SharedProducer(Socket socket, SharedMemory? memory, int slotCount, int slotBytes, int slotStep, SharedResultHandler? results)
+    private SharedProducer(
+        Socket socket, SharedMemory? memory, SharedRings rings, int slotCount, int slotBytes, int slotStep, SharedResultHandler? results)
     {
         this.socket = socket;
         this.memory = memory;
         this.slotStep = slotStep;
         this.results = results;
+        this.rings = rings;
+        detections = results is null ? [] : new Detection[SharedMessage.MaxDetections];
         SlotBytes = slotBytes;
+        _ = SharedMessage.Write(bell, SharedMessage.Bell);
         slots = new Slot[slotCount];
         free = new int[slotCount];
     }
@@ -112,14 +122,13 @@ public sealed class SharedProducer : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SharedSlot> RentAsync(CancellationToken cancellationToken = default)
     {
-        // What was found comes first, and frees slots.
-        while (TakeNext())
-        {
-        }
+        ObjectDisposedException.ThrowIf(isDisposed, this);
 
+        // What was found comes first, and frees slots.
+        _ = TakeAnswers();
         while (freeCount == 0)
         {
-            await TakeNextAsync(cancellationToken).ConfigureAwait(false);
+            await WaitForAnswersAsync(cancellationToken).ConfigureAwait(false);
         }
 
         return Rent();
@@ -131,8 +140,11 @@ public sealed class SharedProducer : IDisposable
     /// <exception cref="ObjectDisposedException">The producer is disposed.</exception>
     public bool TryRent(out SharedSlot slot)
     {
-        while (TakeNext())
+        ObjectDisposedException.ThrowIf(isDisposed, this);
+        if (!TakeAnswers() && freeCount == 0)
         {
+            // Whether anybody is there still.
+            _ = TryTakePacket();
         }
 
         slot = freeCount > 0 ? Rent() : default;
@@ -151,30 +163,31 @@ public sealed class SharedProducer : IDisposable
     /// <exception cref="ObjectDisposedException">The producer is disposed.</exception>
     public void Submit(SharedSlot slot, in FrameFormat format, TimeSpan timestamp = default, long capturedAt = 0)
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         format.ThrowIfNotWithin(SlotBytes, nameof(format));
         ThrowIfStale(slot);
         ref Slot submitted = ref slots[slot.Index];
-        ReadOnlyMemory<byte> frame = SharedMessage.WriteFrame(
+        ReadOnlySpan<byte> frame = SharedMessage.WriteFrame(
             message, slot.Index, submitted.Generation, format, capturedAt, timestamp.Ticks * TimeSpan.NanosecondsPerTick);
-        _ = socket.Send(frame.Span, SocketFlags.None, out SocketError error);
-        if (error != SocketError.Success)
-        {
-            throw Lost(new SocketException((int)error));
-        }
-
+        bool wakes = rings.ToDetector.Write(frame);
         submitted.Holder = Holder.Detector;
         submitted.Timestamp = timestamp;
         submitted.IsSubmitted = true;
         submittedCount++;
+        if (wakes)
+        {
+            Ring();
+        }
     }
 
     /// <summary>Waits until nothing that was submitted is on its way any more.</summary>
     /// <inheritdoc cref="RentAsync"/>
     public async Task DrainAsync(CancellationToken cancellationToken = default)
     {
+        _ = TakeAnswers();
         while (submittedCount > 0)
         {
-            await TakeNextAsync(cancellationToken).ConfigureAwait(false);
+            await WaitForAnswersAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -182,7 +195,9 @@ public sealed class SharedProducer : IDisposable
     /// it.</summary>
     public void Dispose()
     {
+        isDisposed = true;
         socket.Dispose();
+        rings.Dispose();
         memory?.Close();
     }
 
@@ -272,7 +287,18 @@ public sealed class SharedProducer : IDisposable
                 file?.Dispose();
             }
 
-            return new SharedProducer(socket, memory, (int)count, (int)bytes, (int)step, results)
+            SharedRings rings;
+            try
+            {
+                rings = await TakeRingsAsync(socket, (int)count, results is not null, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                memory?.Close();
+                throw;
+            }
+
+            return new SharedProducer(socket, memory, rings, (int)count, (int)bytes, (int)step, results)
             {
                 DeviceHandle = isOnDevice ? welcome.AsMemory(SharedMessage.WelcomeBytes, CudaIpc.HandleBytes) : default,
                 DeviceUuid = isOnDevice
@@ -285,6 +311,22 @@ public sealed class SharedProducer : IDisposable
             file?.Dispose();
             throw;
         }
+    }
+
+    private static async Task<SharedRings> TakeRingsAsync(Socket socket, int slots, bool withResults, CancellationToken cancellationToken)
+    {
+        byte[] message = new byte[SharedMessage.RingsBytes + 1];
+        await WaitAsync(socket, message, cancellationToken).ConfigureAwait(false);
+        int length = SharedSystem.Receive(socket, message, out SafeFileHandle? file);
+        ThrowIfRefused(message.AsSpan(0, Math.Max(length, 0)));
+        if (length == SharedMessage.RingsBytes && SharedMessage.Word(message, 0) == SharedMessage.Rings && file is not null)
+        {
+            return SharedRings.Open(file, slots, withResults);
+        }
+
+        file?.Dispose();
+        throw new SharedFrameException(
+            length == 0 ? "The detector's process is gone." : "What listens there does not speak this protocol.", SharedFrameRefusal.None);
     }
 
     // Asked, and not taken: the message may bring a file. A reset is told once, and what was sent before it is still there.
@@ -340,7 +382,57 @@ public sealed class SharedProducer : IDisposable
         }
     }
 
-    private bool TakeNext()
+    /// <summary>Takes what the detector's process has answered.</summary>
+    /// <returns>Whether anything was there.</returns>
+    private bool TakeAnswers()
+    {
+        bool any = false;
+        bool isBroken;
+        for (; rings.ToProducer.TryRead(answer, out isBroken); any = true)
+        {
+            Take(answer);
+        }
+
+        return isBroken ? throw Foreign() : any;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WaitForAnswersAsync(CancellationToken cancellationToken)
+    {
+        rings.ToProducer.AskForWaking();
+        if (TakeAnswers())
+        {
+            _ = rings.ToProducer.TryTakeBack();
+            return;
+        }
+
+        try
+        {
+            int length = await socket.ReceiveAsync(received.AsMemory(), SocketFlags.None, cancellationToken).ConfigureAwait(false);
+            TakePacket(received.AsSpan(0, length));
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            // Why, the next message may say.
+            if (!TryTakePacket())
+            {
+                throw Lost(error);
+            }
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.OperationAborted)
+        {
+            throw new ObjectDisposedException(nameof(SharedProducer), error);
+        }
+        catch (SocketException error)
+        {
+            throw Lost(error);
+        }
+
+        _ = TakeAnswers();
+    }
+
+    /// <summary>Takes a packet that is there.</summary>
+    private bool TryTakePacket()
     {
         int length = socket.Receive(received, SocketFlags.None, out SocketError error);
         if (error == SocketError.ConnectionReset)
@@ -358,71 +450,61 @@ public sealed class SharedProducer : IDisposable
             throw Lost(new SocketException((int)error));
         }
 
-        Take(received.AsSpan(0, length));
+        TakePacket(received.AsSpan(0, length));
         return true;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask TakeNextAsync(CancellationToken cancellationToken)
+    // Beside the one that wakes there is only the one that says why this producer is cut off.
+    private static void TakePacket(ReadOnlySpan<byte> packet)
     {
-        int length;
-        try
-        {
-            length = await socket.ReceiveAsync(received.AsMemory(), SocketFlags.None, cancellationToken).ConfigureAwait(false);
-        }
-        catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset)
-        {
-            // Why, the next message may say.
-            if (!TakeNext())
-            {
-                throw Lost(error);
-            }
-
-            return;
-        }
-        catch (SocketException error) when (error.SocketErrorCode == SocketError.OperationAborted)
-        {
-            throw new ObjectDisposedException(nameof(SharedProducer), error);
-        }
-        catch (SocketException error)
-        {
-            throw Lost(error);
-        }
-
-        Take(received.AsSpan(0, length));
-    }
-
-    private void Take(ReadOnlySpan<byte> message)
-    {
-        ThrowIfRefused(message);
-        if (message.IsEmpty)
+        ThrowIfRefused(packet);
+        if (packet.IsEmpty)
         {
             throw Lost();
         }
 
-        uint index = message.Length >= SharedMessage.SlotBytes ? SharedMessage.Word(message, 1) : uint.MaxValue;
-        if (index >= (uint)slots.Length)
+        if (packet.Length != SharedMessage.BellBytes || SharedMessage.Word(packet, 0) != SharedMessage.Bell)
+        {
+            throw Foreign();
+        }
+    }
+
+    private void Ring()
+    {
+        _ = socket.Send(bell, SocketFlags.None, out SocketError error);
+        if (error is not (SocketError.Success or SocketError.WouldBlock))
+        {
+            // It may have said why it went.
+            while (TryTakePacket())
+            {
+            }
+
+            throw Lost(new SocketException((int)error));
+        }
+    }
+
+    private void Take(ReadOnlySpan<byte> message)
+    {
+        uint index = SharedMessage.Word(message, 1);
+        if (index >= (uint)slots.Length || slots[index].Holder != Holder.Detector)
         {
             throw Foreign();
         }
 
         ref Slot slot = ref slots[index];
-        if (slot.Holder != Holder.Detector)
-        {
-            throw Foreign();
-        }
-
-        if (SharedMessage.Word(message, 0) == SharedMessage.Slot && message.Length == SharedMessage.SlotBytes)
+        uint count = SharedMessage.Word(message, 3);
+        if (SharedMessage.Word(message, 0) == SharedMessage.Slot)
         {
             slot.Holder = Holder.Nobody;
             slot.Generation = SharedMessage.Word(message, 2);
             free[freeCount++] = (int)index;
             Finish(ref slot, new SharedResult(slot.Timestamp, isDropped: true, [], 0));
         }
-        else if (SharedMessage.Word(message, 0) == SharedMessage.Result
-            && SharedMessage.TryReadResult(message, out ReadOnlySpan<Detection> detections) && slot.IsSubmitted)
+        else if (SharedMessage.Word(message, 0) == SharedMessage.Result && slot.IsSubmitted && count <= detections.Length)
         {
-            Finish(ref slot, new SharedResult(slot.Timestamp, isDropped: false, detections, (int)SharedMessage.Word(message, 4)));
+            Span<Detection> found = detections.AsSpan(0, (int)count);
+            rings.ToProducer.ReadResult((int)index, MemoryMarshal.AsBytes(found));
+            Finish(ref slot, new SharedResult(slot.Timestamp, isDropped: false, found, (int)SharedMessage.Word(message, 4)));
         }
         else
         {

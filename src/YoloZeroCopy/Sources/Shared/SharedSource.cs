@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy;
@@ -56,15 +55,10 @@ internal sealed class SharedSource : IDisposable
     }
 
     /// <summary>Lets the producer have a result, and then the handler, at whose end the slot is free.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask HandleAsync(SourceFrame frame, DetectionResult result)
+    public ValueTask HandleAsync(SourceFrame frame, DetectionResult result)
     {
-        if (connection is SharedConnection asking)
-        {
-            await asking.SendResultAsync((int)frame.Token, result).ConfigureAwait(false);
-        }
-
-        await handler(frame, result).ConfigureAwait(false);
+        connection?.SendResult((int)frame.Token, result);
+        return handler(frame, result);
     }
 
     /// <summary>Listens no more, and takes the socket's file away.</summary>
@@ -201,6 +195,18 @@ internal sealed class SharedSource : IDisposable
 
         SlotRing slots = feed.Source.Share(feed, slotBytes, user, onDevice);
         SharedConnection made = new(socket, feed, slots, slotBytes, (SharedMessage.Word(hello, 3) & SharedMessage.WantsResults) != 0);
-        return made.TryWelcome() ? made : null;
+        bool isWelcome = false;
+        try
+        {
+            isWelcome = made.TryWelcome();
+            return isWelcome ? made : null;
+        }
+        finally
+        {
+            if (!isWelcome)
+            {
+                made.Dispose();
+            }
+        }
     }
 }

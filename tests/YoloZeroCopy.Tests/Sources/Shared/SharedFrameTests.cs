@@ -166,7 +166,7 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
             }
 
             byte[] frame = Damage(SharedPeer.Frame(0, generation), random);
-            if (frame.Length > 0 && peer.Send(frame) && IsFrame(frame, generation))
+            if (frame.Length > 0 && peer.Submit(frame) && IsFrame(frame, generation))
             {
                 taken++;
                 generation = peer.NextGrant();
@@ -205,7 +205,7 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
         HubSource source = bed.Hub.AddShared("camera", path, static (_, _) => default, options: SharedBed.Patient);
         using (SharedPeer old = new(path))
         {
-            _ = old.Send(SharedPeer.Hello(version: 2));
+            _ = old.Send(SharedPeer.Hello(version: SharedMessage.Version + 1));
             Assert.Equal(SharedFrameRefusal.Version, old.Refusal());
         }
 
@@ -224,7 +224,7 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
         {
             using SharedPeer peer = new(path);
             _ = peer.Send(SharedPeer.Hello());
-            Assert.True(peer.Send(make(peer.FirstGrant())));
+            Assert.True(peer.Submit(make(peer.FirstGrant())));
             Assert.Equal(wanted, peer.Refusal());
         }
 
@@ -235,8 +235,8 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
         using SharedPeer twice = new(path);
         _ = twice.Send(SharedPeer.Hello());
         byte[] frame = SharedPeer.Frame(0, twice.FirstGrant());
-        _ = twice.Send(frame);
-        _ = twice.Send(frame);
+        _ = twice.Submit(frame);
+        _ = twice.Submit(frame);
         Assert.Equal(SharedFrameRefusal.Slot, twice.Refusal());
     }
 
@@ -386,21 +386,80 @@ public sealed class SharedFrameTests : IClassFixture<NativeProducer>, IDisposabl
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => outside);
         }
 
-        // Asks for results of 24 KiB each, guesses its grants, and reads nothing, until its results are stuck.
+        // Asks for results of 24 KiB each, looks at none of what it is told, and submits until the rings have gone round several times.
         using SharedPeer flood = new(path);
         _ = flood.Send(SharedPeer.Hello(flags: SharedMessage.WantsResults));
         uint generation = flood.FirstGrant();
-        bool isStuck = false;
-        for (int frame = 0; frame < 100 && !isStuck; frame++)
+        HubHarness.Until(() => flood.Word(SharedPeer.AnswersWritten) == 4, "all slots are granted");
+        for (uint frame = 0; frame < 500; frame++)
         {
-            Assert.True(flood.Send(SharedPeer.Frame(0, generation++)));
-            isStuck = !SpinWait.SpinUntil(() => source.Statistics.FramesHandled > frame, TimeSpan.FromMilliseconds(300));
+            Assert.True(flood.Submit(SharedPeer.Frame(0, generation++)));
+            HubHarness.Until(() => flood.Word(SharedPeer.AnswersWritten) == 4 + (2 * (frame + 1)), "each is answered");
         }
 
-        Assert.True(isStuck);
         await other.ProgressAsync(50);
         await source.RemoveAsync(drain: true).WaitAsync(SharedBed.Long);
         await other.StopAsync();
+    }
+
+    [Fact]
+    public async Task Words_of_the_rings_that_lie_end_the_connection_or_harm_who_wrote_them()
+    {
+        await using SharedBed bed = new();
+        HubSource source = bed.Hub.AddShared("camera", path, static (_, _) => default, options: SharedBed.Patient);
+        using Steady other = await Steady.StartAsync(bed, folder);
+
+        // More frames than can be, forwards and back, and packets for no frame, one or many.
+        foreach (Action<SharedPeer> lie in (IEnumerable<Action<SharedPeer>>)
+            [
+                static peer => peer.Word(SharedPeer.FramesWritten) = 65,
+                static peer => peer.Word(SharedPeer.FramesWritten) = uint.MaxValue,
+                static peer => peer.Word(SharedPeer.FramesWritten) = 0x80000000,
+                static _ => { },
+                static peer => Assert.True(peer.Send(SharedPeer.Bell)),
+            ])
+        {
+            using SharedPeer peer = new(path);
+            _ = peer.Send(SharedPeer.Hello());
+            _ = peer.FirstGrant();
+            lie(peer);
+            Assert.True(peer.Send(SharedPeer.Bell));
+            Assert.Equal(SharedFrameRefusal.Message, peer.Refusal());
+        }
+
+        // A slot that was never granted, in a ring that says so.
+        using (SharedPeer peer = new(path))
+        {
+            _ = peer.Send(SharedPeer.Hello());
+            _ = peer.FirstGrant();
+            peer.Word(SharedPeer.FramesWritten) = 1;
+            Assert.True(peer.Send(SharedPeer.Bell));
+            Assert.Equal(SharedFrameRefusal.Message, peer.Refusal());
+        }
+
+        // The words of the other side, overwritten all the time: frames come, or they do not, and the next producer gets all slots.
+        using (SharedPeer peer = new(path))
+        {
+            _ = peer.Send(SharedPeer.Hello());
+            uint generation = peer.FirstGrant();
+            Assert.True(peer.Submit(SharedPeer.Frame(0, generation)));
+            Random random = new(17);
+            for (int change = 0; change < 20_000; change++)
+            {
+                peer.Word(SharedPeer.AnswersWritten) = (uint)random.Next();
+                peer.Word(SharedPeer.ProducerSleeps) = (uint)random.Next();
+            }
+        }
+
+        using SharedProducer next = await SharedProducer.ConnectAsync(path).WaitAsync(SharedBed.Long);
+        for (int slot = 0; slot < next.SlotCount; slot++)
+        {
+            _ = await next.RentAsync().AsTask().WaitAsync(SharedBed.Long);
+        }
+
+        await other.StopAsync();
+        Assert.Null(bed.Detector.Fault);
+        Assert.InRange(source.Statistics.Faults, 6, 100);
     }
 
     [Fact]

@@ -1,14 +1,17 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using YoloZeroCopy.Interop;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>Speaks the protocol of shared frames by hand, to break it.</summary>
+/// <summary>Speaks the protocol of shared frames by hand, as native/frames/README.md has it, to break it.</summary>
 internal sealed class SharedPeer : IDisposable
 {
     private readonly Socket socket = new(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
-    private readonly byte[] buffer = new byte[SharedMessage.MaxResultBytes];
+    private readonly byte[] buffer = new byte[4096];
+    private SharedMemory? rings;
+    private uint answersRead;
 
     public SharedPeer(string path)
     {
@@ -16,8 +19,17 @@ internal sealed class SharedPeer : IDisposable
         socket.Connect(new UnixDomainSocketEndPoint(path));
     }
 
+    // Where the words of the rings lie.
+    public const int FramesWritten = 0;
+    public const int DetectorSleeps = 64;
+    public const int AnswersWritten = 128;
+    public const int ProducerSleeps = 192;
+
     /// <summary>Which memory it was welcomed with.</summary>
     public FileStatus Memory { get; private set; }
+
+    /// <summary>What wakes the other side.</summary>
+    public static byte[] Bell { get; } = [9, 0, 0, 0];
 
     public static byte[] Hello(uint version = SharedMessage.Version, uint flags = 0)
     {
@@ -29,8 +41,25 @@ internal sealed class SharedPeer : IDisposable
     public static byte[] Frame(uint slot, uint generation)
     {
         byte[] frame = new byte[SharedMessage.FrameBytes];
-        _ = SharedMessage.WriteFrame(frame, (int)slot, generation, SharedBed.Format, 0, 0);
+        SharedMessage.WriteFrame(frame, (int)slot, generation, SharedBed.Format, 0, 0);
         return frame;
+    }
+
+    /// <summary>A word of the rings' memory.</summary>
+    public ref uint Word(int at) => ref MemoryMarshal.Cast<byte, uint>(rings!.Memory.Span)[at / 4];
+
+    /// <summary>Submits a frame's message by the ring, or as a packet where it has another length; false where the other side is gone.</summary>
+    public bool Submit(byte[] message)
+    {
+        if (message.Length != SharedMessage.FrameBytes)
+        {
+            return Send(message);
+        }
+
+        ref uint written = ref Word(FramesWritten);
+        message.CopyTo(rings!.Memory.Span[(4096 + ((int)(written % 64) * 64))..]);
+        Volatile.Write(ref written, written + 1);
+        return Interlocked.Exchange(ref Word(DetectorSleeps), 0) == 0 || Send(Bell);
     }
 
     /// <summary>Sends a packet; false where the other side is gone.</summary>
@@ -66,6 +95,10 @@ internal sealed class SharedPeer : IDisposable
             Memory = memory;
         }
 
+        Assert.True(socket.Poll(SharedBed.Long, SelectMode.SelectRead));
+        Assert.Equal(SharedMessage.RingsBytes, SharedSystem.Receive(socket, buffer, out file));
+        Assert.Equal(SharedMessage.Rings, SharedMessage.Word(buffer, 0));
+        rings = SharedMemory.Open(file!, SharedMessage.Word(buffer, 3));
         return NextGrant();
     }
 
@@ -73,11 +106,18 @@ internal sealed class SharedPeer : IDisposable
     {
         while (true)
         {
-            ReadOnlySpan<byte> message = Receive();
-            Assert.Equal(SharedMessage.Slot, SharedMessage.Word(message, 0));
-            if (SharedMessage.Word(message, 1) == 0)
+            Volatile.Write(ref Word(ProducerSleeps), 1);
+            Interlocked.MemoryBarrier();
+            if (Volatile.Read(ref Word(AnswersWritten)) == answersRead)
             {
-                return SharedMessage.Word(message, 2);
+                Assert.Equal(Bell, Receive());
+                continue;
+            }
+
+            Span<uint> answer = MemoryMarshal.Cast<byte, uint>(rings!.Memory.Span.Slice(8192 + ((int)(answersRead++ % 128) * 32), 32));
+            if (answer[0] == SharedMessage.Slot && answer[1] == 0)
+            {
+                return answer[2];
             }
         }
     }
@@ -101,5 +141,9 @@ internal sealed class SharedPeer : IDisposable
         }
     }
 
-    public void Dispose() => socket.Dispose();
+    public void Dispose()
+    {
+        socket.Dispose();
+        rings?.Close();
+    }
 }

@@ -65,9 +65,9 @@ internal static unsafe partial class SharedSystem
 
     /// <summary>An anonymous file of this length whose pages are there, and which nobody can shorten, lengthen or seal further.</summary>
     /// <exception cref="IOException">The system has not so much memory, or no such files.</exception>
-    public static SafeFileHandle CreateSealed(long byteCount)
+    public static SafeFileHandle CreateSealed(long byteCount, string name = "yzc-frames")
     {
-        SafeFileHandle file = new(MemfdCreate("yzc-frames", CloseOnExec | AllowSealing), ownsHandle: true);
+        SafeFileHandle file = new(MemfdCreate(name, CloseOnExec | AllowSealing), ownsHandle: true);
         try
         {
             ThrowIf(file.IsInvalid, "memfd_create");
