@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace YoloZeroCopy.Gpu.Tests;
 
 /// <summary>Frames into a detector, answers out of it.</summary>
@@ -81,6 +83,32 @@ internal static class Feed
         }
 
         return found;
+    }
+
+    /// <summary>Frames a second of a detector that always has all its slots full.</summary>
+    public static async Task<double> RateAsync(YoloDetector detector, FrameFormat format, TimeSpan time)
+    {
+        Queue<ValueTask<DetectionResult>> pending = [];
+        long start = Stopwatch.GetTimestamp();
+        long frames = 0;
+        while (Stopwatch.GetElapsedTime(start) < time)
+        {
+            while (detector.TryRent(format, out FrameSlot slot))
+            {
+                pending.Enqueue(detector.SubmitAsync(slot));
+            }
+
+            (await pending.Dequeue()).Dispose();
+            frames++;
+        }
+
+        frames += pending.Count;
+        while (pending.TryDequeue(out ValueTask<DetectionResult> last))
+        {
+            (await last).Dispose();
+        }
+
+        return frames / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     public static async Task AssertNoSlotInUseAsync(YoloDetector detector)

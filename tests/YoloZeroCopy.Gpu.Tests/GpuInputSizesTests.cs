@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace YoloZeroCopy.Gpu.Tests;
 
 /// <summary>One detector at several input sizes: as each alone detects, and how much faster small frames are.</summary>
@@ -62,7 +60,9 @@ public sealed class GpuInputSizesTests(ITestOutputHelper output)
                 model, isRegistered ? options with { InputSizes = [320, 640] } : options with { InputSize = 640 });
             foreach (int side in (int[])[320, 640])
             {
-                double rate = await RateAsync(detector, new FrameFormat(PixelFormat.Bgr24, side, side));
+                FrameFormat format = new(PixelFormat.Bgr24, side, side);
+                _ = await Feed.RateAsync(detector, format, TimeSpan.FromSeconds(0.5));
+                double rate = await Feed.RateAsync(detector, format, TimeSpan.FromSeconds(2));
                 string what = $"frames of {side}, {(isRegistered ? "sizes 320 and 640" : "640 alone")}";
                 rates[what] = Math.Max(rate, rates.GetValueOrDefault(what));
                 output.WriteLine($"{what}: {rate:F0} frames/s; planned {detector.Memory.DeviceBytes >> 20} MiB, taken {detector.Memory.TakenDeviceBytes >> 20}");
@@ -77,37 +77,6 @@ public sealed class GpuInputSizesTests(ITestOutputHelper output)
         }
 
         Assert.InRange(rates["frames of 320, sizes 320 and 640"], rates["frames of 320, 640 alone"], double.MaxValue);
-    }
-
-    private static async Task<double> RateAsync(YoloDetector detector, FrameFormat format)
-    {
-        _ = await RunAsync(detector, format, TimeSpan.FromSeconds(0.5));
-        return await RunAsync(detector, format, TimeSpan.FromSeconds(2));
-    }
-
-    private static async Task<double> RunAsync(YoloDetector detector, FrameFormat format, TimeSpan time)
-    {
-        Queue<ValueTask<DetectionResult>> pending = [];
-        long start = Stopwatch.GetTimestamp();
-        long frames = 0;
-        while (Stopwatch.GetElapsedTime(start) < time)
-        {
-            while (detector.TryRent(format, out FrameSlot slot))
-            {
-                pending.Enqueue(detector.SubmitAsync(slot));
-            }
-
-            (await pending.Dequeue()).Dispose();
-            frames++;
-        }
-
-        frames += pending.Count;
-        while (pending.TryDequeue(out ValueTask<DetectionResult> last))
-        {
-            (await last).Dispose();
-        }
-
-        return frames / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     private static async Task<Detection[]> DetectAsync(YoloDetector detector, ReadOnlyMemory<byte> pixels, FrameFormat format)

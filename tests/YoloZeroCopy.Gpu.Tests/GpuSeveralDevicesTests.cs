@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Gpu.Tests;
@@ -55,8 +54,8 @@ public sealed class GpuSeveralDevicesTests(ITestOutputHelper output) : IDisposab
         {
             foreach ((string name, YoloDetector detector) in ((string, YoloDetector)[])[("cuda:0", one), ("cuda:1", other), ("cuda:0,1", both)])
             {
-                _ = await RateAsync(detector, format, TimeSpan.FromSeconds(0.3));
-                double rate = await RateAsync(detector, format, TimeSpan.FromSeconds(2));
+                _ = await Feed.RateAsync(detector, format, TimeSpan.FromSeconds(0.3));
+                double rate = await Feed.RateAsync(detector, format, TimeSpan.FromSeconds(2));
                 rates[name] = Math.Max(rate, rates.GetValueOrDefault(name));
                 output.WriteLine($"{name}: {rate:F0} frames/s");
             }
@@ -114,29 +113,4 @@ public sealed class GpuSeveralDevicesTests(ITestOutputHelper output) : IDisposab
 
     private static void SkipUnlessTwo() =>
         Assert.SkipUnless(CudaDriver.DeviceCount >= 2, $"This machine shows {CudaDriver.DeviceCount} CUDA device; two are needed.");
-
-    private static async Task<double> RateAsync(YoloDetector detector, FrameFormat format, TimeSpan time)
-    {
-        Queue<ValueTask<DetectionResult>> pending = [];
-        long start = Stopwatch.GetTimestamp();
-        long frames = 0;
-        while (Stopwatch.GetElapsedTime(start) < time)
-        {
-            while (detector.TryRent(format, out FrameSlot slot))
-            {
-                pending.Enqueue(detector.SubmitAsync(slot));
-            }
-
-            (await pending.Dequeue()).Dispose();
-            frames++;
-        }
-
-        frames += pending.Count;
-        while (pending.TryDequeue(out ValueTask<DetectionResult> last))
-        {
-            (await last).Dispose();
-        }
-
-        return frames / Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
 }
