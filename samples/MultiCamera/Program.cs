@@ -8,6 +8,7 @@ using MultiCamera.Settings;
 using MultiCamera.Web;
 using OpenTelemetry.Metrics;
 using YoloZeroCopy;
+using YoloZeroCopy.Server;
 
 const int WrongSettings = 2;
 const int DetectorFailed = 70;
@@ -59,7 +60,7 @@ _ = builder.Services.AddSingleton(services => services.GetRequiredService<SiteOu
 _ = builder.Services.AddSingleton(services => new Site(
     detector, services.GetRequiredService<SiteOutlets>().All, services.GetRequiredService<ILogger<Site>>()));
 _ = builder.Services.AddSingleton<SiteMetrics>();
-_ = builder.Services.AddSingleton<PrometheusText>();
+_ = builder.Services.AddSingleton(static _ => new PrometheusText(SiteMetrics.IsShown));
 _ = builder.Services.AddSingleton(file);
 _ = builder.Services.AddSingleton<SiteService>();
 _ = builder.Services.AddHostedService(services => services.GetRequiredService<SiteService>());

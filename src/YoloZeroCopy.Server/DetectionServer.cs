@@ -72,7 +72,7 @@ public sealed class DetectionServer : IAsyncDisposable
         models = new ModelRepository(options, logger);
         regions = new SharedRegions(options, models);
         metrics = new ServerMetrics(logger, models);
-        prometheus = new PrometheusText(metrics.Meter);
+        prometheus = new PrometheusText(meter => meter.Name == PrometheusText.LibraryMeter || ReferenceEquals(meter, metrics.Meter));
         inference = new Inference(options, models, regions, metrics);
         Access access = new(options);
         RequestGate gate = new(options, metrics);

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using MultiCamera.Alarms;
 using MultiCamera.Cameras;
+using YoloZeroCopy.Server;
 
 namespace MultiCamera.Web;
 
@@ -36,6 +37,9 @@ internal sealed class SiteMetrics : IDisposable
             "multicamera.outlet.delivered", () => EachOutlet(outlet => outlet.Delivered), "{alarm}", "Alarms handed over");
         _ = meter.CreateObservableCounter("multicamera.outlet.dropped", () => EachOutlet(outlet => outlet.Dropped), "{alarm}", "Alarms lost");
     }
+
+    /// <summary>Whether a meter is the program's or the library's.</summary>
+    public static bool IsShown(Meter meter) => meter.Name is Name or PrometheusText.LibraryMeter;
 
     public void Dispose() => meter.Dispose();
 

@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using MultiCamera.Alarms;
 using MultiCamera.Cameras;
 using MultiCamera.Outlets;
+using YoloZeroCopy.Server;
 
 namespace MultiCamera.Web;
 

@@ -21,12 +21,12 @@ internal sealed class PrometheusText : IDisposable
     private readonly SortedDictionary<string, (Instrument Instrument, List<Series> Series)> families = new(StringComparer.Ordinal);
     private readonly MeterListener listener = new();
 
-    /// <param name="meter">The server's own meter; that of the library is shown, too.</param>
-    public PrometheusText(Meter meter)
+    /// <param name="isShown">Which meters.</param>
+    public PrometheusText(Func<Meter, bool> isShown)
     {
         listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name == LibraryMeter || ReferenceEquals(instrument.Meter, meter))
+            if (isShown(instrument.Meter))
             {
                 listener.EnableMeasurementEvents(instrument);
             }

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using MultiCamera.Web;
+using YoloZeroCopy.Server;
 
 namespace MultiCamera.Tests.Web;
 
@@ -7,7 +8,7 @@ public sealed class PrometheusTextTests : IDisposable
 {
     // Another meter of the program's name, beside whatever other tests have.
     private readonly Meter meter = new(SiteMetrics.Name);
-    private readonly PrometheusText text = new();
+    private readonly PrometheusText text = new(SiteMetrics.IsShown);
 
     public void Dispose()
     {
