@@ -15,7 +15,7 @@ internal static class FakeCudaDetector
             options.MaxBatch,
             options.MaxBatch,
             CudaLaneMemory.Align(options.SlotBytes),
-            engine.InputBytes,
+            engine.LaneInputBytes,
             engine.OutputBytes,
             shared.Decode.ScratchBytes,
             shared.Decode.ResultBytes,

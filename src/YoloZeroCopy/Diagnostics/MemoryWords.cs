@@ -9,7 +9,7 @@ public enum MemoryItem
     /// <summary>Frames on the device, where the batches in flight are uploaded to.</summary>
     Frames,
 
-    /// <summary>Input tensors.</summary>
+    /// <summary>Input tensors; none where the engine's first layer reads frames.</summary>
     Inputs,
 
     /// <summary>Output tensors.</summary>

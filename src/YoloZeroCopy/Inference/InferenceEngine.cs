@@ -49,6 +49,9 @@ internal abstract class InferenceEngine : IDisposable
         ? checked(LayerNetwork.InputChannels * Model.InputWidth * Model.InputHeight * sizeof(ushort))
         : Model.InputBytes;
 
+    /// <summary>Bytes of a lane's input tensor for one picture: none where its contexts read pictures.</summary>
+    public int LaneInputBytes => TakesPictures ? 0 : InputBytes;
+
     /// <summary>Bytes of what a context gives for one picture.</summary>
     public int OutputBytes => Head?.PictureBytes ?? Model.OutputBytes;
 
@@ -107,7 +110,8 @@ internal abstract class InferenceEngine : IDisposable
     /// </summary>
     /// <param name="batch">Pictures per run; <see cref="ModelInfo.FixedBatch"/> where that is not 0.</param>
     /// <param name="input">
-    /// Address of the input tensor on the engine's device, as <see cref="InputLayout"/> says; the caller owns it and keeps it alive.
+    /// Address of the input tensor on the engine's device, as <see cref="InputLayout"/> says; the caller owns it and keeps it alive. 0 for a context
+    /// that is only run on pictures, which <see cref="TakesPictures"/> allows.
     /// </param>
     /// <param name="output">
     /// Address of the output tensor on the engine's device, <c>[batch, rows, columns]</c>, or of the maps of <see cref="Head"/> one behind the other;
@@ -143,6 +147,7 @@ internal abstract class EngineContext : IDisposable
 
     /// <summary>Runs the model on the bound tensors: at once on the CPU, in order on the context's stream on a GPU.</summary>
     /// <exception cref="InferenceException">The engine failed; the message is the runtime's own.</exception>
+    /// <exception cref="NotSupportedException">The context was made without an input tensor.</exception>
     public abstract void Enqueue();
 
     /// <summary>Runs the model on pictures: preprocessing is part of its first layer, and the input tensor is neither written nor read.</summary>

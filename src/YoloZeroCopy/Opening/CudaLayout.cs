@@ -38,7 +38,7 @@ internal sealed class CudaLayout : DetectorLayout
             MaxBatch = MaxBatch,
             Slots = SlotCount,
             SlotBytes = options.SlotBytes,
-            InputSizes = SizesOf(engine, Buckets.AsSpan(), ComputeCount, static sized => (long)sized.InputBytes + sized.OutputBytes),
+            InputSizes = SizesOf(engine, Buckets.AsSpan(), ComputeCount, static sized => (long)sized.LaneInputBytes + sized.OutputBytes),
             Budget = budget,
         };
     }
@@ -63,7 +63,7 @@ internal sealed class CudaLayout : DetectorLayout
         maxBatch,
         Math.Max(maxBatch, sized.Max(static one => one.Engine.MinBatch)),
         FramePool.StepOf(slotBytes),
-        sized.Max(static one => one.Engine.InputBytes),
+        sized.Max(static one => one.Engine.LaneInputBytes),
         sized.Max(static one => one.Engine.OutputBytes),
         sized.Max(static one => one.Decode.ScratchBytes),
         sized.Max(static one => one.Decode.ResultBytes),

@@ -116,7 +116,7 @@ internal static class CudaParts
         (double decode, double scan, _) = kernels.Decode(batch, repeats, stop);
         LayerTime[] layers = EngineProfile.Replay(device.Context, lane, repeats, stop);
         KernelClass[] preprocessing = [];
-        if (lane.Context is CudnnContext { Stem: StemStep stem })
+        if (lane.Context is CudnnContext { Stem: KernelStep stem })
         {
             layers[0] = new LayerTime(stem.Label.Kind, stem.Label.Size, kernels.Stem(stem, lane.Stream, batch, repeats, stop));
         }

@@ -72,7 +72,7 @@ internal sealed unsafe class KernelBenchmark : IDisposable
     /// <param name="batch">Its batch.</param>
     /// <param name="repeats">Replays of the graph.</param>
     /// <param name="stop">Ends it.</param>
-    public double Stem(StemStep first, CudaStream on, int batch, int repeats, CancellationToken stop)
+    public double Stem(KernelStep first, CudaStream on, int batch, int repeats, CancellationToken stop)
     {
         long frameStep = CudaLaneMemory.Align(format.ByteCount);
         int sets = SetsFor(batch * frameStep);

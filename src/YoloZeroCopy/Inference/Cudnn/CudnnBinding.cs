@@ -24,7 +24,7 @@ internal sealed class CudnnBinding
     /// <param name="handle">A handle on the stream.</param>
     /// <param name="weights">Device address of the weights.</param>
     /// <param name="batch">Pictures.</param>
-    /// <param name="input">Device address of the input.</param>
+    /// <param name="input">Device address of the input; 0 where only <see cref="Stem"/> is run.</param>
     /// <param name="output">Device address of the maps, all pictures of the first one, then all of the next.</param>
     /// <param name="stream">The stream.</param>
     public CudnnBinding(
@@ -57,18 +57,20 @@ internal sealed class CudnnBinding
     /// <summary>Bytes of that which lie before the memory that convolutions work in.</summary>
     public static long ActivationBytes(LayerNetwork network, int batch) => CudaLaneMemory.Align(LayerMemory.Plan(network, batch).Bytes);
 
-    /// <summary>Adds a step for each launch, in order. The caller disposes them, also those that are there when this throws.</summary>
+    /// <summary>Adds a step for each launch, in order; without an input, from the second one on. The caller disposes them, also those that are there
+    /// when this throws.</summary>
     public void AddSteps(List<CudnnStep> steps)
     {
-        foreach ((Layer layer, LayerLaunch? launch) in Launches(network, ViewOf, batch, weights))
+        foreach ((Layer layer, LayerLaunch? launch) in Launches(network, ViewOf, batch, weights).Skip(buffers[0] == 0 ? 1 : 0))
         {
             steps.Add(launch is LayerLaunch own ? Bind(LabelOf(layer), own) : Bind((ConvolutionLayer)layer));
         }
     }
 
-    /// <summary>What takes the first step's place where pictures are read instead of the input; null where nothing can.</summary>
-    public StemStep? Stem() => LayerKernels.StemOf(network) is ConvolutionLayer first
-        ? new StemStep(LabelOf(first), LayerKernels.Stem(first, ViewOf, batch, weights), kernels, stream)
+    /// <summary>What takes the first step's place where pictures are read instead of the input (<see cref="LayerKernels.Stem"/>); null where nothing
+    /// can. It is run on pictures only.</summary>
+    public KernelStep? Stem() => LayerKernels.StemOf(network) is ConvolutionLayer first
+        ? Bind(LabelOf(first) with { Kind = "stem" }, LayerKernels.Stem(first, ViewOf, batch, weights))
         : null;
 
     /// <summary>Names of the library's kernels that a network needs from frames to its maps.</summary>

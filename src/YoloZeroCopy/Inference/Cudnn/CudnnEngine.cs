@@ -344,7 +344,7 @@ internal sealed class CudnnEngine : InferenceEngine
     /// <param name="queue">The stream that it is queued on.</param>
     private CudnnContext CreateContext(int batch, nint input, nint output, nint stream, CudnnHandle? handle, nint queue)
     {
-        model.CheckTensors(batch, input, output);
+        model.CheckTensors(batch, TakesPictures ? output : input, output);
         ArgumentOutOfRangeException.ThrowIfZero(stream);
         if (!root.compiled.ContainsKey(batch))
         {
@@ -373,7 +373,7 @@ internal sealed class CudnnEngine : InferenceEngine
             CudnnBinding binding = new(
                 network, plans, kernels, workspace, handle, root.weights.Address.Value, batch, (ulong)input, (ulong)output, queue);
             binding.AddSteps(steps);
-            return new CudnnContext([.. steps], binding.Stem(), () =>
+            return new CudnnContext([.. steps], binding.Stem(), hasInput: input != 0, () =>
             {
                 steps.ForEach(static step => step.Dispose());
                 release();

@@ -33,6 +33,9 @@ internal sealed class CudnnEngineOnPaper : InferenceEngine
     public override InputLayout InputLayout => InputLayout.ChannelsLast4;
 
     /// <inheritdoc/>
+    public override bool TakesPictures => LayerKernels.StemOf(network) is not null;
+
+    /// <inheritdoc/>
     public override string Description => "cuDNN in half precision";
 
     /// <summary>Reads a model, if it is one that the engine would run.</summary>

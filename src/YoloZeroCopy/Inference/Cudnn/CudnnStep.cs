@@ -27,28 +27,17 @@ internal sealed class CudnnConvolutionStep(StepLabel label, CudnnPlan plan, Cudn
 /// <summary>A kernel of ours.</summary>
 internal sealed class KernelStep(StepLabel label, CudaKernel kernel, CUstream stream, LayerLaunch launch) : CudnnStep(label)
 {
-    public override void Enqueue() =>
-        kernel.Launch(stream, new CudaSize(launch.Grid.X, launch.Grid.Y, launch.Grid.Z), new CudaSize(launch.Grid.Threads), launch.Parameters);
+    public override void Enqueue() => Enqueue(launch.Parameters);
+
+    /// <summary>Queues a run on another input: of the stem, the device address of a batch of <see cref="KernelPicture"/>. Allocates nothing.</summary>
+    public void Enqueue(ulong input) => Enqueue(launch.Parameters with { Input = input });
 
     public override void Dispose()
     {
     }
-}
 
-/// <summary>The first step, and preprocessing with it: <see cref="LayerKernels.Stem"/>.</summary>
-/// <param name="label">The step whose place it takes.</param>
-/// <param name="launch">The launch, without pictures.</param>
-/// <param name="kernels">Where its kernel comes from.</param>
-/// <param name="stream">The stream.</param>
-internal sealed class StemStep(StepLabel label, LayerLaunch launch, KernelSet kernels, CUstream stream)
-{
-    private readonly CudaKernel kernel = kernels.Get(launch.Kernel);
-
-    public StepLabel Label => label with { Kind = "stem" };
-
-    /// <summary>Queues a run on pictures: the device address of a batch of <see cref="KernelPicture"/>. Allocates nothing.</summary>
-    public void Enqueue(ulong pictures) => kernel.Launch(
-        stream, new CudaSize(launch.Grid.X, launch.Grid.Y, launch.Grid.Z), new CudaSize(launch.Grid.Threads), launch.Parameters with { Input = pictures });
+    private void Enqueue(in LayerParameters parameters) =>
+        kernel.Launch(stream, new CudaSize(launch.Grid.X, launch.Grid.Y, launch.Grid.Z), new CudaSize(launch.Grid.Threads), parameters);
 }
 
 /// <summary>What a step is, in words.</summary>

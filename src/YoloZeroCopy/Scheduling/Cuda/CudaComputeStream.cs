@@ -26,15 +26,16 @@ internal sealed class CudaComputeStream : IDisposable
             throw;
         }
 
-        Input = tensors.Address.Value;
-        Output = Input + (ulong)CudaLaneMemory.Align(sizes.TensorBatch * sizes.InputBytes);
+        Input = sizes.InputBytes == 0 ? 0 : tensors.Address.Value;
+        Output = tensors.Address.Value + (ulong)CudaLaneMemory.Align(sizes.TensorBatch * sizes.InputBytes);
     }
 
     public CudaStream Stream { get; }
 
-    /// <summary>Device addresses.</summary>
+    /// <summary>Device address; 0 where there is no input tensor, since the engine reads pictures.</summary>
     public ulong Input { get; }
 
+    /// <summary>Device address.</summary>
     public ulong Output { get; }
 
     /// <summary>The context for a batch bucket, made at the first call. The dispatcher thread only.</summary>

@@ -69,7 +69,7 @@ internal sealed unsafe class CudaLaneMemory : IDisposable
 /// <param name="Batch">Frames of a batch.</param>
 /// <param name="TensorBatch">Pictures of a tensor: the batch, or what the model is fixed to or takes at least.</param>
 /// <param name="FrameStep">Bytes from frame to frame: those from slot to slot, so that one copy can take several frames.</param>
-/// <param name="InputBytes">Bytes of a picture's input.</param>
+/// <param name="InputBytes">Bytes of a picture's input; 0 where the engine reads pictures where they lie.</param>
 /// <param name="OutputBytes">Bytes of a picture's output.</param>
 /// <param name="ScratchBytes">Bytes of scratch memory for a picture's decoding.</param>
 /// <param name="ResultBytes">Bytes of a picture's result.</param>
@@ -109,7 +109,9 @@ internal readonly record struct CudaLaneSizes(
             Of(MemoryItem.Results, MemoryPlace.Device, lanes, "lanes", DeviceBytes - frames - AllScratchBytes),
             Of(MemoryItem.Results, MemoryPlace.Pinned, lanes, "lanes", HostBytes),
             Of(MemoryItem.Graphs, MemoryPlace.Device, lanes, "lanes", (HasResultStream ? 2 : 1) * InputSizes * GraphBytes),
-            Of(MemoryItem.Inputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * InputBytes)),
+            InputBytes == 0
+                ? new MemoryPlanEntry(MemoryItem.Inputs, MemoryPlace.Device, 0, MemoryEvidence.Formula, "none: the first layer reads frames")
+                : Of(MemoryItem.Inputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * InputBytes)),
             Of(MemoryItem.Outputs, MemoryPlace.Device, computes, "compute streams", CudaLaneMemory.Align(TensorBatch * OutputBytes)),
             Of(MemoryItem.Workspace, MemoryPlace.Device, lanes, "lanes", AllScratchBytes),
         ];

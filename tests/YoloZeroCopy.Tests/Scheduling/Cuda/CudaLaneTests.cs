@@ -177,6 +177,33 @@ public sealed class CudaLaneTests(CompiledSources sources)
     }
 
     [Fact]
+    public async Task An_engine_that_takes_pictures_is_given_them_and_has_no_input_tensor()
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine engine = new() { ReadsPictures = true };
+        FakeCudaEngine other = new();
+        CudaLaneSizes sizes = SizesOf(engine);
+        Assert.Equal(SizesOf(other).ComputeBytes - CudaLaneMemory.Align(4L * other.InputBytes), sizes.ComputeBytes);
+        MemoryPlanEntry inputs = sizes.Plan(2, 1).Single(static entry => entry.Item == MemoryItem.Inputs);
+        Assert.Equal((0, "none: the first layer reads frames"), (inputs.Bytes, inputs.Basis));
+        await using (CudaHarness harness = new(driver, engine))
+        {
+            Assert.Null(harness.Shared.Preprocess);
+            (await harness.Submit()).Dispose();
+            Assert.All(engine.Tensors, static tensors => Assert.Equal(0, tensors.Input));
+
+            // Two lanes, each with its own.
+            Assert.Equal(2, engine.Pictures.Count);
+            Assert.DoesNotContain(0UL, engine.Pictures);
+        }
+
+        driver.AssertClean();
+
+        static CudaLaneSizes SizesOf(FakeCudaEngine engine) =>
+            CudaLayout.SizesOf(EngineAtSize.AllOf(engine, new DecodingOptions()), maxBatch: 4, slotBytes: 4096, laneCount: 2);
+    }
+
+    [Fact]
     public async Task Times_of_upload_and_computing_are_known_and_those_inside_the_graph_absent()
     {
         DriverDouble driver = new(sources);

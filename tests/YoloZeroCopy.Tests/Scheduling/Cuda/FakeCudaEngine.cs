@@ -44,9 +44,17 @@ internal sealed class FakeCudaEngine : InferenceEngine
     /// <summary>What it gives instead of the model's output; its input then has its channels last.</summary>
     public DetectionHead? HeadOfMaps { get; init; }
 
+    public override bool TakesPictures => ReadsPictures;
+
+    /// <summary>Whether its contexts read pictures, and have no input.</summary>
+    public bool ReadsPictures { get; init; }
+
+    /// <summary>Where the pictures of its runs were.</summary>
+    public HashSet<ulong> Pictures { get; } = [];
+
     public override EngineContext CreateContext(int batch, nint input, nint output, nint stream)
     {
-        Assert.NotEqual(0, input);
+        Assert.Equal(ReadsPictures, input == 0);
         Assert.NotEqual(0, output);
         Assert.NotEqual(0, stream);
         Assert.NotEqual(input, output);
@@ -66,8 +74,16 @@ internal sealed class FakeCudaEngine : InferenceEngine
 
         public override bool CanCapture => engine.GraphFallbackReason is null;
 
+        public override void Enqueue(ulong pictures)
+        {
+            Assert.True(engine.ReadsPictures);
+            engine.Pictures.Add(pictures);
+            engine.Enqueued++;
+        }
+
         public override void Enqueue()
         {
+            Assert.False(engine.ReadsPictures);
             engine.Enqueued++;
             engine.OnEnqueue?.Invoke();
         }
