@@ -15,7 +15,7 @@ public sealed class ServeTests
         using ModelFolder folder = new();
         File.Copy(SampleAssets.Model, folder.File("conveyor.onnx"));
         await File.WriteAllTextAsync(folder.File("token"), "0123456789abcdef\n");
-        int port = FreePort();
+        int port = LocalPort.Free();
         using YzcProcess process = YzcProcess.Start(
             [], "serve", "--models", folder.Path, "--device", "cpu", "--http-port", $"{port}", "--grpc-port", "0", "--token-file", folder.File("token"));
         using HttpClient http = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromMinutes(2) };
@@ -59,12 +59,5 @@ public sealed class ServeTests
         {
             return false;
         }
-    }
-
-    private static int FreePort()
-    {
-        using System.Net.Sockets.TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

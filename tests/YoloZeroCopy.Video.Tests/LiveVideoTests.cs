@@ -13,9 +13,6 @@ public sealed class LiveVideoTests : IDisposable
     private const string Refuse = "echo '[rtsp @ 0x1] [error] method DESCRIBE failed: 401 Unauthorized' >&2\nexit 1\n";
     private static readonly TimeSpan Frame = TimeSpan.FromMilliseconds(40);
 
-    // Of what nobody times: where the clock is not moved, a fault would be waited for without end.
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
-
     private readonly TempFolder folder = new();
     private readonly ManualTime time = new();
     private readonly ConcurrentQueue<VideoState> states = [];
@@ -42,21 +39,21 @@ public sealed class LiveVideoTests : IDisposable
         Task<bool> read = reader.ReadFrameAsync(frame).AsTask();
         if (cause == VideoState.Stalled)
         {
-            await UntilAsync(() => reader.IsWaiting);
+            await Until.TrueAsync(() => reader.IsWaiting);
             time.Advance(TimeSpan.FromSeconds(1.9));
             Assert.Equal(VideoState.Live, reader.State);
             time.Advance(TimeSpan.FromSeconds(0.1));
         }
 
-        await UntilAsync(() => reader.State == cause);
+        await Until.TrueAsync(() => reader.State == cause);
         Assert.Contains(words, reader.Fault, StringComparison.Ordinal);
         for (int i = 0; i < 3; i++)
         {
             _ = await time.PassDelayAsync();
-            await UntilAsync(() => Starts() >= i + 2);
+            await Until.TrueAsync(() => Starts() >= i + 2);
         }
 
-        Assert.True(await read.WaitAsync(Limit));
+        Assert.True(await read.WaitAsync(Until.Limit));
         TimeSpan gap = time.GetElapsedTime(lost);
         Assert.Equal(Frame + gap, reader.Timestamp);
         Assert.True(await reader.ReadFrameAsync(frame));
@@ -77,14 +74,14 @@ public sealed class LiveVideoTests : IDisposable
             AssertDelay(expected, await time.PassDelayAsync());
         }
 
-        await connecting.WaitAsync(Limit);
+        await connecting.WaitAsync(Until.Limit);
         Task<bool> read = Task.FromResult(true);
         byte[] frame = new byte[24];
         Assert.True(await reader.ReadFrameAsync(frame));
         foreach ((double healthy, double expected) in ((double, double)[])[(9.9, 5), (10, 0.25)])
         {
             // The first frame was read, the last is, and then the end.
-            Assert.True(await read.WaitAsync(Limit));
+            Assert.True(await read.WaitAsync(Until.Limit));
             Assert.True(await reader.ReadFrameAsync(frame));
             time.Advance(TimeSpan.FromSeconds(healthy));
             File.WriteAllText(folder.File("fake-ffmpeg.go"), "");
@@ -106,11 +103,11 @@ public sealed class LiveVideoTests : IDisposable
         Task connecting = reader.ConnectAsync();
 
         // The first run must have said that it began, or the next one would take its part.
-        await UntilAsync(() => reader.IsWaiting && Starts() == 1);
+        await Until.TrueAsync(() => reader.IsWaiting && Starts() == 1);
         time.Advance(TimeSpan.FromSeconds(20));
-        await UntilAsync(() => reader.State == VideoState.Stalled);
+        await Until.TrueAsync(() => reader.State == VideoState.Stalled);
         _ = await time.PassDelayAsync();
-        await connecting.WaitAsync(Limit);
+        await connecting.WaitAsync(Until.Limit);
 
         Assert.Contains("no frame came for 20 s", string.Join(' ', reasons), StringComparison.Ordinal);
         Assert.Equal(VideoState.Live, reader.State);
@@ -141,7 +138,7 @@ public sealed class LiveVideoTests : IDisposable
         Task<bool> read = reader.ReadFrameAsync(frame).AsTask();
         if (end == Wait)
         {
-            await UntilAsync(() => reader.IsWaiting);
+            await Until.TrueAsync(() => reader.IsWaiting);
             time.Advance(TimeSpan.FromSeconds(2));
         }
 
@@ -161,11 +158,11 @@ public sealed class LiveVideoTests : IDisposable
         Assert.True(await reader.ReadFrameAsync(frame));
 
         Task<bool> read = reader.ReadFrameAsync(frame).AsTask();
-        await UntilAsync(() => reader.IsWaiting);
+        await Until.TrueAsync(() => reader.IsWaiting);
         time.Advance(TimeSpan.FromSeconds(9.9));
         Assert.Equal(VideoState.Live, reader.State);
         time.Advance(TimeSpan.FromSeconds(0.1));
-        await UntilAsync(() => reader.State == VideoState.Stalled);
+        await Until.TrueAsync(() => reader.State == VideoState.Stalled);
 
         await reader.DisposeAsync();
         _ = await Assert.ThrowsAsync<ObjectDisposedException>(() => read);
@@ -194,7 +191,7 @@ public sealed class LiveVideoTests : IDisposable
         while (true)
         {
             last = reader.ReadPacketAsync(packet).AsTask();
-            await UntilAsync(() => last.IsCompleted || reader.State == VideoState.Stalled);
+            await Until.TrueAsync(() => last.IsCompleted || reader.State == VideoState.Stalled);
             if (!last.IsCompleted)
             {
                 break;
@@ -271,7 +268,7 @@ public sealed class LiveVideoTests : IDisposable
         Assert.True(await reader.ReadFrameAsync(frame));
         Assert.True(await reader.ReadFrameAsync(frame));
         Task<bool> read = reader.ReadFrameAsync(frame).AsTask();
-        await UntilAsync(() => reader.State == VideoState.Failed);
+        await Until.TrueAsync(() => reader.State == VideoState.Failed);
         if (when > 0)
         {
             _ = await time.PassDelayAsync();
@@ -279,7 +276,7 @@ public sealed class LiveVideoTests : IDisposable
 
         if (when > 1)
         {
-            await UntilAsync(() => Starts() == 2);
+            await Until.TrueAsync(() => Starts() == 2);
         }
 
         Task other = Task.Run(async () => await reader.DisposeAsync());
@@ -304,7 +301,7 @@ public sealed class LiveVideoTests : IDisposable
         using CancellationTokenSource cancellation = new();
         Task<bool> read = reader.ReadFrameAsync(frame, cancellation.Token).AsTask();
         _ = await time.PassDelayAsync();
-        await UntilAsync(() => Starts() == 2);
+        await Until.TrueAsync(() => Starts() == 2);
 
         await cancellation.CancelAsync();
 
@@ -373,11 +370,11 @@ public sealed class LiveVideoTests : IDisposable
             _ = await answering.SendAsync("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n"u8.ToArray());
         }
 
-        Assert.True(await read.WaitAsync(Limit));
+        Assert.True(await read.WaitAsync(Until.Limit));
         Assert.Equal((VideoState.Live, 2, 2L), (reader.State, Starts(), reader.Statistics.Connections));
 
         // A fault is counted first, then told, and then it is the state.
-        Task LostAsync(long faults, VideoState state, string words) => UntilAsync(() =>
+        Task LostAsync(long faults, VideoState state, string words) => Until.TrueAsync(() =>
             reader.Statistics.Faults == faults && reader.State == state && reader.Fault!.Contains(words, StringComparison.Ordinal));
     }
 
@@ -392,15 +389,6 @@ public sealed class LiveVideoTests : IDisposable
         Assert.DoesNotContain("r3t", File.ReadAllText(fake + ".args"), StringComparison.Ordinal);
         Assert.Contains(@"file 'rtsp://operator:s3c'\''r3t@127.0.0.1:1/a'", File.ReadAllText(fake + ".list"), StringComparison.Ordinal);
         Assert.Equal("rtsp://***@127.0.0.1:1/a", reader.Name);
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using CancellationTokenSource limit = new(Limit);
-        while (!condition())
-        {
-            await Task.Delay(5, limit.Token);
-        }
     }
 
     private int Starts() => File.Exists(folder.File("pids")) ? File.ReadAllLines(folder.File("pids")).Length : 0;

@@ -87,7 +87,7 @@ public sealed class RepeatTests : IDisposable
             Assert.True(await reader.ReadFrameAsync(frame));
             Assert.True(await reader.ReadFrameAsync(frame));
             Assert.Equal(pass, reader.Statistics.Connections);
-            await UntilAsync(() => Starts() == (pass == 1 ? 1 : pass + 1));
+            await Until.TrueAsync(() => Starts() == (pass == 1 ? 1 : pass + 1));
         }
 
         int Starts() => File.Exists(ffmpeg + ".starts") ? File.ReadAllLines(ffmpeg + ".starts").Length : 0;
@@ -123,14 +123,14 @@ public sealed class RepeatTests : IDisposable
         VideoReader reader = await VideoReader.OpenAsync(path, new VideoReaderOptions { FfmpegPath = ffmpeg, Repeats = true });
         byte[] frame = new byte[reader.Format.ByteCount];
         Assert.True(await reader.ReadFrameAsync(frame));
-        await UntilAsync(() => File.ReadAllLines(ffmpeg + ".starts").Length == 2);
+        await Until.TrueAsync(() => File.ReadAllLines(ffmpeg + ".starts").Length == 2);
         Assert.True(await reader.ReadFrameAsync(frame));
         Task<bool> waiting = reader.ReadFrameAsync(frame).AsTask();
         await reader.DisposeAsync();
         _ = await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
         foreach (string id in File.ReadAllLines(ffmpeg + ".starts"))
         {
-            await UntilAsync(() => !Directory.Exists("/proc/" + id));
+            await Until.TrueAsync(() => !Directory.Exists("/proc/" + id));
         }
     }
 
@@ -143,15 +143,6 @@ public sealed class RepeatTests : IDisposable
 
     private static Task<VideoReader> OpenAsync(string path, bool readsPackets) => VideoReader.OpenAsync(
         path, new VideoReaderOptions { FfmpegPath = Clips.Ffmpeg(), ReadsPackets = readsPackets, Repeats = true });
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
-        while (!condition())
-        {
-            await Task.Delay(5, limit.Token);
-        }
-    }
 
     /// <summary>A video, or a folder of pictures where the name is one for many.</summary>
     private async Task<string> MakeAsync(string name, string codec)

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace YoloZeroCopy.Video.Tests;
 
@@ -10,7 +8,7 @@ internal sealed class RtspServer(string file, string? login = null, int cameras 
     private const string Python = "/usr/bin/python3";
     private Process? process;
 
-    public int Port { get; } = FreePort();
+    public int Port { get; } = LocalPort.Free();
 
     public string? Login { get; set; } = login;
 
@@ -32,14 +30,6 @@ internal sealed class RtspServer(string file, string? login = null, int cameras 
         await python.WaitForExitAsync();
         string last = error.Trim().Split('\n')[^1];
         Assert.SkipUnless(python.ExitCode == 0, $"GStreamer's RTSP server is not installed, which eng/video-test-packages.sh does: {last}");
-    }
-
-    /// <summary>A port that nobody listens on.</summary>
-    public static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public async Task StartAsync()

@@ -191,19 +191,19 @@ public sealed class RtspTests(ITestOutputHelper output) : IDisposable
             bool isReached = login == Login && cameras == 4;
             if (isReached)
             {
-                await UntilAsync(() => reader.FramesRead > 10);
+                await Until.TrueAsync(() => reader.FramesRead > 10);
                 Note("begins");
                 proxy.Spoil = spoil;
                 await (begin?.Invoke(server) ?? Task.CompletedTask);
             }
 
-            await UntilAsync(() => reader.Statistics.Faults >= faults && reader.State == (expected ?? reader.State));
+            await Until.TrueAsync(() => reader.Statistics.Faults >= faults && reader.State == (expected ?? reader.State));
             long before = reader.FramesRead;
             await (end?.Invoke(server) ?? Task.CompletedTask);
             proxy.Spoil = null;
             TimeSpan back = watch.Elapsed;
             Note("ends");
-            await UntilAsync(() => reader.FramesRead > before);
+            await Until.TrueAsync(() => reader.FramesRead > before);
             output.WriteLine($"{name}: frames again {(watch.Elapsed - back).TotalSeconds:F2} s after its end, {reader.Statistics}");
             Assert.Equal(VideoState.Live, reader.State);
             Assert.Equal(isReached ? 2 : 1, reader.Statistics.Connections);
@@ -231,15 +231,6 @@ public sealed class RtspTests(ITestOutputHelper output) : IDisposable
         byte[] memory = new byte[4 << 20];
         while (reader.Codec == VideoCodec.Other ? await reader.ReadFrameAsync(memory) : await reader.ReadPacketAsync(memory))
         {
-        }
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
-        while (!condition())
-        {
-            await Task.Delay(5, limit.Token);
         }
     }
 }

@@ -90,7 +90,7 @@ public sealed class VideoDetectionTests : IDisposable
 
         await using IAsyncEnumerator<VideoDetections> frames = detector.DetectVideoAsync(Any(), Options(Fake(100))).GetAsyncEnumerator();
         Task<bool> first = frames.MoveNextAsync().AsTask();
-        await UntilAsync(() => detector.Statistics.SlotsInUse == detector.SlotCount && detector.Statistics.BatchesInFlight == Lanes);
+        await Until.TrueAsync(() => detector.Statistics.SlotsInUse == detector.SlotCount && detector.Statistics.BatchesInFlight == Lanes);
         allSubmitted.Set();
 
         Assert.Equal((Lanes + 1) * Batch, detector.SlotCount);
@@ -111,7 +111,7 @@ public sealed class VideoDetectionTests : IDisposable
         await using IAsyncEnumerator<VideoDetections> frames = detector.DetectVideoAsync(Any(), Options(Fake(200))).GetAsyncEnumerator();
 
         Assert.True(await frames.MoveNextAsync());
-        await UntilAsync(() => detector.Statistics.FramesCompleted >= Slots + 1);
+        await Until.TrueAsync(() => detector.Statistics.FramesCompleted >= Slots + 1);
         await Task.Delay(200);
 
         Assert.InRange(detector.Statistics.FramesSubmitted, Slots + 1, Slots + 2);
@@ -324,7 +324,7 @@ public sealed class VideoDetectionTests : IDisposable
 
         await using IAsyncEnumerator<VideoDetections> enumerator = detector.DetectVideoAsync(Any(), Options(Fake(20))).GetAsyncEnumerator();
         Task<bool> first = enumerator.MoveNextAsync().AsTask();
-        await UntilAsync(() => detector.Statistics.FramesSubmitted >= 6);
+        await Until.TrueAsync(() => detector.Statistics.FramesSubmitted >= 6);
         gate.Release(1000);
         for (bool more = await first; more; more = await enumerator.MoveNextAsync())
         {
@@ -369,16 +369,7 @@ public sealed class VideoDetectionTests : IDisposable
     private static Task AssertNoSlotIsLostAsync(YoloDetector detector)
     {
         Assert.Equal(0, detector.Statistics.SlotsRented);
-        return UntilAsync(() => detector.Statistics.SlotsInUse == 0);
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using CancellationTokenSource limit = new(Limit);
-        while (!condition())
-        {
-            await Task.Delay(5, limit.Token);
-        }
+        return Until.TrueAsync(() => detector.Statistics.SlotsInUse == 0);
     }
 
     private string Any()

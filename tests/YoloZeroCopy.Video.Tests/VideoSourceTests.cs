@@ -29,7 +29,7 @@ public sealed class VideoSourceTests : IDisposable
 
         seen.Clear();
         HubSource again = hub.AddVideo("again", path, Take, Video(), EveryFrame() with { Repeats = true });
-        await UntilAsync(() => seen.Count > 70);
+        await Until.TrueAsync(() => seen.Count > 70);
         await again.RemoveAsync().WaitAsync(Limit);
         Assert.Equal(
             Enumerable.Range(0, 70).Select(static i => (0, (long)i, TimeSpan.FromMilliseconds(40 * i), i % 30, i % 30)), seen.Take(70));
@@ -64,7 +64,7 @@ public sealed class VideoSourceTests : IDisposable
             },
             Video() with { InRealTime = true },
             new HubSourceOptions { FramesAhead = 3 });
-        await UntilAsync(() => source.Statistics.FramesSkipped > 10);
+        await Until.TrueAsync(() => source.Statistics.FramesSkipped > 10);
         _ = gate.Release(100);
         await source.Completion.WaitAsync(Limit);
         Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(24 * 40));
@@ -101,7 +101,7 @@ public sealed class VideoSourceTests : IDisposable
             },
             new HubSourceOptions { StateChanged = (state, _) => states.Enqueue(state) });
         HubSource file = hub.AddVideo("file", path, static (_, _) => default, Video(), EveryFrame());
-        await UntilAsync(() => states.Count == 4);
+        await Until.TrueAsync(() => states.Count == 4);
         Assert.Equal([SourceState.Live, SourceState.Failed, SourceState.Refused, SourceState.Live], states);
         Assert.Equal([VideoState.Live, VideoState.Failed, VideoState.Refused, VideoState.Live], videoStates);
         Assert.Equal((2L, 1), (camera.Statistics.Faults, camera.Statistics.Runs));
@@ -132,7 +132,7 @@ public sealed class VideoSourceTests : IDisposable
             },
             new VideoSourceOptions { Reader = new VideoReaderOptions { FfmpegPath = ffmpeg, IgnoreDecodeErrors = true } },
             EveryFrame() with { RetryDelay = TimeSpan.FromMilliseconds(10) });
-        await UntilAsync(() => source.Statistics.Runs > 2);
+        await Until.TrueAsync(() => source.Statistics.Runs > 2);
         Assert.Equal(SourceState.Failed, source.State);
         Assert.Contains("late.mp4", source.Problem, StringComparison.Ordinal);
         File.WriteAllText(path, "x");
@@ -166,14 +166,5 @@ public sealed class VideoSourceTests : IDisposable
 
     private static HubSourceOptions EveryFrame() => new() { Overflow = OverflowPolicy.Wait };
 
-    private static Task AssertNothingIsHeldAsync(YoloDetector detector) => UntilAsync(() => detector.Statistics.ExternalFramesHeld == 0);
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using CancellationTokenSource limit = new(Limit);
-        while (!condition())
-        {
-            await Task.Delay(5, limit.Token);
-        }
-    }
+    private static Task AssertNothingIsHeldAsync(YoloDetector detector) => Until.TrueAsync(() => detector.Statistics.ExternalFramesHeld == 0);
 }

@@ -14,9 +14,9 @@ internal sealed class NodeProcess : IDisposable
     public NodeProcess(string name, IReadOnlyDictionary<string, string> environment)
     {
         (Name, this.environment) = (name, environment);
-        int port = ServerProcess.FreePort();
+        int port = LocalPort.Free();
         Client.BaseAddress = new Uri($"http://127.0.0.1:{port}");
-        SiloPort = ServerProcess.FreePort();
+        SiloPort = LocalPort.Free();
     }
 
     public string Name { get; }

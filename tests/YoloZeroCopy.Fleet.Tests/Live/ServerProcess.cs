@@ -25,21 +25,14 @@ internal sealed class ServerProcess : IDisposable
     public static ServerProcess Redis(string folder)
     {
         _ = Directory.CreateDirectory(folder);
-        int port = FreePort();
+        int port = LocalPort.Free();
         return new(RedisProgram, port, "--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--save", "");
     }
 
     public static ServerProcess Nats(string folder)
     {
-        int port = FreePort();
+        int port = LocalPort.Free();
         return new(NatsProgram, port, "-js", "-sd", folder, "-a", "127.0.0.1", "-p", $"{port}");
-    }
-
-    public static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public async Task StartAsync()

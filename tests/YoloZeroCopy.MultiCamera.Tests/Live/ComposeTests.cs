@@ -5,7 +5,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using MultiCamera.Tests.Outlets;
 using MultiCamera.Tests.Web;
-using YoloZeroCopy.Tests;
 using YoloZeroCopy.Video.Tests;
 
 namespace MultiCamera.Tests.Live;
@@ -87,8 +86,8 @@ public sealed class ComposeTests : IDisposable
         Assert.SkipUnless(File.Exists(Mosquitto), $"{Mosquitto} is not installed, which eng/site-test-packages.sh does");
         await RtspServer.SkipIfMissingAsync();
         ComposeFile file = ComposeFile.Read();
-        int brokerPort = Broker.FreePort();
-        int camerasPort = Broker.FreePort();
+        int brokerPort = LocalPort.Free();
+        int camerasPort = LocalPort.Free();
         await File.WriteAllTextAsync(folder.File("page-token"), Token);
 
         // As root it would go on as another user, who may not write here.

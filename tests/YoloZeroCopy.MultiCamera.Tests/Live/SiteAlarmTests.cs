@@ -1,7 +1,6 @@
 using System.Text.Json;
 using MultiCamera.Tests.Outlets;
 using MultiCamera.Tests.Web;
-using YoloZeroCopy.Tests;
 using YoloZeroCopy.Video.Tests;
 
 namespace MultiCamera.Tests.Live;

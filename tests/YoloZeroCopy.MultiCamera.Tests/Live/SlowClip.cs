@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using MultiCamera.Tests.Web;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Live;
 

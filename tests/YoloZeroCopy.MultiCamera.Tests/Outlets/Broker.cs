@@ -20,17 +20,10 @@ internal sealed class Broker : IDisposable
         Assert.SkipUnless(File.Exists(Program), $"{Program} is not installed, which eng/site-test-packages.sh does");
         this.folder = folder;
         this.settings = settings ?? "allow_anonymous true";
-        Port = FreePort();
+        Port = LocalPort.Free();
     }
 
     public int Port { get; }
-
-    public static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     /// <summary>Whether somebody listens on a port of this machine.</summary>
     public static bool Answers(int port)

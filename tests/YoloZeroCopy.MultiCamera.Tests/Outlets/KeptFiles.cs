@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.Data.Sqlite;
 using MultiCamera.Outlets;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Outlets;
 

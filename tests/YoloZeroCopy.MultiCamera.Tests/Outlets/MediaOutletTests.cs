@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using MultiCamera.Alarms;
 using MultiCamera.Outlets;
 using YoloZeroCopy;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Outlets;
 

@@ -6,7 +6,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using MQTTnet.Protocol;
 using MultiCamera.Alarms;
 using MultiCamera.Outlets;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Outlets;
 
@@ -138,7 +137,7 @@ public sealed class MqttOutletTests : IAsyncLifetime
     public async Task A_killed_program_has_sent_or_sends_later_what_it_said_was_safe(bool isBrokerThere)
     {
         await StartAsync();
-        int port = isBrokerThere ? broker!.Port : Broker.FreePort();
+        int port = isBrokerThere ? broker!.Port : LocalPort.Free();
         string[] safe;
         using (OutletProcess process = new("mqtt", $"{port}", folder.File("queue.db")))
         {
@@ -257,7 +256,7 @@ public sealed class MqttOutletTests : IAsyncLifetime
     {
         // A folder is where the file should be.
         _ = Directory.CreateDirectory(folder.File("queue.db"));
-        int nobody = Broker.FreePort();
+        int nobody = LocalPort.Free();
         await using MqttOutlet outlet = Open(nobody);
         await Until.TrueAsync(
             () => outlet.Status is { State: OutletState.Failing, Problem: string problem }
@@ -305,7 +304,7 @@ public sealed class MqttOutletTests : IAsyncLifetime
     [Fact]
     public async Task A_broker_with_tls_is_taken_only_where_its_authority_is_known()
     {
-        int port = Broker.FreePort();
+        int port = LocalPort.Free();
         using RSA key = RSA.Create(2048);
         CertificateRequest request = new("CN=broker", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         SubjectAlternativeNameBuilder names = new();
@@ -368,7 +367,7 @@ public sealed class MqttOutletTests : IAsyncLifetime
     [Fact]
     public async Task It_may_be_disposed_twice_at_once_and_takes_nothing_afterwards()
     {
-        MqttOutlet outlet = Open(Broker.FreePort());
+        MqttOutlet outlet = Open(LocalPort.Free());
         await Task.WhenAll(outlet.DisposeAsync().AsTask(), outlet.DisposeAsync().AsTask());
         await Assert.ThrowsAsync<OutletException>(() => outlet.RaiseAsync(TestAlarms.Make()));
         Assert.Equal(OutletState.Stopped, outlet.Status.State);

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using MultiCamera.Tests.Web;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Outlets;
 

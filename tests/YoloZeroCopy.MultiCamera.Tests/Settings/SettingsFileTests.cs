@@ -1,7 +1,6 @@
 using MultiCamera.Alarms;
 using MultiCamera.Settings;
 using YoloZeroCopy;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Settings;
 

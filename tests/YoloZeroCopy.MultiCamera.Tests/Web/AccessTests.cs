@@ -1,6 +1,5 @@
 using MultiCamera.Settings;
 using MultiCamera.Web;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Web;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Web;
 

@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Web;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using MultiCamera.Tests.Outlets;
-using YoloZeroCopy.Tests;
 
 namespace MultiCamera.Tests.Web;
 
