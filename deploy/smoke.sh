@@ -93,6 +93,12 @@ build() {
     found=$(find "$root" -xdev | grep -E '/lib(cuda|cudnn|cublas|nv|onnxruntime_providers_cuda)[^/]*\.so' | head -3 || true)
     [ -z "$found" ] || fail "$1 has $found"
     [ "$1" = fleet-video ] || [ -z "$(find "$root" -xdev -name ffmpeg)" ] || fail "$1 has ffmpeg"
+
+    # Licences of what is handed on, .NET's among them.
+    local licence
+    for licence in LICENSE THIRD-PARTY-NOTICES.txt licences/Microsoft.ML.OnnxRuntime/LICENSE licences/Microsoft.NETCore.App/LICENSE.TXT; do
+        [ -s "$root/app/$licence" ] || fail "$1 lacks $licence"
+    done
     podman image unmount "$prefix/$1" >/dev/null
 }
 
