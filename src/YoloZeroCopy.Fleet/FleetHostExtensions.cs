@@ -86,11 +86,16 @@ public static class FleetHostExtensions
         _ = silo.Configure<ClusterMembershipOptions>(members =>
         {
             members.ProbeTimeout = options.ProbeTimeout;
+            // Also the time that a node must have been silent for, by the number of misses; by default four times ProbeTimeout.
+            members.MaxProbeTimeout = 2 * options.ProbeTimeout;
             members.NumMissedProbesLimit = options.MissedProbes;
             members.NumVotesForDeathDeclaration = 1;
-            members.TableRefreshTimeout = TimeSpan.FromSeconds(2);
-            // Only for diagnosis and for rows that a dead cluster has left. A node whose row is not renewed, because Redis is away, is not taken for dead.
-            members.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
+            members.TableRefreshTimeout = TimeSpan.FromSeconds(1);
+            // A node asks another one whether a third is dead, lest it takes all for dead when only its own network fails. Whoever has not renewed its
+            // row is not asked: where the others have died together, the last node waits for their rows to be old. Nothing is taken for dead for its
+            // row alone, and so all run on while Redis is away. Ages are by clocks of two nodes.
+            members.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(1);
+            members.NumMissedTableIAmAliveLimit = 4;
         });
     }
 }

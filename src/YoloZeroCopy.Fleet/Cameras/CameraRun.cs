@@ -229,7 +229,8 @@ internal sealed partial class CameraRun
                 LogFailed(node.Log, Camera.Id, error);
             }
 
-            retry = Stopwatch.GetElapsedTime(start) > TimeSpan.FromSeconds(10) ? FirstRetry : retry;
+            // No back-off before it is taken over: Redis and NATS answer again for all cameras at once, and nobody sees this one until then.
+            retry = Alarms is null || Stopwatch.GetElapsedTime(start) > TimeSpan.FromSeconds(10) ? FirstRetry : retry;
             await Task.Delay(retry, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             retry = retry * 2 < LastRetry ? retry * 2 : LastRetry;
         }

@@ -191,7 +191,7 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
 
         view.Update();
         FleetPlan plan = view.Plan;
-        TimeSpan age = DateTimeOffset.UtcNow - view.Since;
+        bool isSettled = DateTimeOffset.UtcNow - view.Since > Settled && !view.IsChanging;
         List<(string Camera, Func<ICameraGrain, Task> Call)> calls = [];
         foreach ((string camera, string node) in plan.NodeOf)
         {
@@ -212,7 +212,7 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
                 // Its settings were changed: it ends, and is run anew in the next round.
                 calls.Add((camera, grain => grain.EndAsync(Name)));
             }
-            else if (node != Name && age > Settled && run.Age > Young && Streams.IsConnected)
+            else if (node != Name && isSettled && run.Age > Young && Streams.IsConnected)
             {
                 // Who takes it over must know from NATS what was raised: while NATS is away it stays.
                 calls.Add((camera, grain => grain.MoveAsync(Name)));

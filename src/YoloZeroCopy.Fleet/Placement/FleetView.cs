@@ -20,7 +20,7 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
     private string? leaving;
     private IReadOnlyDictionary<string, FleetCamera> cameras = new Dictionary<string, FleetCamera>();
     private Dictionary<string, int> changed = [];
-    private State state = new([], [], FleetPlan.Empty, FleetPlan.Empty, DateTimeOffset.UtcNow);
+    private State state = new([], [], FleetPlan.Empty, FleetPlan.Empty, [], DateTimeOffset.UtcNow);
 
     public FleetPlan Plan => Volatile.Read(ref state).Plan;
 
@@ -41,6 +41,11 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
 
     /// <summary>Nodes that carry cameras now, and how many they can.</summary>
     public IReadOnlyDictionary<string, int> Capacities => Volatile.Read(ref state).Capacities;
+
+    /// <summary>Whether a node is about to come or to go. A camera that left its node now could wait for the directory of grains, which such a node
+    /// changes next.</summary>
+    public bool IsChanging => oracle.GetApproximateSiloStatuses(onlyActive: false).Values
+        .Any(static status => status is SiloStatus.Joining or SiloStatus.ShuttingDown or SiloStatus.Stopping);
 
     /// <summary>Takes what Redis says.</summary>
     public void Set(IReadOnlyDictionary<string, FleetCamera> newCameras, Dictionary<string, int> newCapacities)
@@ -78,7 +83,9 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
         // A node that has just come does not know who had the cameras that were there before it.
         return DateTimeOffset.UtcNow - joined < HandOver && found?.ContainsKey(camera) == true
             ? oracle.GetApproximateSiloStatuses(onlyActive: true).Count > 1
-            : now.Before.NodeOf.TryGetValue(camera, out string? other) && other != node && now.Silos.ContainsKey(other);
+            : now.Before.NodeOf.TryGetValue(camera, out string? other) && other != node
+                // A node that was started again has nothing to hand over.
+                && now.Silos.TryGetValue(other, out SiloAddress? silo) && silo.Equals(now.SilosBefore.GetValueOrDefault(other));
     }
 
     /// <summary>Plans without this node, before the others know.</summary>
@@ -138,7 +145,7 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
         if (isForced || !AreEqual(now.Silos, silos) || !AreEqual(now.Capacities, capacities))
         {
             FleetPlan plan = FleetPlan.Make(cameras.Values, capacities);
-            Volatile.Write(ref state, new State(silos, capacities, plan, now.Plan, DateTimeOffset.UtcNow));
+            Volatile.Write(ref state, new State(silos, capacities, plan, now.Plan, now.Silos, DateTimeOffset.UtcNow));
         }
     }
 
@@ -147,5 +154,6 @@ internal sealed class FleetView(ISiloStatusOracle oracle, ISiloMetadataCache met
         one.Count == other.Count && one.All(entry => other.TryGetValue(entry.Key, out T? value) && value.Equals(entry.Value));
 
     private sealed record State(
-        Dictionary<string, SiloAddress> Silos, Dictionary<string, int> Capacities, FleetPlan Plan, FleetPlan Before, DateTimeOffset Since);
+        Dictionary<string, SiloAddress> Silos, Dictionary<string, int> Capacities, FleetPlan Plan, FleetPlan Before,
+        Dictionary<string, SiloAddress> SilosBefore, DateTimeOffset Since);
 }

@@ -29,6 +29,42 @@ public class FleetProofs
         return $", process ended after {(DateTimeOffset.UtcNow - told).TotalSeconds:F2} s";
     });
 
+    /// <summary>The most that a fleet can lose and run on. Whom the last node would ask whether the others are dead is dead, too.</summary>
+    [Fact]
+    public async Task Three_of_four_nodes_together()
+    {
+        SkipUnlessAsked();
+        await using LiveFleet fleet = await ThreeAsync(cameras: 60, period: 40, visible: 30);
+        _ = fleet.AddNode("d");
+        await fleet.TogetherAsync([.. fleet.Nodes]);
+        await fleet.BalancedAsync(60);
+        DateTimeOffset begin = DateTimeOffset.UtcNow;
+        for (int round = 0; round < 4; round++)
+        {
+            NodeProcess last = fleet.Nodes[round];
+            NodeProcess[] others = [.. fleet.Nodes.Where(node => node != last)];
+            string[] owned = [.. others.SelectMany(node => fleet.OwnedBy(node, 60))];
+            DateTimeOffset lost = DateTimeOffset.UtcNow;
+            others[0].Pause();
+            others[1].Kill();
+            others[2].Kill();
+            await fleet.RunningAsync(60, lost, last);
+            Figure($"one of four paused and two killed at once: {owned.Length} cameras on the last one after {fleet.LastFirstFrame(owned, lost):F2} s");
+            others[0].Wake();
+            await others[0].ExitAsync();
+            foreach (NodeProcess node in others)
+            {
+                node.Start();
+            }
+
+            await fleet.TogetherAsync([.. fleet.Nodes]);
+            await fleet.BalancedAsync(60);
+        }
+
+        Figure(
+            $"one of four paused and two killed at once: {await fleet.CheckAlarmsAsync(60, begin, DateTimeOffset.UtcNow)} alarms, each once");
+    }
+
     [Fact]
     public async Task A_node_that_comes()
     {
