@@ -75,7 +75,7 @@ public sealed class DetectionServer : IAsyncDisposable
         prometheus = new PrometheusText(meter => meter.Name == PrometheusText.LibraryMeter || ReferenceEquals(meter, metrics.Meter));
         inference = new Inference(options, models, regions, metrics);
         Access access = new(options);
-        RequestGate gate = new(options, metrics);
+        RequestGate gate = new(options, models, metrics);
         _ = app.Use(access.CheckAsync);
         _ = app.Use(gate.CheckAsync);
         _ = app.UseRouting();

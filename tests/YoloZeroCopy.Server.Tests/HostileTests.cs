@@ -50,7 +50,7 @@ public sealed class HostileTests(ITestOutputHelper output)
     [Fact]
     public async Task Slow_and_half_open_clients_hold_no_slot_and_are_cut_off()
     {
-        await using TestServer server = await StartAsync(static options => options.ReceiveTimeout = TimeSpan.FromSeconds(2));
+        await using TestServer server = await StartAsync(static options => options.ReceiveTimeout = TimeSpan.FromSeconds(10));
         byte[] rest = Rest();
         byte[] raw = RawHttp2(GrpcMessage());
         List<TcpClient> slow = [];

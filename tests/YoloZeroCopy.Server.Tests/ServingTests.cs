@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
+using Google.Protobuf;
 using Grpc.Core;
 using YoloZeroCopy.Server.Protocol;
 
@@ -51,6 +53,53 @@ public sealed class ServingTests
             await stop.WaitAsync(TestServer.Patience);
             Assert.Same(stop, server.Server.StopAsync());
         }
+    }
+
+    [Fact]
+    public async Task What_has_begun_when_it_ends_is_answered_also_where_its_bytes_still_come()
+    {
+        const string Json = """{"inputs":[{"name":"image","datatype":"UINT8","shape":[360,640,3],"parameters":{"binary_data_size":691200}}]}""";
+        await using TestServer server = await TestServer.StartAsync(
+            static options => options.DrainTimeout = options.ReceiveTimeout = TestServer.Patience);
+        // Half of so many bytes is enough for the least rate of any time that the other half may take.
+        ModelInferRequest frame = GrpcClient.Frame("echo", width: 640, height: 360);
+        TaskCompletionSource rest = new();
+        using HttpClient client = new() { Timeout = TestServer.Patience };
+        using HttpRequestMessage first = new(HttpMethod.Post, new Uri(server.Server.HttpAddress, "/v2/models/echo/infer"))
+        {
+            Content = new TwoParts([.. Encoding.UTF8.GetBytes(Json), .. frame.RawInputContents[0]], rest.Task),
+        };
+        first.Headers.Add("Inference-Header-Content-Length", $"{Json.Length}");
+        byte[] message = frame.ToByteArray();
+        using HttpRequestMessage second = new(HttpMethod.Post, new Uri(server.Server.GrpcAddress, "/inference.GRPCInferenceService/ModelInfer"))
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new TwoParts([0, 0, (byte)(message.Length >> 16), (byte)(message.Length >> 8), (byte)message.Length, .. message], rest.Task),
+        };
+        second.Content.Headers.ContentType = new("application/grpc");
+        second.Headers.Add("TE", "trailers");
+        Task<HttpResponseMessage>[] begun = [client.SendAsync(first), client.SendAsync(second)];
+        while (!(await server.Http.GetStringAsync("/metrics")).Contains("yzc_server_requests_open 2\n", StringComparison.Ordinal))
+        {
+            Assert.DoesNotContain(begun, static request => request.IsCompleted);
+            await Task.Delay(5);
+        }
+
+        Task stop = server.Server.StopAsync();
+        Assert.Equal(StatusCode.Unavailable, (await server.Grpc.RefusedAsync(frame)).StatusCode);
+        using HttpResponseMessage late = await server.Http.PostAsync("/v2/models/echo/detect", new ByteArrayContent([1]));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, late.StatusCode);
+        Assert.False(stop.IsCompleted);
+
+        rest.SetResult();
+        using HttpResponseMessage answer = await begun[0];
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        using HttpResponseMessage grpc = await begun[1];
+        byte[] body = await grpc.Content.ReadAsByteArrayAsync();
+        Assert.Equal("0", Assert.Single(grpc.TrailingHeaders.GetValues("grpc-status")));
+        Assert.Single(TestServer.Found(ModelInferResponse.Parser.ParseFrom(body.AsSpan(5))));
+        await stop.WaitAsync(TestServer.Patience);
     }
 
     [Fact]
@@ -263,4 +312,22 @@ public sealed class ServingTests
     private sealed class StickyException() : Cuda.CudaException(
         "The device met an illegal address.", Cuda.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, nameof(Cuda.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS),
             "cuMemcpyHtoDAsync");
+
+    /// <summary>Bytes of which the second half comes later.</summary>
+    private sealed class TwoParts(byte[] bytes, Task rest) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(bytes.AsMemory(0, bytes.Length / 2));
+            await stream.FlushAsync();
+            await rest;
+            await stream.WriteAsync(bytes.AsMemory(bytes.Length / 2));
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = bytes.Length;
+            return true;
+        }
+    }
 }

@@ -47,7 +47,11 @@ internal sealed class InferenceStream(
                 Frame frame = new(message.Request, arrivedAt);
                 try
                 {
-                    inference.ThrowIfDraining();
+                    if (models.IsDraining)
+                    {
+                        throw RequestException.Ending();
+                    }
+
                     await BeginAsync(message, frame).ConfigureAwait(false);
                 }
                 catch (Exception error) when (error is not OperationCanceledException)
@@ -75,7 +79,7 @@ internal sealed class InferenceStream(
 
         if (models.IsDraining)
         {
-            throw new RequestException(Refusal.Unavailable, "The server ends, and takes no more frames.");
+            throw RequestException.Ending();
         }
     }
 

@@ -3,8 +3,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace YoloZeroCopy.Server;
 
-/// <summary>Lets so many requests to infer be open at once, and gives each a time for its bytes. Before anything of them is read.</summary>
-internal sealed class RequestGate(DetectionServerOptions options, ServerMetrics metrics)
+/// <summary>Lets so many requests to infer be open at once, none more when the server ends, and gives each a time for its bytes. Before anything of
+/// them is read.</summary>
+internal sealed class RequestGate(DetectionServerOptions options, ModelRepository models, ServerMetrics metrics)
 {
     private const string Infer = "/infer";
     private static readonly object ReceiveKey = new();
@@ -37,6 +38,13 @@ internal sealed class RequestGate(DetectionServerOptions options, ServerMetrics 
 
         try
         {
+            // After it was counted: the end waits for what has passed here, also for bytes that still come.
+            if (models.IsDraining)
+            {
+                await Answers.RefuseAsync(context, RequestException.Ending()).ConfigureAwait(false);
+                return;
+            }
+
             if (isStream)
             {
                 await next(context).ConfigureAwait(false);

@@ -94,7 +94,7 @@ internal sealed class ModelRepository : IAsyncDisposable
 
         if (isDraining)
         {
-            throw new RequestException(Refusal.Unavailable, "The server ends, and takes no more requests.");
+            throw RequestException.Ending();
         }
 
         if (isNew)

@@ -21,7 +21,6 @@ internal sealed class Inference(DetectionServerOptions options, ModelRepository 
         {
             using (message)
             {
-                ThrowIfDraining();
                 model = models.Find(message.Request.ModelName, message.Request.ModelVersion);
                 OpenModel open = Enter(model);
                 try
@@ -56,14 +55,6 @@ internal sealed class Inference(DetectionServerOptions options, ModelRepository 
         string reason = model.Reason.Length > 0 ? $" ({model.Reason})" : "";
         throw new RequestException(
             Refusal.Unavailable, $"Model '{model.Name}' is {model.State.ToString().ToLowerInvariant()}{reason}.", TimeSpan.FromSeconds(1));
-    }
-
-    public void ThrowIfDraining()
-    {
-        if (models.IsDraining)
-        {
-            throw new RequestException(Refusal.Unavailable, "The server ends, and takes no more requests.");
-        }
     }
 
     /// <summary>Counts a request that was answered.</summary>

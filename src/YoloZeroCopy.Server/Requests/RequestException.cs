@@ -57,6 +57,8 @@ internal sealed class RequestException(Refusal refusal, string message, TimeSpan
     public static RequestException Invalid(string message, Exception? innerException = null) =>
         new(Refusal.Invalid, message, innerException: innerException);
 
+    public static RequestException Ending() => new(Refusal.Unavailable, "The server ends, and takes no more requests.");
+
     /// <summary>What an exception of the library means to who sent the request. What is not meant for senders is kept from them.</summary>
     public static RequestException Of(Exception error, bool isCancelled) => error switch
     {

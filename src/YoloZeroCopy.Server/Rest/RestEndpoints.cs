@@ -281,7 +281,6 @@ internal sealed class RestEndpoints(
 
     private async Task InferAsync(HttpContext context)
     {
-        inference.ThrowIfDraining();
         PooledBytes body = await ReceiveAsync(context).ConfigureAwait(false);
         long arrivedAt = Stopwatch.GetTimestamp();
         string? header = context.Request.Headers[JsonLength];
@@ -336,7 +335,6 @@ internal sealed class RestEndpoints(
 
     private async Task DetectAsync(HttpContext context)
     {
-        inference.ThrowIfDraining();
         PooledBytes body = await ReceiveAsync(context).ConfigureAwait(false);
         long arrivedAt = Stopwatch.GetTimestamp();
         InferMessage message = new() { IsBarePicture = true };
