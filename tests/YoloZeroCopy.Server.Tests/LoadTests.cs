@@ -36,14 +36,20 @@ public sealed class LoadTests(ITestOutputHelper output)
         const string Json = """{"inputs":[{"name":"image","datatype":"UINT8","shape":[240,320,3],"parameters":{"binary_data_size":230400}}],"parameters":{"binary_data_output":true}}""";
         string restBody = Write(folder, "rest", [.. Encoding.UTF8.GetBytes(Json), .. pixels]);
         string grpcBody = Write(folder, "grpc", Framed(GrpcClient.Frame("nothing", width: 320, height: 240)));
+        string[] rest = ["--h1", "-H", $"Inference-Header-Content-Length: {Json.Length}"];
+        const string Unary = "/inference.GRPCInferenceService/ModelInfer";
+
+        // What is compiled when it is first used is so before anything is measured.
+        _ = await H2LoadAsync(1, -20, server.HttpAddress, "/v2/models/nothing/infer", restBody, rest);
+        _ = await H2LoadAsync(1, -20, server.GrpcAddress, Unary, grpcBody, Grpc);
+        Head("A function that finds nothing, 320x240 pixels as a tensor");
         foreach (int clients in Clients)
         {
-            Report("nothing", "in process", clients, await InProcessAsync(clients, seconds, () => nothing.DetectAsync(pixels, format)));
-            Report("nothing", "REST", clients, await H2LoadAsync(
-                clients, seconds, server.HttpAddress, "/v2/models/nothing/infer", restBody, "--h1", "-H",
-                $"Inference-Header-Content-Length: {Json.Length}"));
-            Report("nothing", "gRPC", clients,
-                await H2LoadAsync(clients, seconds, server.GrpcAddress, "/inference.GRPCInferenceService/ModelInfer", grpcBody, Grpc));
+            Row(
+                clients,
+                await InProcessAsync(clients, seconds, () => nothing.DetectAsync(pixels, format)),
+                await H2LoadAsync(clients, seconds, server.HttpAddress, "/v2/models/nothing/infer", restBody, rest),
+                await H2LoadAsync(clients, seconds, server.GrpcAddress, Unary, grpcBody, Grpc));
         }
 
         // With the sample's model, computed at 160x160: a JPEG of 640x480. As many requests for each client, so that those that wait are in the
@@ -56,22 +62,22 @@ public sealed class LoadTests(ITestOutputHelper output)
             Inputs = { new ModelInferRequest.Types.InferInputTensor { Name = "picture", Datatype = "BYTES", Shape = { 1 } } },
             RawInputContents = { ByteString.CopyFrom(elements) },
         }));
+        Head("The sample's model at 160x160, a JPEG of 640x480");
         foreach (int clients in Clients)
         {
             int requests = Math.Max(200, 4 * clients);
-            Report("conveyor", "in process", clients,
-                await InProcessAsync(clients, -requests, () => conveyor.DetectAsync((ReadOnlyMemory<byte>)picture)));
-            Report("conveyor", "REST", clients,
-                await H2LoadAsync(clients, -requests, server.HttpAddress, "/v2/models/conveyor/detect", pictureBody, "--h1"));
-            Report("conveyor", "gRPC", clients,
-                await H2LoadAsync(clients, -requests, server.GrpcAddress, "/inference.GRPCInferenceService/ModelInfer", grpcPicture, Grpc));
+            Row(
+                clients,
+                await InProcessAsync(clients, -requests, () => conveyor.DetectAsync((ReadOnlyMemory<byte>)picture)),
+                await H2LoadAsync(clients, -requests, server.HttpAddress, "/v2/models/conveyor/detect", pictureBody, "--h1"),
+                await H2LoadAsync(clients, -requests, server.GrpcAddress, Unary, grpcPicture, Grpc));
         }
 
         // The same with a limit to the queue: what is answered is answered soon.
         await using DetectionServer limited = await DetectionServer.StartAsync(Options(folder.Path, TimeSpan.FromSeconds(0.5)));
         await limited.Opened;
-        Report("conveyor, queue up to 0.5 s", "REST", 64,
-            await H2LoadAsync(64, seconds, limited.HttpAddress, "/v2/models/conveyor/detect", pictureBody, "--h1"));
+        Figures some = await H2LoadAsync(64, seconds, limited.HttpAddress, "/v2/models/conveyor/detect", pictureBody, "--h1");
+        output.WriteLine($"The same over REST with a queue of up to 0.5 s, 64 clients: {Text(some)}; {some.Refused} refused in {seconds} s.");
     }
 
     private static string[] Grpc => ["-H", "content-type: application/grpc", "-H", "te: trailers"];
@@ -156,14 +162,22 @@ public sealed class LoadTests(ITestOutputHelper output)
         return new Figures(times.Count / taken, [.. times], refused);
     }
 
-    private void Report(string model, string way, int clients, Figures figures)
+    private void Head(string what) => output.WriteLine($"""
+        {what}; load {File.ReadAllText("/proc/loadavg").Split(' ')[0]}.
+
+        | clients | in process | REST | gRPC |
+        | ---: | ---: | ---: | ---: |
+        """);
+
+    private void Row(int clients, params Figures[] ways) => output.WriteLine($"| {clients} | {string.Join(" | ", ways.Select(Text))} |");
+
+    // Rate, median and 99th percentile.
+    private static string Text(Figures figures)
     {
         double[] times = figures.Milliseconds;
-        string median = times.Length == 0 ? "-" : times[times.Length / 2].ToString("F1", CultureInfo.InvariantCulture);
-        string late = times.Length == 0 ? "-"
-            : times[Math.Min(times.Length - 1, times.Length * 99 / 100)].ToString("F1", CultureInfo.InvariantCulture);
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"| {model} | {clients} | {way} | {figures.Rate:F1} | {median} | {late} | {figures.Refused} |"));
+        return times.Length == 0
+            ? "none was answered"
+            : FormattableString.Invariant($"{figures.Rate:F1}/s, {times[times.Length / 2]:F1}, {times[times.Length * 99 / 100]:F1}");
     }
 
     private sealed record Figures(double Rate, double[] Milliseconds, int Refused);
