@@ -5,8 +5,8 @@ namespace YoloZeroCopy.Benchmarks;
 /// <summary>Letterbox, conversion and cast of one frame to a 640x640 tensor, beside a copy of exactly the bytes that this must touch.</summary>
 /// <remarks>
 /// The baseline copies (1) the used bytes of every frame row that the resized frame is made of, each row once, to one buffer, and (2) as many bytes
-/// as the tensor has. A row with weight 0 is not counted, nor is a row's padding; of NV12 and P010 the chroma rows that belong to the rows count too, of
-/// Bayer the rows above and below. dotnet run -c Release --project benchmarks/YoloZeroCopy.Benchmarks -- --filter '*Preprocessing*'
+/// as the tensor has. A row with weight 0 is not counted, nor is a row's padding; of NV12 and P010 the chroma rows that belong to the rows count too,
+/// of Bayer the rows above and below. dotnet run -c Release --project benchmarks/YoloZeroCopy.Benchmarks -- --filter '*Preprocessing*'
 /// </remarks>
 [MemoryDiagnoser]
 public class PreprocessingBenchmarks

@@ -1,7 +1,8 @@
 using Fleet;
 using YoloZeroCopy;
 
-WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+WebApplicationBuilder builder =
+    WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 ConfigurationManager settings = builder.Configuration;
 
 // Real cameras where a model is given, simulated ones where none is.

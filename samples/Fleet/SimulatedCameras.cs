@@ -5,10 +5,10 @@ using YoloZeroCopy;
 
 namespace Fleet;
 
-/// <summary>Cameras without a picture. Each frame says which incident can be seen, if any; the detector takes the time of a real one to read it, behind
-/// the same queues, batches and handlers.</summary>
-/// <remarks>Incidents hang on the clock and the camera's name alone, so that whichever node runs a camera sees the same: incident n of a camera begins at
-/// (n + phase) * period seconds since 1970.</remarks>
+/// <summary>Cameras without a picture. Each frame says which incident can be seen, if any; the detector takes the time of a real one to read it,
+/// behind the same queues, batches and handlers.</summary>
+/// <remarks>Incidents hang on the clock and the camera's name alone, so that whichever node runs a camera sees the same: incident n of a camera
+/// begins at (n + phase) * period seconds since 1970.</remarks>
 internal sealed class SimulatedCameras(SourceHub hub, SimulationOptions options) : ICameraRunner
 {
     private const int Width = 16;

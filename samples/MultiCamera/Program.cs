@@ -25,7 +25,8 @@ try
     detector = await YoloDetector.OpenAsync(file.Site.Model.Path, file.Site.Model.ToOptions());
     file.ThrowIfUnfit(detector.Model.Names, detector.CudaOrdinal is not null);
 }
-catch (Exception error) when (error is SettingsException or InferenceException or ModelException or NativeLibraryException or InsufficientMemoryException)
+catch (Exception error)
+    when (error is SettingsException or InferenceException or ModelException or NativeLibraryException or InsufficientMemoryException)
 {
     Console.Error.WriteLine(error.Message);
     return WrongSettings;

@@ -36,7 +36,8 @@ internal static class DetectorConfiguration
         [nameof(DetectorServiceOptions.ClassAgnostic)] = static (options, text) => options.ClassAgnostic = Bool(text),
         [nameof(DetectorServiceOptions.Classes)] = static (options, text) => options.Classes = [.. options.Classes ?? [], Whole<int>(text)],
         [nameof(DetectorServiceOptions.InputSize)] = static (options, text) => options.InputSize = ModelInputSize.Parse(text),
-        [nameof(DetectorServiceOptions.InputSizes)] = static (options, text) => options.InputSizes = [.. options.InputSizes ?? [], ModelInputSize.Parse(text)],
+        [nameof(DetectorServiceOptions.InputSizes)] = static (options, text) =>
+            options.InputSizes = [.. options.InputSizes ?? [], ModelInputSize.Parse(text)],
         [nameof(DetectorServiceOptions.RewriteGraph)] = static (options, text) => options.RewriteGraph = Bool(text),
         [nameof(DetectorServiceOptions.Precision)] = static (options, text) => options.Precision = Value<Precision>(text),
         [nameof(DetectorServiceOptions.Threads)] = static (options, text) => options.Threads = Whole<int>(text),

@@ -91,9 +91,9 @@ public static class FleetHostExtensions
             members.NumMissedProbesLimit = options.MissedProbes;
             members.NumVotesForDeathDeclaration = 1;
             members.TableRefreshTimeout = TimeSpan.FromSeconds(1);
-            // A node asks another one whether a third is dead, lest it takes all for dead when only its own network fails. Whoever has not renewed its
-            // row is not asked: where the others have died together, the last node waits for their rows to be old. Nothing is taken for dead for its
-            // row alone, and so all run on while Redis is away. Ages are by clocks of two nodes.
+            // A node asks another one whether a third is dead, lest it takes all for dead when only its own network fails. Whoever has not renewed
+            // its row is not asked: where the others have died together, the last node waits for their rows to be old. Nothing is taken for dead for
+            // its row alone, and so all run on while Redis is away. Ages are by clocks of two nodes.
             members.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(1);
             members.NumMissedTableIAmAliveLimit = 4;
         });

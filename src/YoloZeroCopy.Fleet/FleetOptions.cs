@@ -2,16 +2,19 @@ using System.Net;
 
 namespace YoloZeroCopy;
 
-/// <summary>How a node takes part in a fleet: the section <c>Fleet</c> of the configuration, or <c>Fleet__Redis</c> and so on of the environment.</summary>
+/// <summary>How a node takes part in a fleet: the section <c>Fleet</c> of the configuration, or <c>Fleet__Redis</c> and so on of the
+/// environment.</summary>
 public sealed class FleetOptions
 {
     /// <summary>Name of the fleet: nodes of the same name belong together, also in Redis and NATS. Letters, digits, '-' and '_'.</summary>
     public string Cluster { get; set; } = "yolo";
 
-    /// <summary>Name of this node, its own in the fleet and the same after a restart; the machine's by default. Letters, digits, '-' and '_'.</summary>
+    /// <summary>Name of this node, its own in the fleet and the same after a restart; the machine's by default. Letters, digits, '-' and
+    /// '_'.</summary>
     public string Node { get; set; } = "";
 
-    /// <summary>Where Redis is, as StackExchange.Redis writes it: host:port, and options. It must keep its data over a restart (appendonly yes).</summary>
+    /// <summary>Where Redis is, as StackExchange.Redis writes it: host:port, and options. It must keep its data over a restart (appendonly
+    /// yes).</summary>
     public string Redis { get; set; } = "127.0.0.1:6379";
 
     /// <summary>Where NATS with JetStream is.</summary>

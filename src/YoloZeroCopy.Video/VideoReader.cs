@@ -157,9 +157,9 @@ public sealed partial class VideoReader : IAsyncDisposable
     /// When the frame that was read last is shown, by the video's own clock: its presentation time stamp, to the nearest 100 ns. A file's clock
     /// begins near zero, but not always at it; a camera's may begin anywhere. Until a frame was read, zero.
     /// </summary>
-    /// <remarks>Where frames have no time stamps, as in a bare H.264 stream, ffmpeg counts them with the frame rate, packets in the order of decoding.
-    /// Negative ones are moved up, all by as much, so that the first is zero. After a new connection, whose clock begins anywhere, times go on from the
-    /// last frame before by the time that passed.</remarks>
+    /// <remarks>Where frames have no time stamps, as in a bare H.264 stream, ffmpeg counts them with the frame rate, packets in the order of
+    /// decoding. Negative ones are moved up, all by as much, so that the first is zero. After a new connection, whose clock begins anywhere, times go
+    /// on from the last frame before by the time that passed.</remarks>
     public TimeSpan Timestamp => new(Interlocked.Read(ref timestamp));
 
     /// <summary>Whether it waits for ffmpeg now, for tests that move the clock.</summary>

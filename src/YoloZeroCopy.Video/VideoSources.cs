@@ -19,8 +19,8 @@ public static class VideoSources
     /// there, fails the source, which then is tried again as <see cref="HubSourceOptions.RetryDelay"/> says. Frames that ffmpeg decodes lie in the
     /// source's slots, those of the GPU where they were decoded, without <see cref="SourceFrame.Pixels"/>.
     /// </remarks>
-    /// <exception cref="ArgumentException">As of <see cref="SourceHub.Add"/> and <see cref="VideoReader(string, VideoReaderOptions)"/>; or the GPU is to
-    /// decode, and the detector does not run on CUDA.</exception>
+    /// <exception cref="ArgumentException">As of <see cref="SourceHub.Add"/> and <see cref="VideoReader(string, VideoReaderOptions)"/>; or the GPU is
+    /// to decode, and the detector does not run on CUDA.</exception>
     /// <inheritdoc cref="SourceHub.Add" path="/exception"/>
     public static HubSource AddVideo(
         this SourceHub hub, string name, string path, FrameHandler handler, VideoSourceOptions? video = null, HubSourceOptions? options = null)

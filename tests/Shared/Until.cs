@@ -15,7 +15,8 @@ internal static class Until
         TrueAsync(() => Task.FromResult(isSo()), TimeSpan.FromMilliseconds(5), whatIsWrong);
 
     /// <summary>The same for what another process is asked, which has other things to do, too.</summary>
-    public static Task TrueAsync(Func<Task<bool>> isSo, Func<string>? whatIsWrong = null) => TrueAsync(isSo, TimeSpan.FromMilliseconds(50), whatIsWrong);
+    public static Task TrueAsync(Func<Task<bool>> isSo, Func<string>? whatIsWrong = null) =>
+        TrueAsync(isSo, TimeSpan.FromMilliseconds(50), whatIsWrong);
 
     private static async Task TrueAsync(Func<Task<bool>> isSo, TimeSpan pause, Func<string>? whatIsWrong)
     {

@@ -87,7 +87,8 @@ public sealed class BenchCudaTests
         Assert.All(section.Rows, static row =>
         {
             Assert.Null(row.Problem);
-            Assert.True(row.Fps > 0 && row.LoneP50 > 0 && row.LoneP99 >= row.LoneP50 && row.CpuMicroseconds > 0 && row.TakeMilliseconds > 0, row.Text());
+            Assert.True(row.Fps > 0 && row.LoneP50 > 0 && row.LoneP99 >= row.LoneP50 && row.CpuMicroseconds > 0 && row.TakeMilliseconds > 0,
+                row.Text());
         });
         StandInDriver.Set("no_concurrent_access", 1);
         try
@@ -132,7 +133,8 @@ public sealed class BenchCudaTests
             Assert.Null(section.Problem);
             Assert.Equal(["bgr24", "nv12", "bayerrggb8"], section.Rows.Select(static row => row.PixelFormat));
             Assert.Equal([3, 4, 4], section.Rows.Select(static row => row.Functions));
-            Assert.All(section.Rows, static row => Assert.True(row.Npp.Host > 0 && row.Kernel.Host > 0 && row.NppInGraph > 0 && row.KernelInGraph > 0));
+            Assert.All(section.Rows,
+                static row => Assert.True(row.Npp.Host > 0 && row.Kernel.Host > 0 && row.NppInGraph > 0 && row.KernelInGraph > 0));
 
             // The stand-in's arithmetic is right for colours and sizes, and rounds in other places; its Bayer patterns are not.
             Assert.All(section.Rows.Take(2), static row => Assert.InRange(row.MostDifference, 0, 3));

@@ -34,7 +34,8 @@ public class DoctorTests
         string page = Path.Combine(folder, "run.html");
         string trace = Path.Combine(folder, "run.json");
         YzcResult run = YzcProcess.Run(
-            "doctor", "--model", SampleAssets.Model, "--device", "cpu", "--seconds", "1.5", "--frame", "640x480", "--json", "--timeline", page, "--trace",
+            "doctor", "--model", SampleAssets.Model, "--device", "cpu", "--seconds", "1.5", "--frame", "640x480", "--json", "--timeline", page,
+            "--trace",
             trace);
         Assert.Equal("", run.Error);
         Assert.Equal(0, run.ExitCode);

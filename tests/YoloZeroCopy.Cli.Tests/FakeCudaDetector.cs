@@ -21,7 +21,8 @@ internal static class FakeCudaDetector
             shared.Decode.ResultBytes,
             HasResultStream: options.Lanes > 1);
         FramePool pool = new(
-            Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes, bytes => shared.AllocateSlots(options.TransferMode, bytes, NumaPlace.Of(context.Device.PciBusId)));
+            Opening.SlotCountOf(options, options.Lanes, options.MaxBatch), options.SlotBytes,
+            bytes => shared.AllocateSlots(options.TransferMode, bytes, NumaPlace.Of(context.Device.PciBusId)));
         CudaComputeStream compute = new(context, sizes);
         Lane[] lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CudaLane(shared, compute, sizes))];
         Pipeline pipeline = Opening.Start(pool, lanes, options, options.MaxBatch, InputSizes.Usual);

@@ -148,7 +148,8 @@ public sealed class RunTests : IDisposable
         Assert.Equal(
             ["ReadModel", "LoadEngine", "PrepareLanes"], opening.GetProperty("steps").EnumerateObject().Select(static step => step.Name));
         Assert.Equal(
-            opening.GetProperty("seconds").GetDouble(), opening.GetProperty("steps").EnumerateObject().Sum(static step => step.Value.GetDouble()), 0.01);
+            opening.GetProperty("seconds").GetDouble(), opening.GetProperty("steps").EnumerateObject().Sum(static step => step.Value.GetDouble()),
+            0.01);
 
         string text = YzcProcess.Run("info", "--model", inputs.Model).Succeeded().Output;
         foreach (string word in

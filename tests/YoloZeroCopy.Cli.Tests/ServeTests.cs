@@ -17,7 +17,8 @@ public sealed class ServeTests
         await File.WriteAllTextAsync(folder.File("token"), "0123456789abcdef\n");
         int port = LocalPort.Free();
         using YzcProcess process = YzcProcess.Start(
-            [], "serve", "--models", folder.Path, "--device", "cpu", "--http-port", $"{port}", "--grpc-port", "0", "--token-file", folder.File("token"));
+            [], "serve", "--models", folder.Path, "--device", "cpu", "--http-port", $"{port}", "--grpc-port", "0", "--token-file",
+            folder.File("token"));
         using HttpClient http = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromMinutes(2) };
         using CancellationTokenSource patience = new(TimeSpan.FromMinutes(2));
         while (!await IsReadyAsync(http, patience.Token))

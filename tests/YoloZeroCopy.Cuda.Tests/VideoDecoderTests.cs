@@ -105,7 +105,8 @@ public sealed class VideoDecoderTests
             // Headers of which nothing can be read leave it to the parser.
             headers = VideoDouble.Unit([0, 0, 1, (byte)(codec == CudaVideoCodec.H264 ? 0x67 : 33 << 1), 1, 77]);
             decoder.Decode(
-                [.. headers, .. VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42), .. VideoDouble.Picture(40, 0, PictureFlags.Intra)], 400);
+                [.. headers, .. VideoDouble.Sequence(64, 48, left: 4, top: 2, right: 60, bottom: 42),
+                    .. VideoDouble.Picture(40, 0, PictureFlags.Intra)], 400);
             decoder.Flush();
             CudaVideoFormat third = isReported ? first : first with { Left = 0, Top = 0, Width = 60, Height = 42 };
             Assert.Equal([100, 200, 300, 400], receiver.Timestamps);

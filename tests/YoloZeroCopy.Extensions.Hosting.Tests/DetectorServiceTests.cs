@@ -153,7 +153,8 @@ public sealed class DetectorServiceTests : IDisposable
         Assert.DoesNotContain(log.Entries, static entry => entry.Level == LogLevel.Warning);
         await service.DisposeAsync();
         LogEntry summary = Assert.Single(log.Entries, static entry => entry.Level == LogLevel.Warning);
-        Assert.Equal("Detector service dropped 25 of 50 frames since the last report: 0 newest, 0 oldest, 25 too old, 0 late, 0 of removed sources", summary.Text);
+        Assert.Equal("Detector service dropped 25 of 50 frames since the last report: 0 newest, 0 oldest, 25 too old, 0 late, 0 of removed sources",
+            summary.Text);
         Assert.Equal(3, log.Entries.Length);
     }
 
@@ -174,7 +175,8 @@ public sealed class DetectorServiceTests : IDisposable
         await service.DisposeAsync();
         LogEntry summary = Assert.Single(log.Entries, static entry => entry.Level == LogLevel.Warning);
         Assert.Equal(
-            "Detector service dropped 2 of 3 frames since the last report: 0 newest, 0 oldest, 0 too old, 1 late, 1 of removed sources", summary.Text);
+            "Detector service dropped 2 of 3 frames since the last report: 0 newest, 0 oldest, 0 too old, 1 late, 1 of removed sources",
+            summary.Text);
 
         async Task<Task<DetectionResult>> SubmitAsync(int source, long capturedAt = 0)
         {

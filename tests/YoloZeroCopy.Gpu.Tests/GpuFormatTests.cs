@@ -47,7 +47,9 @@ public sealed class GpuFormatTests : IDisposable
         {
             FrameFormat tight = new(pixelFormat, width, height) { Color = (width & 1) == 0 ? YuvColor.Bt709Limited : YuvColor.Bt601Full };
             yield return tight;
-            yield return new FrameFormat(pixelFormat, width, height, tight.RowBytes + (pixelFormat == PixelFormat.P010 ? 14 : 13)) { Color = YuvColor.Bt601Limited };
+            yield return new FrameFormat(pixelFormat, width, height,
+                tight.RowBytes + (pixelFormat == PixelFormat.P010 ? 14 : 13))
+            { Color = YuvColor.Bt601Limited };
         }
     }
 

@@ -65,7 +65,8 @@ public sealed class GpuInputSizesTests(ITestOutputHelper output)
                 double rate = await Feed.RateAsync(detector, format, TimeSpan.FromSeconds(2));
                 string what = $"frames of {side}, {(isRegistered ? "sizes 320 and 640" : "640 alone")}";
                 rates[what] = Math.Max(rate, rates.GetValueOrDefault(what));
-                output.WriteLine($"{what}: {rate:F0} frames/s; planned {detector.Memory.DeviceBytes >> 20} MiB, taken {detector.Memory.TakenDeviceBytes >> 20}");
+                output.WriteLine(
+                    $"{what}: {rate:F0} frames/s; planned {detector.Memory.DeviceBytes >> 20} MiB, taken {detector.Memory.TakenDeviceBytes >> 20}");
             }
 
             output.WriteLine(detector.Memory.ToString());

@@ -33,7 +33,8 @@ public sealed class GpuOpeningTests
             Timed($"{which} handle of cuDNN", () => new CudnnHandle(library.Api)).Dispose();
         }
 
-        Timed("eight threads with a handle each", () => CudnnWork.ForEach(library, context, 8, static (_, _) => { }, static _ => { }, CudnnEffort.InFront));
+        Timed("eight threads with a handle each",
+            () => CudnnWork.ForEach(library, context, 8, static (_, _) => { }, static _ => { }, CudnnEffort.InFront));
         foreach (string kernel in Kernels)
         {
             using KernelSet set = new(context);

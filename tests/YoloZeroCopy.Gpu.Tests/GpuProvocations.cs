@@ -130,7 +130,8 @@ internal static class GpuProvocations
         }
     }
 
-    /// <summary>Adds videos until the device's decoders have no time left, by what its driver says; how many that takes is the machine's affair.</summary>
+    /// <summary>Adds videos until the device's decoders have no time left, by what its driver says; how many that takes is the machine's
+    /// affair.</summary>
     private static async Task KeepDecodersBusyAsync(Action addVideo)
     {
         Assert.True(CudaDeviceMonitor.TryOpen(CudaDevice.Get(0).PciBusId, out CudaDeviceMonitor? monitor, out string reason), reason);
@@ -173,10 +174,12 @@ internal static class GpuProvocations
     }
 
     // Several sources, so that no result waits for another's; each keeps many frames on their way.
-    private static Task<LatencyReport> WatchSaturatedAsync(YoloDetector detector, TimeSpan time, FrameFormat format) => ProcessorProvocations.WatchAsync(
+    private static Task<LatencyReport> WatchSaturatedAsync(
+        YoloDetector detector, TimeSpan time, FrameFormat format) => ProcessorProvocations.WatchAsync(
         detector,
         time,
-        stop => Task.WhenAll(Enumerable.Range(0, Feeds).Select(source => Task.Run(() => SaturateAsync(detector, format, source, stop), CancellationToken.None)))
+        stop => Task.WhenAll(
+            Enumerable.Range(0, Feeds).Select(source => Task.Run(() => SaturateAsync(detector, format, source, stop), CancellationToken.None)))
             .GetAwaiter().GetResult(),
         ready: static _ => Task.Delay(WarmUp));
 

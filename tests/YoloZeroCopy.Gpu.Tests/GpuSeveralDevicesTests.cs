@@ -25,7 +25,8 @@ public sealed class GpuSeveralDevicesTests(ITestOutputHelper output) : IDisposab
             Detection[][] given = await Feed.DetectAllAsync(both, pictures);
             for (int picture = 0; picture < pictures.Length; picture++)
             {
-                _ = Same.Check($"picture {picture}, round {round}", wanted[picture], given[picture], minIou: 0.98f, maxScore: 0.01f, threshold: 0.05f);
+                _ = Same.Check($"picture {picture}, round {round}", wanted[picture], given[picture], minIou: 0.98f, maxScore: 0.01f,
+                    threshold: 0.05f);
             }
         }
 

@@ -40,7 +40,8 @@ public sealed class GpuTransferTests : IDisposable
                     Detection[] seen = await Feed.DetectAsync(detector, format, pixels);
                     string frame = $"{format}, {turn}";
                     Assert.True(
-                        wanted.TryAdd(frame, seen) ? mode == TransferMode.PageLocked : wanted[frame].AsSpan().SequenceEqual(seen), $"{mode}: {frame}");
+                        wanted.TryAdd(frame, seen) ? mode == TransferMode.PageLocked : wanted[frame].AsSpan().SequenceEqual(seen),
+                        $"{mode}: {frame}");
                 }
             }
         }

@@ -42,7 +42,8 @@ public class AotTests(PackedPackages packages, ITestOutputHelper output)
         Assert.Contains(result.Lines, static line => line.StartsWith("bearing", StringComparison.Ordinal));
     }
 
-    /// <summary>Runs the program. Where rounds are wanted, starts both builds so many times and prints the medians from start to end, and sizes.</summary>
+    /// <summary>Runs the program. Where rounds are wanted, starts both builds so many times and prints the medians from start to end, and
+    /// sizes.</summary>
     private ProgramResult RunAndCompare(Published published, string folder, string what, params string[] arguments)
     {
         ProgramResult result = Run(published.Program, folder, arguments);
@@ -51,7 +52,8 @@ public class AotTests(PackedPackages packages, ITestOutputHelper output)
             return result;
         }
 
-        string built = Path.Combine(packages.Artifacts, "bin", published.Name, "release", $"{Path.GetFileNameWithoutExtension(published.Program)}.dll");
+        string built = Path.Combine(
+            packages.Artifacts, "bin", published.Name, "release", $"{Path.GetFileNameWithoutExtension(published.Program)}.dll");
         if (!File.Exists(built))
         {
             packages.Dotnet("build", published.Project).Succeeded();
@@ -94,7 +96,8 @@ public class AotTests(PackedPackages packages, ITestOutputHelper output)
         string target = Path.Combine(packages.Folder, "aot", name);
         string runtime = RuntimeInformation.RuntimeIdentifier;
         ProgramResult result = packages.Dotnet(
-            "publish", project, "--runtime", runtime, "--output", target, "-p:PublishAot=true", "-p:TrimmerSingleWarn=false", "-p:NativeDebugSymbols=false");
+            "publish", project, "--runtime", runtime, "--output", target, "-p:PublishAot=true", "-p:TrimmerSingleWarn=false",
+            "-p:NativeDebugSymbols=false");
         DotnetProgram.SkipWhereThisMachineLacksAPart(result);
         result.Succeeded();
         Assert.DoesNotContain(result.Lines, static line => line.Contains("warning", StringComparison.OrdinalIgnoreCase));

@@ -134,7 +134,8 @@ public class ConsumerTests(PackedPackages packages)
     // What the program with all packages prints.
     private static readonly string[] MediaOutput =
     [
-        "objects: 16, followed: 16", "text: drawn", "shaped: True", "read again: True, Bgr24 320x200", "PictureInfo { Kind = Jpeg, Width = 320, Height = 200 }",
+        "objects: 16, followed: 16", "text: drawn", "shaped: True", "read again: True, Bgr24 320x200",
+        "PictureInfo { Kind = Jpeg, Width = 320, Height = 200 }",
         "libfontconfig: False",
     ];
 

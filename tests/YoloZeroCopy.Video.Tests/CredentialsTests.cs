@@ -41,7 +41,8 @@ public sealed class CredentialsTests : IDisposable
     public async Task Nothing_of_the_log_has_them_when_the_stream_ends_badly(int more, int code)
     {
         string fake = Clips.FakeFfmpeg(folder, $"{Talk}{Clips.Send}exit {code}\n", nut: Clips.Nut(1, more));
-        await using VideoReader reader = await VideoReader.OpenAsync(Url, new VideoReaderOptions { FfmpegPath = fake, AllowUrl = true, Reconnects = false });
+        await using VideoReader reader =
+            await VideoReader.OpenAsync(Url, new VideoReaderOptions { FfmpegPath = fake, AllowUrl = true, Reconnects = false });
 
         MediaException error = await Assert.ThrowsAsync<MediaException>(async () =>
         {

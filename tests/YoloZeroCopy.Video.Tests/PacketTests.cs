@@ -63,7 +63,8 @@ public sealed class PacketTests : IDisposable
         Assert.True(packets.Count(static packet => packet.DecodeTimestamp is null) <= 5);
 
         static void AssertTime(string given, TimeSpan time) =>
-            Assert.InRange(decimal.Parse(given, CultureInfo.InvariantCulture) - ((decimal)time.Ticks / TimeSpan.TicksPerSecond), -0.000001m, 0.000001m);
+            Assert.InRange(decimal.Parse(given, CultureInfo.InvariantCulture) - ((decimal)time.Ticks / TimeSpan.TicksPerSecond), -0.000001m,
+                0.000001m);
     }
 
     [Theory]

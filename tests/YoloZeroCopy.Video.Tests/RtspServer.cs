@@ -35,7 +35,8 @@ internal sealed class RtspServer(string file, string? login = null, int cameras 
     public async Task StartAsync()
     {
         string script = Path.Combine(AppContext.BaseDirectory, "rtsp_server.py");
-        string[] arguments = [script, file, $"{Port}", $"{Cameras}", .. Login is null ? (string[])[] : [Login], .. PlaysOnce ? ["--once"] : (string[])[]];
+        string[] arguments =
+            [script, file, $"{Port}", $"{Cameras}", .. Login is null ? (string[])[] : [Login], .. PlaysOnce ? ["--once"] : (string[])[]];
         process = Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         Assert.Equal("ready", await process.StandardOutput.ReadLineAsync());
     }

@@ -32,7 +32,8 @@ public sealed class RtspTests(ITestOutputHelper output) : IDisposable
         foreach (List<(TimeSpan Time, int Size)> packets in given)
         {
             Assert.Equal(Frames, packets.Count);
-            Assert.All(packets.Zip(expected), pair => AssertNear(pair.Second.Time - start, pair.First.Time - packets[0].Time, TimeSpan.FromTicks(1000)));
+            Assert.All(packets.Zip(expected),
+                pair => AssertNear(pair.Second.Time - start, pair.First.Time - packets[0].Time, TimeSpan.FromTicks(1000)));
         }
 
         if (Clips.Ffprobe() is string ffprobe)

@@ -230,7 +230,8 @@ public sealed class SourceTests : IDisposable
         AssertInput("udp://c:1", live: true, "-i", "udp://c:1");
         AssertInput(folder.File("a.mp4"), live: false, "-protocol_whitelist", "file", "-i", "file:" + folder.File("a.mp4"));
         Assert.False(FfmpegInput.EndsByItself("/dev/video77", Any));
-        Assert.Contains("no such camera", Assert.Throws<MediaException>(() => FfmpegInput.Of("/dev/video77", Any, Of51)).Message, StringComparison.Ordinal);
+        Assert.Contains("no such camera", Assert.Throws<MediaException>(() => FfmpegInput.Of("/dev/video77", Any, Of51)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(["-f", "v4l2", "-i", "/dev/video0"], FfmpegInput.OfCamera("a", "/dev/video0", readsPackets: false).Arguments);
         Assert.Equal(["-f", "v4l2", "-input_format", "mjpeg", "-i", "/dev/video0"],
             FfmpegInput.OfCamera("a", "/dev/video0", readsPackets: true).Arguments);
@@ -258,7 +259,8 @@ public sealed class SourceTests : IDisposable
         Assert.Equal(name, input.Name);
         Assert.All(input.Arguments, static argument => Assert.DoesNotContain("b'c", argument, StringComparison.Ordinal));
         Assert.Contains("'" + url.Replace("'", "'\\''", StringComparison.Ordinal) + "'\n", input.Script, StringComparison.Ordinal);
-        Assert.Equal(!url.StartsWith("http", StringComparison.Ordinal), input.Script!.Contains("option rtsp_flags prefer_tcp\n", StringComparison.Ordinal));
+        Assert.Equal(!url.StartsWith("http", StringComparison.Ordinal),
+            input.Script!.Contains("option rtsp_flags prefer_tcp\n", StringComparison.Ordinal));
         Assert.Equal(url, FfmpegInput.Of(url, options, Of41).Arguments[^1]);
         Assert.Equal("http://a:b@c/d.mp4", FfmpegInput.Of("http://a:b@c/d.mp4", Any, Of51).Arguments[^1]);
         Assert.Contains("line break", Assert.Throws<MediaException>(() => FfmpegInput.Of(url + "\nfile 'x'", options, Of51)).Message,

@@ -48,7 +48,8 @@ internal sealed partial class Camera
                 return new CameraStatistics(
                     Settings.Name, VideoReader.NameOf(Settings.Source), status.State, status.Problem, status.Time, now.Format?.Width ?? 0,
                     now.Format?.Height ?? 0, now.HandledPerSecond, now.AgeP50?.TotalSeconds, now.AgeP99?.TotalSeconds,
-                    frames.AgeMax?.TotalSeconds, now.FramesHandled, now.FramesSkipped, frames.FramesDropped, frames.DroppedTooOld, frames.DroppedLate, frames.DeadlinesMissed,
+                    frames.AgeMax?.TotalSeconds, now.FramesHandled, now.FramesSkipped, frames.FramesDropped, frames.DroppedTooOld, frames.DroppedLate,
+                    frames.DeadlinesMissed,
                     frames.FramesFailed + now.HandlerFailures, now.DecodeErrors, now.Faults, watch.Alarms);
             }
         }

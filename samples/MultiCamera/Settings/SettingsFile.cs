@@ -65,7 +65,8 @@ internal sealed class SettingsFile
     /// <summary>Compares the cameras with what the detector can.</summary>
     /// <param name="classes">The model's classes.</param>
     /// <param name="hasGpu">Whether it runs on a GPU.</param>
-    /// <exception cref="SettingsException">A rule names a class that the model does not have, or the GPU is to decode where there is none.</exception>
+    /// <exception cref="SettingsException">A rule names a class that the model does not have, or the GPU is to decode where there is
+    /// none.</exception>
     public void ThrowIfUnfit(IReadOnlyCollection<string> classes, bool hasGpu)
     {
         ThrowIfAny(

@@ -108,7 +108,8 @@ internal static class BenchCommand
             + "take alone. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Seconds, Threads, Lanes, Slots, Device, Precision, Wait, Inline, PlainEngine, ImageSizes, SingleFrames,
-                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Npp, DeviceMemory, Timeline, Video, Streams, Decoders, Quick, HostCode, Json, JsonFile,
+                Ordinary, Producers, External, Soak, Profile, Transfer, TransferModes, Npp, DeviceMemory, Timeline, Video, Streams, Decoders, Quick,
+                HostCode, Json, JsonFile,
         };
         command.SetAction(RunAsync);
         return command;

@@ -30,7 +30,8 @@ internal sealed record DevicesSection(IReadOnlyList<DeviceStatistics> Devices, d
             string lost = device.Fault is null ? "" : $", lost: {device.Fault.Message}";
             yield return (
                 device.Device,
-                string.Create(CultureInfo.InvariantCulture, $"{ShareOf(device):P1} of the frames, {device.Frames} in {device.Batches} batches{lost}"));
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{ShareOf(device):P1} of the frames, {device.Frames} in {device.Batches} batches{lost}"));
         }
 
         yield return (

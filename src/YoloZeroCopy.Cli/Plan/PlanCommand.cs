@@ -21,7 +21,8 @@ internal static class PlanCommand
     private static readonly Option<int> Streams =
         Options.Integer("--streams", "Cameras or videos to plan for. Default: 1.", 1, MaxStreams, standard: 1);
     private static readonly Option<int> FramesAhead = Options.Integer(
-        "--frames-ahead", "Slots of each stream as a source of a SourceHub (4 unless its options say otherwise). Default: it has one of the detector's.", 2, 64);
+        "--frames-ahead",
+        "Slots of each stream as a source of a SourceHub (4 unless its options say otherwise). Default: it has one of the detector's.", 2, 64);
     private static readonly Option<StreamDecoding> Decode = Options.Decode();
     private static readonly Option<StreamCodec> Codec = Options.StreamCodec();
     private static readonly Option<ImmutableArray<ExpectedDecoders>> Decoders = Options.Decoders();
@@ -39,7 +40,8 @@ internal static class PlanCommand
     {
         Command command = new("plan", "Adds up the memory that a detector takes, and how many streams fit. Exit codes: see `yzc --help`.")
         {
-            Model, FrameSize, Format, ImageSizes, Device, Precision, Batch, Lanes, Streams, FramesAhead, Decode, Codec, Decoders, Vram, Card, HostMemory, Margin, HostCode,
+            Model, FrameSize, Format, ImageSizes, Device, Precision, Batch, Lanes, Streams, FramesAhead, Decode, Codec, Decoders, Vram, Card,
+            HostMemory, Margin, HostCode,
             Json,
         };
         command.Validators.Add(static result =>

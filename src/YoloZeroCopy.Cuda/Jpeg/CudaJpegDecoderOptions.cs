@@ -23,8 +23,8 @@ public sealed record CudaJpegDecoderOptions
 
     /// <summary>
     /// Where memory for pictures comes from, so that decoders that come and go take it over from each other; null allocates and frees it, for which
-    /// the device is waited for. Of the decoder's context. When it is disposed, the decoder goes on without it. A decoder takes no more of it at a time
-    /// than <see cref="MaxFramesHeld"/> pictures of <see cref="MaxWidth"/> x <see cref="MaxHeight"/>.
+    /// the device is waited for. Of the decoder's context. When it is disposed, the decoder goes on without it. A decoder takes no more of it at a
+    /// time than <see cref="MaxFramesHeld"/> pictures of <see cref="MaxWidth"/> x <see cref="MaxHeight"/>.
     /// </summary>
     public CudaBlockPool? Memory { get; init; }
 

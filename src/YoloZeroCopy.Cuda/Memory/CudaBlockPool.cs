@@ -9,8 +9,9 @@ namespace YoloZeroCopy.Cuda;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Any thread. Sizes are rounded up to classes an eighth of a power of two apart, and a block serves its class only. What was queued on a stream before
-/// a block was given back comes before what its next user does: that user's stream waits for it on the device, or, where none is named, the thread.
+/// Any thread. Sizes are rounded up to classes an eighth of a power of two apart, and a block serves its class only. What was queued on a stream
+/// before a block was given back comes before what its next user does: that user's stream waits for it on the device, or, where none is named, the
+/// thread.
 /// </para>
 /// <para>
 /// Taking and giving back allocate nothing once there are as many blocks of a class as are used at a time, which <see cref="Reserve"/> sees to
@@ -98,8 +99,8 @@ public sealed class CudaBlockPool : IDisposable
     /// <param name="bytes">Size of each.</param>
     /// <param name="count">Their number.</param>
     /// <exception cref="CudaOutOfMemoryException">
-    /// The device has too little free memory. What was allocated by then stays reserved: the message and <see cref="CudaBlockStatistics.KeptBytes"/> say
-    /// how much.
+    /// The device has too little free memory. What was allocated by then stays reserved: the message and <see cref="CudaBlockStatistics.KeptBytes"/>
+    /// say how much.
     /// </exception>
     /// <exception cref="CudaException">The driver refused for another reason.</exception>
     /// <exception cref="ObjectDisposedException">The pool is disposed.</exception>
@@ -492,7 +493,8 @@ public sealed class CudaBlockOwner
         Volatile.Write(ref maxUsed, Math.Max(maxUsed, used));
     }
 
-    /// <summary>Takes a block for work on a stream, which waits on the device for what was queued on the block before. The thread does not wait.</summary>
+    /// <summary>Takes a block for work on a stream, which waits on the device for what was queued on the block before. The thread does not
+    /// wait.</summary>
     /// <param name="bytes">Size, at least 1.</param>
     /// <param name="stream">The stream that uses it first, of the pool's context.</param>
     /// <exception cref="InsufficientMemoryException">It is more than the owner may have.</exception>
@@ -535,8 +537,8 @@ public readonly struct CudaBlock
         entry?.IsRentedAs(generation) == true ? entry : throw new InvalidOperationException("The block was given back, or is the default value.");
 
     /// <summary>
-    /// Gives it back behind what is queued on a stream. Does not wait, unless it is to be freed: when the pool is disposed, has too much, or the device
-    /// is faulted. Any thread, also then.
+    /// Gives it back behind what is queued on a stream. Does not wait, unless it is to be freed: when the pool is disposed, has too much, or the
+    /// device is faulted. Any thread, also then.
     /// </summary>
     /// <param name="lastUse">The stream that used it last.</param>
     /// <exception cref="InvalidOperationException">It was given back before.</exception>

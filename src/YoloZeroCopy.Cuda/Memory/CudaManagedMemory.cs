@@ -7,9 +7,9 @@ namespace YoloZeroCopy.Cuda;
 /// what it reads, until the host writes it again.
 /// </summary>
 /// <remarks>
-/// Any thread. A page that the device has a copy of costs the host a fault when it writes there. <see cref="CudaStream.Prefetch"/> brings pages to the
-/// device before a kernel asks for them. Needs a device with <see cref="CudaDeviceAttribute.ConcurrentManagedAccess"/>; without it any use by the host
-/// while a kernel runs ends the process. Who uses <see cref="Pointer"/> keeps this object alive and undisposed, as long as work is queued, too.
+/// Any thread. A page that the device has a copy of costs the host a fault when it writes there. <see cref="CudaStream.Prefetch"/> brings pages to
+/// the device before a kernel asks for them. Needs a device with <see cref="CudaDeviceAttribute.ConcurrentManagedAccess"/>; without it any use by the
+/// host while a kernel runs ends the process. Who uses <see cref="Pointer"/> keeps this object alive and undisposed, as long as work is queued, too.
 /// </remarks>
 public sealed unsafe class CudaManagedMemory : CudaHandle
 {

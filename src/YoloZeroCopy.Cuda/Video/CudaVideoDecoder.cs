@@ -154,8 +154,8 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
 
     /// <summary>Decodes one packet: exactly one picture, or field, in the order of the stream.</summary>
     /// <param name="packet">The packet; H.264 and HEVC with start codes (Annex B), not with lengths. It is copied before the call returns.</param>
-    /// <param name="timestamp">When the picture is shown, in any unit: it comes back with the picture. NVDEC gives these numbers out ascending, so that
-    /// any others, such as a count of packets, come back with another picture where pictures are not shown in the order of decoding.</param>
+    /// <param name="timestamp">When the picture is shown, in any unit: it comes back with the picture. NVDEC gives these numbers out ascending, so
+    /// that any others, such as a count of packets, come back with another picture where pictures are not shown in the order of decoding.</param>
     /// <param name="cancellationToken">Ends the wait for a free surface; the pictures of this packet are lost then, and the decoder goes on.</param>
     /// <remarks>The receiver gets what can be shown now: no picture, or several.</remarks>
     /// <exception cref="ArgumentException">The packet is empty.</exception>

@@ -40,7 +40,8 @@ internal sealed class VideoHeaders(CudaVideoCodec codec)
         }
     }
 
-    /// <summary>Pictures that a picture of HEVC, as it holds now, may have to wait for before it is shown; 0 of H.264, and where nothing says it.</summary>
+    /// <summary>Pictures that a picture of HEVC, as it holds now, may have to wait for before it is shown; 0 of H.264, and where nothing says
+    /// it.</summary>
     public int ReorderedPictures => reordered[active];
 
     /// <summary>Puts the rectangle that holds now into what NVDEC says, if it is one for this size.</summary>

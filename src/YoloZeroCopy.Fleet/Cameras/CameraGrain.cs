@@ -34,7 +34,8 @@ internal sealed class CameraGrain(FleetNode node) : Grain, ICameraGrain
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         IGrainContext context = GrainContext;
-        run = node.Start(this.GetPrimaryKeyString(), () => context.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "taken over"), default));
+        run = node.Start(
+            this.GetPrimaryKeyString(), () => context.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "taken over"), default));
         return Task.CompletedTask;
     }
 

@@ -16,7 +16,8 @@ public sealed class CameraOutput
 
     internal CameraOutput(CameraRun run) => this.run = run;
 
-    /// <summary>Keys of the camera's newest alarms, oldest first, at most 32, whichever node raised them: what the one before this has seen.</summary>
+    /// <summary>Keys of the camera's newest alarms, oldest first, at most 32, whichever node raised them: what the one before this has
+    /// seen.</summary>
     public IReadOnlyList<string> RecentKeys => run.RecentKeys;
 
     /// <summary>Reports a frame that was detected in. Allocates nothing; what is sent is the newest at the time.</summary>
@@ -37,8 +38,8 @@ public sealed class CameraOutput
 
     /// <summary>Raises an alarm: written to the node's disk, sent to NATS, and there for readers once.</summary>
     /// <param name="key">
-    /// What it is about, such as a rule and the beginning of what it saw, 1 to 200 characters. A key that the camera's owners have raised before, among
-    /// the newest 32, is not raised again: so what lasts while a camera moves is one alarm.
+    /// What it is about, such as a rule and the beginning of what it saw, 1 to 200 characters. A key that the camera's owners have raised before,
+    /// among the newest 32, is not raised again: so what lasts while a camera moves is one alarm.
     /// </param>
     /// <param name="text">What it says, at most 64 KiB.</param>
     /// <returns>False where its key was raised before, or the camera is no longer this node's.</returns>
@@ -50,7 +51,8 @@ public sealed class CameraOutput
         if (key.Length > CameraRun.MaxKeyLength || text.Length > CameraRun.MaxTextLength)
         {
             throw new ArgumentException(
-                $"The key has {key.Length} and the text {text.Length} characters; at most {CameraRun.MaxKeyLength} and {CameraRun.MaxTextLength} are taken.");
+                $"The key has {key.Length} and the text {text.Length} characters; "
+                    + $"at most {CameraRun.MaxKeyLength} and {CameraRun.MaxTextLength} are taken.");
         }
 
         return run.Raise(key, text, DateTimeOffset.UtcNow);

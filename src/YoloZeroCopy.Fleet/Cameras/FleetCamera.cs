@@ -19,7 +19,8 @@ public sealed record FleetCamera
         FleetNames.ThrowIfNone(Id, nameof(Id));
         if (string.IsNullOrWhiteSpace(Source) || Source.Length > MaxSourceLength)
         {
-            throw new ArgumentException($"{nameof(Source)} of camera '{Id}' has {Source?.Length ?? 0} characters; wanted are 1 to {MaxSourceLength}.");
+            throw new ArgumentException(
+                $"{nameof(Source)} of camera '{Id}' has {Source?.Length ?? 0} characters; wanted are 1 to {MaxSourceLength}.");
         }
     }
 }

@@ -68,6 +68,7 @@ public sealed class FleetCameras
 /// <param name="Unplaced">Cameras that no node carries, and why.</param>
 /// <param name="Nodes">What nodes last said; also those that are gone.</param>
 internal sealed record FleetStatus(
-    DateTimeOffset At, int Cameras, long Capacity, IReadOnlyList<string> Present, IReadOnlyList<UnplacedCamera> Unplaced, IReadOnlyList<NodeReport> Nodes);
+    DateTimeOffset At, int Cameras, long Capacity, IReadOnlyList<string> Present, IReadOnlyList<UnplacedCamera> Unplaced,
+    IReadOnlyList<NodeReport> Nodes);
 
 internal sealed record UnplacedCamera(string Id, string Reason);

@@ -225,7 +225,8 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
         }
 
         // Each call has its own time: one that hangs, on a node that has just died, holds up no other camera.
-        await Parallel.ForEachAsync(calls, new ParallelOptions { MaxDegreeOfParallelism = CallsAtATime, CancellationToken = stop }, async (call, cancelled) =>
+        await Parallel.ForEachAsync(
+            calls, new ParallelOptions { MaxDegreeOfParallelism = CallsAtATime, CancellationToken = stop }, async (call, cancelled) =>
         {
             if (called.TryAdd(call.Camera, true))
             {
@@ -308,7 +309,8 @@ internal sealed partial class FleetNode : BackgroundService, ISiloStatusListener
             static (run, _) => new ValueTask(run.SendResultAsync()))
         : Task.CompletedTask;
 
-    /// <summary>Sends alarms, each camera's in order, until NATS has them. Ends after Orleans does, so that those of cameras that stop are sent.</summary>
+    /// <summary>Sends alarms, each camera's in order, until NATS has them. Ends after Orleans does, so that those of cameras that stop are
+    /// sent.</summary>
     public async Task SendAlarmsAsync(CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)

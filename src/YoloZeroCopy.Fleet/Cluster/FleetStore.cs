@@ -49,7 +49,8 @@ internal sealed class FleetStore : IAsyncDisposable
     }
 
     /// <summary>A number that is another one after every change of cameras or capacities.</summary>
-    public async Task<long> VersionAsync() => (long)await (await DatabaseAsync().ConfigureAwait(false)).StringGetAsync(Key("version")).ConfigureAwait(false);
+    public async Task<long> VersionAsync() =>
+        (long)await (await DatabaseAsync().ConfigureAwait(false)).StringGetAsync(Key("version")).ConfigureAwait(false);
 
     public async Task<IReadOnlyDictionary<string, FleetCamera>> CamerasAsync()
     {
@@ -108,7 +109,8 @@ internal sealed class FleetStore : IAsyncDisposable
 
     /// <summary>Lets epochs go on after one that Redis does not know, having lost it.</summary>
     public async Task RaiseEpochAsync(string camera, long epoch) =>
-        _ = await (await DatabaseAsync().ConfigureAwait(false)).ScriptEvaluateAsync(RaiseScript, [Key("epochs")], [camera, epoch]).ConfigureAwait(false);
+        _ = await (await DatabaseAsync().ConfigureAwait(false))
+            .ScriptEvaluateAsync(RaiseScript, [Key("epochs")], [camera, epoch]).ConfigureAwait(false);
 
     public async Task ReportAsync(NodeReport report) =>
         _ = await (await DatabaseAsync().ConfigureAwait(false)).HashSetAsync(

@@ -3,10 +3,12 @@ using System.Text.Json;
 
 namespace YoloZeroCopy;
 
-/// <summary>Alarms that NATS does not have yet, in memory and in a file, so that they outlive the process. At most so many; the oldest go first.</summary>
+/// <summary>Alarms that NATS does not have yet, in memory and in a file, so that they outlive the process. At most so many; the oldest go
+/// first.</summary>
 /// <remarks>
-/// Each alarm is a line of the file, written before anything else is done with it and handed to the system, which keeps it when the process is killed; at
-/// a loss of power the last seconds may be missing. The file is emptied when NATS has all, and written anew where it has grown long meanwhile.
+/// Each alarm is a line of the file, written before anything else is done with it and handed to the system, which keeps it when the process is
+/// killed; at a loss of power the last seconds may be missing. The file is emptied when NATS has all, and written anew where it has grown long
+/// meanwhile.
 /// </remarks>
 internal sealed class AlarmQueue : IDisposable
 {

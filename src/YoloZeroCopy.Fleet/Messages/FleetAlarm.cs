@@ -1,8 +1,8 @@
 namespace YoloZeroCopy;
 
 /// <summary>An alarm of a fleet, as its reader gets it: each once.</summary>
-/// <param name="Sequence">Its number in the stream. Whoever keeps that of the last alarm together with what came of it goes on after it, and handles no
-/// alarm twice.</param>
+/// <param name="Sequence">Its number in the stream. Whoever keeps that of the last alarm together with what came of it goes on after it, and handles
+/// no alarm twice.</param>
 /// <param name="Camera">Whose it is.</param>
 /// <param name="Epoch">How often the camera had been taken over when it was raised.</param>
 /// <param name="Number">Number of the message within the epoch.</param>

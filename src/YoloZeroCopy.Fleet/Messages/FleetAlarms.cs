@@ -22,8 +22,8 @@ public sealed class FleetAlarms : IAsyncDisposable
     /// <summary>Reads alarms until it is cancelled, also over times when NATS is away.</summary>
     /// <param name="after">The <see cref="FleetAlarm.Sequence"/> to go on after; 0 from the oldest that is kept.</param>
     /// <param name="stop">Ends it.</param>
-    /// <returns>Alarms, in the order in which NATS took them. An alarm of an owner that another one has followed cannot be among them: NATS does not take
-    /// it.</returns>
+    /// <returns>Alarms, in the order in which NATS took them. An alarm of an owner that another one has followed cannot be among them: NATS does not
+    /// take it.</returns>
     public async IAsyncEnumerable<FleetAlarm> ReadAsync(ulong after, [EnumeratorCancellation] CancellationToken stop)
     {
         ulong last = after;

@@ -2,13 +2,13 @@ using System.Numerics;
 
 namespace YoloZeroCopy;
 
-/// <summary>Which node carries which camera: weighted rendezvous hashing with limits. The same cameras and nodes give the same plan on every node, with
-/// nobody asked.</summary>
+/// <summary>Which node carries which camera: weighted rendezvous hashing with limits. The same cameras and nodes give the same plan on every node,
+/// with nobody asked.</summary>
 /// <remarks>
-/// A camera's node is the one with the highest score, -capacity / ln(hash of both), so that a node that comes takes cameras from the others, and one that
-/// goes leaves its own to them, each in proportion to capacity, and no other camera moves. Chance would give one node some per cent more than its share:
-/// a node that has 5 % more (or its share, rounded up) takes no further camera, which goes to its next one. Rendezvous hashing: Thaler and Ravishankar,
-/// 1998; limits after Mirrokni, Thorup and Zadimoghaddam, 2018.
+/// A camera's node is the one with the highest score, -capacity / ln(hash of both), so that a node that comes takes cameras from the others, and one
+/// that goes leaves its own to them, each in proportion to capacity, and no other camera moves. Chance would give one node some per cent more than
+/// its share: a node that has 5 % more (or its share, rounded up) takes no further camera, which goes to its next one. Rendezvous hashing: Thaler and
+/// Ravishankar, 1998; limits after Mirrokni, Thorup and Zadimoghaddam, 2018.
 /// </remarks>
 internal sealed class FleetPlan
 {
@@ -32,7 +32,8 @@ internal sealed class FleetPlan
     /// <param name="capacities">Nodes that carry cameras, and how many they can.</param>
     public static FleetPlan Make(IEnumerable<FleetCamera> cameras, IReadOnlyDictionary<string, int> capacities)
     {
-        List<FleetCamera> all = [.. cameras.OrderByDescending(static camera => camera.Priority).ThenBy(static camera => camera.Id, StringComparer.Ordinal)];
+        List<FleetCamera> all =
+            [.. cameras.OrderByDescending(static camera => camera.Priority).ThenBy(static camera => camera.Id, StringComparer.Ordinal)];
         long total = capacities.Values.Sum(static capacity => (long)capacity);
         FleetPlan plan = new(total);
         double wanted = Math.Min(all.Count, total);

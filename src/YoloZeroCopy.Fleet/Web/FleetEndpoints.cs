@@ -19,7 +19,8 @@ public static class FleetEndpoints
         ArgumentNullException.ThrowIfNull(endpoints);
         RouteGroupBuilder group = endpoints.MapGroup("");
         _ = group.MapGet("/", static () => Results.Text(Page, "text/html"));
-        _ = group.MapGet("/fleet", static (FleetCameras cameras) => OrAwayAsync(async () => Results.Ok(await cameras.StatusAsync().ConfigureAwait(false))));
+        _ = group.MapGet("/fleet",
+            static (FleetCameras cameras) => OrAwayAsync(async () => Results.Ok(await cameras.StatusAsync().ConfigureAwait(false))));
         _ = group.MapGet("/fleet/node", static (FleetNode node) => node.Report());
         _ = group.MapGet("/fleet/cameras", static (FleetCameras cameras) => cameras.All);
         _ = group.MapPut("/fleet/cameras/{id}", static (string id, CameraBody body, FleetCameras cameras) => OrAwayAsync(async () =>

@@ -3,8 +3,8 @@ using YoloZeroCopy.Cuda;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// The device that a decoder's frames lie on, from <see cref="YoloDetector.TakeDecoderDevice"/>. Dispose it with the decoder, so that the next one may
-/// come here. Any thread.
+/// The device that a decoder's frames lie on, from <see cref="YoloDetector.TakeDecoderDevice"/>. Dispose it with the decoder, so that the next one
+/// may come here. Any thread.
 /// </summary>
 public sealed class DecoderDevice : IDisposable
 {

@@ -14,8 +14,8 @@ public record DetectorOptions
     public Device Device { get; set; } = Device.Auto;
 
     /// <summary>
-    /// Of several devices, whether those that cannot be opened are left out: <see cref="Warning"/> and <see cref="YoloDetector.Device"/> say which, and
-    /// why. Off by default: opening is refused then, and the exception names the device.
+    /// Of several devices, whether those that cannot be opened are left out: <see cref="Warning"/> and <see cref="YoloDetector.Device"/> say which,
+    /// and why. Off by default: opening is refused then, and the exception names the device.
     /// </summary>
     public bool AllowMissingDevices { get; set; }
 
@@ -38,7 +38,8 @@ public record DetectorOptions
     /// </summary>
     public TimeSpan LatencyGoal { get; set; }
 
-    /// <summary>Batches in flight at once, on each of several devices; 0 chooses for the device: six on CUDA, one for every four <see cref="Threads"/> on the CPU.</summary>
+    /// <summary>Batches in flight at once, on each of several devices; 0 chooses for the device: six on CUDA, one for every four
+    /// <see cref="Threads"/> on the CPU.</summary>
     public int Lanes { get; set; }
 
     /// <summary>
@@ -108,9 +109,9 @@ public record DetectorOptions
     public ModelInputSize? InputSize { get; set; }
 
     /// <summary>
-    /// Sizes of the model's input, up to 8, that the detector is made ready for, instead of one <see cref="InputSize"/>: every frame runs at the smallest
-    /// at which it is scaled down least, or not at all, or at that of its source (<see cref="SourceOptions.InputSize"/>). For models whose input is not
-    /// fixed, and TensorRT engines with a profile for each. Null, the default, is for one size.
+    /// Sizes of the model's input, up to 8, that the detector is made ready for, instead of one <see cref="InputSize"/>: every frame runs at the
+    /// smallest at which it is scaled down least, or not at all, or at that of its source (<see cref="SourceOptions.InputSize"/>). For models whose
+    /// input is not fixed, and TensorRT engines with a profile for each. Null, the default, is for one size.
     /// </summary>
     public IReadOnlyList<ModelInputSize>? InputSizes { get; set; }
 
@@ -153,9 +154,9 @@ public record DetectorOptions
     public double MemoryMargin { get; set; } = 0.3;
 
     /// <summary>
-    /// Decoders on the device, at work at one time, of the sources that will come and go: opening counts them in the memory plan, and allocates what they
-    /// would take of the detector's memory. More of them, and others, take theirs when they begin. Null, the default, expects none. They decode on CUDA:
-    /// with <see cref="Device.Cpu"/> they are refused, and have no meaning where <see cref="Device.Auto"/> falls back to it.
+    /// Decoders on the device, at work at one time, of the sources that will come and go: opening counts them in the memory plan, and allocates what
+    /// they would take of the detector's memory. More of them, and others, take theirs when they begin. Null, the default, expects none. They decode
+    /// on CUDA: with <see cref="Device.Cpu"/> they are refused, and have no meaning where <see cref="Device.Auto"/> falls back to it.
     /// </summary>
     public IReadOnlyList<ExpectedDecoders>? ExpectedDecoders { get; set; }
 
@@ -192,8 +193,8 @@ public record DetectorOptions
     public bool CompileInBackground { get; set; } = true;
 
     /// <summary>
-    /// How long what is compiled behind frames is put off: a program that opens, looks at a picture and ends need not wait for what it has begun, which
-    /// nothing can break off.
+    /// How long what is compiled behind frames is put off: a program that opens, looks at a picture and ends need not wait for what it has begun,
+    /// which nothing can break off.
     /// </summary>
     internal TimeSpan CompileAfter { get; set; } = TimeSpan.FromSeconds(0.5);
 

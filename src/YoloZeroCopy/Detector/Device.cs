@@ -86,7 +86,8 @@ public readonly record struct Device
 
     /// <summary>Reads a device's name.</summary>
     /// <param name="text">
-    /// <c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>cuda:</c> and a number, several with commas between (<c>cuda:0,1</c>), or <c>cuda:all</c>, in any case.
+    /// <c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>cuda:</c> and a number, several with commas between (<c>cuda:0,1</c>), or <c>cuda:all</c>, in any
+    /// case.
     /// </param>
     /// <exception cref="FormatException">Any other text.</exception>
     public static Device Parse(string text)

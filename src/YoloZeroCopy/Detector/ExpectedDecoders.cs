@@ -6,8 +6,9 @@ namespace YoloZeroCopy;
 
 /// <summary>Decoders of one kind on the device that will give a detector frames: sources that come and go while it runs.</summary>
 /// <remarks>
-/// Opening counts them in the <see cref="MemoryPlan"/>. Pictures of nvJPEG it allocates, in <see cref="YoloDetector.DecoderMemory"/>, so that no source
-/// asks the driver for memory later. What NVDEC and nvJPEG take for themselves they take when a decoder begins; the plan leaves it free for them.
+/// Opening counts them in the <see cref="MemoryPlan"/>. Pictures of nvJPEG it allocates, in <see cref="YoloDetector.DecoderMemory"/>, so that no
+/// source asks the driver for memory later. What NVDEC and nvJPEG take for themselves they take when a decoder begins; the plan leaves it free for
+/// them.
 /// </remarks>
 [TypeConverter(typeof(ExpectedDecodersConverter))]
 public sealed record ExpectedDecoders
@@ -37,7 +38,8 @@ public sealed record ExpectedDecoders
     public CudaJpegDecoderOptions? JpegDecoder { get; init; }
 
     /// <summary>Bytes that are allocated beforehand for a picture; 0 where the decoder allocates by itself.</summary>
-    internal long PictureBytes => JpegDecoder is null ? 0 : (long)CudaBlockPool.ClassOf((ulong)CudaJpegDecoder.PlanPictureBytes(JpegDecoder, Width, Height));
+    internal long PictureBytes =>
+        JpegDecoder is null ? 0 : (long)CudaBlockPool.ClassOf((ulong)CudaJpegDecoder.PlanPictureBytes(JpegDecoder, Width, Height));
 
     /// <summary>Pictures that are allocated beforehand.</summary>
     internal int Pictures => JpegDecoder is null ? 0 : Count * JpegDecoder.MaxFramesHeld;
@@ -114,7 +116,8 @@ public sealed record ExpectedDecoders
         if (JpegDecoder?.Memory is not null)
         {
             throw new ArgumentException(
-                $"{nameof(JpegDecoder)} has a {nameof(CudaJpegDecoderOptions.Memory)} of its own, and what is expected is allocated in the detector's.",
+                $"{nameof(JpegDecoder)} has a {nameof(CudaJpegDecoderOptions.Memory)} of its own, and what is expected is allocated in the "
+                    + "detector's.",
                 nameof(JpegDecoder));
         }
 

@@ -11,7 +11,8 @@ public enum Precision
 
     /// <summary>
     /// What the model's file is in: a usual export stays in single precision, one in half precision stays in half. NVIDIA's libraries multiply single
-    /// precision in TF32, with 10 bits behind the point, where a device can; the environment variable <c>NVIDIA_TF32_OVERRIDE=0</c> keeps them from it.
+    /// precision in TF32, with 10 bits behind the point, where a device can; the environment variable <c>NVIDIA_TF32_OVERRIDE=0</c> keeps them from
+    /// it.
     /// </summary>
     Single,
 

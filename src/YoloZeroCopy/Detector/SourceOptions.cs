@@ -57,8 +57,8 @@ public record SourceOptions
         if (Overflow == OverflowPolicy.Wait && QueueCapacity != 1)
         {
             throw new ArgumentException(
-                $"{nameof(QueueCapacity)} is {QueueCapacity}, which goes with an {nameof(Overflow)} that drops frames; with {OverflowPolicy.Wait} the "
-                    + "slots are the limit.",
+                $"{nameof(QueueCapacity)} is {QueueCapacity}, which goes with an {nameof(Overflow)} that drops frames; with {OverflowPolicy.Wait} "
+                    + "the slots are the limit.",
                 nameof(QueueCapacity));
         }
 

@@ -99,15 +99,15 @@ public sealed partial class YoloDetector : IDetector
     public ImmutableArray<int> CudaOrdinals => [.. Inspection.Devices.Select(static device => device.Context.Device.Ordinal)];
 
     /// <summary>
-    /// Device memory for decoders whose frames this detector gets (<see cref="CudaJpegDecoderOptions.Memory"/>), so that sources that come and go take
-    /// it over from each other, of several devices on the first; null on the CPU. What <see cref="DetectorOptions.ExpectedDecoders"/> asks for is there from the opening on, and up to 256
-    /// MiB more are kept while no decoder uses them. The detector disposes it.
+    /// Device memory for decoders whose frames this detector gets (<see cref="CudaJpegDecoderOptions.Memory"/>), so that sources that come and go
+    /// take it over from each other, of several devices on the first; null on the CPU. What <see cref="DetectorOptions.ExpectedDecoders"/> asks for
+    /// is there from the opening on, and up to 256 MiB more are kept while no decoder uses them. The detector disposes it.
     /// </summary>
     public CudaBlockPool? DecoderMemory => Inspection.Cuda?.DecoderMemory;
 
     /// <summary>
-    /// The device for one decoder more: of several that work, the one that fewest are on. Its frames then run there, as frames on a device do, so that
-    /// decoders share out the devices.
+    /// The device for one decoder more: of several that work, the one that fewest are on. Its frames then run there, as frames on a device do, so
+    /// that decoders share out the devices.
     /// </summary>
     /// <returns>The device; the caller disposes it when the decoder is disposed.</returns>
     /// <exception cref="InvalidOperationException">The detector does not run on CUDA.</exception>

@@ -177,6 +177,7 @@ internal sealed class TimelineBatch : IDisposable
 internal readonly record struct TimelineSpan(
     int Lane, int Frames, double UploadStart, double UploadEnd, double ComputeStart, double ComputeEnd, int Stream = 0, long Bytes = 0, long At = 0)
 {
-    /// <summary>When the compute stream was done with it: earlier than <see cref="ComputeEnd"/> where its results came on the result stream.</summary>
+    /// <summary>When the compute stream was done with it: earlier than <see cref="ComputeEnd"/> where its results came on the result
+    /// stream.</summary>
     public double StreamEnd { get; init; } = ComputeEnd;
 }

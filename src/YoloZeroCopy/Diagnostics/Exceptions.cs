@@ -86,7 +86,8 @@ public sealed class DeviceException : YoloZeroCopyException
     public string Device { get; }
 
     /// <summary>The error of an opening.</summary>
-    internal static DeviceException OfOpening(string device, Exception cause) => new(device, $"Device {device} cannot be opened: {cause.Message}", cause);
+    internal static DeviceException OfOpening(string device, Exception cause) =>
+        new(device, $"Device {device} cannot be opened: {cause.Message}", cause);
 }
 
 /// <summary>The detector met an error it cannot go on after. It can only be disposed; <see cref="Exception.InnerException"/> is the error.</summary>

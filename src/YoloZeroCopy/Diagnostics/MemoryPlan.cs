@@ -97,7 +97,8 @@ public sealed class MemoryPlan
                 string own = size.OwnBytes == 0 ? "shared with the others" : $"{Mebibytes(size.OwnBytes)} more that nothing else uses";
                 text.AppendLine().Append(
                     CultureInfo.InvariantCulture,
-                    $"at {size.Size,-15} {"",-12} {Mebibytes(size.WorkBytes),12}  tensors and activations, {own}; {size.IdlePart:P0} of all idle meanwhile");
+                    $"at {size.Size,-15} {"",-12} {Mebibytes(size.WorkBytes),12}  tensors and activations, {own}; "
+                        + $"{size.IdlePart:P0} of all idle meanwhile");
             }
         }
 
@@ -132,7 +133,8 @@ public sealed class MemoryPlan
         if (problem is not null)
         {
             throw new InsufficientMemoryException(
-                $"{problem}. Fewer Lanes, Slots or ExpectedDecoders, a smaller MaxBatch or a smaller SlotBytes need less:{Environment.NewLine}{this}");
+                $"{problem}. Fewer Lanes, Slots or ExpectedDecoders, a smaller MaxBatch or a smaller SlotBytes need less:"
+                    + $"{Environment.NewLine}{this}");
         }
     }
 

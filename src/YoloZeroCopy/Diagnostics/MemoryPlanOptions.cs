@@ -26,8 +26,8 @@ public sealed record MemoryPlanOptions
     public CudaJpegDecoderOptions? JpegDecoder { get; init; }
 
     /// <summary>
-    /// Slots that each stream has of its own, as a source of a <see cref="SourceHub"/> does (<see cref="HubSourceOptions.FramesAhead"/>), 2 to 64; of the
-    /// detector's one is then left. 0: each stream has one more of the detector's.
+    /// Slots that each stream has of its own, as a source of a <see cref="SourceHub"/> does (<see cref="HubSourceOptions.FramesAhead"/>), 2 to 64; of
+    /// the detector's one is then left. 0: each stream has one more of the detector's.
     /// </summary>
     public int FramesAhead { get; init; }
 

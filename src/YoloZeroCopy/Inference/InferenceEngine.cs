@@ -21,8 +21,8 @@ internal abstract class InferenceEngine : IDisposable
     public abstract ModelInfo Model { get; }
 
     /// <summary>
-    /// The engine at each input size that it was opened for, by rising area and this one last: the same model, sharing what the runtime lets it share.
-    /// This one owns the others.
+    /// The engine at each input size that it was opened for, by rising area and this one last: the same model, sharing what the runtime lets it
+    /// share. This one owns the others.
     /// </summary>
     public ImmutableArray<InferenceEngine> AtSizes { get => field.IsDefault ? [this] : field; protected set; }
 
@@ -40,8 +40,8 @@ internal abstract class InferenceEngine : IDisposable
     /// <summary>How pictures lie in the input tensor.</summary>
     public virtual InputLayout InputLayout => InputLayout.ChannelsFirst;
 
-    /// <summary>Whether contexts can read pictures where they lie, without a tensor: <see cref="EngineContext.Enqueue(ulong)"/>. The same at every input
-    /// size.</summary>
+    /// <summary>Whether contexts can read pictures where they lie, without a tensor: <see cref="EngineContext.Enqueue(ulong)"/>. The same at every
+    /// input size.</summary>
     public virtual bool TakesPictures => false;
 
     /// <summary>Bytes of what a context takes for one picture.</summary>

@@ -22,7 +22,8 @@ internal sealed class KernelSet(CudaContext context) : IDisposable
             foreach (string name in names.Distinct())
             {
                 Lazy<CudaModule> module = ModuleOf(name);
-                loading.Add(Task.Factory.StartNew(() => Load(module), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+                loading.Add(Task.Factory.StartNew(
+                    () => Load(module), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
             }
         }
     }

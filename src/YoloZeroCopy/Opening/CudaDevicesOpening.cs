@@ -134,7 +134,9 @@ internal static class CudaDevicesOpening
         for (int index = 0; index < loading.Length; index++)
         {
             ((IAsyncResult)loading[index]).AsyncWaitHandle.WaitOne();
-            stopped ??= loading[index].Exception?.InnerException is Exception error ? ErrorOf(Device.Cuda(ordinals[index]).Name, error) : TryAdvance(steps);
+            stopped ??= loading[index].Exception?.InnerException is Exception error
+                ? ErrorOf(Device.Cuda(ordinals[index]).Name, error)
+                : TryAdvance(steps);
         }
 
         foreach (Task<(OpenedEngine Engine, List<IDisposable?> Made)> one in loading)

@@ -28,7 +28,8 @@ internal static class CudaOpening
             CudaLayout layout = CudaLayout.For(opened.Engine, chosen, opened.BudgetFor(options));
             layout.Plan.ThrowIfAbove(layout.Plan.Budget, device.ToString());
             CudaPipeline running = Assemble(opened, chosen, layout, place, made, steps);
-            MemoryPlan plan = layout.Plan.AsTaken(opened.Device.FreeBytes - (long)opened.Device.Context.GetMemoryInfo().FreeBytes).WithSlots(place.Text);
+            MemoryPlan plan = layout.Plan.AsTaken(opened.Device.FreeBytes - (long)opened.Device.Context.GetMemoryInfo().FreeBytes)
+                .WithSlots(place.Text);
             if (plan.GrowthText is string growth)
             {
                 running.Pipeline.Warnings.Say(growth);
@@ -147,7 +148,8 @@ internal static class CudaOpening
         CudaLayout usual = CudaLayout.For(opened.Engine, plain, opened.BudgetFor(options));
         ModelInfo model = opened.Engine.Model;
         string part = FormattableString.Invariant(
-            $"{options.SlotBytes} bytes, {model.InputWidth}x{model.InputHeight}, batch {usual.MaxBatch}, {usual.LaneCount} lanes, {options.WaitMode}");
+            $"{options.SlotBytes} bytes, {model.InputWidth}x{model.InputHeight}, batch {usual.MaxBatch}, ")
+            + FormattableString.Invariant($"{usual.LaneCount} lanes, {options.WaitMode}");
         steps.Begin(OpeningStep.ChooseTransfer, TransferChoice.Candidates.Count);
         return TransferChoice.Measured(device, cache, part, mode =>
         {
@@ -252,7 +254,9 @@ internal static class CudaOpening
     {
         try
         {
-            return steps is null ? Opening.Start(pool, lanes, options, layout.MaxBatch, layout.InputSizes) : Opening.Start(pool, lanes, options, layout, steps);
+            return steps is null
+                ? Opening.Start(pool, lanes, options, layout.MaxBatch, layout.InputSizes)
+                : Opening.Start(pool, lanes, options, layout, steps);
         }
         catch (InsufficientMemoryException error)
         {

@@ -11,8 +11,8 @@ internal static class Planning
         if (site.DecodesOnDevice && options.ExpectedDecoders is { Count: > 0 })
         {
             throw new ArgumentException(
-                $"Decoders are given for {nameof(MemoryPlanOptions.Streams)} and as {nameof(DetectorOptions.ExpectedDecoders)}; one of them is wanted, "
-                    + "else they would count twice.",
+                $"Decoders are given for {nameof(MemoryPlanOptions.Streams)} and as {nameof(DetectorOptions.ExpectedDecoders)}; one of them is "
+                    + "wanted, else they would count twice.",
                 nameof(site));
         }
 

@@ -34,7 +34,8 @@ internal readonly record struct TransferChoice(TransferMode Mode, string Why)
         if (LackOf(device, mode) is string lack)
         {
             throw new ArgumentException(
-                $"{nameof(DetectorOptions.TransferMode)} is {mode}, and {device} {lack}. {TransferMode.PageLocked} works on every device.", nameof(mode));
+                $"{nameof(DetectorOptions.TransferMode)} is {mode}, and {device} {lack}. {TransferMode.PageLocked} works on every device.",
+                nameof(mode));
         }
     }
 
@@ -69,8 +70,8 @@ internal readonly record struct TransferChoice(TransferMode Mode, string Why)
     }
 
     /// <summary>
-    /// The mode with the highest rate; of those that come within a twentieth of it the one that answers a lone frame first. Page-locked memory, unless
-    /// it is beaten by a twentieth.
+    /// The mode with the highest rate; of those that come within a twentieth of it the one that answers a lone frame first. Page-locked memory,
+    /// unless it is beaten by a twentieth.
     /// </summary>
     public static TransferChoice Of(IReadOnlyList<TransferTrial> trials)
     {
@@ -106,7 +107,9 @@ internal readonly record struct TransferChoice(TransferMode Mode, string Why)
         }
 
         string[] lines = Encoding.UTF8.GetString(content).Split('\n');
-        return lines.Length == 2 && Enum.TryParse(lines[0], out TransferMode mode) && Candidates.Contains(mode) ? new TransferChoice(mode, lines[1]) : null;
+        return lines.Length == 2 && Enum.TryParse(lines[0], out TransferMode mode) && Candidates.Contains(mode)
+            ? new TransferChoice(mode, lines[1])
+            : null;
     }
 }
 

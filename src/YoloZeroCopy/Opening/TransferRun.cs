@@ -41,7 +41,8 @@ internal static class TransferRun
     }
 
     /// <summary>Writes a byte of each page.</summary>
-    /// <remarks>A producer writes the whole frame, which takes it as long in every mode; what differs, a fault for a page, one byte provokes.</remarks>
+    /// <remarks>A producer writes the whole frame, which takes it as long in every mode; what differs, a fault for a page, one byte
+    /// provokes.</remarks>
     public static void Touch(in FrameSlot slot)
     {
         Span<byte> bytes = slot.Span;

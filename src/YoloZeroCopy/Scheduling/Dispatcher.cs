@@ -61,8 +61,8 @@ internal sealed class Dispatcher(Pipeline pipeline, object gate, Batcher batcher
     }
 
     /// <summary>
-    /// A lane of a device is done: the batch that its thread is to begin now with <see cref="Begin"/>; null where there is none, or where the dispatcher does it.
-    /// Frames may have been dropped, which are to be answered. Called with the gate held.
+    /// A lane of a device is done: the batch that its thread is to begin now with <see cref="Begin"/>; null where there is none, or where the
+    /// dispatcher does it. Frames may have been dropped, which are to be answered. Called with the gate held.
     /// </summary>
     public LaneBatch? TakeOver(LaneDevice ended)
     {

@@ -6,9 +6,9 @@ namespace YoloZeroCopy;
 /// is served. A source that had nothing to send is not paid for that time, but for the last moment. What a source has had is remembered while its
 /// queue is empty, which it is after every frame where only the newest is kept; a round robin whose deficit ends with the queue would forget there.
 /// Sources of a higher priority are served first. A batch takes one frame of each source first, and only then, with room left, further ones.
-/// A batch is of some kinds of frames. Sources that have no frame of them are passed over and keep their turn, so that the next batch is theirs. One that has
-/// gives it even where an earlier frame of its own is of another kind, but for one batch only: after that the earlier frame goes first, or it might
-/// wait for ever.
+/// A batch is of some kinds of frames. Sources that have no frame of them are passed over and keep their turn, so that the next batch is theirs. One
+/// that has gives it even where an earlier frame of its own is of another kind, but for one batch only: after that the earlier frame goes first, or
+/// it might wait for ever.
 /// </remarks>
 internal sealed class FairQueue
 {

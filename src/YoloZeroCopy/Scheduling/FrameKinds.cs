@@ -1,7 +1,8 @@
 namespace YoloZeroCopy;
 
 /// <summary>Kinds of frames that wait: by the input size that they get and, with several devices, by the one that they lie on. Immutable.</summary>
-/// <remarks>A batch is of one input size, and a device takes what lies on the host or on itself. A set of kinds is a number with a bit for each.</remarks>
+/// <remarks>A batch is of one input size, and a device takes what lies on the host or on itself. A set of kinds is a number with a bit for
+/// each.</remarks>
 internal sealed class FrameKinds
 {
     /// <summary>Most kinds: bits of a set.</summary>

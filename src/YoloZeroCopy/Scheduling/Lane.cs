@@ -28,8 +28,8 @@ internal abstract class Lane : IDisposable
 
     /// <summary>
     /// Takes a batch and returns without waiting for it, while none is in flight on this lane. The dispatcher thread calls it, or, where it
-    /// <see cref="StartsOnAnyThread"/>, the thread on which a batch of this or another lane of its device ended; one thread at a time for all lanes of
-    /// a device.
+    /// <see cref="StartsOnAnyThread"/>, the thread on which a batch of this or another lane of its device ended; one thread at a time for all lanes
+    /// of a device.
     /// </summary>
     /// <remarks>
     /// From any thread the lane then gives back each frame's memory as soon as it no longer reads it (<see cref="LaneBatch.ReleaseFrame"/>), sets a

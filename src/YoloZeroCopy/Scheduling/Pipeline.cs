@@ -9,9 +9,10 @@ namespace YoloZeroCopy;
 /// others. Why no slot is lost, and every owner of a frame that lies elsewhere hears once: a frame holds its memory from submit until exactly one of
 /// three places gives it back (<see cref="FrameOwners.GiveBack(PendingFrame)"/>): the lane that has read it, <see cref="Batcher.End"/> when it leaves
 /// without one, or <see cref="OnBatchDone"/> for those its lane kept; what never became a frame
-/// <see cref="Submit(int, in ExternalFrame, int, in FrameFormat, int, long, CancellationToken)"/> itself gives back. Why results are in order: every frame
-/// enters its source's order list on submit and only its head, once finished, leaves it, by one thread at a time (<see cref="ResultDelivery"/>).
-/// Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="ForeignCode"/> and <see cref="FrameOwners"/>.
+/// <see cref="Submit(int, in ExternalFrame, int, in FrameFormat, int, long, CancellationToken)"/> itself gives back. Why results are in order: every
+/// frame enters its source's order list on submit and only its head, once finished, leaves it, by one thread at a time
+/// (<see cref="ResultDelivery"/>). Code of others runs outside the gate only, and what it throws ends where it was called: <see cref="ForeignCode"/>
+/// and <see cref="FrameOwners"/>.
 /// </remarks>
 internal sealed class Pipeline : IAsyncDisposable, IDisposable
 {

@@ -237,8 +237,8 @@ public sealed partial class HubSource
         if (wanted.ByteCount > detector.SlotBytes)
         {
             throw new ArgumentException(
-                $"A frame of {wanted} takes {wanted.ByteCount} bytes, and the detector's {nameof(DetectorOptions.SlotBytes)} are {detector.SlotBytes}; "
-                    + "open it with the size of the largest frame.");
+                $"A frame of {wanted} takes {wanted.ByteCount} bytes, and the detector's {nameof(DetectorOptions.SlotBytes)} are "
+                    + $"{detector.SlotBytes}; open it with the size of the largest frame.");
         }
 
         if (ring is SlotRing made && wanted.ByteCount <= made.SlotBytes)

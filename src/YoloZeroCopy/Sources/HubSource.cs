@@ -144,8 +144,8 @@ public sealed partial class HubSource : IAsyncDisposable
     internal Lock Gate { get; } = new();
 
     /// <summary>Removes the source: its producer is cancelled, and awaited.</summary>
-    /// <param name="drain">True: frames that were submitted are still detected in and handled. False: those that wait are dropped, and none is handled
-    /// any more but the one that just is.</param>
+    /// <param name="drain">True: frames that were submitted are still detected in and handled. False: those that wait are dropped, and none is
+    /// handled any more but the one that just is.</param>
     /// <returns>
     /// A task that ends when producer and handler have, and the detector reads nothing of the source's slots. A producer that does not heed its
     /// cancellation holds it up, and nothing else. Of a second call it is the same; one that does not drain ends the draining of one before.

@@ -1,7 +1,7 @@
 namespace YoloZeroCopy;
 
-/// <summary>How long to wait before a producer that failed is called again: twice as long each time, a fifth more or less, so that sources that failed
-/// together do not come back all at once.</summary>
+/// <summary>How long to wait before a producer that failed is called again: twice as long each time, a fifth more or less, so that sources that
+/// failed together do not come back all at once.</summary>
 internal sealed class RetryDelay
 {
     private const double Spread = 0.2;

@@ -285,7 +285,8 @@ internal sealed class SlotRing : IFrameOwner, IDisposable
     {
         if (!IsRented(slot))
         {
-            throw new InvalidOperationException("The slot is stale: it was submitted or disposed, or the call of the producer that rented it has ended.");
+            throw new InvalidOperationException(
+                "The slot is stale: it was submitted or disposed, or the call of the producer that rented it has ended.");
         }
     }
 }

@@ -81,8 +81,8 @@ public sealed class SourceFeed
     public bool TrySubmit(in ExternalFrame frame, TimeSpan timestamp = default, long capturedAt = 0, bool followsDamage = false) =>
         Source.TrySubmit(this, frame, timestamp, capturedAt, followsDamage);
 
-    /// <summary>Says how it stands with the source while the producer sees to it by itself, such as a camera that it connects to anew. Who says nothing
-    /// is live from the first frame on.</summary>
+    /// <summary>Says how it stands with the source while the producer sees to it by itself, such as a camera that it connects to anew. Who says
+    /// nothing is live from the first frame on.</summary>
     /// <param name="state">Live, Stalled, Refused or Failed.</param>
     /// <param name="problem">What is wrong, for people; null for nothing.</param>
     /// <remarks>A frame that is submitted makes the source live. After the producer's call nothing happens.</remarks>

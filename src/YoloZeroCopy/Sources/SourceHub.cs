@@ -86,8 +86,8 @@ public sealed class SourceHub : IAsyncDisposable
     /// left which is gone is replaced; the folder is to be writable for nobody else.
     /// </param>
     /// <param name="handler">
-    /// Gets what was found, which the producer has then, if it wants to. <see cref="SourceFrame.Timestamp"/> is the producer's. The pixels are another
-    /// process's: what it writes later shows in them.
+    /// Gets what was found, which the producer has then, if it wants to. <see cref="SourceFrame.Timestamp"/> is the producer's. The pixels are
+    /// another process's: what it writes later shows in them.
     /// </param>
     /// <param name="shared">Who may connect, and how large frames are; null for the defaults.</param>
     /// <param name="options">What it is to get; null for the defaults. <see cref="HubSourceOptions.FramesAhead"/> is the number of slots.</param>

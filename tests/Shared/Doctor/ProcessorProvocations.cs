@@ -32,7 +32,8 @@ internal static class ProcessorProvocations
         YoloDetector detector, TimeSpan time, Action<CancellationToken> feed, double? expectedRate = null, Func<YoloDetector, Task>? ready = null)
     {
         using CancellationTokenSource enough = new();
-        Task feeding = Task.Factory.StartNew(() => feed(enough.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task feeding = Task.Factory.StartNew(
+            () => feed(enough.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         LatencyReport report;
         try
         {
@@ -127,7 +128,8 @@ internal static class ProcessorProvocations
             while (!stop.IsCancellationRequested)
             {
                 FrameSlot slot = detector.RentAsync(Small, CancellationToken.None).AsTask().GetAwaiter().GetResult();
-                using DetectionResult result = detector.SubmitAsync(slot, cancellationToken: CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                using DetectionResult result =
+                    detector.SubmitAsync(slot, cancellationToken: CancellationToken.None).AsTask().GetAwaiter().GetResult();
                 Sleep(200);
             }
         });
@@ -242,7 +244,8 @@ internal static class ProcessorProvocations
         {
             while (!stop.IsCancellationRequested)
             {
-                using DetectionResult result = detector.DetectAsync(pixels, large, cancellationToken: CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                using DetectionResult result =
+                    detector.DetectAsync(pixels, large, cancellationToken: CancellationToken.None).AsTask().GetAwaiter().GetResult();
             }
         });
     }

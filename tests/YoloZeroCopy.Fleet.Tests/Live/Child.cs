@@ -7,7 +7,8 @@ internal static class Child
 {
     // Reads the pipe that the test program holds, and kills what the shell has become, if that is still there.
     private const string Script =
-        """exec 3<&0; (cat <&3 >/dev/null; [ "$(readlink /proc/$$/exe)" = "$(readlink -f "$0")" ] && kill -9 $$) >/dev/null 2>&1 & exec 3<&-; exec "$0" "$@" </dev/null""";
+        """exec 3<&0; (cat <&3 >/dev/null; [ "$(readlink /proc/$$/exe)" = "$(readlink -f "$0")" ] && kill -9 $$) """
+        + """>/dev/null 2>&1 & exec 3<&-; exec "$0" "$@" </dev/null""";
 
     public static Process Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, Action<string> output)
     {

@@ -222,7 +222,8 @@ public class FleetProofs
                 }
             }
 
-            memory.Add((Stopwatch.GetElapsedTime(start).TotalSeconds, fleet.Nodes.Where(static node => node.IsThere).Max(static node => node.Megabytes())));
+            memory.Add((Stopwatch.GetElapsedTime(start).TotalSeconds,
+                fleet.Nodes.Where(static node => node.IsThere).Max(static node => node.Megabytes())));
             NodeProcess victim = fleet.Nodes[random.Next(fleet.Nodes.Count)];
             int running = 0;
             foreach (NodeProcess node in fleet.Nodes)

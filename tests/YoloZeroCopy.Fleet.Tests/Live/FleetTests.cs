@@ -28,7 +28,8 @@ public class FleetTests
             static camera => camera, camera => fleet.Watcher.Of(camera).Epoch);
         NodeProcess c = fleet.AddNode("c");
         await Until.TrueAsync(
-            async () => (await LiveFleet.SharesAsync(a, c)).Values.All(static share => Math.Abs(share - (Cameras / 2)) <= Cameras / 20), () => c.Output);
+            async () => (await LiveFleet.SharesAsync(a, c)).Values.All(static share => Math.Abs(share - (Cameras / 2)) <= Cameras / 20),
+            () => c.Output);
         await fleet.RunningAsync(Cameras, DateTimeOffset.UtcNow, a, c);
         string[] moved = [.. epochs.Where(before => fleet.Watcher.Of(before.Key).Epoch - before.Value > 1).Select(static before => before.Key)];
         Assert.True(moved.Length == 0, $"Moved more than once: {string.Join(' ', moved)}\n{a.Said(moved)}\n{c.Said(moved)}");

@@ -15,7 +15,8 @@ internal sealed class LiveFleet : IAsyncDisposable
     private readonly Dictionary<string, string> environment;
     private Watcher? watcher;
 
-    public LiveFleet(double fps = 5, double period = 20, double visible = 10, double resultSeconds = 0.25, int capacity = 1000, double probeSeconds = 1)
+    public LiveFleet(
+        double fps = 5, double period = 20, double visible = 10, double resultSeconds = 0.25, int capacity = 1000, double probeSeconds = 1)
     {
         (Period, Visible) = (period, visible);
         Redis = ServerProcess.Redis(folder.File("redis"));
@@ -123,7 +124,8 @@ internal sealed class LiveFleet : IAsyncDisposable
                     .Where(camera => Watcher.Of(camera).LastAt < since || !names.Contains(Watcher.Of(camera).Owner ?? ""))];
                 return missing.Count == 0;
             },
-            () => $"{missing.Count} cameras do not run: {string.Join(' ', missing.Take(10))}\n{string.Join('\n', by.Select(static node => node.Output))}");
+            () => $"{missing.Count} cameras do not run: {string.Join(' ', missing.Take(10))}\n"
+                + $"{string.Join('\n', by.Select(static node => node.Output))}");
     }
 
     /// <summary>Cameras of each node, as the nodes say.</summary>
@@ -212,7 +214,8 @@ internal sealed class LiveFleet : IAsyncDisposable
             },
             () => $"{missing.Count} of {wanted.Count} alarms are missing: {string.Join(' ', missing.Take(20).Select(Explain))}");
         string[] twice = [.. Watcher.Alarms.GroupBy(static alarm => $"{alarm.Camera}/{alarm.Key}").Where(static alarms => alarms.Count() > 1)
-            .Select(static alarms => $"{alarms.Key}: {string.Join(", ", alarms.Select(static alarm => $"{alarm.Node} {alarm.Epoch}:{alarm.Number}"))}")];
+            .Select(static alarms =>
+                $"{alarms.Key}: {string.Join(", ", alarms.Select(static alarm => $"{alarm.Node} {alarm.Epoch}:{alarm.Number}"))}")];
         Assert.True(twice.Length == 0, $"{twice.Length} alarms came more than once: {string.Join("; ", twice.Take(10))}");
         Assert.True(Watcher.Violations.IsEmpty, string.Join('\n', Watcher.Violations.Take(10)));
         return wanted.Count;

@@ -29,7 +29,8 @@ internal sealed class NodeProcess : IDisposable
 
     /// <summary>What it printed of cameras.</summary>
     public string Said(params string[] cameras) =>
-        string.Join('\n', output.Where(line => cameras.Any(camera => line.Contains(camera, StringComparison.Ordinal))).Select(line => $"{Name}: {line}"));
+        string.Join('\n',
+            output.Where(line => cameras.Any(camera => line.Contains(camera, StringComparison.Ordinal))).Select(line => $"{Name}: {line}"));
 
     /// <summary>Whether its process is there, running or paused.</summary>
     public bool IsThere => process is { HasExited: false };

@@ -31,7 +31,8 @@ internal sealed class Watcher : IAsyncDisposable
 
     /// <summary>Times without a message of any owner, longest first.</summary>
     public IReadOnlyList<(string Camera, double Seconds, DateTimeOffset At)> Gaps(DateTimeOffset from) =>
-        [.. cameras.Select(camera => (camera.Key, Gap: camera.Value.LongestGap(from))).Select(static entry => (entry.Key, entry.Gap.Seconds, entry.Gap.At))
+        [.. cameras.Select(camera => (camera.Key, Gap: camera.Value.LongestGap(from)))
+            .Select(static entry => (entry.Key, entry.Gap.Seconds, entry.Gap.At))
             .OrderByDescending(static entry => entry.Seconds)];
 
     public async ValueTask DisposeAsync()
@@ -66,7 +67,8 @@ internal sealed class Watcher : IAsyncDisposable
             {
                 await streams.MakeAsync(stop.Token);
                 INatsJSConsumer consumer = await streams.Context.CreateOrderedConsumerAsync(
-                    stream, new NatsJSOrderedConsumerOpts { DeliverPolicy = ConsumerConfigDeliverPolicy.ByStartSequence, OptStartSeq = last + 1 }, stop.Token);
+                    stream, new NatsJSOrderedConsumerOpts { DeliverPolicy = ConsumerConfigDeliverPolicy.ByStartSequence, OptStartSeq = last + 1 },
+                    stop.Token);
                 await foreach (NatsJSMsg<byte[]> message in consumer.ConsumeAsync<byte[]>(cancellationToken: stop.Token))
                 {
                     if (message.Metadata is { } position && position.Sequence.Stream > last)
@@ -118,7 +120,8 @@ internal sealed class CameraLog
             if (message.Epoch < before)
             {
                 return string.Create(
-                    CultureInfo.InvariantCulture, $"{stream}: {message.Kind} {message.Id} of {message.Node} at {at:O}, after epoch {before} of {Owner}");
+                    CultureInfo.InvariantCulture,
+                    $"{stream}: {message.Kind} {message.Id} of {message.Node} at {at:O}, after epoch {before} of {Owner}");
             }
 
             epochs[stream] = message.Epoch;
@@ -166,7 +169,8 @@ internal sealed class CameraLog
     {
         lock (gate)
         {
-            return gaps.Where(gap => gap.From >= from).Select(static gap => (gap.Seconds, gap.From)).DefaultIfEmpty().MaxBy(static gap => gap.Seconds);
+            return gaps.Where(gap => gap.From >= from).Select(static gap => (gap.Seconds, gap.From)).DefaultIfEmpty()
+                .MaxBy(static gap => gap.Seconds);
         }
     }
 }

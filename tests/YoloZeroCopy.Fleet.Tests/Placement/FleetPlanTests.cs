@@ -104,5 +104,6 @@ public class FleetPlanTests
         Enumerable.Range(0, count).Select(static number => new FleetCamera { Id = $"cam{number:D4}", Source = "s" });
 
     private static Dictionary<string, int> Nodes(params int[] capacities) =>
-        capacities.Select(static (capacity, node) => (capacity, node)).ToDictionary(static entry => $"node{entry.node}", static entry => entry.capacity);
+        capacities.Select(static (capacity, node) => (capacity, node))
+            .ToDictionary(static entry => $"node{entry.node}", static entry => entry.capacity);
 }

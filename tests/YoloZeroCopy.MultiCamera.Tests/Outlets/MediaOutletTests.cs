@@ -71,7 +71,8 @@ public sealed class MediaOutletTests : IDisposable
     [Fact]
     public async Task Clips_that_cannot_be_are_counted_and_pictures_are_written_all_the_same()
     {
-        await using MediaOutlet outlet = Open(new MediaOptions { Folder = folder.File("media"), ClipSeconds = 0.5, Ffmpeg = folder.File("no-ffmpeg") });
+        await using MediaOutlet outlet =
+            Open(new MediaOptions { Folder = folder.File("media"), ClipSeconds = 0.5, Ffmpeg = folder.File("no-ffmpeg") });
         for (int picture = 0; picture <= 20; picture++)
         {
             outlet.Add(Picture(picture));
@@ -90,7 +91,8 @@ public sealed class MediaOutletTests : IDisposable
     {
         string media = folder.File("media");
         byte[] large = new byte[300_000];
-        foreach (string name in (string[])["2026-11-01/gate/a.jpg", "2026-11-01/gate/b.mp4", "2026-11-02/yard/c.jpg", "other/gate/d.jpg", "2026-11-01/e.jpg"])
+        foreach (string name in (string[])["2026-11-01/gate/a.jpg", "2026-11-01/gate/b.mp4", "2026-11-02/yard/c.jpg", "other/gate/d.jpg",
+            "2026-11-01/e.jpg"])
         {
             _ = Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(media, name))!);
             await File.WriteAllBytesAsync(Path.Combine(media, name), large);
@@ -106,7 +108,8 @@ public sealed class MediaOutletTests : IDisposable
         // 900 kB were there and 300 kB came.
         Assert.Equal(
             ["2026-11-01/e.jpg", "2026-11-01/gate/a.jpg", "2026-11-02/yard/c.jpg", first.Picture, "other/gate/d.jpg"],
-            Directory.GetFiles(media, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(media, file)).Order(StringComparer.Ordinal));
+            Directory.GetFiles(media, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(media, file))
+                .Order(StringComparer.Ordinal));
         for (int alarm = 0; alarm < 20; alarm++)
         {
             await outlet.RaiseAsync(TestAlarms.Make(alarm) with { Jpeg = large });
@@ -148,7 +151,8 @@ public sealed class MediaOutletTests : IDisposable
     public async Task Names_that_are_not_its_own_are_not_found(string name)
     {
         await using MediaOutlet outlet = Open();
-        foreach (string file in (string[])["secret.jpg", "media/secret.jpg", "media/2026-11-27/gate/secret.txt", "media/2026-11-27/gate/x/secret.jpg", "media/today/gate/secret.jpg"])
+        foreach (string file in (string[])["secret.jpg", "media/secret.jpg", "media/2026-11-27/gate/secret.txt", "media/2026-11-27/gate/x/secret.jpg",
+            "media/today/gate/secret.jpg"])
         {
             _ = Directory.CreateDirectory(Path.GetDirectoryName(folder.File(file))!);
             await File.WriteAllTextAsync(folder.File(file), "secret");
@@ -195,7 +199,8 @@ public sealed class MediaOutletTests : IDisposable
     {
         if (outlet.ClipsDropped > 0)
         {
-            string[] folders = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'), Path.Combine(AppContext.BaseDirectory, "runtimes/linux-x64/native")];
+            string[] folders = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'),
+                Path.Combine(AppContext.BaseDirectory, "runtimes/linux-x64/native")];
             Assert.SkipUnless(folders.Any(folder => File.Exists(Path.Combine(folder, "ffmpeg"))), "there is no ffmpeg, which encodes clips");
             Assert.Fail("There is an ffmpeg, and still the alarm has no clip.");
         }

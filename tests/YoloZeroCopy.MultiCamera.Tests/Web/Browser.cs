@@ -127,7 +127,8 @@ internal sealed partial class Browser : IAsyncDisposable
     [GeneratedRegex(@"successfully on port (\d+)")]
     private static partial Regex Port { get; }
 
-    /// <summary>Does something with an element. The page may draw it anew between the look for it and the deed: then it is looked for again.</summary>
+    /// <summary>Does something with an element. The page may draw it anew between the look for it and the deed: then it is looked for
+    /// again.</summary>
     private async Task ActAsync(string selector, string command, object content)
     {
         long start = Stopwatch.GetTimestamp();

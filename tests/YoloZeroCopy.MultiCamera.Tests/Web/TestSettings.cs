@@ -24,7 +24,8 @@ internal static class TestSettings
     public static string Light(string? more, params string[] cameras) =>
         WithInput(448, 256, (more is null ? "" : more + ", ") + """ "pictures": { "rate": 1, "width": 320 }""", cameras);
 
-    /// <summary>With an input in which little is found, so that a busy machine looks at every frame, and hardly a picture: for tests of times alone.</summary>
+    /// <summary>With an input in which little is found, so that a busy machine looks at every frame, and hardly a picture: for tests of times
+    /// alone.</summary>
     public static string Lightest(params string[] cameras) =>
         WithInput(224, 128, """ "pictures": { "rate": 0.1, "width": 320 }""", cameras);
 

@@ -57,7 +57,8 @@ public sealed class YoloDetectorTests : IDisposable
     [Fact]
     public async Task A_frame_in_registered_memory_gives_what_it_gives_in_a_slot_and_one_on_a_device_is_refused()
     {
-        await using YoloDetector detector = YoloDetector.Open(Save(new FakeDetector { Sensitivity = 0.2f }), new DetectorOptions { Device = Device.Cpu });
+        await using YoloDetector detector =
+            YoloDetector.Open(Save(new FakeDetector { Sensitivity = 0.2f }), new DetectorOptions { Device = Device.Cpu });
         using Ring owner = new(1);
         byte[] ring = new byte[1 << 16];
         new Random(3).NextBytes(ring);

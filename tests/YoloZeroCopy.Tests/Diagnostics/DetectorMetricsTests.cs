@@ -9,7 +9,8 @@ public sealed class DetectorMetricsTests : IDisposable
 {
     private static readonly string[] Instruments =
     [
-        "yzc.batches", "yzc.batches.by_size", "yzc.batches.limit", "yzc.device.frames", "yzc.device.frames_lost", "yzc.device.up", "yzc.frame.latency", "yzc.frames.canceled", "yzc.frames.completed", "yzc.frames.dropped",
+        "yzc.batches", "yzc.batches.by_size", "yzc.batches.limit", "yzc.device.frames", "yzc.device.frames_lost", "yzc.device.up",
+        "yzc.frame.latency", "yzc.frames.canceled", "yzc.frames.completed", "yzc.frames.dropped",
             "yzc.frames.failed",
         "yzc.frames.submitted", "yzc.frames.waiting", "yzc.host_copies", "yzc.managed_allocations", "yzc.slots.in_use", "yzc.stage.duration",
     ];

@@ -2,7 +2,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Tests;
 
-/// <summary>What is said of a machine: each thing that is not as it should be is named with a remedy, and what is unknown is not called bad.</summary>
+/// <summary>What is said of a machine: each thing that is not as it should be is named with a remedy, and what is unknown is not called
+/// bad.</summary>
 public sealed class DoctorEnvironmentTests : IDisposable
 {
     private readonly string root = Directory.CreateTempSubdirectory("yzc-doctor-").FullName;
@@ -73,7 +74,8 @@ public sealed class DoctorEnvironmentTests : IDisposable
             IsPersistent = false,
             HasMig = true,
             MemoryFree = 10ul << 30,
-            Processes = [new CudaDeviceProcess(Environment.ProcessId, 1ul << 30), new CudaDeviceProcess(1, 100ul << 30), new CudaDeviceProcess(2, null)],
+            Processes = [new CudaDeviceProcess(Environment.ProcessId, 1ul << 30), new CudaDeviceProcess(1, 100ul << 30),
+                new CudaDeviceProcess(2, null)],
         };
         Assert.Equal("`sudo nvidia-smi -pl 700`", Of(reading, "power").Remedy);
         Assert.Equal(FindingVerdict.Note, Of(reading, "persistence").Verdict);
@@ -87,7 +89,8 @@ public sealed class DoctorEnvironmentTests : IDisposable
     [Fact]
     public void A_system_without_limits_is_good()
     {
-        Write("/proc/self/limits", "Limit  Soft Limit  Hard Limit  Units\nMax locked memory         unlimited            unlimited            bytes\n");
+        Write("/proc/self/limits",
+            "Limit  Soft Limit  Hard Limit  Units\nMax locked memory         unlimited            unlimited            bytes\n");
         Write("/proc/self/cgroup", "0::/\n");
         Write("/sys/fs/cgroup/cpu.max", "max 100000\n");
         Write("/sys/fs/cgroup/memory.max", "max\n");

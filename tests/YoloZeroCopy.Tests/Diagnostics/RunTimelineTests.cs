@@ -95,7 +95,8 @@ public partial class RunTimelineTests
             new(0, 8, At(1), At(3), At(10), new StageTimes(6 * Millisecond, 0, Millisecond, 4 * Millisecond, Millisecond)),
             new(1, 4, At(-5), At(-4), At(2), new StageTimes(Millisecond)),
         ];
-        TimelineSpan[] spans = [new(0, 8, 0, 0.5, 0.5, 3, Stream: 0, Bytes: 1000, At: At(3.1)), new(1, 8, 1, 1.5, 3, 5, Stream: 0, Bytes: 1000, At: At(4)) { StreamEnd = 4.5 }];
+        TimelineSpan[] spans = [new(0, 8, 0, 0.5, 0.5, 3, Stream: 0, Bytes: 1000, At: At(3.1)),
+            new(1, 8, 1, 1.5, 3, 5, Stream: 0, Bytes: 1000, At: At(4)) { StreamEnd = 4.5 }];
         return RunTimeline.Of(
             Start, At(30), batches, [new StartRecord(At(3), Millisecond / 10)], spans, [new QueueSample(At(2), 5, 1, 0, 2)],
                 [new PauseRecord(At(20), 0.002, 2)], device);

@@ -20,7 +20,8 @@ internal static class WideModel
         return model;
     }
 
-    /// <summary>Gives a network a channel of zeros behind each of its channels, but for input and maps, and weights that half precision has.</summary>
+    /// <summary>Gives a network a channel of zeros behind each of its channels, but for input and maps, and weights that half precision
+    /// has.</summary>
     /// <param name="model">The model, whose head behind the maps stays as it is.</param>
     /// <param name="maps">Names of the maps.</param>
     private static void Widen(ModelProto model, HashSet<string> maps)

@@ -47,7 +47,8 @@ public sealed class SeveralCudaDevicesTests(CompiledSources sources) : IDisposab
 
             Assert.Equal(detector.Statistics.FramesSubmitted, devices.Sum(static device => device.Frames));
             Assert.Equal(
-                detector.Statistics.ComputeTime.TotalMilliseconds, devices.Sum(static device => device.ComputeTime.TotalMilliseconds), tolerance: 0.01);
+                detector.Statistics.ComputeTime.TotalMilliseconds, devices.Sum(static device => device.ComputeTime.TotalMilliseconds),
+                tolerance: 0.01);
         }
 
         AssertClean(driver, cudnn);
@@ -305,7 +306,8 @@ public sealed class SeveralCudaDevicesTests(CompiledSources sources) : IDisposab
         {
             using CancellationTokenSource cancellation = new();
             StepRecorder recorder = new(step, cancellation.Cancel);
-            _ = Assert.Throws<OperationCanceledException>(() => Open(driver, cudnn, progress: recorder, ordinals: [0, 1], cancellationToken: cancellation.Token));
+            _ = Assert.Throws<OperationCanceledException>(
+                () => Open(driver, cudnn, progress: recorder, ordinals: [0, 1], cancellationToken: cancellation.Token));
             AssertClean(driver, cudnn);
         }
     }
@@ -391,7 +393,8 @@ public sealed class SeveralCudaDevicesTests(CompiledSources sources) : IDisposab
     }
 
     private YoloDetector Open(
-        DriverDouble driver, CudnnDouble cudnn, Action<DetectorOptions>? change = null, IProgress<OpeningProgress>? progress = null, int[]? ordinals = null,
+        DriverDouble driver, CudnnDouble cudnn, Action<DetectorOptions>? change = null, IProgress<OpeningProgress>? progress = null,
+        int[]? ordinals = null,
         CancellationToken cancellationToken = default)
     {
         DetectorOptions options = new()

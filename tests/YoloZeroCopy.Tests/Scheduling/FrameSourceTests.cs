@@ -65,7 +65,8 @@ public sealed class FrameSourceTests
         await site.DrainAsync();
         VirtualSite.Answer[] done = [.. site.Answers.Where(static answer => answer.Status == FrameStatus.Completed)];
         Assert.All(done.Where(static answer => answer.Source == 1), answer => Assert.True(answer.Age <= limit));
-        Assert.InRange(done.Where(static answer => answer.Source == 2).Max(static answer => answer.Age), limit, limit + TimeSpan.FromMilliseconds(10));
+        Assert.InRange(done.Where(static answer => answer.Source == 2).Max(static answer => answer.Age), limit,
+            limit + TimeSpan.FromMilliseconds(10));
         Assert.InRange(checkedTwice.Statistics.AgeP99!.Value, TimeSpan.FromMilliseconds(10), limit);
         Assert.Equal(done.Where(static answer => answer.Source == 1).Max(static answer => answer.Age), checkedTwice.Statistics.AgeMax);
         Assert.InRange(checkedOnce.Statistics.AgeP99!.Value, limit, limit + TimeSpan.FromMilliseconds(10));
@@ -171,7 +172,11 @@ public sealed class FrameSourceTests
         FakeLane lane = new((_, batch) => FakeLane.Finish(batch));
         await using PipelineHarness harness = new([lane], warning: message => warned.TrySetResult(message));
         using FrameSource source = harness.Detector().AddSource(
-            3, new SourceOptions { Deadline = TimeSpan.FromMilliseconds(1), DeadlineMissed = static _ => throw new InvalidOperationException("no plc") });
+            3, new SourceOptions
+            {
+                Deadline = TimeSpan.FromMilliseconds(1),
+                DeadlineMissed = static _ => throw new InvalidOperationException("no plc")
+            });
         long minuteAgo = System.Diagnostics.Stopwatch.GetTimestamp() - (60 * System.Diagnostics.Stopwatch.Frequency);
         for (int frame = 0; frame < 3; frame++)
         {

@@ -177,6 +177,7 @@ public sealed class InputSizeBatchTests
 
     private static VirtualSite Site(
         int lanes, int maxBatch, int slots = 16, TimeSpan delay = default, Func<int, TimeSpan>? service = null) => new(
-            lanes, maxBatch, slots, static _ => TimeSpan.FromMilliseconds(8), OverflowPolicy.Wait, queueCapacity: 0, maxBatchDelay: delay, sizes: Sizes,
+            lanes, maxBatch, slots, static _ => TimeSpan.FromMilliseconds(8), OverflowPolicy.Wait, queueCapacity: 0, maxBatchDelay: delay,
+            sizes: Sizes,
             serviceOfSize: service);
 }

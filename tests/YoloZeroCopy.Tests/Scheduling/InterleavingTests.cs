@@ -393,7 +393,8 @@ public sealed class InterleavingTests
                 return first;
             }
 
-            Assert.True(await IsRefusedAsync(first) || second.Exception?.InnerException is DetectorFaultedException or DeviceException or ObjectDisposedException);
+            Assert.True(await IsRefusedAsync(first)
+                || second.Exception?.InnerException is DetectorFaultedException or DeviceException or ObjectDisposedException);
             return second;
         }
 

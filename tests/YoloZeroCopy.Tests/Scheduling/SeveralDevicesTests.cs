@@ -33,7 +33,8 @@ public sealed class SeveralDevicesTests(ITestOutputHelper output)
     {
         TimeSpan[] without = await AgesAsync([4, 4, 4]);
         TimeSpan[] with = await AgesAsync([4, 4, 4, 80]);
-        output.WriteLine($"p50 {without[without.Length / 2]} and {with[with.Length / 2]}, p99 {P99(without)} and {P99(with)}, last {without[^1]} and {with[^1]}");
+        output.WriteLine(
+            $"p50 {without[without.Length / 2]} and {with[with.Length / 2]}, p99 {P99(without)} and {P99(with)}, last {without[^1]} and {with[^1]}");
         Assert.InRange(P99(with), TimeSpan.Zero, P99(without) * 1.1);
 
         // What was tried on it to know it, one batch every two seconds.
@@ -86,7 +87,8 @@ public sealed class SeveralDevicesTests(ITestOutputHelper output)
     public async Task A_device_that_does_not_end_in_time_is_waited_for_no_longer_than_the_slow_one_takes_more()
     {
         bool isStuck = false;
-        await using VirtualSite site = Site([4, 40], OverflowPolicy.Wait, (device, _) => device == 0 && isStuck ? null : Milliseconds(device == 0 ? 4 : 40));
+        await using VirtualSite site =
+            Site([4, 40], OverflowPolicy.Wait, (device, _) => device == 0 && isStuck ? null : Milliseconds(device == 0 ? 4 : 40));
         for (int frame = 0; frame < 6; frame++)
         {
             site.At(Milliseconds(100 * frame), () => site.Submit(0));
@@ -140,7 +142,8 @@ public sealed class SeveralDevicesTests(ITestOutputHelper output)
     {
         using SemaphoreSlim warned = new(0);
         string? warning = null;
-        await using VirtualSite site = Site([4, 4, 4, 4], OverflowPolicy.DropOldest, (device, _) => device == 2 && isFailing ? null : Milliseconds(4), warning: text =>
+        await using VirtualSite site =
+            Site([4, 4, 4, 4], OverflowPolicy.DropOldest, (device, _) => device == 2 && isFailing ? null : Milliseconds(4), warning: text =>
         {
             warning = text;
             warned.Release();
@@ -292,7 +295,8 @@ public sealed class SeveralDevicesTests(ITestOutputHelper output)
         int[] milliseconds, OverflowPolicy overflow, Func<int, int, TimeSpan?>? service = null, int lanes = 2,
         Func<ExternalFrame, int>? homeOf = null, Action<string>? warning = null) => new(
         lanes, maxBatch: 8, slots: 1024, static _ => default, overflow, queueCapacity: overflow == OverflowPolicy.Wait ? 0 : 2,
-        devices: milliseconds.Length, serviceOnDevice: service ?? ((device, _) => Milliseconds(milliseconds[device])), homeOf: homeOf, warning: warning);
+        devices: milliseconds.Length, serviceOnDevice: service ?? ((device, _) => Milliseconds(milliseconds[device])), homeOf: homeOf,
+        warning: warning);
 
     private static void Cameras(VirtualSite site, int count, int rate)
     {
@@ -305,7 +309,8 @@ public sealed class SeveralDevicesTests(ITestOutputHelper output)
 
     private static void AssertInOrder(VirtualSite site)
     {
-        foreach (IGrouping<int, VirtualSite.Answer> source in site.Answers.Where(static answer => answer.Error is null).GroupBy(static answer => answer.Source))
+        foreach (IGrouping<int, VirtualSite.Answer> source in site.Answers.Where(static answer => answer.Error is null)
+            .GroupBy(static answer => answer.Source))
         {
             Assert.Equal(source.OrderBy(static answer => answer.Sequence), source);
         }

@@ -62,7 +62,8 @@ public sealed class SourceInterleavingTests
             for (int source = 0; source < weights.Length; source++)
             {
                 double share = unit * weights[source];
-                Assert.True(Math.Abs(shares[source] - share) <= (0.05 * share) + 1, $"Seed {seed}: {shares[source]} frames for a share of {share:F1}");
+                Assert.True(Math.Abs(shares[source] - share) <= (0.05 * share) + 1,
+                    $"Seed {seed}: {shares[source]} frames for a share of {share:F1}");
             }
         }
     }

@@ -7,8 +7,9 @@ namespace YoloZeroCopy.Tests;
 /// that does not drain; a drained source loses none; every frame is accounted for, no slot is lost, every task ends.
 /// </summary>
 /// <remarks>
-/// Sources come, go, and come back by the same name; producers give slots and memory of their own, fail, leave slots behind, end, repeat and are slow to
-/// stop; handlers throw and are slow; removals are asked for twice, from handlers, with and without draining; detectors fault, or are disposed first.
+/// Sources come, go, and come back by the same name; producers give slots and memory of their own, fail, leave slots behind, end, repeat and are slow
+/// to stop; handlers throw and are slow; removals are asked for twice, from handlers, with and without draining; detectors fault, or are disposed
+/// first.
 /// </remarks>
 public sealed class HubInterleavingTests
 {
@@ -270,7 +271,9 @@ public sealed class HubInterleavingTests
                 else
                 {
                     SourceSlot slot = default;
-                    if (own.Next(3) == 0 ? feed.TryRent(PipelineHarness.Format, out slot) : (slot = await feed.RentAsync(PipelineHarness.Format)) != default)
+                    if (own.Next(3) == 0
+                        ? feed.TryRent(PipelineHarness.Format, out slot)
+                        : (slot = await feed.RentAsync(PipelineHarness.Format)) != default)
                     {
                         HubHarness.Stamp(slot, (feed.Run * 1000) + frame);
                         if (isLeaky && !hasLeaked)

@@ -102,7 +102,8 @@ internal static class CudaParts
     /// <summary>Preprocessing by NPP beside the library's kernel.</summary>
     public static NppSection Npp(YoloDetector detector, BenchDevice device, BenchSettings settings, CancellationToken stop) =>
         device.Thread.Run(() => NppBenchmark.Run(
-            device.Context, detector.Model, (settings.Format.Width, settings.Format.Height), settings.Quick ? QuickKernelRepeats : KernelRepeats, stop));
+            device.Context, detector.Model, (settings.Format.Width, settings.Format.Height), settings.Quick ? QuickKernelRepeats : KernelRepeats,
+            stop));
 
     /// <summary>What a batch's time on the device goes to.</summary>
     public static ProfileSection Profile(YoloDetector detector, BenchDevice device, BenchSettings settings, int batch, CancellationToken stop) =>

@@ -4,7 +4,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy.Cli;
 
-/// <summary>Preprocessing by NPP, function by function, beside the library's one kernel: how long both take, and how far their pixels are apart.</summary>
+/// <summary>Preprocessing by NPP, function by function, beside the library's one kernel: how long both take, and how far their pixels are
+/// apart.</summary>
 /// <remarks>On the device's thread.</remarks>
 internal static unsafe class NppBenchmark
 {

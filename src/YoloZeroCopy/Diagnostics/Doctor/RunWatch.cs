@@ -51,7 +51,8 @@ internal sealed class RunWatch
         if (detector.Inspection.Devices.Count > 1)
         {
             throw new InvalidOperationException(
-                $"Detector '{detector.Name}' runs on several devices, and a watch looks at one. Open it on one of them (Device.Cuda(n)) to watch it.");
+                $"Detector '{detector.Name}' runs on several devices, and a watch looks at one. Open it on one of them (Device.Cuda(n)) to "
+                    + "watch it.");
         }
 
         RunWatch watch = new(detector, options, cancellation);

@@ -5,7 +5,8 @@ namespace YoloZeroCopy;
 
 /// <summary>The NUMA node of a device, on machines that have several: slots on another one come to the device through both processors.</summary>
 /// <param name="node">The device's node; null where the machine has one only, or does not say.</param>
-/// <param name="tryPrefer">Prefers a node for what this thread allocates, until what it returns is disposed; null where the system does not let it.</param>
+/// <param name="tryPrefer">Prefers a node for what this thread allocates, until what it returns is disposed; null where the system does not let
+/// it.</param>
 internal sealed class NumaPlace(int? node, Func<int, IDisposable?> tryPrefer)
 {
     private bool isRefused;

@@ -42,7 +42,8 @@ internal sealed class CudnnPlans : IDisposable
     public bool AreKept(IEnumerable<ConvolutionShape> shapes) => cache is not null && shapes.All(shape => cache.Has(PartOf(shape, TheWay)));
 
     /// <summary>Reads or compiles plans, on threads of its own. Where it throws, there are no more than before.</summary>
-    /// <remarks>What is compiled when the caller cancels goes to the cache as a first way, so that programs that run shortly get there, too.</remarks>
+    /// <remarks>What is compiled when the caller cancels goes to the cache as a first way, so that programs that run shortly get there,
+    /// too.</remarks>
     /// <param name="shapes">What to compile, and what was not before.</param>
     /// <param name="effort">What it may take.</param>
     /// <param name="onProgress">Told on the calling thread how many of how many shapes are compiled, from 0 on; what it throws ends the work.</param>

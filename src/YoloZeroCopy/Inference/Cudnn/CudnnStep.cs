@@ -29,7 +29,8 @@ internal sealed class KernelStep(StepLabel label, CudaKernel kernel, CUstream st
 {
     public override void Enqueue() => Enqueue(launch.Parameters);
 
-    /// <summary>Queues a run on another input: of the stem, the device address of a batch of <see cref="KernelPicture"/>. Allocates nothing.</summary>
+    /// <summary>Queues a run on another input: of the stem, the device address of a batch of <see cref="KernelPicture"/>. Allocates
+    /// nothing.</summary>
     public void Enqueue(ulong input) => Enqueue(launch.Parameters with { Input = input });
 
     public override void Dispose()

@@ -35,7 +35,8 @@ internal static class LayerKernels
     /// <summary>Names of the kernels.</summary>
     public static ImmutableArray<string> Names { get; } =
     [
-        StemName, "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16", "yzc_depthwise_f16",
+        StemName, "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16",
+        "yzc_depthwise_f16",
         "yzc_depthwise_3x3_f16", "yzc_depthwise_5x5_f16", "yzc_depthwise_7x7_f16",
         "yzc_depthwise_3x3_stride_2_f16", "yzc_depthwise_5x5_stride_2_f16", "yzc_depthwise_7x7_stride_2_f16",
     ];
@@ -45,7 +46,8 @@ internal static class LayerKernels
         || (layer is AttentionLayer attention && HeadVectors(attention.Key, attention) != 0 && HeadVectors(attention.Value, attention) != 0);
 
     /// <summary>
-    /// The first layer of a network, where <see cref="Stem"/> can do it: a convolution of 3 by 3 that moves by two and alone reads the input; null else.
+    /// The first layer of a network, where <see cref="Stem"/> can do it: a convolution of 3 by 3 that moves by two and alone reads the input; null
+    /// else.
     /// </summary>
     public static ConvolutionLayer? StemOf(LayerNetwork network) =>
         network.Layers[0] is ConvolutionLayer { Input.Buffer: 0, Kernel: (3, 3), Stride: (2, 2), Padding: (1, 1), Added: null } first
@@ -59,7 +61,8 @@ internal static class LayerKernels
     /// <param name="viewOf">Where a tensor lies; of the input, only its size counts.</param>
     /// <param name="batch">Pictures.</param>
     /// <param name="weights">Device address of the network's weights.</param>
-    /// <returns>The launch, but for the device address of the batch's <see cref="KernelPicture"/> array: <see cref="LayerParameters.Input"/>.</returns>
+    /// <returns>The launch, but for the device address of the batch's <see cref="KernelPicture"/> array:
+    /// <see cref="LayerParameters.Input"/>.</returns>
     public static LayerLaunch Stem(ConvolutionLayer layer, Func<LayerTensor, LayerView> viewOf, int batch, ulong weights)
     {
         LayerView input = viewOf(layer.Input);

@@ -50,8 +50,8 @@ internal sealed class OnnxRuntimeEngine : InferenceEngine
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Runs one picture, or one batch where the model fixes it, at the largest input size: what a run takes of memory grows with its pictures and their
-    /// pixels, and with nothing else. The sizes have one session, where the smaller ones run in what the largest has taken.
+    /// Runs one picture, or one batch where the model fixes it, at the largest input size: what a run takes of memory grows with its pictures and
+    /// their pixels, and with nothing else. The sizes have one session, where the smaller ones run in what the largest has taken.
     /// </remarks>
     public override ImmutableArray<MemoryPlanEntry> Plan(ReadOnlySpan<int> batches, int streams)
     {

@@ -45,7 +45,8 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
     public override ModelInfo Model => model.Info;
 
     /// <inheritdoc/>
-    public override string Description => $"{plan.Library.Name} on {device.Name} ({plan.Library.Path}), {string.Join("; ", AtSizes.Cast<TensorRtEngine>().Select(static sized => sized.model.ProfileText))}";
+    public override string Description => $"{plan.Library.Name} on {device.Name} ({plan.Library.Path}), "
+        + $"{string.Join("; ", AtSizes.Cast<TensorRtEngine>().Select(static sized => sized.model.ProfileText))}";
 
     /// <inheritdoc/>
     public override int MinBatch => model.Profile.MinBatch;
@@ -180,8 +181,8 @@ internal sealed unsafe class TensorRtEngine : InferenceEngine
             if ((model.Info.InputWidth, model.Info.InputHeight) != (size.Width, size.Height))
             {
                 throw new ModelException(
-                    file.Path, $"it has no profile that runs at {size}; the smallest that holds it runs at {model.Info.InputWidth}x{model.Info.InputHeight}. "
-                        + "Build it with every size of InputSizes (`yzc build --imgsz`).");
+                    file.Path, $"it has no profile that runs at {size}; the smallest that holds it runs at "
+                        + $"{model.Info.InputWidth}x{model.Info.InputHeight}. Build it with every size of InputSizes (`yzc build --imgsz`).");
             }
 
             models.Add(model);

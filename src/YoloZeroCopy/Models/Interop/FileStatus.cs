@@ -41,7 +41,9 @@ internal readonly unsafe partial record struct FileStatus(ulong Device, UInt128 
         byte* result = stackalloc byte[StatxBytes];
         bool found = Statx(AtCurrentFolder, path, 0, WantType | WantNumber, result) == 0;
         int type = *(ushort*)(result + ModeOffset) & TypeMask;
-        status = found ? new FileStatus(*(ulong*)(result + DeviceOffset), *(ulong*)(result + NumberOffset), type == Regular, type == UnixSocket) : default;
+        status = found
+            ? new FileStatus(*(ulong*)(result + DeviceOffset), *(ulong*)(result + NumberOffset), type == Regular, type == UnixSocket)
+            : default;
         return found;
     }
 

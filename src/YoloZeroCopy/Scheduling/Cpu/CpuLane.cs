@@ -5,7 +5,8 @@ using YoloZeroCopy.Cuda;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// A lane on the processor that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own, which all input sizes share.
+/// A lane on the processor that letterboxes each frame, runs the engine on the batch and decodes, with tensors of its own, which all input sizes
+/// share.
 /// </summary>
 internal sealed unsafe class CpuLane : ProcessorLane
 {
@@ -31,8 +32,8 @@ internal sealed unsafe class CpuLane : ProcessorLane
     }
 
     /// <summary>
-    /// Makes a context for every batch and input size, which costs next to nothing here, and runs the largest batches, so that a model that cannot run
-    /// says so on opening.
+    /// Makes a context for every batch and input size, which costs next to nothing here, and runs the largest batches, so that a model that cannot
+    /// run says so on opening.
     /// </summary>
     public override void Prepare(OpeningSteps steps)
     {

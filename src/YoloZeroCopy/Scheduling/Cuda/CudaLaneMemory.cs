@@ -79,7 +79,8 @@ internal readonly record struct CudaLaneSizes(
     int Batch, int TensorBatch, long FrameStep, long InputBytes, long OutputBytes, long ScratchBytes, int ResultBytes,
     bool HasResultStream = false, int InputSizes = 1)
 {
-    // What the driver took with YOLOv8n: 2 to 3 MiB for the two graphs of each batch bucket of a lane, of which there were one to three (H200, driver 580).
+    // What the driver took with YOLOv8n: 2 to 3 MiB for the two graphs of each batch bucket of a lane, of which there were one to three (H200, driver
+    // 580).
     private const long GraphBytes = 3L << 19;
 
     /// <summary>Bytes of a lane on the device.</summary>

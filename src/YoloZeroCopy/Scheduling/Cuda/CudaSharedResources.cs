@@ -3,7 +3,8 @@ using YoloZeroCopy.Cuda;
 
 namespace YoloZeroCopy;
 
-/// <summary>What all lanes of a detector on one CUDA device share: context, streams for copies and results, kernels, and the two threads that wait for it.</summary>
+/// <summary>What all lanes of a detector on one CUDA device share: context, streams for copies and results, kernels, and the two threads that wait
+/// for it.</summary>
 internal sealed class CudaSharedResources : IDisposable
 {
     // Pictures of a few cameras that are gone, for those that come.

@@ -4,12 +4,13 @@ using YoloZeroCopy.Interop;
 namespace YoloZeroCopy;
 
 /// <summary>
-/// Batch buckets that a detector opened without: compiled and captured on a thread of its own, while their frames run in a larger one, and then put in
-/// place lane by lane.
+/// Batch buckets that a detector opened without: compiled and captured on a thread of its own, while their frames run in a larger one, and then put
+/// in place lane by lane.
 /// </summary>
 /// <remarks>
 /// What fails is told once and changes nothing: frames go on in the larger bucket. Dispose waits for the compiling that is under way, some tenths of
-/// a second and more where the machine is busy, and so does the end of the process, which must not unload cuDNN's libraries under it. Any thread, as often as one likes.
+/// a second and more where the machine is busy, and so does the end of the process, which must not unload cuDNN's libraries under it. Any thread, as
+/// often as one likes.
 /// </remarks>
 internal sealed class LaterBuckets : IDisposable
 {

@@ -25,7 +25,8 @@ public sealed class CudaResultStreamTests(CompiledSources sources)
             ulong results = (ulong)harness.Shared.ResultStream.Handle.Value;
             Assert.All(scans, scan => Assert.Equal(compute, scan.Stream));
             Assert.Equal([compute, results, results, results, results], ranks.Select(static rank => rank.Stream));
-            Assert.Equal(ranks.Select(static rank => rank.Stream), works.Where(static work => work.Kind == DriverWorkKind.CopyDown).Select(static copy => copy.Stream));
+            Assert.Equal(ranks.Select(static rank => rank.Stream),
+                works.Where(static work => work.Kind == DriverWorkKind.CopyDown).Select(static copy => copy.Stream));
 
             bool[][] before = Before(works);
             Assert.Empty(Conflicts(works, before));
@@ -189,7 +190,8 @@ public sealed class CudaResultStreamTests(CompiledSources sources)
         }
     }
 
-    /// <summary>Batches of one frame: the first alone, each further one while the one before it is in flight and the one before that is done.</summary>
+    /// <summary>Batches of one frame: the first alone, each further one while the one before it is in flight and the one before that is
+    /// done.</summary>
     private static async Task<List<DriverWork>> RunChainAsync(DriverDouble driver, CudaHarness harness, int batches)
     {
         List<Task<DetectionResult>> results = [await HoldFirstAsync(driver, harness)];

@@ -161,14 +161,17 @@ public sealed class DeviceMjpegTests
         AssertClean();
         using ModelFolder folder = new();
         await using YoloDetector processor = YoloDetector.Open(OnnxModelBuilder.Detector(new FakeDetector()).Save(folder.Path, "m.onnx"));
-        ArgumentException error = Assert.Throws<ArgumentException>("detector", () => new DeviceMjpeg(processor, new(), DeviceFrameTakers.To(processor, 0, Receive)));
+        ArgumentException error =
+            Assert.Throws<ArgumentException>("detector", () => new DeviceMjpeg(processor, new(), DeviceFrameTakers.To(processor, 0, Receive)));
         Assert.Contains(processor.Device, error.Message, StringComparison.Ordinal);
         foreach (VideoCodec codec in new[] { VideoCodec.H264, VideoCodec.Hevc, VideoCodec.Av1, VideoCodec.Mjpeg })
         {
-            _ = Assert.Throws<ArgumentException>("detector", () => IDeviceVideo.Open(processor, codec, isLive: false, DeviceFrameTakers.To(processor, 0, Receive)));
+            _ = Assert.Throws<ArgumentException>("detector",
+                () => IDeviceVideo.Open(processor, codec, isLive: false, DeviceFrameTakers.To(processor, 0, Receive)));
         }
 
-        _ = Assert.Throws<NotSupportedException>(() => IDeviceVideo.Open(processor, VideoCodec.Other, isLive: false, DeviceFrameTakers.To(processor, 0, Receive)));
+        _ = Assert.Throws<NotSupportedException>(
+            () => IDeviceVideo.Open(processor, VideoCodec.Other, isLive: false, DeviceFrameTakers.To(processor, 0, Receive)));
     }
 
     [Theory]

@@ -14,7 +14,8 @@ public sealed class NativeProducer : IDisposable
     /// <summary>The program; skips the test where there is no compiler.</summary>
     public string Program => program.Value;
 
-    /// <summary>Starts a process whose output is read here, and which ends with its input: so it outlives this process by no way of its end.</summary>
+    /// <summary>Starts a process whose output is read here, and which ends with its input: so it outlives this process by no way of its
+    /// end.</summary>
     public static Process Start(string program, params string[] arguments)
     {
         ProcessStartInfo start = new(program, arguments)
