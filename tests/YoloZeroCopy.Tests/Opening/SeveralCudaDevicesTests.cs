@@ -77,6 +77,7 @@ public sealed class SeveralCudaDevicesTests(CompiledSources sources) : IDisposab
     [InlineData("cuGraphLaunch@1", 1)]
     [InlineData("cuMemcpyHtoDAsync_v2@0", 0)]
     [InlineData("cuEventRecord@3", 3)]
+    [InlineData("cuEventSynchronize@2", 2)]
     public async Task A_call_that_fails_on_one_device_costs_the_frames_on_it_and_no_others(string call, int lost)
     {
         (DriverDouble driver, CudnnDouble cudnn) = Doubles();

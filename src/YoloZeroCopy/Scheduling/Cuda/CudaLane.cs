@@ -44,6 +44,7 @@ internal sealed unsafe class CudaLane : Lane
     private volatile BatchBucket[] buckets = [];
     private LaneBatch? batch;
     private Exception? failure;
+    private Exception? uploadError;
     private long startedAt;
     private bool startsOnAnyThread;
 
@@ -163,6 +164,7 @@ internal sealed unsafe class CudaLane : Lane
     {
         this.batch = batch;
         failure = null;
+        uploadError = null;
         startedAt = Stopwatch.GetTimestamp();
         if (device.IsOneOfSeveral)
         {
@@ -556,10 +558,11 @@ internal sealed unsafe class CudaLane : Lane
         on.CopyToHost(memory.HostResultsAddress, new CUdeviceptr(memory.Results), (nuint)bucket.Size * (nuint)decode.ResultBytes);
     }
 
-    // On the uploads thread, or on the results thread before OnDone. After an error the slots stay with the batch: the results thread meets the same
-    // error, reports it, and with that gives them back.
+    // On the uploads thread, or on the results thread before OnDone. After an error the slots stay with the batch: OnDone reports it, whether the
+    // results thread meets one or not, and with that gives them back.
     private void OnUploaded(Exception? error)
     {
+        uploadError = error;
         if (error is null)
         {
             LaneBatch current = batch!;
@@ -582,6 +585,7 @@ internal sealed unsafe class CudaLane : Lane
         // Nearly always long past; the two threads must not give back one slot twice.
         slotsReleased.Wait();
         LaneBatch current = batch!;
+        error ??= uploadError;
         if (error is not null)
         {
             WaitForDevice();

@@ -326,26 +326,48 @@ public sealed class CudaLaneTests(CompiledSources sources)
     }
 
     [Theory]
-    [InlineData(WaitMode.Block, "cuEventSynchronize")]
-    [InlineData(WaitMode.Spin, "cuEventQuery")]
-    public async Task An_error_that_a_waiting_thread_meets_faults_the_detector_and_loses_no_slot(WaitMode mode, string function)
+    [InlineData(WaitMode.Block, "cuEventSynchronize", 1)]
+    [InlineData(WaitMode.Block, "cuEventSynchronize", 2)]
+    [InlineData(WaitMode.Spin, "cuEventQuery", 1)]
+    [InlineData(WaitMode.Spin, "cuEventQuery", 2)]
+    public async Task An_error_that_one_waiting_thread_meets_once_faults_the_detector_and_loses_no_slot(WaitMode mode, string function, int nth)
     {
         DriverDouble driver = new(sources);
         FakeCudaEngine engine = new();
         await using (CudaHarness harness = new(driver, engine, mode))
         {
-            // The first or the second to wait meets it. On the uploads thread alone it only keeps the slots until the result is there; on the results
-            // thread it ends the detector.
-            DetectorFaultedException? fault = null;
-            for (int frame = 0; frame < 200 && fault is null; frame++)
+            // Of the two threads that wait for a batch that is alone, uploads and results, either is first. An error after which CUDA would go on is
+            // met by one of them only: what the batch has read is not known, whichever it is.
+            driver.Fail(function, CUresult.CUDA_ERROR_INVALID_VALUE, nth);
+            DetectorFaultedException fault = await Assert.ThrowsAsync<DetectorFaultedException>(async () => await harness.Submit());
+            Assert.Equal(CUresult.CUDA_ERROR_INVALID_VALUE, Assert.IsType<CudaException>(fault.InnerException).Status);
+            Assert.Equal(0, harness.Pool.SlotsInUse);
+        }
+
+        driver.AssertClean();
+    }
+
+    [Fact]
+    public async Task An_error_that_is_met_only_behind_another_batch_faults_the_detector_and_loses_no_slot()
+    {
+        DriverDouble driver = new(sources);
+        FakeCudaEngine engine = new();
+        await using (CudaHarness harness = new(driver, engine, WaitMode.Block))
+        {
+            // Where another batch is on the device nobody waits for the upload: that event alone is asked whether it has passed.
+            driver.Set("delay", 1_000_000);
+            driver.Fail("cuEventQuery", CUresult.CUDA_ERROR_INVALID_VALUE);
+            long before = driver.Calls("cuEventQuery");
+            Exception? error = null;
+            while (driver.Calls("cuEventQuery") == before)
             {
-                driver.Fail(function, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, 1 + (frame % 2));
-                fault = await Record.ExceptionAsync(async () => (await harness.Submit()).Dispose()) as DetectorFaultedException;
-                Assert.Equal(0, harness.Pool.SlotsInUse);
+                Task<DetectionResult>[] frames = [.. Enumerable.Range(0, harness.Pool.SlotCount).Select(_ => harness.Submit())];
+                error = await Record.ExceptionAsync(() => Task.WhenAll(frames));
             }
 
-            Assert.Equal(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, Assert.IsType<CudaException>(fault?.InnerException).Status);
-            driver.Fail(function, CUresult.CUDA_SUCCESS, nth: 0);
+            Assert.Equal(CUresult.CUDA_ERROR_INVALID_VALUE, Assert.IsType<CudaException>(
+                Assert.IsType<DetectorFaultedException>(error).InnerException).Status);
+            Assert.Equal(0, harness.Pool.SlotsInUse);
         }
 
         driver.AssertClean();
