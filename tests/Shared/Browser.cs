@@ -5,12 +5,15 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Xunit.Sdk;
 
-namespace MultiCamera.Tests.Web;
+namespace YoloZeroCopy.Tests;
 
 /// <summary>Chromium without a window, driven by chromedriver through the protocol of W3C WebDriver.</summary>
 internal sealed partial class Browser : IAsyncDisposable
 {
     private const string ElementKey = "element-6066-11e4-a52e-4f735466cecf";
+
+    /// <summary>For a machine that does much else.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     private readonly Process driver;
     private readonly HttpClient client;
@@ -26,7 +29,7 @@ internal sealed partial class Browser : IAsyncDisposable
         Process driver = Process.Start(new ProcessStartInfo(driverPath, ["--port=0"]) { RedirectStandardOutput = true })!;
         try
         {
-            using CancellationTokenSource limit = new(SiteProcess.Limit);
+            using CancellationTokenSource limit = new(Limit);
             Match port;
             do
             {
@@ -38,7 +41,7 @@ internal sealed partial class Browser : IAsyncDisposable
 
             // So that it never waits for a reader.
             _ = driver.StandardOutput.ReadToEndAsync(CancellationToken.None);
-            HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{port.Groups[1].Value}/"), Timeout = SiteProcess.Limit };
+            HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{port.Groups[1].Value}/"), Timeout = Limit };
             Dictionary<string, object> wanted = new()
             {
                 ["browserName"] = "chrome",
@@ -71,7 +74,7 @@ internal sealed partial class Browser : IAsyncDisposable
         long start = Stopwatch.GetTimestamp();
         while ((await RunAsync($"try {{ return Boolean({expression}); }} catch {{ return false; }}")).ValueKind != JsonValueKind.True)
         {
-            bool isInTime = Stopwatch.GetElapsedTime(start) < SiteProcess.Limit;
+            bool isInTime = Stopwatch.GetElapsedTime(start) < Limit;
             Assert.True(isInTime, isInTime ? "" : $"Never true: {expression}\n{await RunAsync("return document.body.innerText;")}");
             await Task.Delay(100);
         }
@@ -136,7 +139,7 @@ internal sealed partial class Browser : IAsyncDisposable
         {
             string element = await FindAsync(selector);
             HttpResponseMessage answer = await PostAsync(client, $"session/{session}/element/{element}/{command}", content);
-            if (!await IsStaleAsync(answer) || Stopwatch.GetElapsedTime(start) >= SiteProcess.Limit)
+            if (!await IsStaleAsync(answer) || Stopwatch.GetElapsedTime(start) >= Limit)
             {
                 _ = await AnswerAsync(answer);
                 return;
