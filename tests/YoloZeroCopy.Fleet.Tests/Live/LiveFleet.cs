@@ -15,8 +15,10 @@ internal sealed class LiveFleet : IAsyncDisposable
     private readonly Dictionary<string, string> environment;
     private Watcher? watcher;
 
+    // Real cameras where there is a model, simulated ones where there is none.
     public LiveFleet(
-        double fps = 5, double period = 20, double visible = 10, double resultSeconds = 0.25, int capacity = 1000, double probeSeconds = 1)
+        double fps = 5, double period = 20, double visible = 10, double resultSeconds = 0.25, int capacity = 1000, double probeSeconds = 1,
+        string? model = null)
     {
         (Period, Visible) = (period, visible);
         Redis = ServerProcess.Redis(folder.File("redis"));
@@ -34,6 +36,9 @@ internal sealed class LiveFleet : IAsyncDisposable
             ["Simulation__FramesPerSecond"] = fps.ToString(CultureInfo.InvariantCulture),
             ["Simulation__Period"] = period.ToString(CultureInfo.InvariantCulture),
             ["Simulation__Visible"] = visible.ToString(CultureInfo.InvariantCulture),
+            ["Detector__Model"] = model ?? "",
+            ["Detector__Device"] = "cpu",
+            ["Detector__AlarmClass"] = "bolt",
         };
     }
 
@@ -99,8 +104,8 @@ internal sealed class LiveFleet : IAsyncDisposable
 
     public static string Name(int camera) => $"cam{camera:D4}";
 
-    public static Task<HttpResponseMessage> PutAsync(NodeProcess at, string camera) =>
-        at.Client.PutAsJsonAsync($"/fleet/cameras/{camera}", new { source = "simulated" });
+    public static Task<HttpResponseMessage> PutAsync(NodeProcess at, string camera, string source = "simulated") =>
+        at.Client.PutAsJsonAsync($"/fleet/cameras/{camera}", new { source });
 
     public static async Task SetCapacityAsync(NodeProcess at, string node, int capacity)
     {

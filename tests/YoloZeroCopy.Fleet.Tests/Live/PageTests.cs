@@ -46,7 +46,8 @@ public class PageTests
             Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         }
 
-        await using (FleetStore store = new(Options.Create(new FleetOptions { Cluster = LiveFleet.Cluster, Redis = $"127.0.0.1:{fleet.Redis.Port}" })))
+        FleetOptions options = new() { Cluster = LiveFleet.Cluster, Redis = $"127.0.0.1:{fleet.Redis.Port}" };
+        await using (FleetStore store = new(Options.Create(options)))
         {
             Assert.True(await store.AddAsync(new FleetCamera { Id = Hostile, Source = "simulated" }, limit: 2000));
             await browser.WaitForAsync($"{Cell("cameras", Hostile, 0)} === '{Hostile}'");
