@@ -15,7 +15,8 @@ YZC_KERNEL(yzc_scan_anchors_f32, YZC_SCAN_THREADS)(const yzc_decode_params param
 YZC_KERNEL(yzc_scan_anchors_f16, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_anchors<element16>(params); }
 YZC_KERNEL(yzc_scan_finished_f32, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_finished<element32>(params); }
 YZC_KERNEL(yzc_scan_finished_f16, YZC_SCAN_THREADS)(const yzc_decode_params params) { scan_finished<element16>(params); }
-YZC_KERNEL(yzc_scan_head_f16, YZC_SCAN_THREADS)(const yzc_head_params params) { scan_head(params); }
+YZC_KERNEL(yzc_scan_head_f16, YZC_SCAN_THREADS)(const yzc_head_params params) { scan_head<false>(params); }
+YZC_KERNEL(yzc_scan_best_f16, YZC_SCAN_THREADS)(const yzc_head_params params) { scan_head<true>(params); }
 YZC_KERNEL(yzc_scan_anchor_boxes_f16, YZC_SCAN_THREADS)(const yzc_head_params params) { scan_anchor_boxes(params); }
 YZC_KERNEL(yzc_suppress, YZC_SUPPRESS_THREADS)(const yzc_decode_params params) { suppress(params); }
 YZC_KERNEL(yzc_choose_pairs, YZC_SUPPRESS_THREADS)(const yzc_head_params params) { choose(params); }

@@ -82,7 +82,7 @@ struct anchor_box_scan {
         if (anchor < level.cells * level.boxes) {
             uint32_t half = bits(anchor, Objectness);
             float logit = half_to_float(half);
-            if (!head_scan::is_finite(half)) {
+            if (!best_logit::is_finite(half)) {
                 flag(anchor, Objectness);
             } else if (logit > params.logit_threshold && head_scan::score_of(logit) > params.decode.score_threshold) {
                 shared.anchors[shared_add(&shared.open, 1)] = anchor;
@@ -97,11 +97,11 @@ struct anchor_box_scan {
         finite = true;
         for (int class_id = lane_index(); class_id < params.decode.class_count; class_id += 32) {
             uint32_t half = bits(anchor, FirstClass + class_id);
-            if (!head_scan::is_finite(half)) {
+            if (!best_logit::is_finite(half)) {
                 flag(anchor, FirstClass + class_id);
                 finite = false;
             } else {
-                uint32_t key = head_scan::in_order(half) << 16 | (uint32_t)(0xFFFF - class_id);
+                uint32_t key = best_logit::key(best_logit::in_order(half), class_id);
                 best = key > best ? key : best;
             }
         }
@@ -118,7 +118,7 @@ struct anchor_box_scan {
 
     YZC_DEVICE_MEMBER void add(int anchor, uint32_t best) const
     {
-        int class_id = head_scan::class_of(best);
+        int class_id = best_logit::class_of(best);
         float score = head_scan::score_of(value(anchor, Objectness)) * head_scan::best_score(best);
         if (!(score > params.decode.score_threshold) || !head_scan::counts(params.decode, class_id)) {
             return;

@@ -1,8 +1,10 @@
 // Finds the candidates in the raw maps of a head: halves, channels last. A block looks at one segment of one level, as the other scans do at theirs.
 // Logits are read once, 16 bytes a thread, side by side: a pixel of 80 classes is ten such vectors. Only logits above the threshold's meet in shared
 // memory; scores and boxes are computed for what is left, four threads a box, with the arithmetic of the C# HeadDecoder, bit for bit.
+// Where yzc_best_logits_f16 has been, each cell's best logit is there already, at the beginning of the picture's part of the map.
 #pragma once
 
+#include "best_logit.cuh"
 #include "yzc_device.h"
 
 namespace {
@@ -36,12 +38,11 @@ YZC_DEVICE float exponential(float x)
 struct head_scan {
     static constexpr int HalvesOfVector = 8;
     static constexpr int Unroll = 4;
-    static constexpr uint32_t Infinity = 0x7C00;
     static constexpr uint32_t NotANumber = 0x7FC00000u;
     static constexpr uint64_t NoneWrong = ~0ull;
 
     struct memory {
-        uint32_t best[YZC_SCAN_THREADS];    // Of each cell: its largest logit, in an order of numbers, above the class, which is less the higher it is. 0: none.
+        uint32_t best[YZC_SCAN_THREADS];    // Of each cell: best_logit::key. 0: none.
         int candidates[YZC_SCAN_THREADS];   // Cells.
         int count;
         uint64_t wrong;
@@ -83,13 +84,7 @@ struct head_scan {
 
     YZC_DEVICE_MEMBER void flag(int cell, uint32_t element) const { shared_min(&shared.wrong, (uint64_t)(level.first_anchor + first_cell + cell) << 32 | element); }
 
-    // Halves in an order of whole numbers, above 0 but for NaN. Both zeros are one, as they are to a comparison.
-    YZC_DEVICE_MEMBER static uint32_t in_order(uint32_t half) { return half == 0x8000 ? half : half & 0x8000 ? half ^ 0xFFFF : half | 0x8000; }
-    YZC_DEVICE_MEMBER static uint32_t from_order(uint32_t place) { return place & 0x8000 ? place & 0x7FFF : place ^ 0xFFFF; }
-
     YZC_DEVICE_MEMBER static uint32_t part(const words4& words, int j) { return j % 2 == 0 ? words.at[j / 2] & 0xFFFF : words.at[j / 2] >> 16; }
-
-    YZC_DEVICE_MEMBER static bool is_finite(uint32_t half) { return (half & Infinity) != Infinity; }
 
     // Raises the cell's best logit; of equal ones the lowest class counts.
     YZC_DEVICE_MEMBER void look_closer(const words4& logits, int cell, int first_class) const
@@ -99,9 +94,9 @@ struct head_scan {
 #pragma unroll
         for (int j = 0; j < HalvesOfVector; j++) {
             uint32_t half = part(logits, j);
-            uint32_t key = in_order(half) << 16 | (uint32_t)(0xFFFF - first_class - j);
+            uint32_t key = best_logit::key(best_logit::in_order(half), first_class + j);
             best = half_to_float(half) > params.logit_threshold && key > best ? key : best;
-            wrong = lesser(wrong, is_finite(half) ? HalvesOfVector : j);
+            wrong = lesser(wrong, best_logit::is_finite(half) ? HalvesOfVector : j);
         }
 
         if (wrong < HalvesOfVector) {
@@ -169,9 +164,24 @@ struct head_scan {
         }
     }
 
+    YZC_DEVICE_MEMBER uint32_t key_of(int cell) const { return read32(scores + 4ull * (uint64_t)(first_cell + cell)); }
+
+    YZC_DEVICE_MEMBER void find_best() const
+    {
+        int cell = thread_index();
+        if (cell < cells) {
+            uint32_t key = key_of(cell);
+            uint32_t half = best_logit::half_of(key);
+            if (!best_logit::is_finite(half)) {
+                flag(cell, (uint32_t)(4 + best_logit::class_of(key)));
+            } else if (half_to_float(half) > params.logit_threshold) {
+                shared.best[cell] = key;
+            }
+        }
+    }
+
     YZC_DEVICE_MEMBER static float score_of(float logit) { return 1 / (1 + exponential(-logit)); }
-    YZC_DEVICE_MEMBER static float best_score(uint32_t best) { return score_of(half_to_float(from_order(best >> 16))); }
-    YZC_DEVICE_MEMBER static int class_of(uint32_t best) { return 0xFFFF - (int)(best & 0xFFFF); }
+    YZC_DEVICE_MEMBER static float best_score(uint32_t best) { return score_of(half_to_float(best_logit::half_of(best))); }
 
     YZC_DEVICE_MEMBER static bool counts(const yzc_decode_params& params, int class_id)
     {
@@ -182,7 +192,7 @@ struct head_scan {
     {
         int cell = thread_index();
         uint32_t best = cell < cells ? shared.best[cell] : 0;
-        if (best != 0 && best_score(best) > params.decode.score_threshold && (params.kept != 0 || counts(params.decode, class_of(best)))) {
+        if (best != 0 && best_score(best) > params.decode.score_threshold && (params.kept != 0 || counts(params.decode, best_logit::class_of(best)))) {
             shared.candidates[shared_add(&shared.count, 1)] = cell;
         }
     }
@@ -241,13 +251,14 @@ struct head_scan {
 
         uint32_t best = shared.best[cell];
         store_box(scratch + at.boxes, anchor, { box[0], box[1], box[2], box[3] });
-        uint64_t key = (uint64_t)~float_to_bits(best_score(best)) << 32 | (uint64_t)anchor << 10 | (uint64_t)class_of(best);
+        uint64_t key = (uint64_t)~float_to_bits(best_score(best)) << 32 | (uint64_t)anchor << 10 | (uint64_t)best_logit::class_of(best);
         global<uint64_t>(scratch + at.keys)[(uint64_t)block_x() * (uint64_t)params.decode.segment_anchors + (uint64_t)index] = key;
     }
 
     YZC_DEVICE_MEMBER static bool is_not_finite(float value) { return (float_to_bits(value) & 0x7F800000u) == 0x7F800000u; }
 
     // Whole numbers for the bits of a value that is wrong. NaN has many: one for all.
+    template <bool HasBest>
     YZC_DEVICE_MEMBER uint32_t wrong_bits(int cell, uint32_t element) const
     {
         if (element < 4) {
@@ -255,13 +266,14 @@ struct head_scan {
             return corner == corner ? float_to_bits(corner) : NotANumber;
         }
 
-        uint32_t half = read16(scores + 16ull * (uint64_t)cell_vectors * (uint64_t)(first_cell + cell) + 2ull * (uint64_t)(element - 4));
-        return widen(half);
+        uint64_t logit = 16ull * (uint64_t)cell_vectors * (uint64_t)(first_cell + cell) + 2ull * (uint64_t)(element - 4);
+        return widen(HasBest ? best_logit::half_of(key_of(cell)) : read16(scores + logit));
     }
 
     // The bits as binary32 of a half that is not finite.
     YZC_DEVICE_MEMBER static uint32_t widen(uint32_t half) { return (half & 0x8000u) << 16 | 0x7F800000u | (half & 0x03FFu) << 13; }
 
+    template <bool HasBest>
     YZC_DEVICE_MEMBER void run() const
     {
         shared.best[thread_index()] = 0;
@@ -271,7 +283,12 @@ struct head_scan {
         }
 
         block_sync();
-        find_logits();
+        if (HasBest) {
+            find_best();
+        } else {
+            find_logits();
+        }
+
         block_sync();
         find_candidates();
         block_sync();
@@ -301,16 +318,17 @@ struct head_scan {
             int cell = (int)(wrong >> 32) - level.first_anchor - first_cell;
             global<int>(scratch + at.counts)[block_x()] = count;
             global<uint64_t>(scratch + at.wrong)[block_x()] = wrong;
-            global<uint32_t>(scratch + at.wrong_values)[block_x()] = wrong == NoneWrong ? 0 : wrong_bits(cell, (uint32_t)wrong);
+            global<uint32_t>(scratch + at.wrong_values)[block_x()] = wrong == NoneWrong ? 0 : wrong_bits<HasBest>(cell, (uint32_t)wrong);
         }
     }
 };
 
+template <bool HasBest>
 YZC_DEVICE void scan_head(const yzc_head_params& params)
 {
     YZC_SHARED head_scan::memory shared;
     head_scan scan(params, shared);
-    scan.run();
+    scan.run<HasBest>();
 }
 
 }

@@ -91,7 +91,7 @@ struct yzc_head_level {
     int32_t boxes;          // Anchor boxes of a cell, up to YZC_MAX_ANCHOR_BOXES; 0: sides are distances.
 };
 
-// The only parameter of yzc_scan_head_f16, yzc_scan_anchor_boxes_f16 and yzc_choose_pairs, by value.
+// The only parameter of yzc_scan_head_f16, yzc_scan_best_f16, yzc_scan_anchor_boxes_f16 and yzc_choose_pairs, by value.
 struct yzc_head_params {
     yzc_decode_params decode; // As yzc_suppress gets it. output: all pictures of the first map, then all of the next one.
     int32_t batch;          // Pictures in each map.
@@ -150,9 +150,10 @@ struct yzc_layer_params {
                             // yzc_picture[grid z], aligned to 16 bytes.
     uint64_t second;        // What is added. yzc_max_pool_chain_f16: the second result. yzc_attention_f16: the keys.
     uint64_t third;         // yzc_max_pool_chain_f16: the third result. yzc_attention_f16: the values.
-    uint64_t output;
-    uint64_t weights;       // yzc_depthwise_*: [kernel height, kernel width, channels]. yzc_stem_f16: [channels, 3, 3, 4].
-    uint64_t bias;          // [channels].
+    uint64_t output;        // yzc_best_logits_f16: of a word a cell, at the beginning of each picture's part.
+    uint64_t weights;       // yzc_depthwise_*: [kernel height, kernel width, channels]. yzc_stem_f16: [channels, 3, 3, 4]. yzc_best_logits_f16:
+                            // [classes, channels], both filled up with zeros to multiples of 8.
+    uint64_t bias;          // [channels]; yzc_best_logits_f16: [classes], filled up likewise.
     int32_t input_step;
     int32_t second_step;    // Not of yzc_max_pool_chain_f16, all of whose results have output_step.
     int32_t third_step;     // yzc_attention_f16.
@@ -172,7 +173,7 @@ struct yzc_layer_params {
     int32_t areas;          // yzc_attention_f16: parts of the cells, each of which sees itself only.
     float scale;            // yzc_attention_f16: of products of queries and keys.
     int32_t options;
-    int32_t reserved;
+    int32_t classes;        // yzc_best_logits_f16: 1 to YZC_MAX_CLASSES.
 };
 
 enum yzc_limits {
@@ -195,6 +196,8 @@ enum yzc_limits {
     YZC_STEM_COLUMNS = 32,       // Cells of a block, 256 on nine warps: two rounds of two pixels a thread are all the pixels that they see.
     YZC_STEM_ROWS = 8,
     YZC_STEM_THREADS = 288,
+    YZC_BEST_THREADS = 128,
+    YZC_BEST_CELLS = 64,         // Of a block: 32 for each two warps.
     YZC_LAYER_THREADS = 256,
     YZC_POOL_TILE = 20,          // Cells of a tile's side: an input of 640 has one at stride 32.
     YZC_DEPTHWISE_STRIP = 4,     // Pixels side by side of a thread of yzc_depthwise_3x3_f16;

@@ -4,7 +4,7 @@
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 output=$2
-sources=(main check_preprocess check_decode check_activation outputs golden)
+sources=(main check_preprocess check_decode check_head check_activation outputs golden)
 # The emulated threads are contexts that jump between stacks, which the checks of _FORTIFY_SOURCE, on by default in some distributions, take for damage.
 flags=(-std=c++17 -U_FORTIFY_SOURCE -O1 -ffp-contract=off -Wall -Wextra -Werror)
 libraries=()

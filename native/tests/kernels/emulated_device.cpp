@@ -4,6 +4,7 @@
 #include "../../kernels/decode.cu"
 #include "../../kernels/activation.cu"
 #include "../../kernels/layers.cu"
+#include "../../kernels/best_logits.cu"
 #include "../../kernels/stem.cu"
 #include "launches.h"
 
@@ -250,6 +251,7 @@ private:
     };
     const std::map<std::string, void (*)(yzc_layer_params)> layer_kernels {
         { "yzc_stem_f16", yzc_stem_f16 },
+        { "yzc_best_logits_f16", yzc_best_logits_f16 },
         { "yzc_copy_f16", yzc_copy_f16 },
         { "yzc_add_f16", yzc_add_f16 },
         { "yzc_upsample_f16", yzc_upsample_f16 },
@@ -266,6 +268,7 @@ private:
     };
     const std::map<std::string, void (*)(yzc_head_params)> head_kernels {
         { "yzc_scan_head_f16", yzc_scan_head_f16 },
+        { "yzc_scan_best_f16", yzc_scan_best_f16 },
         { "yzc_scan_anchor_boxes_f16", yzc_scan_anchor_boxes_f16 },
         { "yzc_choose_pairs", yzc_choose_pairs },
     };

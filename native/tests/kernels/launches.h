@@ -103,5 +103,6 @@ struct options {
 void check_preprocess(device& device, const options& options, tally& tally);
 void check_activation(device& device, const options& options, tally& tally);
 void check_decode(device& device, const options& options, tally& tally);
+void check_head(device& device, const options& options, tally& tally);
 void check_golden(device& device, const options& options, tally& tally);
 void measure(device& device);

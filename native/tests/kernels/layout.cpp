@@ -103,7 +103,7 @@ int main()
     OFFSET(yzc_layer_params, areas);
     OFFSET(yzc_layer_params, scale);
     OFFSET(yzc_layer_params, options);
-    OFFSET(yzc_layer_params, reserved);
+    OFFSET(yzc_layer_params, classes);
     SIZE(yzc_result_header);
     OFFSET(yzc_result_header, count);
     OFFSET(yzc_result_header, candidates);
@@ -149,6 +149,8 @@ int main()
     LIMIT(YZC_STEM_COLUMNS);
     LIMIT(YZC_STEM_ROWS);
     LIMIT(YZC_STEM_THREADS);
+    LIMIT(YZC_BEST_THREADS);
+    LIMIT(YZC_BEST_CELLS);
     LIMIT(YZC_LAYER_THREADS);
     LIMIT(YZC_POOL_TILE);
     LIMIT(YZC_DEPTHWISE_STRIP);

@@ -44,6 +44,7 @@ int main(int count, char** arguments)
         if (options.only.empty()) {
             part("preprocess", check_preprocess);
             part("activation", check_activation);
+            part("head", check_head);
         }
 
         part("decode", check_decode);

@@ -44,6 +44,12 @@ internal abstract class InferenceEngine : IDisposable
     /// input size.</summary>
     public virtual bool TakesPictures => false;
 
+    /// <summary>
+    /// Whether a context that reads pictures leaves a <see cref="BestLogit"/> of each cell in place of a head's maps of scores. The same at every input
+    /// size.
+    /// </summary>
+    public virtual bool GivesBestLogits => false;
+
     /// <summary>Bytes of what a context takes for one picture.</summary>
     public int InputBytes => InputLayout == InputLayout.ChannelsLast4
         ? checked(LayerNetwork.InputChannels * Model.InputWidth * Model.InputHeight * sizeof(ushort))

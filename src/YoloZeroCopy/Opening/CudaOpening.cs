@@ -349,8 +349,10 @@ internal static class CudaOpening
         if (read.Layers is SizedNetwork[] sized)
         {
             // The driver compiles these while cuDNN compiles its own.
-            DecodeKernels decode = new(CudnnEngine.HalfHead(sized[^1].Head), Opening.DecodingOf(options));
-            IEnumerable<string> layers = sized.SelectMany(static one => CudnnBinding.KernelsOf(one.Network)).Distinct();
+            (_, LayerNetwork network, DetectionHead head) = sized[^1];
+            DecodeKernels decode = new(
+                CudnnEngine.HalfHead(head), Opening.DecodingOf(options), LayerKernels.GivesBestLogits(network, head));
+            IEnumerable<string> layers = sized.SelectMany(static one => CudnnBinding.KernelsOf(one.Network, one.Head)).Distinct();
             device.Kernels.Begin([.. layers, decode.ScanName, decode.RankName]);
             CudnnEngineOptions engineOptions = CudnnOptions(read.Models[^1], options, steps);
             if (CudnnEngine.TryOpen(sized, device.Context, device.Kernels, engineOptions, out reason) is CudnnEngine own)

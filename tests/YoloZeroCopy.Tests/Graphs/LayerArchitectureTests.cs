@@ -23,7 +23,16 @@ public sealed class LayerArchitectureTests
     public void Layers_give_the_maps_that_ONNX_Runtime_gives(string name, string expected)
     {
         byte[] wide = WideModel.Read(Path.Combine(Models, $"{name}.onnx")).ToByteArray();
-        OnnxRuntimeHead.TryCut(OnnxRuntimeModel.Open(ModelSource.InMemory(wide, name), null, null), out _)!.Dispose();
+        OnnxRuntimeModel opened = OnnxRuntimeModel.Open(ModelSource.InMemory(wide, name), null, null);
+        OnnxRuntimeHead.TryCut(opened, out _)!.Dispose();
+        (LayerNetwork whole, DetectionHead head) = CudnnEngine.TryRead(opened, out _)!.Value;
+        using (whole)
+        {
+            // Where a cell has several boxes, or pairs are chosen, it is not only its best logit that counts.
+            int best = LayerKernels.BestLogitsOf(whole, head).Length;
+            Assert.Equal(head.Layout == OutputLayout.ChannelsFirst ? head.Levels.Length : 0, best);
+        }
+
         using OnnxModel model = OnnxModel.Read(ModelSource.InMemory(wide, name));
         Assert.True(OnnxGraph.TryCreate(model.Proto, out OnnxGraph? graph, out _));
         HeadCut cut = HeadCut.TryCut(graph, "output0", out _)!;

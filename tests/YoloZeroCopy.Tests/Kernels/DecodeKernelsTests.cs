@@ -93,6 +93,8 @@ public class DecodeKernelsTests
             IsChannelsLast = true,
         };
         Assert.Equal(cells, new DecodeKernels(head, new DecodingOptions()).ParametersFor(0, 0, 0, 0).SegmentAnchors);
+        DecodeKernels ofBest = new(head, new DecodingOptions(), hasBestLogits: true);
+        Assert.Equal(("yzc_scan_best_f16", 256), (ofBest.ScanName, ofBest.ParametersFor(0, 0, 0, 0).SegmentAnchors));
     }
 
     [Fact]
@@ -122,6 +124,29 @@ public class DecodeKernelsTests
         }
 
         Assert.Null(DecodeKernels.WhyNot(head));
+        DetectionHead ofPairs = head with { Layout = OutputLayout.EndToEnd, Kept = 10 };
+        Assert.Null(DecodeKernels.WhyNot(ofPairs));
+        Assert.Throws<ArgumentException>(() => new DecodeKernels(ofPairs, options, hasBestLogits: true));
+    }
+
+    [Fact]
+    public void The_best_logit_of_a_cell_is_one_word()
+    {
+        // In order: what is not finite and negative, numbers, what is not finite and positive.
+        Assert.Equal(0xBC00FFFFu, BestLogit.Of([Half.One]));
+        Assert.Equal(0xC000FFFDu, BestLogit.Of([Half.One, (Half)(-3), (Half)2, (Half)2]));
+        Assert.Equal(0x8000FFFFu, BestLogit.Of([Half.NegativeZero, Half.Zero]));
+        Assert.Equal(0x43FFFFFEu, BestLogit.Of([(Half)(-2), Half.NegativeOne]));
+        Assert.Equal(0xFC00FFFEu, BestLogit.Of([(Half)9, Half.PositiveInfinity, Half.NegativeInfinity]));
+        Assert.Equal(0x03FFFFFFu, BestLogit.Of([Half.NegativeInfinity, (Half)9]));
+        Assert.Equal(0x01FFFFFEu, BestLogit.Of([(Half)9, BitConverter.UInt16BitsToHalf(0xFE00)]));
+
+        // Three cells of a map of nine classes, which takes sixteen.
+        Half[] map = [.. Enumerable.Range(0, 48).Select(static index => (Half)(index % 16))];
+        BestLogit.Replace(map, 9);
+        Assert.Equal(
+            Enumerable.Repeat(BestLogit.Of([.. Enumerable.Range(0, 9).Select(static index => (Half)index)]), 3),
+            System.Runtime.InteropServices.MemoryMarshal.Cast<Half, uint>(map)[..3].ToArray());
     }
 
     [Fact]

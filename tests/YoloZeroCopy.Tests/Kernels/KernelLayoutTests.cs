@@ -54,6 +54,7 @@ public sealed class KernelLayoutTests
                 ("YZC_SUPPRESS_THREADS", DecodeKernels.SuppressThreads),
             ("YZC_SILU_THREADS", SiluKernel.Threads), ("YZC_SILU_VECTORS", SiluKernel.Vectors),
             ("YZC_STEM_COLUMNS", LayerKernels.StemColumns), ("YZC_STEM_ROWS", LayerKernels.StemRows), ("YZC_STEM_THREADS", LayerKernels.StemThreads),
+            ("YZC_BEST_THREADS", LayerKernels.BestThreads), ("YZC_BEST_CELLS", LayerKernels.BestCells),
             ("YZC_LAYER_THREADS", LayerKernels.Threads), ("YZC_POOL_TILE", LayerKernels.PoolTile),
             ("YZC_DEPTHWISE_STRIP", LayerKernels.DepthwiseStrip), ("YZC_DEPTHWISE_PAIR", LayerKernels.DepthwisePair),
             ("YZC_ATTENTION_THREADS", LayerKernels.AttentionThreads), ("YZC_ATTENTION_QUERIES", LayerKernels.AttentionQueries),

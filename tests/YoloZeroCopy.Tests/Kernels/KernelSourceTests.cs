@@ -23,6 +23,7 @@ public class KernelSourceTests
             IsChannelsLast = true,
         };
         yield return new DecodeKernels(head, options).ScanName;
+        yield return new DecodeKernels(head, options, hasBestLogits: true).ScanName;
         yield return new DecodeKernels(head with { Layout = OutputLayout.EndToEnd, Kept = 10 }, options).RankName;
         DetectionHead ofBoxes = DetectionHeadTests.OfAnchorBoxes(64, 32, boxes: 3, classCount: 3);
         yield return new DecodeKernels(ofBoxes with { ElementType = TensorElementType.Float16, IsChannelsLast = true }, options).ScanName;

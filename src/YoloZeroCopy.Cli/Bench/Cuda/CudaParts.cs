@@ -119,7 +119,7 @@ internal static class CudaParts
         KernelClass[] preprocessing = [];
         if (lane.Context is CudnnContext { Stem: KernelStep stem })
         {
-            layers[0] = new LayerTime(stem.Label.Kind, stem.Label.Size, kernels.Stem(stem, lane.Stream, batch, repeats, stop));
+            layers = [new LayerTime(stem.Label.Kind, stem.Label.Size, kernels.Stem(stem, lane.Stream, batch, repeats, stop)), .. layers];
         }
         else
         {

@@ -10,7 +10,7 @@ internal static class EngineProfile
     private const int RecordedRuns = 10;
 
     /// <summary>
-    /// The launches of an engine of ours, each alone, in order; none where the engine does not tell its launches.
+    /// The launches of an engine of ours, each alone, in order, but for a first one that reads pictures; none where the engine does not tell its launches.
     /// </summary>
     /// <remarks>
     /// Each is replayed many times in a graph of its own, so that no call of the host is timed. It finds its input in the device's cache, as it
@@ -24,7 +24,7 @@ internal static class EngineProfile
         }
 
         List<LayerTime> times = [];
-        foreach (CudnnStep step in own.Steps)
+        foreach (CudnnStep step in own.Steps[(own.Stem is null ? 0 : 1)..])
         {
             double time = GraphTime.Measure(context, lane.Stream, Launches, repeats, _ => step.Enqueue(), stop);
             times.Add(new LayerTime(step.Label.Kind, step.Label.Size, time));

@@ -99,6 +99,11 @@ internal sealed unsafe class KernelBenchmark : IDisposable
             byte[] output = engine.Head is DetectionHead head
                 ? SyntheticOutput.Make(head, Candidates, seed: index)
                 : SyntheticOutput.Make(model, Candidates, seed: index);
+            if (engine.GivesBestLogits)
+            {
+                ReplaceScores(engine.Head!, output);
+            }
+
             for (int set = 0; set < sets; set++)
             {
                 // All pictures of a part lie side by side.
@@ -144,6 +149,20 @@ internal sealed unsafe class KernelBenchmark : IDisposable
 
     /// <summary>Bytes of the parts of a picture's output: the maps of a head, or the one tensor.</summary>
     private int[] PartBytes() => engine.Head is DetectionHead head ? [.. head.Maps.Select(head.MapBytes)] : [model.OutputBytes];
+
+    /// <summary>Best logits instead of the maps of scores, as a run on pictures leaves them.</summary>
+    private static void ReplaceScores(DetectionHead head, Span<byte> output)
+    {
+        foreach (HeadMap map in head.Maps)
+        {
+            if (head.Levels.Any(level => level.Scores == map))
+            {
+                BestLogit.Replace(MemoryMarshal.Cast<byte, Half>(output[..head.MapBytes(map)]), head.ClassCount);
+            }
+
+            output = output[head.MapBytes(map)..];
+        }
+    }
 
     /// <summary>Frames of noise.</summary>
     private CudaDeviceMemory Frames(int count)

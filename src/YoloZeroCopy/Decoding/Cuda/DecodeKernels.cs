@@ -93,10 +93,12 @@ internal sealed class DecodeKernels
     /// <summary>Plans for the maps of a head.</summary>
     /// <param name="detectionHead">The head; <see cref="WhyNot"/> is null.</param>
     /// <param name="options">As the other constructor's.</param>
+    /// <param name="hasBestLogits">Whether a <see cref="BestLogit"/> of each cell lies where the maps of scores would
+    /// (<see cref="InferenceEngine.GivesBestLogits"/>).</param>
     /// <exception cref="ArgumentException">The head is of another kind, or one of <see cref="DecodingOptions.Classes"/> is none of the
     /// model's.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is beyond what the kernels can do.</exception>
-    public DecodeKernels(DetectionHead detectionHead, DecodingOptions options)
+    public DecodeKernels(DetectionHead detectionHead, DecodingOptions options, bool hasBestLogits = false)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (WhyNot(detectionHead) is string reason)
@@ -107,12 +109,17 @@ internal sealed class DecodeKernels
         layout = detectionHead.Layout;
         IsOfHead = true;
         bool hasAnchorBoxes = layout == OutputLayout.AnchorsFirst;
-        ScanName = hasAnchorBoxes ? "yzc_scan_anchor_boxes_f16" : "yzc_scan_head_f16";
         bool choosesPairs = layout == OutputLayout.EndToEnd;
+        if (hasBestLogits && (hasAnchorBoxes || choosesPairs))
+        {
+            throw new ArgumentException($"The layout is {layout}; best logits are wanted of {OutputLayout.ChannelsFirst} only.", nameof(hasBestLogits));
+        }
+
+        ScanName = hasAnchorBoxes ? "yzc_scan_anchor_boxes_f16" : hasBestLogits ? "yzc_scan_best_f16" : "yzc_scan_head_f16";
         RankName = choosesPairs ? "yzc_choose_pairs" : RankName;
         int cellVectors = LayerNetwork.Padded(detectionHead.ClassCount) / LayerNetwork.ChannelMultiple;
         int segmentCells = ScanThreads;
-        while (!hasAnchorBoxes && segmentCells > LeastHeadCells && segmentCells * cellVectors > HeadVectors)
+        while (!hasAnchorBoxes && !hasBestLogits && segmentCells > LeastHeadCells && segmentCells * cellVectors > HeadVectors)
         {
             segmentCells /= 2;
         }
@@ -167,7 +174,7 @@ internal sealed class DecodeKernels
         ModelInfo model = engine.Model;
         int anchors = model.Layout == OutputLayout.ChannelsFirst ? model.OutputShape.Columns : model.OutputShape.Rows;
         return engine.Head is DetectionHead head
-            ? new DecodeKernels(head, options)
+            ? new DecodeKernels(head, options, engine.GivesBestLogits)
             : new DecodeKernels(model.Layout, anchors, Math.Min(model.ClassLimit, ClassLimit), model.OutputType, options);
     }
 

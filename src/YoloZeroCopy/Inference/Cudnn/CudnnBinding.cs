@@ -8,6 +8,7 @@ namespace YoloZeroCopy;
 internal sealed class CudnnBinding
 {
     private readonly LayerNetwork network;
+    private readonly DetectionHead head;
     private readonly CudnnPlans plans;
     private readonly KernelSet kernels;
     private readonly CudnnHandle handle;
@@ -18,20 +19,22 @@ internal sealed class CudnnBinding
     private readonly ulong scratch;
 
     /// <param name="network">The network.</param>
+    /// <param name="head">The head behind it.</param>
     /// <param name="plans">Its convolutions, compiled.</param>
     /// <param name="kernels">Where those of <see cref="LayerKernels"/> come from.</param>
     /// <param name="workspace">What the contexts of the tensors' stream share; of at least <see cref="WorkspaceBytes"/>.</param>
     /// <param name="handle">A handle on the stream.</param>
     /// <param name="weights">Device address of the weights.</param>
     /// <param name="batch">Pictures.</param>
-    /// <param name="input">Device address of the input; 0 where only <see cref="Stem"/> is run.</param>
+    /// <param name="input">Device address of the input; 0 where only <see cref="OnPictures"/> is run.</param>
     /// <param name="output">Device address of the maps, all pictures of the first one, then all of the next.</param>
     /// <param name="stream">The stream.</param>
     public CudnnBinding(
-        LayerNetwork network, CudnnPlans plans, KernelSet kernels, CudnnWorkspace workspace, CudnnHandle handle, ulong weights, int batch,
-        ulong input, ulong output, nint stream)
+        LayerNetwork network, DetectionHead head, CudnnPlans plans, KernelSet kernels, CudnnWorkspace workspace, CudnnHandle handle, ulong weights,
+        int batch, ulong input, ulong output, nint stream)
     {
         this.network = network;
+        this.head = head;
         this.plans = plans;
         this.kernels = kernels;
         this.handle = handle;
@@ -57,30 +60,50 @@ internal sealed class CudnnBinding
     /// <summary>Bytes of that which lie before the memory that convolutions work in.</summary>
     public static long ActivationBytes(LayerNetwork network, int batch) => CudaLaneMemory.Align(LayerMemory.Plan(network, batch).Bytes);
 
-    /// <summary>Adds a step for each launch, in order; without an input, from the second one on. The caller disposes them, also those that are there
-    /// when this throws.</summary>
-    public void AddSteps(List<CudnnStep> steps)
+    /// <summary>A step for each launch of a run on the input tensor, in order.</summary>
+    /// <param name="made">Takes the steps, also those that are there when this throws; the caller disposes them.</param>
+    public CudnnStep[] OnInput(List<CudnnStep> made)
     {
-        foreach ((Layer layer, LayerLaunch? launch) in Launches(network, ViewOf, batch, weights).Skip(buffers[0] == 0 ? 1 : 0))
-        {
-            steps.Add(launch is LayerLaunch own ? Bind(LabelOf(layer), own) : Bind((ConvolutionLayer)layer));
-        }
+        int before = made.Count;
+        made.AddRange(Launches(network, ViewOf, batch, weights).Select(Bind));
+        return [.. made.Skip(before)];
     }
 
-    /// <summary>What takes the first step's place where pictures are read instead of the input (<see cref="LayerKernels.Stem"/>); null where nothing
-    /// can. It is run on pictures only.</summary>
-    public KernelStep? Stem() => LayerKernels.StemOf(network) is ConvolutionLayer first
-        ? Bind(LabelOf(first) with { Kind = "stem" }, LayerKernels.Stem(first, ViewOf, batch, weights))
-        : null;
+    /// <summary>
+    /// A step for each launch of a run on pictures, in order: <see cref="LayerKernels.Stem"/>, which gets them, takes the first layer's place, and
+    /// <see cref="LayerKernels.BestLogits"/> those of the maps of scores. None where pictures cannot be read.
+    /// </summary>
+    /// <inheritdoc cref="OnInput" path="/param"/>
+    public CudnnStep[] OnPictures(List<CudnnStep> made)
+    {
+        if (LayerKernels.StemOf(network) is not ConvolutionLayer first)
+        {
+            return [];
+        }
+
+        int before = made.Count;
+        made.Add(Bind(LabelOf(first) with { Kind = "stem" }, LayerKernels.Stem(first, ViewOf, batch, weights)));
+        ImmutableArray<ConvolutionLayer> scores = LayerKernels.BestLogitsOf(network, head);
+        foreach ((Layer Layer, LayerLaunch? Launch) one in Launches(network, ViewOf, batch, weights).Skip(1))
+        {
+            made.Add(one.Layer is ConvolutionLayer last && scores.Contains(last)
+                ? Bind(LabelOf(last) with { Kind = "best logits" }, LayerKernels.BestLogits(last, ViewOf, batch, weights))
+                : Bind(one));
+        }
+
+        return [.. made.Skip(before)];
+    }
 
     /// <summary>Names of the library's kernels that a network needs from frames to its maps.</summary>
-    public static IEnumerable<string> KernelsOf(LayerNetwork network) =>
-        Launches(network, tensor => LayerView.Of(tensor, network.Buffers[tensor.Buffer], address: 0), batch: 1, weights: 0)
-            .Select(static step => step.Launch?.Kernel).OfType<string>()
-            .Append(LayerKernels.StemOf(network) is null
-                ? PreprocessKernel.NameOf(TensorElementType.Float16, InputLayout.ChannelsLast4)
-                : LayerKernels.StemName)
-            .Distinct();
+    public static IEnumerable<string> KernelsOf(LayerNetwork network, DetectionHead head)
+    {
+        IEnumerable<string> own = Launches(network, tensor => LayerView.Of(tensor, network.Buffers[tensor.Buffer], address: 0), batch: 1, weights: 0)
+            .Select(static step => step.Launch?.Kernel).OfType<string>();
+        own = LayerKernels.StemOf(network) is null
+            ? own.Append(PreprocessKernel.NameOf(TensorElementType.Float16, InputLayout.ChannelsLast4))
+            : own.Append(LayerKernels.StemName);
+        return (LayerKernels.GivesBestLogits(network, head) ? own.Append(LayerKernels.BestLogitsName) : own).Distinct();
+    }
 
     /// <summary>The layers in order, each with the launch of a kernel of ours; a convolution has none. A chain of pools is its first layer.</summary>
     private static IEnumerable<(Layer Layer, LayerLaunch? Launch)> Launches(
@@ -127,6 +150,9 @@ internal sealed class CudnnBinding
         CopyLayer => "copy",
         _ => layer.GetType().Name,
     };
+
+    private CudnnStep Bind((Layer Layer, LayerLaunch? Launch) one) =>
+        one.Launch is LayerLaunch own ? Bind(LabelOf(one.Layer), own) : Bind((ConvolutionLayer)one.Layer);
 
     private CudnnConvolutionStep Bind(ConvolutionLayer layer)
     {

@@ -2,19 +2,18 @@ namespace YoloZeroCopy;
 
 /// <summary>One batch size of a <see cref="CudnnEngine"/>: its layers, bound to their tensors and their stream. It keeps the engine's plans and
 /// weights.</summary>
-/// <param name="steps">The launches of a run, in order; where there is no input, those behind the first.</param>
-/// <param name="stem">What takes the first one's place where pictures are read; null where they cannot be.</param>
-/// <param name="hasInput">Whether there is an input tensor.</param>
+/// <param name="onInput">The launches of a run on the input tensor, in order; none where there is no tensor.</param>
+/// <param name="onPictures">Those of a run on pictures, which the first one gets; none where they cannot be read.</param>
 /// <param name="release">Gives back what it was made with.</param>
-internal sealed class CudnnContext(CudnnStep[] steps, KernelStep? stem, bool hasInput, Action release) : EngineContext
+internal sealed class CudnnContext(CudnnStep[] onInput, CudnnStep[] onPictures, Action release) : EngineContext
 {
     private bool disposed;
 
-    /// <summary>The launches of a run, in order, for profiles.</summary>
-    public ReadOnlySpan<CudnnStep> Steps => steps;
+    /// <summary>The launches of a run, in order, for profiles: on pictures, where they can be read.</summary>
+    public ReadOnlySpan<CudnnStep> Steps => onPictures.Length != 0 ? onPictures : onInput;
 
-    /// <summary>What runs instead of the first launch where pictures are read; null where they cannot be.</summary>
-    public KernelStep? Stem => stem;
+    /// <summary>The first of <see cref="Steps"/> where it reads pictures, which it is given at each run; else null.</summary>
+    public KernelStep? Stem => onPictures.Length != 0 ? (KernelStep)onPictures[0] : null;
 
     /// <inheritdoc/>
     public override bool CanCapture => true;
@@ -23,12 +22,12 @@ internal sealed class CudnnContext(CudnnStep[] steps, KernelStep? stem, bool has
     /// <remarks>Returns when the run is queued. Allocates no managed memory.</remarks>
     public override void Enqueue()
     {
-        if (!hasInput)
+        if (onInput.Length == 0)
         {
             throw new NotSupportedException("The context has no input tensor.");
         }
 
-        foreach (CudnnStep step in steps)
+        foreach (CudnnStep step in onInput)
         {
             step.Enqueue();
         }
@@ -38,8 +37,8 @@ internal sealed class CudnnContext(CudnnStep[] steps, KernelStep? stem, bool has
     /// <remarks>Returns when the run is queued. Allocates no managed memory.</remarks>
     public override void Enqueue(ulong pictures)
     {
-        stem!.Enqueue(pictures);
-        foreach (CudnnStep step in steps.AsSpan(hasInput ? 1 : 0))
+        Stem!.Enqueue(pictures);
+        foreach (CudnnStep step in onPictures.AsSpan(1))
         {
             step.Enqueue();
         }

@@ -98,9 +98,13 @@ internal sealed class CudnnEngine : InferenceEngine
     public override bool TakesPictures => LayerKernels.StemOf(network) is not null;
 
     /// <inheritdoc/>
+    public override bool GivesBestLogits => LayerKernels.GivesBestLogits(network, Head);
+
+    /// <inheritdoc/>
     public override string GraphChanges =>
         $"the end of the head is decoded by the library; {network.Layers.Length} layers in half precision with channels last"
-            + (TakesPictures ? ", the first of them in one with preprocessing" : "");
+            + (TakesPictures ? ", the first of them in one with preprocessing" : "")
+            + (GivesBestLogits ? ", those of scores in one with the search for the best class" : "");
 
     /// <inheritdoc/>
     public override string Description => $"cuDNN {library.Version} in half precision on CUDA device {context.Device.Ordinal} ({library.Path})";
@@ -371,9 +375,8 @@ internal sealed class CudnnEngine : InferenceEngine
         try
         {
             CudnnBinding binding = new(
-                network, plans, kernels, workspace, handle, root.weights.Address.Value, batch, (ulong)input, (ulong)output, queue);
-            binding.AddSteps(steps);
-            return new CudnnContext([.. steps], binding.Stem(), hasInput: input != 0, () =>
+                network, Head, plans, kernels, workspace, handle, root.weights.Address.Value, batch, (ulong)input, (ulong)output, queue);
+            return new CudnnContext(input == 0 ? [] : binding.OnInput(steps), binding.OnPictures(steps), () =>
             {
                 steps.ForEach(static step => step.Dispose());
                 release();

@@ -36,6 +36,9 @@ internal sealed class CudnnEngineOnPaper : InferenceEngine
     public override bool TakesPictures => LayerKernels.StemOf(network) is not null;
 
     /// <inheritdoc/>
+    public override bool GivesBestLogits => LayerKernels.GivesBestLogits(network, Head);
+
+    /// <inheritdoc/>
     public override string Description => "cuDNN in half precision";
 
     /// <summary>Reads a model, if it is one that the engine would run.</summary>

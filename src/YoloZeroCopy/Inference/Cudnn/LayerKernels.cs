@@ -19,10 +19,15 @@ internal static class LayerKernels
     /// <summary>Side of the windows of <see cref="MaxPoolChain"/>.</summary>
     public const int ChainWindow = 5;
 
+    /// <summary>Name of the kernel of <see cref="BestLogits"/>.</summary>
+    public const string BestLogitsName = "yzc_best_logits_f16";
+
     // As in yzc_kernels.h; a test compares.
     internal const int StemColumns = 32;
     internal const int StemRows = 8;
     internal const int StemThreads = 288;
+    internal const int BestThreads = 128;
+    internal const int BestCells = 64;
     internal const int Threads = 256;
     internal const int PoolTile = 20;
     internal const int DepthwiseStrip = 4;
@@ -35,7 +40,7 @@ internal static class LayerKernels
     /// <summary>Names of the kernels.</summary>
     public static ImmutableArray<string> Names { get; } =
     [
-        StemName, "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16",
+        StemName, BestLogitsName, "yzc_copy_f16", "yzc_add_f16", "yzc_upsample_f16", "yzc_pool_f16", "yzc_max_pool_chain_f16", "yzc_attention_f16",
         "yzc_depthwise_f16",
         "yzc_depthwise_3x3_f16", "yzc_depthwise_5x5_f16", "yzc_depthwise_7x7_f16",
         "yzc_depthwise_3x3_stride_2_f16", "yzc_depthwise_5x5_stride_2_f16", "yzc_depthwise_7x7_stride_2_f16",
@@ -84,6 +89,64 @@ internal static class LayerKernels
                 OutputHeight = output.Height,
                 OutputWidth = output.Width,
                 Options = layer.Activation == LayerActivation.Silu ? LayerOptions.Silu : LayerOptions.None,
+            });
+    }
+
+    /// <summary>
+    /// The layers that give a head's maps of scores, by rising stride, where <see cref="BestLogits"/> can take the place of them all: convolutions of one
+    /// cell whose results nobody but the scan of a head without pairs reads; none else.
+    /// </summary>
+    /// <param name="network">The network.</param>
+    /// <param name="head">The head behind it, whose maps are its outputs in order.</param>
+    public static ImmutableArray<ConvolutionLayer> BestLogitsOf(LayerNetwork network, DetectionHead head)
+    {
+        if (head.Layout != OutputLayout.ChannelsFirst || head.ClassCount > DecodeKernels.ClassLimit)
+        {
+            return [];
+        }
+
+        HeadMap[] maps = [.. head.Maps];
+        ImmutableArray<ConvolutionLayer>.Builder found = ImmutableArray.CreateBuilder<ConvolutionLayer>();
+        foreach (HeadLevel level in head.Levels)
+        {
+            LayerTensor output = network.Outputs[Array.IndexOf(maps, level.Scores)];
+            if (network.Layers.SelectMany(static layer => layer.Inputs).Any(input => input.Buffer == output.Buffer)
+                || network.Layers.SingleOrDefault(layer => layer.Output == output) is not ConvolutionLayer
+                {
+                    Kernel: (1, 1), Stride: (1, 1), Padding: (0, 0), Activation: LayerActivation.None, Added: null,
+                } last)
+            {
+                return [];
+            }
+
+            found.Add(last);
+        }
+
+        return found.ToImmutable();
+    }
+
+    /// <summary>Whether a run on pictures leaves no map of scores: it begins with <see cref="Stem"/> and has <see cref="BestLogits"/>.</summary>
+    /// <inheritdoc cref="BestLogitsOf" path="/param"/>
+    public static bool GivesBestLogits(LayerNetwork network, DetectionHead head) => StemOf(network) is not null && !BestLogitsOf(network, head).IsEmpty;
+
+    /// <summary>One of <see cref="BestLogitsOf"/>, of whose result only a <see cref="BestLogit"/> a cell is written, at the beginning of each picture's
+    /// part of the map.</summary>
+    /// <inheritdoc cref="Of" path="/param"/>
+    public static LayerLaunch BestLogits(ConvolutionLayer layer, Func<LayerTensor, LayerView> viewOf, int batch, ulong weights)
+    {
+        LayerView input = viewOf(layer.Input);
+        LayerView output = viewOf(layer.Output);
+        ThrowIfUnfit(input);
+        ThrowIfUnlike(input with { Channels = output.Channels, Step = output.Step }, output);
+        int cells = checked(input.Height * input.Width);
+        return new LayerLaunch(
+            BestLogitsName,
+            new KernelGrid((cells + BestCells - 1) / BestCells, Checked(batch), 1, BestThreads),
+            ParametersOf(input, output) with
+            {
+                Weights = weights + (ulong)layer.WeightsAt,
+                Bias = weights + (ulong)layer.BiasAt,
+                Classes = output.Channels,
             });
     }
 

@@ -84,8 +84,7 @@ internal readonly record struct LayerParameters
 
     public LayerOptions Options { get; init; }
 
-    // Keeps the size a multiple of the alignment without hidden bytes, which the native side has, too.
-    private int Reserved { get; init; }
+    public int Classes { get; init; }
 }
 
 /// <summary>What is special about a layer: <c>yzc_layer_options</c>.</summary>

@@ -41,10 +41,11 @@ public sealed class CudnnBindingTests(CompiledSources sources)
             }
 
             List<CudnnStep> steps = [];
-            new CudnnBinding(
-                network, plans, kernels, workspace, workspace.Handle, (ulong)weights.Address, batch, (ulong)input.Address, (ulong)maps.Address,
+            DetectionHead head = DetectionHeadTests.ForInput(Width, Height, bins: 16, classCount: 3) with { Layout = OutputLayout.EndToEnd };
+            _ = new CudnnBinding(
+                network, head, plans, kernels, workspace, workspace.Handle, (ulong)weights.Address, batch, (ulong)input.Address, (ulong)maps.Address,
                 stream.Handle.Value)
-                .AddSteps(steps);
+                .OnInput(steps);
             Assert.Equal(
                 [("convolution 1x1", 4), ("convolution 3x3", 4)],
                 steps.CountBy(static step => step.Label.Kind).Select(static kind => (kind.Key, kind.Value)).Order());

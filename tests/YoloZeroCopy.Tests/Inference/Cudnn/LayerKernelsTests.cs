@@ -100,6 +100,61 @@ public sealed class LayerKernelsTests
     }
 
     [Fact]
+    public void Best_logits_take_the_place_of_layers_whose_scores_nobody_else_reads()
+    {
+        DetectionHead head = CudnnEngine.HalfHead(DetectionHeadTests.ForInput(64, 32, bins: 16, classCount: 83));
+        List<Layer> layers = [];
+        List<LayerTensor> outputs = [];
+        foreach (HeadMap map in head.Maps)
+        {
+            LayerTensor output = new(10 + outputs.Count, 0, map.Channels);
+            layers.Add(new ConvolutionLayer(
+                new LayerTensor(outputs.Count, 8, 24), output, (1, 1), (1, 1), (0, 0), 256 * outputs.Count, 64, LayerActivation.None, null));
+            outputs.Add(output);
+        }
+
+        ConvolutionLayer[] scores = [.. layers.OfType<ConvolutionLayer>().Where(static layer => layer.Output.Channels == 83)];
+        Assert.Equal(head.Levels.Length, scores.Length);
+        Assert.Equal(scores, BestLogitsOf(head, layers));
+        LayerLaunch launch = LayerKernels.BestLogits(
+            scores[1], tensor => LayerView.Of(tensor, new LayerBuffer(tensor.Channels == 83 ? 88 : 40, 20, 13), (ulong)tensor.Buffer << 12), 7, 1 << 20);
+
+        // 260 cells.
+        Assert.Equal(("yzc_best_logits_f16", new KernelGrid(5, 7, 1, 128)), (launch.Kernel, launch.Grid));
+        Assert.Equal(
+            new LayerParameters
+            {
+                Input = (3 << 12) + 16,
+                Output = 13 << 12,
+                Weights = (1 << 20) + (256 * 3),
+                Bias = (1 << 20) + 64,
+                InputStep = 5,
+                OutputStep = 11,
+                Vectors = 3,
+                Height = 20,
+                Width = 13,
+                Classes = 83,
+            },
+            launch.Parameters);
+
+        int last = layers.IndexOf(scores[^1]);
+        Layer[] others =
+        [
+            scores[^1] with { Kernel = (3, 3), Padding = (1, 1) }, scores[^1] with { Stride = (2, 2) }, scores[^1] with { Activation = LayerActivation.Silu },
+            scores[^1] with { Added = scores[0].Input }, new CopyLayer(scores[^1].Input, scores[^1].Output),
+        ];
+        Assert.All(others, other => Assert.Empty(BestLogitsOf(head, [.. layers.Take(last), other, .. layers.Skip(last + 1)])));
+        Assert.Empty(BestLogitsOf(head, [.. layers, new CopyLayer(scores[0].Output, new LayerTensor(30, 0, 83))]));
+        Assert.Empty(BestLogitsOf(head with { Layout = OutputLayout.EndToEnd, Kept = 10 }, layers));
+
+        ImmutableArray<ConvolutionLayer> BestLogitsOf(DetectionHead of, IEnumerable<Layer> all)
+        {
+            using LayerNetwork network = new() { Buffers = [], Layers = [.. all], Outputs = [.. outputs], Weights = ModelBytes.Allocate(1) };
+            return LayerKernels.BestLogitsOf(network, of);
+        }
+    }
+
+    [Fact]
     public void A_tensor_lies_where_its_channels_begin()
     {
         LayerView view = LayerView.Of(new LayerTensor(3, 64, 30), new LayerBuffer(128, 20, 10), 4096);
