@@ -48,6 +48,7 @@ pieces="
 batch8|15|model|--batch 8 $short
 batch32-nv12|17|model|--batch 32 --format nv12 $short
 batch1-spin|13|model|--batch 1 --wait spin $short
+batch1-inline|13|model|--batch 1 --wait spin --inline $short
 batch32|18|model|--batch 32 $short
 720p-batch8|12|model|--batch 8 --frame 1280x720 --format nv12 $short
 720p-batch1|11|model|--batch 1 --frame 1280x720 --format nv12 $short

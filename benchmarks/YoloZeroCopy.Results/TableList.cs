@@ -48,7 +48,10 @@ internal static class TableList
             ]),
         new BenchTable(
             "gpu-single",
-            [("`WaitMode.Spin`", "gpu/batch1-spin"), ("`WaitMode.Block`", "gpu/batch8")],
+            [
+                ("`WaitMode.Spin`", "gpu/batch1-spin"), ("with `AllowSynchronousContinuations`", "gpu/batch1-inline"),
+                ("`WaitMode.Block`", "gpu/batch8"),
+            ],
             [
                 ("submit to result, p50", Single50.Cell),
                 ("submit to result, p99", Single99.Cell),
