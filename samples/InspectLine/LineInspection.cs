@@ -9,8 +9,8 @@ namespace InspectLine;
 /// <summary>The inspection itself: frames go from the clip through slots to the detector, and what it finds goes to the tracker, the line and the
 /// log.</summary>
 /// <remarks>
-/// Where ffmpeg decodes, two loops run side by side. One reads: it rents a slot, lets the video decoder write a frame straight into it and submits it. The other takes the
-/// results in the order of the frames. Between them waits a queue of tasks, not of pictures.
+/// Where ffmpeg decodes, two loops run side by side. One reads: it rents a slot, lets the video decoder write a frame straight into it and submits
+/// it. The other takes the results in the order of the frames. Between them waits a queue of tasks, not of pictures.
 /// Where the GPU decodes, frames never come here, and one loop takes the results.
 /// </remarks>
 internal sealed class LineInspection(

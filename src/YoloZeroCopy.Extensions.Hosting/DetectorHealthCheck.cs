@@ -44,7 +44,8 @@ internal sealed class DetectorHealthCheck(DetectorService service) : IHealthChec
         return lost.Length == 0
             ? HealthCheckResult.Healthy($"Detector '{detector.Name}' is open on {detector.Device}.", data)
             : HealthCheckResult.Degraded(
-                $"Detector '{detector.Name}' goes on without {string.Join(", ", lost.Select(static device => $"{device.Device} ({device.Fault!.Message})"))}.",
+                $"Detector '{detector.Name}' goes on without "
+                    + $"{string.Join(", ", lost.Select(static device => $"{device.Device} ({device.Fault!.Message})"))}.",
                 lost[0].Fault, data);
     }
 

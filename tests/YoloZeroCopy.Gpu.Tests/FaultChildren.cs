@@ -94,7 +94,8 @@ internal static class FaultChildren
         await Feed.RunAsync(chosen, frames: 10, inFlight: 4);
     }
 
-    /// <summary>The kernel runs on one of two devices: its frames are lost, and the other's come as before. The slots are those of device 0.</summary>
+    /// <summary>The kernel runs on one of two devices: its frames are lost, and the other's come as before. The slots are those of device
+    /// 0.</summary>
     private static async Task FaultOneOfTwoAsync(ModelFolder folder, int device)
     {
         YoloDetector detector = YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions
@@ -143,7 +144,8 @@ internal static class FaultChildren
         }
 
         DetectorStatistics statistics = detector.Statistics;
-        Console.WriteLine($"{lost} frames lost; {string.Join(", ", statistics.Devices.Select(static one => $"{one.Device} {one.Frames} frames, {one.FramesLost} lost"))}");
+        Console.WriteLine($"{lost} frames lost; "
+            + $"{string.Join(", ", statistics.Devices.Select(static one => $"{one.Device} {one.Frames} frames, {one.FramesLost} lost"))}");
         Assert.NotNull(statistics.Devices[device].Fault);
         Assert.Null(statistics.Devices[1 - device].Fault);
         Assert.Equal(lost, statistics.Devices[device].FramesLost);

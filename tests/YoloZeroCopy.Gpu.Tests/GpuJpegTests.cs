@@ -104,8 +104,10 @@ public sealed class GpuJpegTests(ITestOutputHelper output) : IDisposable
             CudaBlockStatistics end = pool.Statistics;
             first.Sort();
             output.WriteLine(FormattableString.Invariant(
-                $"{(decoders is null ? "not expected" : "expected")}: {end}; {held.MaxFramesHeld} pictures of a new camera {first[first.Count / 2]:F2} ms in the median, ")
-                + FormattableString.Invariant($"{first[^1]:F2} at most; the device has {(free - (long)context.GetMemoryInfo().FreeBytes) / 1048576.0:F1} MiB less free"));
+                $"{(decoders is null ? "not expected" : "expected")}: {end}; {held.MaxFramesHeld} pictures of a new camera ")
+                + FormattableString.Invariant($"{first[first.Count / 2]:F2} ms in the median, ")
+                + FormattableString.Invariant(
+                    $"{first[^1]:F2} at most; the device has {(free - (long)context.GetMemoryInfo().FreeBytes) / 1048576.0:F1} MiB less free"));
             Assert.Equal(0, end.UsedBytes);
             Assert.Equal(decoders is null ? Cameras * held.MaxFramesHeld : 0, end.Misses);
             Assert.Equal(decoders is null ? 0 : end.ReservedBytes, end.KeptBytes);

@@ -38,8 +38,8 @@ public partial class PackageMetadataTests(PackedPackages packages)
         Assert.All(
             metadata.Descendants().Where(static element => element.Name.LocalName == "dependency"),
             static dependency => Assert.Matches(
-                "^(YoloZeroCopy|Google[.]Protobuf$|Grpc[.]AspNetCore[.]Server$|Microsoft[.]Orleans[.]|NATS[.]Client[.]JetStream$|StackExchange[.]Redis$"
-                    + "|OpenTelemetry[.]|SkiaSharp|HarfBuzzSharp|Microsoft[.]Extensions[.])",
+                "^(YoloZeroCopy|Google[.]Protobuf$|Grpc[.]AspNetCore[.]Server$|Microsoft[.]Orleans[.]|NATS[.]Client[.]JetStream$"
+                    + "|StackExchange[.]Redis$|OpenTelemetry[.]|SkiaSharp|HarfBuzzSharp|Microsoft[.]Extensions[.])",
                 dependency.Attribute("id")!.Value));
     });
 

@@ -152,7 +152,11 @@ public sealed class HostileTests(ITestOutputHelper output)
 
     private static byte[] Rest()
     {
-        const string Json = """{"id":"x","inputs":[{"name":"image","datatype":"UINT8","shape":[2,4,3],"parameters":{"binary_data_size":24,"pixel_format":"rgb24"}}],"outputs":[{"name":"boxes"}]}""";
+        const string Json =
+            """
+            {"id":"x","inputs":[{"name":"image","datatype":"UINT8","shape":[2,4,3],"parameters":{"binary_data_size":24,"pixel_format":"rgb24"}}],
+            "outputs":[{"name":"boxes"}]}
+            """;
         string head = $"POST /v2/models/echo/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: "
             + $"{Json.Length + 24}\r\nInference-Header-Content-Length: {Json.Length}\r\n\r\n";
         return [.. Encoding.ASCII.GetBytes(head + Json), .. new byte[24]];

@@ -131,7 +131,10 @@ public sealed class InferTests
         const string Path = "/v2/models/echo/versions/1/infer";
         string data = $"[[{string.Join(',', Enumerable.Repeat("[4,0,0]", 6))}]]";
         JsonElement answer = await JsonAsync(await server.Http.PostAsync(Path, Text(
-            $$"""{"id":"a","extra":{"x":[1]},"inputs":[{"data":{{data}},"name":"image","datatype":"UINT8","shape":[1,6,3]}],"outputs":[{"name":"counts"},{"name":"classes"},{"name":"detections"}]}""")));
+            $$"""
+            {"id":"a","extra":{"x":[1]},"inputs":[{"data":{{data}},"name":"image","datatype":"UINT8","shape":[1,6,3]}],
+            "outputs":[{"name":"counts"},{"name":"classes"},{"name":"detections"}]}
+            """)));
         Assert.Equal(("echo", "1", "a"),
             (answer.GetProperty("model_name").GetString(), answer.GetProperty("model_version").GetString(), answer.GetProperty("id").GetString()));
         JsonElement outputs = answer.GetProperty("outputs");
@@ -140,7 +143,11 @@ public sealed class InferTests
         Assert.Contains("\"name\":\"nut\"", outputs[2].GetProperty("data")[0].GetString(), StringComparison.Ordinal);
 
         // Binary both ways.
-        string json = """{"inputs":[{"name":"image","datatype":"UINT8","shape":[2,2,3],"parameters":{"binary_data_size":12}}],"parameters":{"binary_data_output":true}}""";
+        string json =
+            """
+            {"inputs":[{"name":"image","datatype":"UINT8","shape":[2,2,3],"parameters":{"binary_data_size":12}}],
+            "parameters":{"binary_data_output":true}}
+            """;
         using ByteArrayContent binary = new([.. Encoding.UTF8.GetBytes(json), 5, .. new byte[11]]);
         binary.Headers.Add("Inference-Header-Content-Length", json.Length.ToString());
         using HttpResponseMessage response = await server.Http.PostAsync(Path, binary);
@@ -156,7 +163,10 @@ public sealed class InferTests
         // A picture as text in base64, and bare with all of the answer behind the JSON.
         byte[] png = PictureFile.EncodePng(new byte[8 * 4 * 3], new FrameFormat(PixelFormat.Bgr24, 8, 4));
         answer = await JsonAsync(await server.Http.PostAsync(Path, Text(
-            $$"""{"inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"data":["{{Convert.ToBase64String(png)}}"]}],"outputs":[{"name":"boxes"}]}""")));
+            $$"""
+            {"inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"data":["{{Convert.ToBase64String(png)}}"]}],
+            "outputs":[{"name":"boxes"}]}
+            """)));
         Assert.Equal([0, 0, 8, 4], answer.GetProperty("outputs")[0].GetProperty("data").EnumerateArray().Take(4).Select(value => value.GetSingle()));
         using ByteArrayContent bare = new(png);
         bare.Headers.Add("Inference-Header-Content-Length", "0");
@@ -179,7 +189,9 @@ public sealed class InferTests
     [InlineData("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,3],"data":[1,2,3]}],"outputs":[{"name":"boxes"},{"name":"boxes"}]}""")]
     [InlineData("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,3],"data":[1,2,3]}],"parameters":{"timeout":"soon"}}""")]
     [InlineData("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,3],"data":[1,2,3]}]} {}""")]
-    [InlineData("""{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,3],"parameters":{"shared_memory_region":"x","shared_memory_byte_size":3}}]}""", 403)]
+    [InlineData(
+        """{"inputs":[{"name":"image","datatype":"UINT8","shape":[1,1,3],"parameters":{"shared_memory_region":"x","shared_memory_byte_size":3}}]}""",
+        403)]
     [InlineData("""{"inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"data":["!!"]}]}""")]
     [InlineData("""{"inputs":[{"name":"picture","datatype":"BYTES","shape":[2],"data":["AAAA"]}]}""")]
     public async Task A_request_that_is_none_is_refused_with_a_reason(string json, int status = 400)

@@ -33,7 +33,11 @@ public sealed class LoadTests(ITestOutputHelper output)
         await using YoloDetector conveyor = await YoloDetector.OpenAsync(folder.File("conveyor.onnx"), Options(folder.Path, default).Detector);
 
         // Without a model's work: a tensor of 320x240 and a function that finds nothing.
-        const string Json = """{"inputs":[{"name":"image","datatype":"UINT8","shape":[240,320,3],"parameters":{"binary_data_size":230400}}],"parameters":{"binary_data_output":true}}""";
+        const string Json =
+            """
+            {"inputs":[{"name":"image","datatype":"UINT8","shape":[240,320,3],"parameters":{"binary_data_size":230400}}],
+            "parameters":{"binary_data_output":true}}
+            """;
         string restBody = Write(folder, "rest", [.. Encoding.UTF8.GetBytes(Json), .. pixels]);
         string grpcBody = Write(folder, "grpc", Framed(GrpcClient.Frame("nothing", width: 320, height: 240)));
         string[] rest = ["--h1", "-H", $"Inference-Header-Content-Length: {Json.Length}"];

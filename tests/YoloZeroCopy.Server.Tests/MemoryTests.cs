@@ -23,7 +23,11 @@ public sealed class MemoryTests
         const int Rounds = 4;
         const int Requests = 15;
         await using TestServer server = await TestServer.StartAsync(static options => options.Detector.SlotBytes = FrameBytes);
-        string json = $$$"""{"inputs":[{"name":"image","datatype":"UINT8","shape":[720,1280,3],"parameters":{"binary_data_size":{{{FrameBytes}}}}}],"parameters":{"binary_data_output":true}}""";
+        string json =
+            $$$"""
+            {"inputs":[{"name":"image","datatype":"UINT8","shape":[720,1280,3],"parameters":{"binary_data_size":{{{FrameBytes}}}}}],
+            "parameters":{"binary_data_output":true}}
+            """;
         byte[] body = [.. Encoding.UTF8.GetBytes(json), .. new byte[FrameBytes]];
         byte[] message = [0, 0, 0, 0, 0, .. new ModelInferRequest
         {

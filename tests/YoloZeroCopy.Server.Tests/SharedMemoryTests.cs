@@ -38,7 +38,10 @@ public sealed class SharedMemoryTests
         JsonElement listed = await server.Http.GetFromJsonAsync<JsonElement>("/v2/systemsharedmemory/status");
         Assert.Equal(["answers", "region"], listed.EnumerateArray().Select(region => region.GetProperty("name").GetString()).Order());
         JsonElement rest = await InferTests.JsonAsync(await server.Http.PostAsync("/v2/models/echo/infer", InferTests.Text(
-            $$$"""{"inputs":[{"name":"image","datatype":"UINT8","shape":[{{{Height}}},{{{Width}}},3],"parameters":{"shared_memory_region":"region","shared_memory_byte_size":{{{FrameBytes}}}}}],"outputs":[{"name":"counts"}]}""")));
+            $$$"""
+            {"inputs":[{"name":"image","datatype":"UINT8","shape":[{{{Height}}},{{{Width}}},3],
+            "parameters":{"shared_memory_region":"region","shared_memory_byte_size":{{{FrameBytes}}}}}],"outputs":[{"name":"counts"}]}
+            """)));
         Assert.Equal(1, rest.GetProperty("outputs")[0].GetProperty("data")[0].GetInt32());
         Assert.Equal(HttpStatusCode.OK, (await server.Http.PostAsync("/v2/systemsharedmemory/region/region/unregister", null)).StatusCode);
         Assert.Equal(StatusCode.NotFound, (await server.Grpc.RefusedAsync(InShared("region", 0, FrameBytes))).StatusCode);

@@ -84,7 +84,8 @@ public sealed class VideoSourceTests : IDisposable
         string ffmpeg = Clips.FakeFfmpeg(
             folder,
             "echo x >> \"$0.starts\"\ncase $(grep -c x \"$0.starts\") in\n"
-                + $"1) {Clips.Send}exit 0;;\n2) echo '[rtsp @ 0x1] [error] method DESCRIBE failed: 401 Unauthorized' >&2; exit 1;;\n*) {Clips.Send}exec sleep 600;;\nesac\n");
+                + $"1) {Clips.Send}exit 0;;\n2) echo '[rtsp @ 0x1] [error] method DESCRIBE failed: 401 Unauthorized' >&2; exit 1;;\n"
+                + $"*) {Clips.Send}exec sleep 600;;\nesac\n");
         string path = folder.File("a.mp4");
         await Clips.WriteAsync(path, 320, 180, 100);
         await using YoloDetector detector = Detector();

@@ -41,7 +41,8 @@ internal sealed record ChartFrame(double MaxX, double MaxY, string TitleX, strin
             {content}
             <line class="axis" x1="{Left}" x2="{Width - Right}" y1="{Html.Number(Y(0))}" y2="{Html.Number(Y(0))}"/>
             {verticals}
-            <text class="title" x="{Html.Number(Left + ((Width - Left - Right) / 2))}" y="{Height - 8}" text-anchor="middle">{Html.Text(TitleX)}</text>
+            <text class="title" x="{Html.Number(Left + ((Width - Left - Right) / 2))}" y="{Height - 8}"
+                text-anchor="middle">{Html.Text(TitleX)}</text>
             <text class="title" x="{Left}" y="14" text-anchor="start">{Html.Text(TitleY)}</text>
             </svg>
             """;

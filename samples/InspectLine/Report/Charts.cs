@@ -16,7 +16,11 @@ internal static class Charts
     {
         ChartFrame frame = new(Math.Max(seconds, 0.1), Math.Max(1, crossings.Count), "time in the clip (s)", "parts counted");
         IReadOnlyList<string> colors = ClassColors.For(names);
-        StringBuilder content = new("""<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="2" height="6" fill="#000" fill-opacity=".28"/></pattern></defs>""");
+        StringBuilder content = new(
+            """
+            <defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <rect width="2" height="6" fill="#000" fill-opacity=".28"/></pattern></defs>
+            """);
         HashSet<int> below = [];
         foreach (int id in StackOrder(names).Where(id => crossings.Any(crossing => crossing.ClassId == id)))
         {
@@ -51,7 +55,11 @@ internal static class Charts
         {
             double left = frame.X(max * index / HistogramBars);
             double right = frame.X(max * (index + 1) / HistogramBars);
-            content.Append($"""<rect class="bar" x="{Html.Number(left + 0.75)}" y="{Html.Number(frame.Y(bars[index]))}" width="{Html.Number(right - left - 1.5)}" height="{Html.Number(frame.Y(0) - frame.Y(bars[index]))}"/>""");
+            content.Append(
+                $"""
+                <rect class="bar" x="{Html.Number(left + 0.75)}" y="{Html.Number(frame.Y(bars[index]))}"
+                    width="{Html.Number(right - left - 1.5)}" height="{Html.Number(frame.Y(0) - frame.Y(bars[index]))}"/>
+                """);
         }
 
         content.Append(Mark(frame, "p50", latency.Percentile(0.5), level: 0)).Append(Mark(frame, "p99", latency.Percentile(0.99), level: 1));
@@ -89,7 +97,8 @@ internal static class Charts
         bool isRight = frame.X(milliseconds) > ChartFrame.Width * 0.8;
         return $"""
             <line class="mark" x1="{x}" x2="{x}" y1="{Html.Number(frame.Y(0))}" y2="{26 + (level * 18)}"/>
-            <text class="mark" x="{Html.Number(frame.X(milliseconds) + (isRight ? -6 : 6))}" y="{36 + (level * 18)}" text-anchor="{(isRight ? "end" : "start")}">{name} {milliseconds:F1} ms</text>
+            <text class="mark" x="{Html.Number(frame.X(milliseconds) + (isRight ? -6 : 6))}" y="{36 + (level * 18)}"
+                text-anchor="{(isRight ? "end" : "start")}">{name} {milliseconds:F1} ms</text>
             """;
     }
 }

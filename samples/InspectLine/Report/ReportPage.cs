@@ -27,14 +27,16 @@ internal static class ReportPage
             <header>
             <p class="brand"><b>InspectLine</b> {Date(data)}</p>
             <h1>{Html.Text(title)}</h1>
-            <p class="lead">{data.Log.Frames.Count} frames, {seconds:F1} s of {data.Format.Width} x {data.Format.Height} video at {Html.Number(data.FrameRate)} frames a second</p>
+            <p class="lead">{data.Log.Frames.Count} frames, {seconds:F1} s of {data.Format.Width} x {data.Format.Height} video
+            at {Html.Number(data.FrameRate)} frames a second</p>
             {Notice(data)}
             </header>
             <main>
             {Headline(data)}
             <section>
             <h2>Parts over the line</h2>
-            <p>Each part counts once, when its middle crosses the line at half the picture's width. Its class is what most of its detections say. Defects are hatched.</p>
+            <p>Each part counts once, when its middle crosses the line at half the picture's width.
+            Its class is what most of its detections say. Defects are hatched.</p>
             {Charts.Counts(data.Log.Crossings, data.Names, data.FrameRate, seconds)}
             {Legend(data)}
             </section>
@@ -66,7 +68,8 @@ internal static class ReportPage
 
     private static string Date(ReportData data) => data.Date.UtcDateTime.ToString("d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture);
 
-    private static string Notice(ReportData data) => data.Incomplete is null ? "" : $"""<p class="notice"><strong>Incomplete.</strong> {Html.Text(data.Incomplete)}</p>""";
+    private static string Notice(ReportData data) =>
+        data.Incomplete is null ? "" : $"""<p class="notice"><strong>Incomplete.</strong> {Html.Text(data.Incomplete)}</p>""";
 
     private static string Headline(ReportData data)
     {
@@ -111,7 +114,9 @@ internal static class ReportPage
     {
         if (data.AlarmPictures.Count == 0)
         {
-            return data.Log.AlarmCount == 0 ? "<p>No defective part crossed the line.</p>" : data.IsLive ? "<p>There are no pictures of a live source.</p>" : "<p>The pictures could not be made.</p>";
+            return data.Log.AlarmCount == 0 ? "<p>No defective part crossed the line.</p>"
+                : data.IsLive ? "<p>There are no pictures of a live source.</p>"
+                : "<p>The pictures could not be made.</p>";
         }
 
         return $"""
@@ -126,8 +131,10 @@ internal static class ReportPage
             string name = Html.Text(data.Names[alarm.ClassId]);
             return $"""
                 <figure>
-                <img width="{picture.Width}" height="{picture.Height}" alt="Alarm {alarm.AlarmNumber}: {name}" src="data:image/jpeg;base64,{Convert.ToBase64String(picture.Jpeg)}"/>
-                <figcaption><strong>{alarm.AlarmNumber:000} {name}</strong><br/>{alarm.Frame / data.FrameRate:F2} s, frame {alarm.Frame}, {alarm.Certainty * 100:F0} % of votes</figcaption>
+                <img width="{picture.Width}" height="{picture.Height}" alt="Alarm {alarm.AlarmNumber}: {name}"
+                    src="data:image/jpeg;base64,{Convert.ToBase64String(picture.Jpeg)}"/>
+                <figcaption><strong>{alarm.AlarmNumber:000} {name}</strong><br/>
+                {alarm.Frame / data.FrameRate:F2} s, frame {alarm.Frame}, {alarm.Certainty * 100:F0} % of votes</figcaption>
                 </figure>
                 """;
         }

@@ -19,12 +19,14 @@ internal static class ReportTables
         return $"""
             <section>
             <h2>Against the ground truth</h2>
-            <p>{check.FrameCount} frames compared. A detection is right when it overlaps a part of its class by {TruthCheck.LeastOverlap:F1} or more (intersection over union); parts less than
-            {TruthObject.LeastVisible:P0} visible or smaller than {TruthObject.LeastSize:F0} pixels are left out. An alarm is right when a defective part of its class crosses the line within
+            <p>{check.FrameCount} frames compared. A detection is right when it overlaps a part of its class by {TruthCheck.LeastOverlap:F1} or more
+            (intersection over union); parts less than {TruthObject.LeastVisible:P0} visible or smaller than {TruthObject.LeastSize:F0} pixels are
+            left out. An alarm is right when a defective part of its class crosses the line within
             {TruthCheck.AlarmToleranceFrames} frames of it.</p>
             {verdict}
             <div class="wide"><table>
-            <thead><tr><th scope="col">Class</th><th scope="col">Right</th><th scope="col">False</th><th scope="col">Missed</th><th scope="col">Precision</th><th scope="col">Recall</th></tr></thead>
+            <thead><tr><th scope="col">Class</th><th scope="col">Right</th><th scope="col">False</th><th scope="col">Missed</th>
+            <th scope="col">Precision</th><th scope="col">Recall</th></tr></thead>
             <tbody>
             {Html.Join(check.Detections, entry => Row(data.Names[entry.Key], entry.Value))}
             {Row("All detections", check.AllDetections, "sum")}
@@ -47,7 +49,9 @@ internal static class ReportTables
             <dl class="facts">
             <div><dt>Frames in a batch</dt><dd>{frames / batches:F1} on average</dd></div>
             <div><dt>Waiting for the engine</dt><dd>{statistics.QueueTime.TotalMilliseconds / frames:F1} ms a frame</dd></div>
-            {Stage("Upload to the device", statistics.UploadTime)}{Stage("Preprocessing", statistics.PreprocessTime)}{Stage("Inference", statistics.InferenceTime)}{Stage("Decoding and NMS", statistics.DecodeTime)}<div><dt>From frame to detections</dt><dd>{statistics.ComputeTime.TotalMilliseconds / frames:F1} ms a frame</dd></div>
+            {Stage("Upload to the device", statistics.UploadTime)}{Stage("Preprocessing", statistics.PreprocessTime)}
+            {Stage("Inference", statistics.InferenceTime)}{Stage("Decoding and NMS", statistics.DecodeTime)}
+            <div><dt>From frame to detections</dt><dd>{statistics.ComputeTime.TotalMilliseconds / frames:F1} ms a frame</dd></div>
             </dl>
             """;
 
@@ -84,10 +88,14 @@ internal static class ReportTables
     }
 
     private static string Row(string name, Score score, string kind = "") => $"""
-        <tr class="{kind}"><th scope="row">{Html.Text(name)}</th><td>{score.Right}</td><td>{score.False}</td><td>{score.Missed}</td>{Share(score.Precision, score.Right + score.False)}{Share(score.Recall, score.Right + score.Missed)}</tr>
+        <tr class="{kind}"><th scope="row">{Html.Text(name)}</th><td>{score.Right}</td><td>{score.False}</td><td>{score.Missed}</td>
+        {Share(score.Precision, score.Right + score.False)}{Share(score.Recall, score.Right + score.Missed)}</tr>
         """;
 
     private static string Share(double share, int outOf) => outOf == 0
         ? "<td>&#8211;</td>"
-        : $"""<td><span class="share{(share < TruthCheck.Bar ? " low" : "")}"><i style="width:{share * 100:F1}%"></i></span><span class="value">{share * 100:F1} %</span></td>""";
+        : $"""
+            <td><span class="share{(share < TruthCheck.Bar ? " low" : "")}"><i style="width:{share * 100:F1}%"></i></span>
+            <span class="value">{share * 100:F1} %</span></td>
+            """;
 }

@@ -34,7 +34,8 @@ internal static class Options
     public static Option<Device> Device()
     {
         Option<Device> option =
-            Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N, several as cuda:0,1 or cuda:all. Default: auto.", "NAME", OptionParsing.TryDevice);
+            Parsed<Device>("--device", "Device to run on: auto, cpu, cuda or cuda:N, several as cuda:0,1 or cuda:all. Default: auto.", "NAME",
+                OptionParsing.TryDevice);
         option.CompletionSources.Add("auto", "cpu", "cuda");
         return option;
     }
@@ -45,8 +46,8 @@ internal static class Options
 
     public static Option<ImmutableArray<(int Width, int Height)>> DetectorSizes() => Parsed<ImmutableArray<(int Width, int Height)>>(
         "--imgsz",
-        "Size of the model's input in pixels, 640 or 640x384 (width x height), or several, 320,640,1280: each frame then runs at the smallest at which "
-            + "it is scaled down least. Default: what the model says, else 640.",
+        "Size of the model's input in pixels, 640 or 640x384 (width x height), or several, 320,640,1280: each frame then runs at the smallest "
+            + "at which it is scaled down least. Default: what the model says, else 640.",
         "SIZES",
         OptionParsing.TrySizes);
 
@@ -56,13 +57,14 @@ internal static class Options
 
     public static Option<ImmutableArray<ExpectedDecoders>> Decoders() => Parsed<ImmutableArray<ExpectedDecoders>>(
         "--decoders",
-        "CUDA: decoders of sources that will come and go, at work at one time: \"16 mjpeg 1920x1080, 4 hevc 3840x2160\". What they take counts in the plan, "
-            + "and opening allocates what is the detector's.",
+        "CUDA: decoders of sources that will come and go, at work at one time: \"16 mjpeg 1920x1080, 4 hevc 3840x2160\". What they take counts in "
+            + "the plan, and opening allocates what is the detector's.",
         "DECODERS",
         OptionParsing.TryDecoders);
 
     /// <summary>What <see cref="Decoders"/> was given, as a detector wants it.</summary>
-    public static IReadOnlyList<ExpectedDecoders>? ExpectedDecoders(ImmutableArray<ExpectedDecoders> decoders) => decoders.IsDefaultOrEmpty ? null : decoders;
+    public static IReadOnlyList<ExpectedDecoders>? ExpectedDecoders(ImmutableArray<ExpectedDecoders> decoders) =>
+        decoders.IsDefaultOrEmpty ? null : decoders;
 
     public static Option<(int Width, int Height)?> FrameSize() =>
         Size("--frame", "Size of a frame, width x height. Default: 1920x1080.", allowSquare: false);

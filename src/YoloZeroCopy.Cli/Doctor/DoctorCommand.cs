@@ -42,8 +42,8 @@ internal static class DoctorCommand
     {
         Command command = new(
             "doctor",
-            "Looks at driver, device, libraries and system, and says of each what is wrong and what mends it. With --model it runs the model on frames of "
-                + "noise, watches, and names what frames are slowed by, with the figures that show it. Exit codes: see `yzc --help`.")
+            "Looks at driver, device, libraries and system, and says of each what is wrong and what mends it. With --model it runs the model on "
+                + "frames of noise, watches, and names what frames are slowed by, with the figures that show it. Exit codes: see `yzc --help`.")
         {
             Model, Frame, Format, Batch, Lanes, Device, Precision, Seconds, Rate, Timeline, Trace, Json,
         };
@@ -122,7 +122,9 @@ internal static class DoctorCommand
             "detector",
             fallback is null ? FindingVerdict.Good : FindingVerdict.Note,
             detector.Device,
-            fallback is null ? null : "the engine on cuDNN, a TensorRT engine, or a model without NMS and loops; `yzc info` says what is in the way"));
+            fallback is null
+                ? null
+                : "the engine on cuDNN, a TensorRT engine, or a model without NMS and loops; `yzc info` says what is in the way"));
         return await DoctorRun.WatchAsync(detector, format, watch, stop);
     }
 

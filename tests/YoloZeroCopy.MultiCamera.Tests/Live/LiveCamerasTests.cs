@@ -119,7 +119,8 @@ public sealed class LiveCamerasTests(ITestOutputHelper output) : IDisposable
     })]);
 
     private static string Describe(JsonElement status, string name) => FormattableString.Invariant(
-        $"{1000 * Age(status, name):0.0} ms (p50 {1000 * Camera(status, name).GetProperty("ageP50").GetDouble():0.0}, {Camera(status, name).GetProperty("rate").GetDouble():0.0}/s)");
+        $"{1000 * Age(status, name):0.0} ms (p50 {1000 * Camera(status, name).GetProperty("ageP50").GetDouble():0.0}, ")
+        + FormattableString.Invariant($"{Camera(status, name).GetProperty("rate").GetDouble():0.0}/s)");
 
     private static JsonElement Camera(JsonElement status, string name) => TestSettings.CameraOf(status, name);
 
@@ -132,7 +133,8 @@ public sealed class LiveCamerasTests(ITestOutputHelper output) : IDisposable
     /// <summary>Waits until cameras have given some frames more, and no others are there but those of the settings.</summary>
     private static async Task<JsonElement> AllMoveOnAsync(SiteProcess site, int frames, params string[] names)
     {
-        JsonElement begin = await site.WaitForAsync("api/status", status => Array.TrueForAll(names, name => status.GetProperty("cameras").EnumerateArray().Any(
+        JsonElement begin = await site.WaitForAsync("api/status", status => Array.TrueForAll(
+            names, name => status.GetProperty("cameras").EnumerateArray().Any(
             camera => camera.GetProperty("name").GetString() == name)));
         return await site.WaitForAsync("api/status", status => names.All(name => Detected(status, name) >= Detected(begin, name) + frames));
     }

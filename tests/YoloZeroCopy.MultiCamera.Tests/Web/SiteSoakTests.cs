@@ -70,7 +70,8 @@ public sealed class SiteSoakTests(ITestOutputHelper output) : IDisposable
         double[] looked = [.. Each(first).Zip(Each(status)).Select(pair => Number(pair.Second, "detected") - Number(pair.First, "detected"))];
         double rate = looked.Sum() / clock.Elapsed.TotalSeconds;
         output.WriteLine($"{clock.Elapsed.TotalSeconds:0} s: {rate:0.0} of {Cameras * FrameRate} frames/s looked at, "
-            + $"with a limit of {MaxAge} s the oldest result was {oldestResult:0.000} s old, and the oldest p99 behind rules and drawing {oldest:0.000} s");
+            + $"with a limit of {MaxAge} s the oldest result was {oldestResult:0.000} s old, and the oldest p99 behind rules and "
+            + $"drawing {oldest:0.000} s");
         Assert.SkipWhen(rate > Cameras * FrameRate * 0.95, "the machine looks at every frame: there is no overload");
         Assert.True(Each(status).Sum(camera => Number(camera, "tooOld")) > 0, $"Nothing was too old under overload.\n{status}");
         // A machine that does much else may look at a handful only.

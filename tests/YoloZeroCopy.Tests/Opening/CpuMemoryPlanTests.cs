@@ -30,7 +30,8 @@ public sealed class CpuMemoryPlanTests
 
         Assert.True(
             Math.Abs(planned - resident) <= Tolerance * resident,
-            $"{planned / (1 << 20):F0} MiB are planned for batch {batch} in {lanes} lanes at {string.Join(' ', sizes)}, and {resident / (1 << 20):F0} MiB are taken.");
+            $"{planned / (1 << 20):F0} MiB are planned for batch {batch} in {lanes} lanes at {string.Join(' ', sizes)}, "
+                + $"and {resident / (1 << 20):F0} MiB are taken.");
     }
 
     private static (double Planned, double Resident) Measure(int batch, int lanes, string[] sizes)

@@ -78,7 +78,7 @@ internal sealed record NppRow(
             ? string.Create(CultureInfo.InvariantCulture, $"{inGraph:F1} us, the kernel {KernelInGraph:F1}") : "not to be captured";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{Functions} functions {Npp.Device:F1} us, the one kernel {Kernel.Device:F1} us; in a graph {graph}; pixels {MeanDifference:F3} levels apart, "
-                + $"at most {MostDifference:F1}");
+            $"{Functions} functions {Npp.Device:F1} us, the one kernel {Kernel.Device:F1} us; in a graph {graph}; pixels {MeanDifference:F3} levels "
+                + $"apart, at most {MostDifference:F1}");
     }
 }

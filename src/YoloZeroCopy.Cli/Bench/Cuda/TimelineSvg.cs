@@ -24,7 +24,8 @@ internal static class TimelineSvg
         .grid { stroke: #d1d9e0; } .row { stroke: #818b98; }
         .c0 { fill: #0b69c7; } .c1 { fill: #b3541e; } .c2 { fill: #2a7d46; } .c3 { fill: #8250df; } .c4 { fill: #bf3989; } .c5 { fill: #6b6300; }
         @media (prefers-color-scheme: dark) {
-        .page { fill: #0d1117; } text { fill: #f0f6fc; } .note, .tick { fill: #9198a1; } .bar { fill: #0d1117; } .grid { stroke: #30363d; } .row { stroke: #656c76; }
+        .page { fill: #0d1117; } text { fill: #f0f6fc; } .note, .tick { fill: #9198a1; } .bar { fill: #0d1117; }
+        .grid { stroke: #30363d; } .row { stroke: #656c76; }
         .c0 { fill: #58a6ff; } .c1 { fill: #f0883e; } .c2 { fill: #56d364; } .c3 { fill: #bc8cff; } .c4 { fill: #ff7bbd; } .c5 { fill: #d2c057; }
         }
         </style>
@@ -45,7 +46,8 @@ internal static class TimelineSvg
         svg.Append(Style);
         Add($"<rect class=\"page\" width=\"{Width:F0}\" height=\"{height:F0}\"/>\n");
         Add($"<text class=\"title\" x=\"12\" y=\"22\">{Escape(title)}</text>\n");
-        Add($"<text class=\"note\" x=\"12\" y=\"42\">Event times on the device. A number is a batch, a colour is its lane: while a batch computes, the next ones upload.</text>\n");
+        Add($"<text class=\"note\" x=\"12\" y=\"42\">Event times on the device. A number is a batch, a colour is its lane: while a batch computes, ");
+        Add($"the next ones upload.</text>\n");
         double step = TickStep(end - start);
         for (int tick = 0; tick * step <= end - start; tick++)
         {
@@ -59,7 +61,8 @@ internal static class TimelineSvg
         {
             string name = row == 0 ? "copy stream" : FormattableString.Invariant($"lane {row}");
             double y = Top + (row * RowHeight);
-            Add($"<text x=\"12\" y=\"{y + 22:F1}\">{name}</text><line class=\"row\" x1=\"{Left:F1}\" y1=\"{y + RowHeight:F1}\" x2=\"{Width - Right:F1}\" y2=\"{y + RowHeight:F1}\"/>\n");
+            Add($"<text x=\"12\" y=\"{y + 22:F1}\">{name}</text>");
+            Add($"<line class=\"row\" x1=\"{Left:F1}\" y1=\"{y + RowHeight:F1}\" x2=\"{Width - Right:F1}\" y2=\"{y + RowHeight:F1}\"/>\n");
         }
 
         for (int index = 0; index < spans.Count; index++)

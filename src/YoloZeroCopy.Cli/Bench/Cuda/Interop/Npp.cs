@@ -113,8 +113,8 @@ internal sealed unsafe class Npp
         }
 
         throw new InvalidOperationException(
-            $"NPP was not found: libnppig, libnppicc and libnppidei of CUDA {OldestMajor} to {NewestMajor}. They are in the CUDA toolkit; {VariableName} "
-            + "names their folder.");
+            $"NPP was not found: libnppig, libnppicc and libnppidei of CUDA {OldestMajor} to {NewestMajor}. They are in the CUDA toolkit; "
+            + $"{VariableName} names their folder.");
     }
 
     /// <summary>Throws for a status that is an error; those above 0 are warnings.</summary>
