@@ -191,7 +191,7 @@ public sealed class BenchCudaTests
             Assert.Equal(66, profile.Layers.Count);
             Assert.Equal("stem, 3 to 16 channels, 16x16", $"{profile.Layers[0].Kind}, {profile.Layers[0].Size}");
             Assert.Equal(
-                ["convolution 1x1", "convolution 3x3", "decoding", "pooling", "stem", "suppression", "upsampling"],
+                ["best logits", "convolution 1x1", "convolution 3x3", "decoding", "pooling", "stem", "suppression", "upsampling"],
                 profile.Classes.Select(static one => one.Name).Order(StringComparer.Ordinal));
             Assert.Contains(profile.Lines(), static line => line.Name == "  longest layer");
         }

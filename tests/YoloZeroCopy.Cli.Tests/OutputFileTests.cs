@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 
@@ -188,8 +189,15 @@ public sealed class OutputFileTests : IDisposable
 
         string[] Names()
         {
-            string folder = Path.GetDirectoryName(file)!;
-            return [.. Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+            // One of the links leads back to this folder: nothing is looked for behind them.
+            FileSystemEnumerable<string> entries = new(
+                Path.GetDirectoryName(file)!,
+                static (ref FileSystemEntry entry) => entry.ToFullPath(),
+                new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false })
+            {
+                ShouldRecursePredicate = static (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0,
+            };
+            return [.. entries.Order(StringComparer.Ordinal)];
         }
     }
 

@@ -33,6 +33,10 @@ public sealed class GpuMemoryTests(ITestOutputHelper output)
     [MemberData(nameof(Plans))]
     public void The_plan_is_within_10_percent_of_what_the_driver_reports(string model, Precision precision, int batch, int lanes)
     {
+        // What ONNX Runtime takes is known of the full network only; the thin one of these tests takes less.
+        Assert.SkipWhen(
+            model == "yolov8n" && precision == Precision.Single && batch > 1 && !TestData.HasFullArchitectures,
+            "YZC_ARCHITECTURES names no folder with full architectures.");
         string file = model == "conveyor" ? TestData.Model : TestData.Architecture(model);
         Phase[] phases = Watch(FormattableString.Invariant($"memory,plan,{file},{precision},{batch},{lanes}"));
         (long planned, long taken) = (phases[^1].PlannedBytes, phases[^1].TakenBytes);

@@ -104,7 +104,7 @@ public sealed class GpuSeveralDevicesTests(ITestOutputHelper output) : IDisposab
     [GpuTheory]
     [InlineData(0)]
     [InlineData(1)]
-    public void A_fault_of_one_device_leaves_the_other(int device)
+    public void A_fault_of_one_device_takes_no_more_with_it_than_CUDA_does(int device)
     {
         SkipUnlessTwo();
         (int exitCode, string said) = ChildProcess.Run($"fault-device-{device}");

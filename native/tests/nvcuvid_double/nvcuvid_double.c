@@ -351,6 +351,13 @@ API CUresult cuvidParseVideoData(CUvideoparser handle, CUVIDSOURCEDATAPACKET *pa
     parser *p = handle;
     LIVE(p);
     if (parsing) note(__func__, "called inside a callback");
+    for (int i = 0; packet->payload_size != 0 && i < 64; i++) {
+        if (packet->payload[packet->payload_size + i] != 0) {
+            note(__func__, "what lies behind the packet may be read, and is not zero");
+            break;
+        }
+    }
+
     parser *outer = parsing;
     parsing = p;
     int ok = 1;

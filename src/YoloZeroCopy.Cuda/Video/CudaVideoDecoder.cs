@@ -23,6 +23,8 @@ namespace YoloZeroCopy.Cuda;
 /// </remarks>
 public sealed unsafe partial class CudaVideoDecoder : IDisposable
 {
+    private const int PacketPadding = 64;
+
     private readonly VideoApi video;
     private readonly CudaContext context;
     private readonly CudaVideoDecoderOptions options;
@@ -37,6 +39,7 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
     private volatile VideoSurfaces? surfaces;
     private volatile bool isDisposed;
     private int isBusy;
+    private byte[] padded = [];
     private int made;
     private bool hasFailed;
     private long framesDelivered;
@@ -299,13 +302,13 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
             current.DangerousAddRef(ref added);
             cancellation = cancellationToken;
             CUresult status;
-            fixed (byte* payload = data)
+            fixed (byte* payload = Padded(data))
             {
                 status = current.Parse(new CUVIDSOURCEDATAPACKET
                 {
                     flags = new CULong(flags),
                     payload_size = new CULong((uint)data.Length),
-                    payload = payload,
+                    payload = data.IsEmpty ? null : payload,
                     timestamp = timestamp,
                 });
             }
@@ -326,6 +329,21 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
                 current.DangerousRelease();
             }
         }
+    }
+
+    // A parser that looks for the next start code, or reads bits by the word, may look behind a packet that ends in the midst of one. What lies there is
+    // the caller's, or no memory at all.
+    private byte[] Padded(ReadOnlySpan<byte> data)
+    {
+        int needed = checked(data.Length + PacketPadding);
+        if (padded.Length < needed)
+        {
+            padded = new byte[Math.Max(needed, (int)Math.Min(2L * padded.Length, Array.MaxLength))];
+        }
+
+        data.CopyTo(padded);
+        padded.AsSpan(data.Length, PacketPadding).Clear();
+        return padded;
     }
 
     // A parser's delay is set once; until the first sequence has begun nothing is lost with a parser.

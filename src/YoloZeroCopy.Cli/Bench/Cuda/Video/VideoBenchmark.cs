@@ -44,12 +44,25 @@ internal static class VideoBenchmark
         int good = 0;
         int bad = most + 1;
         VideoSlice? cameras = null;
+        string? limit = null;
         while (bad - good > Math.Max(1, most / 25) && !stop.IsCancellationRequested)
         {
             // Near the top first: a device that is fed well gets there.
             int streams = good == 0 && bad == most + 1 ? Math.Max(1, most * 9 / 10) : (good + bad) / 2;
-            VideoSlice slice = await MeasureAsync(
-                Detected(clip, detector, FramesHeld(detector, streams), displayDelay: 0), streams, TimeSpan.FromSeconds(1 / CameraFps));
+            VideoSlice slice;
+            try
+            {
+                slice = await MeasureAsync(
+                    Detected(clip, detector, FramesHeld(detector, streams), displayDelay: 0), streams, TimeSpan.FromSeconds(1 / CameraFps));
+            }
+            catch (CliException error) when (error.InnerException is CudaOutOfMemoryException)
+            {
+                // A driver makes some hundreds of decoders at most, however much memory is free.
+                limit = error.Message;
+                bad = streams;
+                continue;
+            }
+
             if (slice.Latency.Microseconds(0.99) <= LongestLatency && slice.Fps >= 0.99 * streams * CameraFps)
             {
                 good = streams;
@@ -62,7 +75,7 @@ internal static class VideoBenchmark
         }
 
         stop.ThrowIfCancellationRequested();
-        return new VideoSection(clip, rates, good, cameras);
+        return new VideoSection(clip, rates, good, cameras, limit);
 
         Task<VideoSlice> MeasureAsync(Func<VideoStream, int, StreamDecoder> open, int streams, TimeSpan period) =>
             VideoBenchmark.MeasureAsync(open, detector, device, clip, (streams, period), settings.Time, stop);

@@ -65,7 +65,8 @@ internal sealed record VideoRate(
 /// <param name="Rates">As fast as it goes, by the number of streams.</param>
 /// <param name="Cameras">Most cameras of 30 frames a second whose p99 from packet to detections is at most 50 ms; 0 where none is.</param>
 /// <param name="AtCameras">What they reached.</param>
-internal sealed record VideoSection(ElementaryStream Clip, IReadOnlyList<VideoRate> Rates, int Cameras, VideoSlice? AtCameras)
+/// <param name="Limit">What refused more cameras, where that was not their latency; null else.</param>
+internal sealed record VideoSection(ElementaryStream Clip, IReadOnlyList<VideoRate> Rates, int Cameras, VideoSlice? AtCameras, string? Limit)
     : IReportSection
 {
     public void Write(Utf8JsonWriter json)
@@ -93,6 +94,11 @@ internal sealed record VideoSection(ElementaryStream Clip, IReadOnlyList<VideoRa
         json.WriteEndArray();
         json.WriteNumber("cameras_at_30_fps"u8, Cameras);
         AtCameras?.Write(json, "at_cameras");
+        if (Limit is not null)
+        {
+            json.WriteString("cameras_limit"u8, Limit);
+        }
+
         json.WriteEndObject();
     }
 
@@ -113,5 +119,9 @@ internal sealed record VideoSection(ElementaryStream Clip, IReadOnlyList<VideoRa
         yield return (
             "cameras of 30 frames/s",
                 FormattableString.Invariant($"{Cameras} within 50 ms p99{(AtCameras is null ? "" : $": {AtCameras.Describe()}")}"));
+        if (Limit is not null)
+        {
+            yield return ("more cameras", Limit);
+        }
     }
 }
