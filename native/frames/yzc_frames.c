@@ -370,6 +370,11 @@ static int wait_for_answers(yzc_frames *frames, int64_t deadline)
         if (code != 0)
             return code;
         code = take_packets(frames);
+        if (code == YZC_FRAMES_GONE) {
+            /* What the other side answered before it went counts. */
+            int taken = take_answers(frames);
+            return taken != 0 ? (taken < 0 ? taken : 0) : code;
+        }
         if (code != YZC_FRAMES_TIMEOUT)
             return code;
     }

@@ -408,6 +408,27 @@ public sealed class SharedProducer : IDisposable
 
         try
         {
+            await WaitForPacketAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (SharedFrameException error) when (error.Refusal == SharedFrameRefusal.None)
+        {
+            // What the other side answered before it went counts.
+            if (!TakeAnswers())
+            {
+                throw;
+            }
+
+            return;
+        }
+
+        _ = TakeAnswers();
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WaitForPacketAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
             int length = await socket.ReceiveAsync(received.AsMemory(), SocketFlags.None, cancellationToken).ConfigureAwait(false);
             TakePacket(received.AsSpan(0, length));
         }
@@ -427,8 +448,6 @@ public sealed class SharedProducer : IDisposable
         {
             throw Lost(error);
         }
-
-        _ = TakeAnswers();
     }
 
     /// <summary>Takes a packet that is there.</summary>
