@@ -6,19 +6,6 @@
 
 namespace {
 
-float to_float(uint16_t half)
-{
-    int exponent = half >> 10 & 31;
-    float value = std::ldexp((float)((half & 1023) + (exponent == 0 ? 0 : 1024)), (exponent == 0 ? 1 : exponent) - 25);
-    return exponent == 31 ? (half & 1023) != 0 ? NAN : (half & 0x8000) != 0 ? -INFINITY : INFINITY : (half & 0x8000) != 0 ? -value : value;
-}
-
-uint16_t random_half(std::mt19937& random, int least_exponent, int most_exponent)
-{
-    int exponent = least_exponent + (int)(random() % (unsigned)(most_exponent - least_exponent + 1));
-    return (uint16_t)((random() & 1) << 15 | (unsigned)(exponent + 15) << 10 | (random() & 1023));
-}
-
 bool is_finite(uint16_t half) { return (half & 0x7C00) != 0x7C00; }
 
 // As the C# BestLogit.

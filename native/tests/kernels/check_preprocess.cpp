@@ -240,20 +240,6 @@ void run_batch(device& device, tally& tally, std::mt19937& random, int width, in
     tally.add(different == 0, what + ": " + std::to_string(different) + " bytes differ, the first at " + std::to_string(first));
 }
 
-float to_float(uint16_t half)
-{
-    int exponent = half >> 10 & 31;
-    float value = std::ldexp((float)((half & 1023) + (exponent == 0 ? 0 : 1024)), (exponent == 0 ? 1 : exponent) - 25);
-    return exponent == 31 ? NAN : (half & 0x8000) != 0 ? -value : value;
-}
-
-// A half of less than 16 in magnitude, often with the last bit set.
-uint16_t random_half(std::mt19937& random, int least_exponent, int most_exponent)
-{
-    int exponent = least_exponent + (int)(random() % (unsigned)(most_exponent - least_exponent + 1));
-    return (uint16_t)((random() & 1) << 15 | (unsigned)(exponent + 15) << 10 | (random() & 1023));
-}
-
 // The tensor that yzc_preprocess_f16_last makes, convolved in double precision, against both in one.
 void run_stem(device& device, tally& tally, std::mt19937& random, int width, int height, int channels, bool silu, std::vector<yzc_picture> pictures, const std::string& what)
 {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 
 enum element_type { Float32, Float16, UInt8, Float16Last };
 enum output_layout { ChannelsFirst, AnchorsFirst, EndToEnd };
@@ -77,6 +78,21 @@ inline int rows_of(int format, int height) { return is_yuv(format) ? height + (h
 inline size_t frame_bytes(const yzc_picture& picture)
 {
     return (size_t)(rows_of(picture.pixel_format, picture.frame_height) - 1) * picture.stride + row_bytes(picture.pixel_format, picture.frame_width);
+}
+
+inline float to_float(uint16_t half)
+{
+    int exponent = half >> 10 & 31;
+    float value = std::ldexp((float)((half & 1023) + (exponent == 0 ? 0 : 1024)), (exponent == 0 ? 1 : exponent) - 25);
+    value = exponent == 31 ? (half & 1023) != 0 ? NAN : INFINITY : value;
+    return (half & 0x8000) != 0 ? -value : value;
+}
+
+// A half between two exponents, often with the last bit set.
+inline uint16_t random_half(std::mt19937& random, int least_exponent, int most_exponent)
+{
+    int exponent = least_exponent + (int)(random() % (unsigned)(most_exponent - least_exponent + 1));
+    return (uint16_t)((random() & 1) << 15 | (unsigned)(exponent + 15) << 10 | (random() & 1023));
 }
 
 // Counts checks; prints what fails.
