@@ -45,8 +45,8 @@ public sealed class FleetOptions
     /// <summary>How long JetStream keeps alarms.</summary>
     public TimeSpan AlarmRetention { get; set; } = TimeSpan.FromDays(7);
 
-    /// <summary>Time after which a node that does not answer was missed once, 0.1 s or more; one that hangs is taken for dead after twice this time for
-    /// each of <see cref="MissedProbes"/>. Shorter finds dead nodes earlier, and takes busy ones for dead.</summary>
+    /// <summary>Time after which a node that does not answer was missed once, 0.1 s or more; one that hangs is taken for dead after twice this time
+    /// for each of <see cref="MissedProbes"/>. Shorter finds dead nodes earlier, and takes busy ones for dead.</summary>
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How often in a row a node is missed before it is taken for dead, 1 or more.</summary>

@@ -176,8 +176,8 @@ public sealed class RunTests : IDisposable
         Assert.True(root.GetProperty("cpu_us_per_frame").GetDouble() > 0);
         Assert.True(root.GetProperty("engine_only_cpu_us_per_frame").GetDouble() > 0);
 
-        // The whole process: a rare event of the runtime (a pool thread that starts) costs a few hundred bytes, and a busy machine has few frames to share
-        // them. A frame that made one object would cost 24, the least that there is.
+        // The whole process: a rare event of the runtime (a pool thread that starts) costs a few hundred bytes, and a busy machine has few frames to
+        // share them. A frame that made one object would cost 24, the least that there is.
         Assert.InRange(root.GetProperty("managed_bytes_per_frame").GetDouble(), 0, 12);
         Assert.Equal(0, root.GetProperty("host_copies_per_frame").GetDouble());
         Assert.True(root.GetProperty("frames").GetInt64() > 0);

@@ -94,8 +94,8 @@ internal static class FaultChildren
         await Feed.RunAsync(chosen, frames: 10, inFlight: 4);
     }
 
-    /// <summary>The kernel runs on one of two devices: its frames are lost, and the other's come as before where CUDA lets them. The slots are those of device
-    /// 0.</summary>
+    /// <summary>The kernel runs on one of two devices: its frames are lost, and the other's come as before where CUDA lets them. The slots
+    /// are those of device 0.</summary>
     private static async Task FaultOneOfTwoAsync(ModelFolder folder, int device)
     {
         YoloDetector detector = YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions
@@ -172,7 +172,8 @@ internal static class FaultChildren
         Assert.NotNull(statistics.Devices[1 - device].Fault);
         Console.WriteLine($"both are lost: {detector.Fault.Message}");
         await DisposeAsync(detector);
-        AssertRefused(() => YoloDetector.Open(GpuModels.Brightness(folder), new DetectorOptions { Device = Device.Cuda(1 - device), SlotBytes = 64 * 1024 }));
+        AssertRefused(() => YoloDetector.Open(
+            GpuModels.Brightness(folder), new DetectorOptions { Device = Device.Cuda(1 - device), SlotBytes = 64 * 1024 }));
         await GoOnAsync(folder);
     }
 

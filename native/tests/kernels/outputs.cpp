@@ -23,17 +23,7 @@ uint16_t to_half(float value)
     return (uint16_t)(sign | (units + ((uint32_t)(exponent + 14) << 10)));
 }
 
-static float through_half(float value)
-{
-    if (!std::isfinite(value)) {
-        return value;
-    }
-
-    uint16_t bits = to_half(value);
-    int exponent = bits >> 10 & 31;
-    float magnitude = exponent == 0 ? std::ldexp((float)(bits & 0x3FF), -24) : std::ldexp((float)((bits & 0x3FF) | 0x400), exponent - 25);
-    return (bits & 0x8000) != 0 ? -magnitude : magnitude;
-}
+static float through_half(float value) { return std::isfinite(value) ? to_float(to_half(value)) : value; }
 
 std::vector<uint8_t> picture_output::to_bytes(const decode_case& test) const
 {

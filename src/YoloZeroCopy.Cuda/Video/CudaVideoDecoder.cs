@@ -331,8 +331,8 @@ public sealed unsafe partial class CudaVideoDecoder : IDisposable
         }
     }
 
-    // A parser that looks for the next start code, or reads bits by the word, may look behind a packet that ends in the midst of one. What lies there is
-    // the caller's, or no memory at all.
+    // A parser that looks for the next start code, or reads bits by the word, may look behind a packet that ends in the midst of one. What lies there
+    // is the caller's, or no memory at all.
     private byte[] Padded(ReadOnlySpan<byte> data)
     {
         int needed = checked(data.Length + PacketPadding);

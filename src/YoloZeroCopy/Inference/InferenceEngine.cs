@@ -45,8 +45,8 @@ internal abstract class InferenceEngine : IDisposable
     public virtual bool TakesPictures => false;
 
     /// <summary>
-    /// Whether a context that reads pictures leaves a <see cref="BestLogit"/> of each cell in place of a head's maps of scores. The same at every input
-    /// size.
+    /// Whether a context that reads pictures leaves a <see cref="BestLogit"/> of each cell in place of a head's maps of scores. The same at every
+    /// input size.
     /// </summary>
     public virtual bool GivesBestLogits => false;
 

@@ -49,7 +49,8 @@ public class FleetProofs
             others[1].Kill();
             others[2].Kill();
             await fleet.RunningAsync(60, lost, last);
-            Figure($"one of four paused and two killed at once: {owned.Length} cameras on the last one after {fleet.LastFirstFrame(owned, lost):F2} s");
+            double after = fleet.LastFirstFrame(owned, lost);
+            Figure($"one of four paused and two killed at once: {owned.Length} cameras on the last one after {after:F2} s");
             others[0].Wake();
             await others[0].ExitAsync();
             foreach (NodeProcess node in others)

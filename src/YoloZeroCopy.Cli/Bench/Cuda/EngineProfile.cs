@@ -10,7 +10,8 @@ internal static class EngineProfile
     private const int RecordedRuns = 10;
 
     /// <summary>
-    /// The launches of an engine of ours, each alone, in order, but for a first one that reads pictures; none where the engine does not tell its launches.
+    /// The launches of an engine of ours, each alone, in order, but for a first one that reads pictures; none where the engine does not tell its
+    /// launches.
     /// </summary>
     /// <remarks>
     /// Each is replayed many times in a graph of its own, so that no call of the host is timed. It finds its input in the device's cache, as it

@@ -4,8 +4,8 @@ namespace YoloZeroCopy;
 
 /// <summary>The best logit of a cell in one word, as <c>best_logit.cuh</c> has it.</summary>
 /// <remarks>
-/// The logit's place in an order of numbers, above 65535 - class: of equal ones the lowest class is the largest word. Where a logit of the cell is not
-/// finite, the word is that of the lowest such class.
+/// The logit's place in an order of numbers, above 65535 - class: of equal ones the lowest class is the largest word.
+/// Where a logit of the cell is not finite, the word is that of the lowest such class.
 /// </remarks>
 internal static class BestLogit
 {

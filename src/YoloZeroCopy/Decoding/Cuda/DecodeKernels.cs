@@ -112,7 +112,8 @@ internal sealed class DecodeKernels
         bool choosesPairs = layout == OutputLayout.EndToEnd;
         if (hasBestLogits && (hasAnchorBoxes || choosesPairs))
         {
-            throw new ArgumentException($"The layout is {layout}; best logits are wanted of {OutputLayout.ChannelsFirst} only.", nameof(hasBestLogits));
+            throw new ArgumentException(
+                $"The layout is {layout}; best logits are wanted of {OutputLayout.ChannelsFirst} only.", nameof(hasBestLogits));
         }
 
         ScanName = hasAnchorBoxes ? "yzc_scan_anchor_boxes_f16" : hasBestLogits ? "yzc_scan_best_f16" : "yzc_scan_head_f16";

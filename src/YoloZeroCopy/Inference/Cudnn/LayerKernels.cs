@@ -93,8 +93,8 @@ internal static class LayerKernels
     }
 
     /// <summary>
-    /// The layers that give a head's maps of scores, by rising stride, where <see cref="BestLogits"/> can take the place of them all: convolutions of one
-    /// cell whose results nobody but the scan of a head without pairs reads; none else.
+    /// The layers that give a head's maps of scores, by rising stride, where <see cref="BestLogits"/> can take the place of them all: convolutions
+    /// of one cell whose results nobody but the scan of a head without pairs reads; none else.
     /// </summary>
     /// <param name="network">The network.</param>
     /// <param name="head">The head behind it, whose maps are its outputs in order.</param>
@@ -127,10 +127,11 @@ internal static class LayerKernels
 
     /// <summary>Whether a run on pictures leaves no map of scores: it begins with <see cref="Stem"/> and has <see cref="BestLogits"/>.</summary>
     /// <inheritdoc cref="BestLogitsOf" path="/param"/>
-    public static bool GivesBestLogits(LayerNetwork network, DetectionHead head) => StemOf(network) is not null && !BestLogitsOf(network, head).IsEmpty;
+    public static bool GivesBestLogits(LayerNetwork network, DetectionHead head) =>
+        StemOf(network) is not null && !BestLogitsOf(network, head).IsEmpty;
 
-    /// <summary>One of <see cref="BestLogitsOf"/>, of whose result only a <see cref="BestLogit"/> a cell is written, at the beginning of each picture's
-    /// part of the map.</summary>
+    /// <summary>One of <see cref="BestLogitsOf"/>, of whose result only a <see cref="BestLogit"/> a cell is written, at the beginning of each
+    /// picture's part of the map.</summary>
     /// <inheritdoc cref="Of" path="/param"/>
     public static LayerLaunch BestLogits(ConvolutionLayer layer, Func<LayerTensor, LayerView> viewOf, int batch, ulong weights)
     {

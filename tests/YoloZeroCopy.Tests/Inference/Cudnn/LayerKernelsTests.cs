@@ -117,7 +117,10 @@ public sealed class LayerKernelsTests
         Assert.Equal(head.Levels.Length, scores.Length);
         Assert.Equal(scores, BestLogitsOf(head, layers));
         LayerLaunch launch = LayerKernels.BestLogits(
-            scores[1], tensor => LayerView.Of(tensor, new LayerBuffer(tensor.Channels == 83 ? 88 : 40, 20, 13), (ulong)tensor.Buffer << 12), 7, 1 << 20);
+            scores[1],
+            tensor => LayerView.Of(tensor, new LayerBuffer(tensor.Channels == 83 ? 88 : 40, 20, 13), (ulong)tensor.Buffer << 12),
+            7,
+            1 << 20);
 
         // 260 cells.
         Assert.Equal(("yzc_best_logits_f16", new KernelGrid(5, 7, 1, 128)), (launch.Kernel, launch.Grid));
@@ -140,7 +143,8 @@ public sealed class LayerKernelsTests
         int last = layers.IndexOf(scores[^1]);
         Layer[] others =
         [
-            scores[^1] with { Kernel = (3, 3), Padding = (1, 1) }, scores[^1] with { Stride = (2, 2) }, scores[^1] with { Activation = LayerActivation.Silu },
+            scores[^1] with { Kernel = (3, 3), Padding = (1, 1) }, scores[^1] with { Stride = (2, 2) },
+            scores[^1] with { Activation = LayerActivation.Silu },
             scores[^1] with { Added = scores[0].Input }, new CopyLayer(scores[^1].Input, scores[^1].Output),
         ];
         Assert.All(others, other => Assert.Empty(BestLogitsOf(head, [.. layers.Take(last), other, .. layers.Skip(last + 1)])));
